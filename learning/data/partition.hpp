@@ -1,0 +1,35 @@
+#pragma once
+
+#include "learning/data/dataset.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace dybw {
+
+/// How the training samples are dealt to the workers: `iid`, `shards:S` or `dirichlet:A`.
+///  - iid: a random permutation cut into N parts of equal size up to one sample;
+///  - shards:S (McMahan et al., arXiv 1602.05629): sorted by label, cut into N*S runs of equal size up to
+///  one, each
+///    worker dealt S of them at random;
+///  - dirichlet:A (Hsu et al., arXiv 1909.06335): each class divided among the workers by a draw from a
+///  symmetric
+///    Dirichlet distribution of concentration A; redrawn until every worker has at least one sample.
+/// Every sample goes to exactly one worker.
+struct partition_spec {
+  enum class kind { iid, shards, dirichlet };
+  kind how = kind::iid;
+  std::size_t shards_per_worker = 2; ///< S >= 1
+  double concentration = 0.5;        ///< A > 0
+};
+
+/// Parses the option's value; throws `input_error` (configuration fault).
+partition_spec parse_partition(const std::string& text);
+
+/// The rows of each worker: [workers][..]. Same arguments, same result. Throws `input_error` (configuration
+/// fault) if there are fewer samples than workers (or than runs to deal).
+std::vector<std::vector<std::uint32_t>> partition_rows(const dataset& data, std::size_t workers,
+                                                       const partition_spec& spec, std::uint64_t seed);
+
+} // namespace dybw

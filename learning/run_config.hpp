@@ -1,0 +1,58 @@
+#pragma once
+
+#include "learning/data/load.hpp"
+#include "learning/data/partition.hpp"
+#include "learning/graph/mixing.hpp"
+#include "learning/model/sgd.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dybw {
+
+/// DTUR, for a worker whose step was unfinished when the round closed.
+enum class miss_rule {
+  carry,   ///< the step goes on and joins the round that is then current (default)
+  discard, ///< the step is dropped and a new one starts (the paper's redraw per round)
+};
+
+/// Where the workers start.
+enum class start_rule {
+  same,   ///< all at the model's seeded starting parameters (default)
+  random, ///< each at its own; for consensus-only runs with step size 0
+};
+
+/// Everything a run needs to know, checked: the options of `dybw run` in plain values. Times in seconds.
+struct run_config {
+  data_options data;
+  partition_spec partition;
+  std::string partition_text = "iid";
+  std::string model = "softmax";
+  std::size_t workers = 8;
+  std::string topology = "ring";
+  std::string connect = "tree";
+  std::vector<std::string> policies = {"dtur"};
+  miss_rule on_miss = miss_rule::carry;
+  std::optional<weight_rule> weights; ///< unset: the policy's default
+  start_rule start = start_rule::same;
+
+  std::optional<std::uint64_t> rounds; ///< K: no worker joins a round after this one
+  std::optional<double> time_limit_s;
+  std::optional<double> target_accuracy; ///< of the average model on the test set, in (0,1]
+
+  std::size_t batch = 64;
+  sgd_options sgd;
+
+  std::string step_time; ///< DIST, empty for none
+  std::string straggler = "none";
+  std::optional<double> round_timeout_s; ///< unset: learned ("auto")
+  double suspect_after_s = 3;
+  std::size_t threads = 0; ///< trainer threads; 0: one per processor
+  std::uint64_t seed = 1;
+  double eval_every_s = 0.5;
+  bool exchange = true; ///< false: sends and mixes nothing; only to measure what the exchange costs
+};
+
+} // namespace dybw

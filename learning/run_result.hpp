@@ -1,0 +1,114 @@
+#pragma once
+
+#include "learning/types.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dybw {
+
+/// What the audit found over a run; see docs/protocol.md, "The audit".
+struct mixing_summary {
+  std::uint64_t rounds_audited = 0;
+  std::uint64_t rounds_unaudited = 0; ///< at most the last few of a run without losses
+  double max_row_error = 0;           ///< max over rounds and rows of |sum of the row of P(k) - 1|
+  double max_column_error = 0;
+  double max_projection_error =
+      0; ///< |sum of projections after - before mixing| / (sum of norms), over rounds
+  std::uint64_t one_sided_edges = 0; ///< violations
+  std::uint64_t edges_lost = 0;      ///< one-sided because an end departed in that round; no violation
+  std::uint64_t connect_rounds_max =
+      0;                            ///< longest stretch of rounds until the committed edges joined everybody
+  std::optional<double> mean_drift; ///< consensus-only runs: |mean - mean at start| / |mean at start|
+
+  /// Nothing violated: no one-sided edge, row, column errors at most 1e-9, projection error at most 1e-5.
+  bool clean() const noexcept {
+    return one_sided_edges == 0 && max_row_error <= 1e-9 && max_column_error <= 1e-9 &&
+           max_projection_error <= 1e-5;
+  }
+};
+
+/// One evaluation of the estimates during a run.
+struct evaluation {
+  double time_s = 0; ///< since the run's start, when the last of the estimates was taken
+  std::uint64_t local_steps = 0;
+  double test_accuracy = 0; ///< of the average model, whole test set
+  double test_loss = 0;
+  double worst_worker_accuracy =
+      0;                         ///< interim evaluations: on the first `worst_worker_samples` of the test set
+  double consensus_distance = 0; ///< mean over workers of |w_i - mean|^2
+};
+
+/// Totals of one worker.
+struct worker_summary {
+  worker_id id{};
+  std::uint64_t rounds = 0;      ///< joined
+  std::uint64_t local_steps = 0; ///< gradient steps used
+  double compute_s = 0;
+  double wait_s = 0;
+  double mean_step_s = 0;
+  double mean_backup_workers = 0;
+  double test_accuracy = 0; ///< at the end
+  double test_loss = 0;
+};
+
+/// Share of the audited rounds in which an edge was committed.
+struct edge_activity {
+  edge link;
+  double active_share = 0;
+};
+
+/// One run of one policy: the RUN of `run.json`, fields by the same names (docs: "What a run writes"), in SI
+/// units.
+struct run_result {
+  std::string policy;
+  std::size_t workers = 0;
+  std::size_t edges = 0;
+  std::string topology;
+  std::string dataset;
+  std::string partition;
+  std::string model;
+  std::uint64_t parameters = 0;
+  std::uint64_t seed = 0;
+  std::string clock = "real";
+  std::uint64_t rounds = 0; ///< the largest completed
+  std::uint64_t local_steps = 0;
+  double duration_s = 0;
+  double mean_round_s = 0; ///< duration / rounds
+  std::optional<double> time_to_target_s;
+  std::optional<double> test_accuracy; ///< of the average model; none for `--model none`
+  std::optional<double> test_loss;
+  std::optional<double> worst_worker_accuracy;
+  double consensus_distance = 0;
+  double useful_gradient_rate = 0; ///< gradient steps used per second, all workers
+  double no_wait_rate = 0;         ///< sum over workers of 1 / mean step time
+  double compute_share = 0;        ///< computing time / (workers * duration)
+  double mean_backup_workers = 0;
+  double mean_active_share = 0; ///< mean over rounds of committed edges / edges
+  std::uint64_t timeouts = 0;
+  std::uint64_t estimates_sent = 0;
+  std::uint64_t estimates_late = 0;
+  std::uint64_t steps_discarded = 0;
+  std::uint64_t samples = 0; ///< training samples whose gradients were used
+  std::uint64_t bytes_sent =
+      0; ///< parameters handed to neighbours, as bytes; in one process they are shared, not copied
+  double host_cpu_s = 0;
+  double eval_cpu_s = 0;
+  std::uint64_t peak_rss_bytes = 0;
+  double threshold_delay_p99_s =
+      0; ///< from a worker's receiving a `threshold` to passing it on, 99th percentile
+  double threshold_delay_max_s = 0;
+  mixing_summary mixing;
+  std::vector<std::uint32_t> workers_lost;
+  bool interrupted = false;
+  bool failed = false; ///< the run did not end as asked; `failure` says why
+  std::string failure;
+
+  std::vector<worker_summary> per_worker;
+  std::vector<edge_activity> per_edge;
+  std::vector<evaluation> evaluations;
+};
+
+} // namespace dybw
