@@ -30,12 +30,12 @@ const figures = or_none(x => {
     return Math.round(x).toLocaleString("en-GB");
   if (size < 1e-3) {
     const exponent = Math.floor(Math.log10(size));
-    return `${Number((x / 10 ** exponent).toPrecision(2))} × 10${superscript(exponent)}`;
+    return `${Number((x / 10 ** exponent).toPrecision(2))}×10${superscript(exponent)}`;
   }
-  return String(Number(x.toPrecision(3)));
+  return Number.isInteger(x) ? String(x) : x.toPrecision(3);
 });
 const count = or_none(x => Math.round(x).toLocaleString("en-GB"));
-const percent = or_none(x => `${(100 * x).toFixed(Math.abs(x) < 0.0995 || x > 0.9 && x < 1 ? 1 : 0).replace(/\.0$/, "")} %`);
+const percent = or_none(x => `${(100 * x).toFixed(x > 0 && x < 0.0495 || x > 0.99 && x < 1 ? 1 : 0).replace(/\.0$/, "")} %`);
 const accuracy_text = or_none(x => `${(100 * x).toFixed(1)} %`);
 const times = or_none(x => `${x.toFixed(x < 9.95 ? 2 : 1)} ×`);
 const bytes = or_none(x => {
@@ -50,10 +50,10 @@ const bytes = or_none(x => {
 function duration_parts(s) {
   if (s > 0 && s < 1e-3)
     return [String(Number((1e6 * s).toPrecision(3))), "µs"];
-  if (s > 0 && s < 0.1)
-    return [String(Number((1e3 * s).toPrecision(3))), "ms"];
+  if (s > 0 && s < 1)
+    return [(1e3 * s).toPrecision(3), "ms"];
   if (s < 600)
-    return [s < 99.95 ? String(Number(s.toPrecision(3))) : s.toFixed(0), "s"];
+    return [Number.isInteger(s) ? String(s) : s < 99.95 ? s.toPrecision(3) : s.toFixed(0), "s"];
   if (s < 36000)
     return [(s / 60).toFixed(1), "min"];
   return [(s / 3600).toFixed(1), "h"];
@@ -110,6 +110,7 @@ const setting = name => {
 };
 const target_setting = setting("target_accuracy");
 const target = target_setting !== undefined && Number(target_setting) > 0 ? Number(target_setting) : undefined;
+const target_text = target === undefined ? "" : `${Number((100 * target).toFixed(3))} %`;
 const virtual_clock = runs.some(run => run.clock === "virtual");
 const time_name = virtual_clock ? "virtual time" : "time";
 
@@ -184,6 +185,10 @@ choose_hues();
 const full = runs.find(run => run.policy === "full");
 const speed_up = run => full && is_number(full.time_to_target_s) && is_number(run.time_to_target_s) && run.time_to_target_s > 0
   ? full.time_to_target_s / run.time_to_target_s : undefined;
+/// Where full did not get there in its time, the speed-up is larger than this.
+const speed_up_above = run => full && full !== run && !is_number(full.time_to_target_s) && is_number(full.duration_s) && run.time_to_target_s > 0
+  ? full.duration_s / run.time_to_target_s : undefined;
+const speed_up_text = run => run === full ? "1 ×" : is_number(speed_up(run)) ? times(speed_up(run)) : is_number(speed_up_above(run)) ? `> ${times(speed_up_above(run))}` : none;
 const longest_s = Math.max(0, ...runs.map(run => Math.max(run.duration_s ?? 0, run.evaluations.at(-1)?.time_s ?? 0)));
 const with_accuracy = runs.some(run => is_number(run.test_accuracy));
 
@@ -199,7 +204,7 @@ function headline() {
   const end = failed.length ? ` ${failed.map(run => run.label).join(", ")} did not end as asked.` : "";
   if (target !== undefined && reached.length) {
     const best = reached[0];
-    const start = `${best.label} reached ${percent(target)} test accuracy in ${seconds(best.time_to_target_s)}`;
+    const start = `${best.label} reached ${target_text} test accuracy in ${seconds(best.time_to_target_s)}`;
     if (!full || runs.length === 1)
       return [start, lead + end];
     if (best === full)
@@ -211,10 +216,12 @@ function headline() {
   }
   const ranked = runs.filter(run => is_number(run.test_accuracy)).sort((x, y) => y.test_accuracy - x.test_accuracy);
   if (target !== undefined && ranked.length)
-    return [`${runs.length > 1 ? "No policy" : capital(runs[0].label)} ${runs.length > 1 ? "reached" : "did not reach"} ${percent(target)} test accuracy`,
+    return [`${runs.length > 1 ? "No policy" : capital(runs[0].label)} ${runs.length > 1 ? "reached" : "did not reach"} ${target_text} test accuracy`,
       `${ranked[0].label} came closest with ${accuracy_text(ranked[0].test_accuracy)}. ${lead}${end}`];
   if (ranked.length)
     return [`${ranked[0].label} ended at ${accuracy_text(ranked[0].test_accuracy)} test accuracy${runs.length > 1 ? ", the highest of " + runs.length : ""}`, lead + end];
+  if (setting("model") !== "none")
+    return [`${all}: nothing was evaluated`, lead + end];
   const busiest = runs.filter(run => is_number(run.compute_share)).sort((x, y) => y.compute_share - x.compute_share)[0];
   return [busiest && runs.length > 1 ? `Workers computed most of the time under ${busiest.label}: ${percent(busiest.compute_share)}` : `Consensus only: ${all}`,
     `No model was trained. ${lead}${end}`];
@@ -237,8 +244,7 @@ function draw_header() {
     fact("Topology", setting("topology"), is_number(first.edges) ? `${count(first.edges)} edges` : ""),
     fact("Straggler", straggler, straggling && straggler !== "none" && straggling.size <= 4 ? `worker ${[...straggling].join(", ")}` : ""),
     fact("Step time", setting("step_time")),
-    fact("Target", target === undefined ? undefined : percent(target), "test accuracy"),
-    fact("Clock", setting("clock")),
+    fact("Clock", virtual_clock ? "virtual" : undefined),
     fact("Seed", setting("seed")),
   ];
   by_id("facts").append(...facts.filter(Boolean));
@@ -259,14 +265,14 @@ function tile(run) {
   if (target !== undefined && with_accuracy) {
     if (is_number(run.time_to_target_s)) {
       big = duration_parts(run.time_to_target_s);
-      unit = `to ${percent(target)} test accuracy`;
+      unit = `to ${target_text} test accuracy`;
       bar = run.time_to_target_s;
     } else {
       big = ["Not reached", ""];
       words = true;
-      unit = `${percent(target)} test accuracy, in ${seconds(run.duration_s)}`;
+      unit = `${target_text} test accuracy, in ${seconds(run.duration_s)}`;
     }
-    item("Speed-up over full", run === full ? "baseline" : !full ? "full was not run" : times(speed_up(run)));
+    item("Speed-up over full", run === full ? "baseline" : full ? speed_up_text(run) : "full was not run");
   } else if (with_accuracy) {
     big = is_number(run.test_accuracy) ? [(100 * run.test_accuracy).toFixed(1), "%"] : [none, ""];
     unit = `test accuracy after ${seconds(run.duration_s)}`;
@@ -283,6 +289,8 @@ function tile(run) {
   item("Backup workers", or_none(x => x.toFixed(2))(run.mean_backup_workers));
   if (!with_accuracy || target === undefined)
     item("Mean round", seconds(run.mean_round_s));
+  if (with_accuracy && target === undefined)
+    item("Worst worker’s accuracy", accuracy_text(run.worst_worker_accuracy));
   if (!with_accuracy) {
     item("Consensus distance", figures(run.consensus_distance));
     item("Rounds", count(run.rounds));
@@ -311,8 +319,8 @@ function draw_comparison() {
   const mixing = name => run => run.mixing?.[name];
   const groups = [
     ["Outcome", [
-      [target === undefined ? "" : `Time to ${percent(target)}`, run => run.time_to_target_s, seconds, "low", target !== undefined && with_accuracy ? "not reached" : undefined],
-      ["Speed-up over full", speed_up, times, "high"],
+      [target === undefined ? "" : `Time to ${target_text}`, run => run.time_to_target_s, seconds, "low", target !== undefined && with_accuracy ? "not reached" : undefined],
+      ["Speed-up over full", run => speed_up(run) ?? speed_up_above(run), (x, run) => run ? speed_up_text(run) : times(x), "high"],
       ["Test accuracy", run => run.test_accuracy, accuracy_text, "high"],
       ["Test loss", run => run.test_loss, figures, "low"],
       ["Worst worker’s accuracy", run => run.worst_worker_accuracy, accuracy_text, "high"],
@@ -349,11 +357,12 @@ function draw_comparison() {
       ["Largest row error of P", mixing("max_row_error"), figures],
       ["Largest column error of P", mixing("max_column_error"), figures],
       ["Largest projection error", mixing("max_projection_error"), figures],
-      ["Rounds to join everybody, at most", mixing("connect_rounds_max"), count],
+      ["Rounds until all were joined", mixing("connect_rounds_max"), count],
     ]],
   ];
-  const body = el("tbody");
+  const bodies = [el("tbody"), el("tbody")];
   for (const [group, rows] of groups) {
+    const body = bodies[group === "Outcome" || group === "Audit" ? 0 : 1];
     const drawn = rows.filter(([, value, , , missing]) => missing !== undefined || runs.some(run => value(run) !== undefined && value(run) !== null));
     if (!drawn.length)
       continue;
@@ -361,19 +370,22 @@ function draw_comparison() {
     for (const [name, value, format, better, missing] of drawn) {
       const values = runs.map(value);
       const known = values.filter(is_number);
-      const best = known.length < 2 && !missing || new Set(known.map(format)).size < 2 && known.length === values.length ? undefined
+      const best = known.length < 2 && !missing || new Set(known.map(x => format(x))).size < 2 && known.length === values.length ? undefined
         : better === "low" ? Math.min(...known) : better === "high" ? Math.max(...known) : undefined;
-      body.append(el("tr", {}, el("th", {scope: "row"}, name), ...values.map(x => {
+      body.append(el("tr", {}, el("th", {scope: "row"}, name), ...values.map((x, i) => {
         const wrong = better === "zero" && x > 0 || better === "verdict" && x === "violated";
         const is_best = best !== undefined && is_number(x) && format(x) === format(best);
-        return el("td", {class: wrong ? "wrong" : is_best ? "best" : undefined}, x === null || x === undefined ? missing ?? none : format(x),
+        return el("td", {class: wrong ? "wrong" : is_best ? "best" : undefined}, x === null || x === undefined ? missing ?? none : format(x, runs[i]),
           is_best ? el("span", {class: "hidden-text"}, " (best)") : undefined);
       })));
     }
   }
-  const head = el("tr", {}, el("th", {scope: "col"}, el("span", {class: "hidden-text"}, "Measure")),
+  const head = () => el("tr", {}, el("th", {scope: "col"}, el("span", {class: "hidden-text"}, "Measure")),
     ...runs.map(run => el("th", {scope: "col"}, el("span", {class: "head"}, swatch(run), name_of(run)))));
-  by_id("comparison-table").append(el("table", {}, el("thead", {}, head), body));
+  by_id("comparison-tables").style.setProperty("--table", `${190 + 95 * runs.length}px`);
+  by_id("comparison-title").textContent = runs.length > 1 ? "Side by side" : "In numbers";
+  by_id("comparison-tables").append(...bodies.filter(body => body.children.length).map((body, i) => el("div", {class: "scroll", tabindex: "0", role: "region",
+    "aria-label": i === 0 ? "Outcome and audit" : "Speed, waiting and cost"}, el("table", {}, el("thead", {}, head()), body))));
   by_id("comparison-what").textContent = runs.length > 1 ? "The best value of a row is set in bold where one direction is better." : "";
 }
 
@@ -386,7 +398,7 @@ const curves = [
     read: "The faster fall wins; a line that rises again is overfitting or has too large a step size."},
   {id: "worst", title: "Worst worker’s test accuracy", what: "The lowest accuracy of any single worker’s own estimate.", field: "worst_worker_accuracy", text: accuracy_text, share: true, target: true,
     read: "It should follow the average model closely; a gap means that somebody, often the straggler, is left behind."},
-  {id: "consensus", title: "Consensus distance", what: "Mean squared distance of the workers’ estimates from their average; logarithmic.", field: "consensus_distance", text: figures, log: true,
+  {id: "consensus", title: "Consensus distance", what: "Mean squared distance of estimates from their average (log).", field: "consensus_distance", text: figures, log: true,
     read: "It should stay bounded and fall in the end; steady growth means that the workers drift apart."},
 ];
 const hidden = new Set();
@@ -426,7 +438,7 @@ const target_line = {
     ctx.stroke();
     ctx.font = `600 11.5px ${Chart.defaults.font.family}`;
     ctx.textBaseline = "bottom";
-    ctx.fillText(`target ${percent(options.at)}`, area.left + 6, at - 3);
+    ctx.fillText(`target ${target_text}`, area.left + 6, at - 3);
     ctx.restore();
   },
   afterDatasetsDraw(chart, _, options) {
@@ -461,10 +473,11 @@ function line_of(run, curve) {
     .map(e => ({x: e.time_s, y: e[curve.field]}));
   const hue = css(`--policy-${run.hue}`);
   const every = Math.max(1, Math.ceil(points.length / 8));
-  const marked = context => context.dataIndex === points.length - 1 || (context.dataIndex + run.hue * 2) % every === 0;
+  const marked = context => context.dataIndex === points.length - 1 ||
+    context.dataIndex < points.length - 1 - every / 2 && (context.dataIndex + run.hue * 2) % every === 0;
   return {run, label: run.label, data: points, hidden: hidden.has(run), borderColor: hue, backgroundColor: hue, borderWidth: 2.2, tension: 0,
     pointStyle: shape_of(run)[0], pointRadius: context => marked(context) ? 4 : 0, pointHoverRadius: 5, pointBorderColor: css("--surface"),
-    pointBorderWidth: 1, pointHitRadius: 0};
+    pointBorderWidth: 1, pointHitRadius: 0, clip: 8};
 }
 
 function chart_of(canvas, curve) {
@@ -475,7 +488,7 @@ function chart_of(canvas, curve) {
       const exponent = Math.log10(value);
       return Math.abs(exponent - Math.round(exponent)) < 1e-9 ? `10${superscript(Math.round(exponent))}` : "";
     }
-    return curve.share ? `${Number((100 * value).toPrecision(3))} %` : figures(value);
+    return curve.share ? `${Number((100 * value).toPrecision(3))} %` : String(Number(value.toPrecision(3)));
   };
   return new Chart(canvas, {
     type: "line",
@@ -484,11 +497,11 @@ function chart_of(canvas, curve) {
     options: {
       animation: false, parsing: false, normalized: true, maintainAspectRatio: false,
       interaction: {mode: "each_line", intersect: false},
-      layout: {padding: {right: 6, top: 4}},
+      layout: {padding: {right: 10, top: 4}},
       scales: {
         x: {type: "linear", min: 0, max: longest_s, title: title(`${time_name} (s)`), grid: {display: false, borderColor: css("--line")},
           ticks: {color: ink, maxTicksLimit: 9, maxRotation: 0, includeBounds: false}},
-        y: {type: curve.log ? "logarithmic" : "linear", grid: {color: grid, borderColor: "transparent", drawTicks: false},
+        y: {type: curve.log ? "logarithmic" : "linear", grid: {color: context => curve.log && !tick_text(context.tick.value) ? "transparent" : grid, borderColor: "transparent", drawTicks: false},
           afterDataLimits: scale => {
             if (curve.share && curve.target && is_number(target) && scale.max < target)
               scale.max = target;
@@ -626,7 +639,9 @@ function draw_workers() {
   const shown = runs.filter(run => run.series?.workers?.length && run.series.time_s?.length);
   if (!shown.length)
     return by_id("workers").remove();
-  let run = shown.reduce((x, y) => (y.mean_backup_workers ?? 0) > (x.mean_backup_workers ?? 0) ? y : x);
+  // At first the quickest policy that does not wait for everybody: the one worth looking into.
+  const rank = r => [r === full ? 1 : 0, r.time_to_target_s ?? Infinity, -(r.compute_share ?? 0)];
+  let run = [...shown].sort((x, y) => rank(x).map((a, i) => a === rank(y)[i] ? 0 : a - rank(y)[i]).find(d => d !== 0) ?? 0)[0];
   let second = "wait_share";
   let cells = [];
   const time = by_id("workers-time");
@@ -646,7 +661,7 @@ function draw_workers() {
     const top = top_of(field);
     const rules = measure.whole ? (top <= 4 ? Array.from({length: top}, (_, i) => i + 1) : [top / 2, top]) : [top / 2, top];
     const list = el("div", {class: "cells", role: "list"});
-    list.style.setProperty("--cell", run.series.workers.length > 16 ? "112px" : run.series.workers.length > 9 ? "125px" : "165px");
+    list.style.setProperty("--cell", run.series.workers.length > 16 ? "95px" : run.series.workers.length > 6 ? "112px" : "150px");
     const summary = new Map(run.per_worker.map(w => [w.worker, w]));
     for (const series of workers_drawn(run, run.series.workers)) {
       const values = series[field] ?? [];
@@ -657,8 +672,8 @@ function draw_workers() {
       const [drawn, hair] = spark(run.series.time_s, values, end_of(), top, rules);
       const value = el("span", {}, measure.text(mean));
       list.append(el("div", {class: run.stragglers.has(series.worker) ? "cell straggler" : "cell", role: "listitem"},
-        el("div", {class: "cell-head"}, worker_mark(run, series.worker), value),
-        el("div", {class: "spark"}, drawn, el("span", {class: "top"}, measure.whole ? String(top) : measure.text(top)))));
+        el("div", {class: "cell-head"}, worker_mark(run, series.worker, run.series.workers.length <= 6), value),
+        el("div", {class: "spark"}, drawn)));
       cells.push({drawn, hair, value, values, resting: measure.text(mean), text: measure.text});
     }
     return list;
@@ -741,6 +756,9 @@ function numbers_table(summary, head, rows) {
     el("tbody", {}, ...rows.map(([first, ...others]) => el("tr", {}, el("th", {scope: "row"}, first), ...others.map(text => el("td", {}, text))))))));
 }
 
+/// Two panels a row for two or four policies, else three.
+const set_panels = (node, shown) => node.style.setProperty("--panel", shown.length === 2 || shown.length === 4 ? "440px" : "310px");
+
 function split_panel(run) {
   const rows = workers_drawn(run, run.per_worker);
   const list = el("ul", {class: rows.length > 12 ? "split dense" : "split"});
@@ -775,6 +793,7 @@ function draw_split() {
     return by_id("split").remove();
   const key = (name, text) => el("span", {}, el("i", {class: name}), text);
   by_id("split-key").append("Each bar is one worker and the whole run. ", el("span", {class: "key"}, key("computing", "computing"), key("waiting", "waiting for neighbours"), key("idle", "neither")));
+  set_panels(by_id("split-panels"), shown);
   by_id("split-panels").append(...shown.map(split_panel));
   return true;
 }
@@ -877,6 +896,7 @@ function draw_graph() {
   const word = shown.find(run => run.stragglers.size)?.straggler_word;
   by_id("graph-key").append("Thickness of an edge: share of the rounds in which its ends averaged, 0 ", ramp, ` ${percent(most)}.`,
     word ? ` Filled: the ${word === "slowest" ? "slowest worker" : "straggler"}. Hover for numbers.` : " Hover for numbers.");
+  set_panels(by_id("graph-panels"), shown);
   by_id("graph-panels").append(...shown.map(run => graph_panel(run, most)));
   return true;
 }
@@ -904,7 +924,7 @@ addEventListener("scroll", () => by_id("tip").hidden = true, {passive: true});
 function draw_footer(drawn) {
   const reading = [
     ["Tiles", with_accuracy && target !== undefined ? "Time to the target is the honest yardstick; the bar compares it with the longest run on the page." : "Compare the large numbers; the audit must be clean for any of them to count."],
-    ["Side by side", "Look at the share of the no-wait bound: it says how much of what the machines could compute became used gradients."],
+    [by_id("comparison-title").textContent, "Look at the share of the no-wait bound: it says how much of what the machines could compute became used gradients."],
     ...(drawn.curves ?? []).map(curve => [curve.title, curve.read]),
     ...(drawn.workers ? [["Backup workers", "Neighbours of the straggler should hold backup workers while it is slow, and give them up when it recovers."],
       ["Waiting share", "A policy works when the boxes around the straggler are as low as those far from it; the straggler itself hardly ever waits."]] : []),

@@ -155,7 +155,9 @@ public:
         const auto calm = recovered ? 0.35 : 1.0;
         const auto noise = 0.75 + 0.5 * uniform();
         const auto wait = 1 - step_s_[i] / round_s_[i];
-        worker["backup_workers"].push_back(empty ? json(nullptr) : json(backup_workers(i) * calm * noise));
+        worker["backup_workers"].push_back(
+            empty ? json(nullptr)
+                  : json(std::min(1.0, backup_workers(i) * (policy_ == "dtur" ? calm * noise : 1))));
         worker["wait_share"].push_back(empty ? json(nullptr) : json(std::min(1.0, wait * calm * noise)));
         worker["round_s"].push_back(empty ? json(nullptr)
                                           : json(round_s_[i] * (1 - 0.6 * (1 - calm)) * noise));

@@ -16,7 +16,7 @@ struct report_sample {
   std::vector<std::string> policies = {"full", "static:1", "dtur"};
   std::vector<std::size_t> stragglers = {5};
   std::optional<double> target = 0.9;
-  double time_limit_s = 60;
+  double time_limit_s = 90;
 };
 
 /// Data for `render_report` with the shapes of a real comparison: `full` is held up by the stragglers,
