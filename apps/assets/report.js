@@ -430,15 +430,12 @@ const target_line = {
     if (at < area.top || at > area.bottom)
       return;
     ctx.save();
-    ctx.strokeStyle = ctx.fillStyle = css("--ink");
+    ctx.strokeStyle = css("--ink");
     ctx.setLineDash([5, 4]);
     ctx.beginPath();
     ctx.moveTo(area.left, at);
     ctx.lineTo(area.right, at);
     ctx.stroke();
-    ctx.font = `600 11.5px ${Chart.defaults.font.family}`;
-    ctx.textBaseline = "bottom";
-    ctx.fillText(`target ${target_text}`, area.left + 6, at - 3);
     ctx.restore();
   },
   afterDatasetsDraw(chart, _, options) {
@@ -464,6 +461,18 @@ const target_line = {
         ctx.fill();
         ctx.stroke();
       }
+    const at = is_number(options.at) ? y.getPixelForValue(options.at) : -1;
+    if (at >= area.top && at <= area.bottom) {
+      const text = `target ${target_text}`;
+      ctx.font = `600 11.5px ${Chart.defaults.font.family}`;
+      ctx.textBaseline = "bottom";
+      ctx.lineJoin = "round";
+      ctx.lineWidth = 4;
+      ctx.strokeStyle = css("--surface");
+      ctx.strokeText(text, area.left + 6, at - 4);
+      ctx.fillStyle = css("--ink");
+      ctx.fillText(text, area.left + 6, at - 4);
+    }
     ctx.restore();
   },
 };
@@ -518,7 +527,7 @@ function chart_of(canvas, curve) {
         legend: {display: false},
         target_line: {at: curve.target ? target : undefined, reached: curve.field === "test_accuracy"},
         tooltip: {backgroundColor: css("--ink"), titleColor: css("--ground"), bodyColor: css("--ground"), usePointStyle: true, boxPadding: 5, padding: 9,
-          callbacks: {title: () => curve.title, label: item => ` ${item.dataset.label}: ${curve.text(item.parsed.y)} at ${seconds(item.parsed.x)}`}},
+          callbacks: {title: () => curve.title, labelColor: item => ({borderColor: "transparent", backgroundColor: item.dataset.borderColor}), label: item => ` ${item.dataset.label}: ${curve.text(item.parsed.y)} at ${seconds(item.parsed.x)}`}},
       },
     },
   });
@@ -814,7 +823,7 @@ function layout_of(run) {
     const cell = Math.min(400 / columns, 110);
     const step_y = Math.min(cell, 440 / rows);
     workers.forEach((id, i) => place.set(id, {x: (i % columns + 0.5) * cell, y: (Math.floor(i / columns) + 0.5) * step_y, row: Math.floor(i / columns), column: i % columns}));
-    return {place, width: cell * columns, height: step_y * rows, radius: Math.min(17, 0.26 * Math.min(cell, step_y)), cell, step_y};
+    return {place, width: cell * columns, height: step_y * rows, radius: Math.min(17, 0.26 * Math.min(cell, step_y)), cell, stub: 0.5 * Math.min(cell, step_y) + 6};
   }
   const degree = new Map();
   run.per_edge.forEach(({edge}) => edge.forEach(id => degree.set(id, (degree.get(id) ?? 0) + 1)));
@@ -834,11 +843,12 @@ function layout_of(run) {
 function edge_path(layout, a, b) {
   const p = layout.place.get(a), q = layout.place.get(b);
   const f = x => x.toFixed(1);
-  if (layout.cell !== undefined) { // edges around the torus pass beside the workers in between
+  if (layout.cell !== undefined) { // edges around the torus leave the grid and return on the other side
+    const x = layout.stub * Math.sign(p.column - q.column), y = layout.stub * Math.sign(p.row - q.row);
     if (Math.abs(p.column - q.column) > 1)
-      return `M${f(p.x)} ${f(p.y)}Q${f((p.x + q.x) / 2)} ${f(p.y - 0.8 * layout.step_y)} ${f(q.x)} ${f(q.y)}`;
+      return `M${f(p.x)} ${f(p.y)}h${f(x)}M${f(q.x)} ${f(q.y)}h${f(-x)}`;
     if (Math.abs(p.row - q.row) > 1)
-      return `M${f(p.x)} ${f(p.y)}Q${f(p.x + 0.8 * layout.cell)} ${f((p.y + q.y) / 2)} ${f(q.x)} ${f(q.y)}`;
+      return `M${f(p.x)} ${f(p.y)}v${f(y)}M${f(q.x)} ${f(q.y)}v${f(-y)}`;
   }
   return `M${f(p.x)} ${f(p.y)}L${f(q.x)} ${f(q.y)}`;
 }
@@ -847,7 +857,7 @@ function graph_panel(run, most) {
   const layout = layout_of(run);
   const shares = run.per_edge.map(e => e.active_share).filter(is_number);
   const mean = shares.length ? shares.reduce((x, y) => x + y, 0) / shares.length : undefined;
-  const thickest = Math.max(2.5, Math.min(8, 900 / run.per_edge.length, 0.7 * layout.radius));
+  const thickest = Math.max(2, Math.min(8, 250 / run.per_edge.length, 0.5 * layout.radius));
   const edges = svg("g"), nodes = svg("g");
   // The most active last, on top.
   for (const {edge: [a, b], active_share: share} of [...run.per_edge].sort((x, y) => (x.active_share ?? 0) - (y.active_share ?? 0))) {
@@ -877,7 +887,7 @@ function graph_panel(run, most) {
   }
   const ranked = run.per_edge.filter(e => is_number(e.active_share)).sort((x, y) => x.active_share - y.active_share);
   const extremes = ranked.length ? ` Least active ${ranked[0].edge.join(" – ")} with ${percent(ranked[0].active_share)}, most active ${ranked.at(-1).edge.join(" – ")} with ${percent(ranked.at(-1).active_share)}.` : "";
-  const pad = layout.cell === undefined ? 4 : 8;
+  const pad = layout.cell === undefined ? 4 : 10;
   const drawn = svg("svg", {viewBox: `${-pad} ${-pad} ${layout.width + 2 * pad} ${layout.height + 2 * pad}`, role: "img",
     "aria-label": `Graph of ${layout.place.size} workers and ${run.per_edge.length} edges under ${run.label}.${extremes}`}, edges, nodes);
   const table = numbers_table("Numbers per edge", ["Edge", "Active"], run.per_edge.map(e => [e.edge.join(" – "), percent(e.active_share)]));
@@ -894,8 +904,9 @@ function draw_graph() {
   for (let i = 0; i < 11; ++i)
     ramp.append(svg("line", {x1: 10 * i, x2: 10 * i + 10.2, y1: 7, y2: 7, stroke: "currentColor", "stroke-width": 0.8 + 6.4 * i / 10, opacity: 0.22 + 0.078 * i}));
   const word = shown.find(run => run.stragglers.size)?.straggler_word;
-  by_id("graph-key").append("Thickness of an edge: share of the rounds in which its ends averaged, 0 ", ramp, ` ${percent(most)}.`,
-    word ? ` Filled: the ${word === "slowest" ? "slowest worker" : "straggler"}. Hover for numbers.` : " Hover for numbers.");
+  const torus = shown.some(run => layout_of(run).cell !== undefined) ? " An edge that leaves the grid returns on the other side." : "";
+  by_id("graph-key").append("Thickness of an edge: share of the rounds in which its ends averaged, 0 ", ramp, ` ${percent(most)}.${torus}`,
+    word ? ` Filled: the ${word === "slowest" ? "slowest worker" : "straggler"}. Point at a worker or an edge for its numbers.` : " Point at a worker or an edge for its numbers.");
   set_panels(by_id("graph-panels"), shown);
   by_id("graph-panels").append(...shown.map(run => graph_panel(run, most)));
   return true;
