@@ -1,0 +1,156 @@
+// A worker's gradient step (loss_and_gradient, then sgd_step) beside the bare Eigen products of the same
+// shapes. Both run alternately in every iteration, so that a noisy machine disturbs both alike and
+// `of_eigen`, the speed of the step as a share of the products' speed, stays meaningful. The time of an
+// iteration is the step's alone.
+
+#include "learning/model/model.hpp"
+#include "learning/model/sgd.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <Eigen/Core>
+
+#include <chrono>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+using weights_matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+constexpr std::size_t classes = 10;
+
+struct bench_case {
+  std::string model;
+  std::vector<std::size_t> hidden; ///< the same layers as `model`
+  std::size_t features = 0;
+};
+
+template <class Function>
+double seconds_of(const Function& function) {
+  const auto start = std::chrono::steady_clock::now();
+  function();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// One layer's operands for the bare products.
+struct layer_products {
+  weights_matrix w, w_gradient;       ///< [outputs x inputs]
+  Eigen::MatrixXf z, delta;           ///< [outputs x samples]
+  Eigen::MatrixXf input, input_delta; ///< [inputs x samples]
+
+  layer_products(std::size_t inputs_size, std::size_t outputs_size, std::size_t samples_size) {
+    const auto inputs = static_cast<Eigen::Index>(inputs_size);
+    const auto outputs = static_cast<Eigen::Index>(outputs_size);
+    const auto samples = static_cast<Eigen::Index>(samples_size);
+    w = weights_matrix::Random(outputs, inputs);
+    w_gradient = weights_matrix::Zero(outputs, inputs);
+    z = Eigen::MatrixXf::Zero(outputs, samples);
+    delta = Eigen::MatrixXf::Random(outputs, samples);
+    input = Eigen::MatrixXf::Random(inputs, samples);
+    input_delta = Eigen::MatrixXf::Zero(inputs, samples);
+  }
+};
+
+class bare_products {
+public:
+  bare_products(const bench_case& shape, std::size_t samples) {
+    auto inputs = shape.features;
+    auto widths = shape.hidden;
+    widths.push_back(classes);
+    for (const auto outputs : widths) {
+      const auto product_flop = 2.0 * static_cast<double>(inputs * outputs * samples);
+      flop_ += (layers_.empty() ? 2 : 3) * product_flop; // the features need no gradient
+      layers_.emplace_back(inputs, outputs, samples);
+      inputs = outputs;
+    }
+  }
+
+  void run() {
+    for (auto& layer : layers_)
+      layer.z.noalias() = layer.w * layer.input;
+    for (auto l = layers_.size(); l-- > 0;) {
+      auto& layer = layers_[l];
+      layer.w_gradient.noalias() = layer.delta * layer.input.transpose();
+      if (l > 0)
+        layer.input_delta.noalias() = layer.w.transpose() * layer.delta;
+    }
+    benchmark::ClobberMemory();
+  }
+
+  double flop() const { return flop_; }
+
+private:
+  std::vector<layer_products> layers_;
+  double flop_ = 0;
+};
+
+void gradient_step(benchmark::State& state, const bench_case& shape) {
+  const auto samples = static_cast<std::size_t>(state.range(0));
+  const auto model = dybw::make_model(shape.model, shape.features, classes);
+  std::mt19937_64 generator(1);
+  std::uniform_real_distribution<float> feature(0.0F, 1.0F);
+  std::uniform_int_distribution<std::int32_t> label(0, classes - 1);
+  std::vector<float> features(samples * shape.features);
+  std::vector<std::int32_t> labels(samples);
+  for (auto& x : features)
+    x = feature(generator);
+  for (auto& y : labels)
+    y = label(generator);
+
+  std::vector<float> w(model->parameter_count()), w_next(w.size()), gradient(w.size());
+  model->initialise(1, w);
+  const auto workspace = model->make_workspace(samples);
+  const dybw::sgd_options options{.step_size = 0.01, .weight_decay = 1e-4};
+  const auto step = [&] {
+    const auto loss = model->loss_and_gradient(w, {features, labels}, gradient, *workspace);
+    benchmark::DoNotOptimize(loss);
+    dybw::sgd_step(options, options.step_size, w, gradient, {}, {}, w_next);
+    w.swap(w_next);
+  };
+  bare_products products(shape, samples);
+  step();
+  products.run();
+
+  double step_s = 0;
+  double products_s = 0;
+  for (auto _ : state) {
+    const auto duration = seconds_of(step);
+    state.SetIterationTime(duration);
+    step_s += duration;
+    products_s += seconds_of([&] { products.run(); });
+  }
+  const auto steps = static_cast<double>(state.iterations());
+  state.counters["samples/s"] = steps * static_cast<double>(samples) / step_s;
+  state.counters["GFLOP/s"] = steps * products.flop() * 1e-9 / step_s;
+  state.counters["eigen_GFLOP/s"] = steps * products.flop() * 1e-9 / products_s;
+  state.counters["of_eigen"] = products_s / step_s;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const bench_case cases[] = {
+      {"softmax", {}, 784},
+      {"mlp:256,256", {256, 256}, 784},
+      {"softmax", {}, 3072},
+      {"mlp:256,256", {256, 256}, 3072},
+  };
+  for (const auto& shape : cases) {
+    const auto name = "gradient_step/" + shape.model + "/features:" + std::to_string(shape.features);
+    benchmark::RegisterBenchmark(name.c_str(),
+                                 [shape](benchmark::State& state) { gradient_step(state, shape); })
+        ->ArgName("batch")
+        ->Arg(64)
+        ->Arg(256)
+        ->Arg(1024)
+        ->UseManualTime()
+        ->Unit(benchmark::kMicrosecond);
+  }
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv))
+    return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+}

@@ -1,0 +1,179 @@
+#include "learning/data/partition.hpp"
+
+#include "learning/error.hpp"
+#include "learning/random.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <optional>
+#include <random>
+#include <string_view>
+
+namespace dybw {
+
+namespace {
+
+using row_list = std::vector<std::uint32_t>;
+
+template <class T>
+std::optional<T> number_in(std::string_view text) {
+  T value{};
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (fault != std::errc{} || end != text.data() + text.size())
+    return std::nullopt;
+  return value;
+}
+
+[[noreturn]] void refuse(const std::string& what, const std::string& mend) {
+  throw input_error{input_fault::configuration, what, "--partition", mend};
+}
+
+row_list all_rows_shuffled(std::size_t size, random_generator& generator) {
+  row_list rows(size);
+  std::iota(rows.begin(), rows.end(), 0U);
+  std::shuffle(rows.begin(), rows.end(), generator);
+  return rows;
+}
+
+/// Where part `i` of `parts` begins when `size` samples are cut evenly: sizes differ by at most one.
+std::size_t cut(std::size_t size, std::size_t parts, std::size_t i) {
+  return i * (size / parts) + std::min(i, size % parts);
+}
+
+void append(row_list& to, const row_list& from, std::size_t begin, std::size_t end) {
+  to.insert(to.end(), from.begin() + static_cast<std::ptrdiff_t>(begin),
+            from.begin() + static_cast<std::ptrdiff_t>(end));
+}
+
+std::vector<row_list> deal_iid(std::size_t size, std::size_t workers, random_generator& generator) {
+  const auto rows = all_rows_shuffled(size, generator);
+  std::vector<row_list> dealt(workers);
+  for (std::size_t w = 0; w < workers; ++w)
+    append(dealt[w], rows, cut(size, workers, w), cut(size, workers, w + 1));
+  return dealt;
+}
+
+std::vector<row_list> deal_shards(const dataset& data, std::size_t workers, std::size_t shards_per_worker,
+                                  random_generator& generator) {
+  if (shards_per_worker > data.size() / workers)
+    refuse("shards:" + std::to_string(shards_per_worker) + " for " + std::to_string(workers) +
+               " workers needs more than the " + std::to_string(data.size()) + " training samples there are",
+           "take fewer shards or workers");
+  auto rows = all_rows_shuffled(data.size(), generator);
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](std::uint32_t x, std::uint32_t y) { return data.labels[x] < data.labels[y]; });
+  const auto runs = workers * shards_per_worker;
+  const auto order = all_rows_shuffled(runs, generator);
+  std::vector<row_list> dealt(workers);
+  for (std::size_t i = 0; i < runs; ++i)
+    append(dealt[i / shards_per_worker], rows, cut(data.size(), runs, order[i]),
+           cut(data.size(), runs, order[i] + 1));
+  return dealt;
+}
+
+/// A draw from the symmetric Dirichlet distribution: gamma draws, divided by their sum. The draws are kept as
+/// logarithms, by Gamma(a) = Gamma(a + 1) * U^(1/a), because for small `a` all of them would underflow to
+/// zero.
+std::vector<double> draw_shares(std::size_t count, double concentration, random_generator& generator) {
+  std::gamma_distribution<double> gamma{concentration + 1, 1.0};
+  std::exponential_distribution<double> minus_log_uniform{1.0};
+  std::vector<double> shares(count);
+  for (auto& share : shares)
+    share = std::log(gamma(generator)) - minus_log_uniform(generator) / concentration;
+  const auto largest = *std::max_element(shares.begin(), shares.end());
+  for (auto& share : shares)
+    share = std::exp(share - largest);
+  const auto sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  for (auto& share : shares)
+    share /= sum;
+  return shares;
+}
+
+/// Ends of the workers' parts of a class of `size` samples, in proportion to `shares`.
+std::vector<std::size_t> part_ends(std::size_t size, const std::vector<double>& shares) {
+  std::vector<std::size_t> ends(shares.size());
+  double sum = 0;
+  for (std::size_t w = 0; w < shares.size(); ++w) {
+    sum += shares[w];
+    ends[w] = std::min(size, static_cast<std::size_t>(std::llround(sum * static_cast<double>(size))));
+  }
+  ends.back() = size; // whatever the rounding of the sum
+  return ends;
+}
+
+std::vector<row_list> deal_dirichlet(const dataset& data, std::size_t workers, double concentration,
+                                     random_generator& generator) {
+  std::vector<row_list> of_class(data.classes);
+  for (const auto row : all_rows_shuffled(data.size(), generator))
+    of_class[static_cast<std::size_t>(data.labels[row])].push_back(row);
+  std::erase_if(of_class, [](const row_list& rows) { return rows.empty(); });
+
+  constexpr int draws_max = 1'000;
+  for (int draw = 0; draw < draws_max; ++draw) {
+    std::vector<row_list> dealt(workers);
+    for (const auto& rows : of_class) {
+      const auto ends = part_ends(rows.size(), draw_shares(workers, concentration, generator));
+      for (std::size_t w = 0; w < workers; ++w)
+        append(dealt[w], rows, w == 0 ? 0 : ends[w - 1], ends[w]);
+    }
+    if (std::none_of(dealt.begin(), dealt.end(), [](const row_list& rows) { return rows.empty(); }))
+      return dealt;
+  }
+  refuse("a Dirichlet partition that gives each of " + std::to_string(workers) +
+             " workers a sample was not found in " + std::to_string(draws_max) + " draws",
+         "take a larger A in dirichlet:A, or fewer workers");
+}
+
+} // namespace
+
+partition_spec parse_partition(const std::string& text) {
+  partition_spec spec;
+  const auto colon = text.find(':');
+  const auto name = text.substr(0, colon);
+  const auto has_value = colon != std::string::npos;
+  const auto value = has_value ? std::string_view{text}.substr(colon + 1) : std::string_view{};
+  if (name == "iid" && !has_value)
+    return spec;
+  if (name == "shards") {
+    const auto shards = number_in<std::size_t>(value);
+    if (!shards || *shards < 1)
+      refuse("'" + text + "' is not shards:S with a whole number S of at least 1", "for example shards:2");
+    spec.how = partition_spec::kind::shards;
+    spec.shards_per_worker = *shards;
+    return spec;
+  }
+  if (name == "dirichlet") {
+    const auto concentration = number_in<double>(value);
+    if (!concentration || !std::isfinite(*concentration) || *concentration <= 0)
+      refuse("'" + text + "' is not dirichlet:A with a number A above 0", "for example dirichlet:0.5");
+    spec.how = partition_spec::kind::dirichlet;
+    spec.concentration = *concentration;
+    return spec;
+  }
+  refuse("unknown partition '" + text + "'", "choose iid, shards:S or dirichlet:A");
+}
+
+std::vector<std::vector<std::uint32_t>> partition_rows(const dataset& data, std::size_t workers,
+                                                       const partition_spec& spec, std::uint64_t seed) {
+  assert(workers >= 1);
+  if (data.size() < workers)
+    throw input_error{input_fault::configuration,
+                      std::to_string(workers) + " workers cannot share " + std::to_string(data.size()) +
+                          " training samples",
+                      "--workers", "take at most one worker per sample"};
+  auto generator = make_generator(seed, random_stream::partition);
+  switch (spec.how) {
+  case partition_spec::kind::shards:
+    return deal_shards(data, workers, spec.shards_per_worker, generator);
+  case partition_spec::kind::dirichlet:
+    return deal_dirichlet(data, workers, spec.concentration, generator);
+  case partition_spec::kind::iid:
+    break;
+  }
+  return deal_iid(data.size(), workers, generator);
+}
+
+} // namespace dybw

@@ -1,0 +1,56 @@
+#include "learning/model/mlp.hpp"
+
+#include "learning/error.hpp"
+#include "learning/model/dense_network.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string_view>
+#include <vector>
+
+namespace dybw {
+
+namespace {
+
+constexpr std::size_t width_max = 65'536;
+
+std::vector<std::size_t> parse_widths(std::string_view text) {
+  std::vector<std::size_t> widths;
+  for (;;) {
+    const auto comma = std::min(text.find(','), text.size());
+    const auto item = text.substr(0, comma);
+    std::size_t width = 0;
+    const auto parsed = std::from_chars(item.begin(), item.end(), width);
+    if (parsed.ec != std::errc{} || parsed.ptr != item.end() || width < 1 || width > width_max)
+      throw input_error(input_fault::configuration,
+                        "\"" + std::string(item) + "\" is not the width of a hidden layer", "--model mlp",
+                        "list widths of 1 to " + std::to_string(width_max) + ", for example mlp:256,256");
+    widths.push_back(width);
+    if (comma == text.size())
+      return widths;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+dense_layer he_layer(std::size_t inputs, std::size_t outputs) {
+  return {inputs, outputs, std::sqrt(2.0 / static_cast<double>(inputs))};
+}
+
+} // namespace
+
+std::shared_ptr<const model> make_mlp(const std::string& parameters, std::size_t features,
+                                      std::size_t classes) {
+  std::vector<dense_layer> layers;
+  std::string name = "mlp";
+  auto inputs = features;
+  for (const auto width : parse_widths(parameters)) {
+    name += (layers.empty() ? ':' : ',') + std::to_string(width);
+    layers.push_back(he_layer(inputs, width));
+    inputs = width;
+  }
+  layers.push_back(he_layer(inputs, classes));
+  return std::make_shared<dense_network>(std::move(name), std::move(layers));
+}
+
+} // namespace dybw

@@ -1,0 +1,33 @@
+#include "learning/model/none.hpp"
+
+#include "learning/error.hpp"
+
+namespace dybw {
+
+namespace {
+
+class none final : public model {
+public:
+  std::string name() const override { return "none"; }
+  std::size_t parameter_count() const noexcept override { return 0; }
+  void initialise(std::uint64_t, std::span<float>) const override {}
+  std::unique_ptr<model_workspace> make_workspace(std::size_t) const override {
+    return std::make_unique<model_workspace>();
+  }
+  double loss_and_gradient(std::span<const float>, const batch_view&, std::span<float>,
+                           model_workspace&) const override {
+    return 0;
+  }
+  batch_score score(std::span<const float>, const batch_view&, model_workspace&) const override { return {}; }
+};
+
+} // namespace
+
+std::shared_ptr<const model> make_none(const std::string& parameters, std::size_t, std::size_t) {
+  if (!parameters.empty())
+    throw input_error(input_fault::configuration, "none takes no parameters", "--model none:" + parameters,
+                      "write none");
+  return std::make_shared<none>();
+}
+
+} // namespace dybw
