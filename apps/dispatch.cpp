@@ -28,8 +28,8 @@ std::string overview(std::span<const command> commands) {
 }
 
 const command& find_command(const std::string& name, std::span<const command> commands) {
-  const auto found = std::find_if(commands.begin(), commands.end(),
-                                  [&](const command& each) { return each.name == name; });
+  const auto found =
+      std::find_if(commands.begin(), commands.end(), [&](const command& each) { return each.name == name; });
   if (found != commands.end())
     return *found;
   std::vector<std::string> names;

@@ -13,8 +13,8 @@
 #if defined(__x86_64__)
 // Before the static initialisers of all other objects, which may hold instructions that this processor lacks.
 [[gnu::constructor(101)]] static void check_processor() {
-  const auto* missing = dybw::missing_processor_feature(dybw::processor_features_needed,
-                                                        dybw::processor_features_present());
+  const auto* missing =
+      dybw::missing_processor_feature(dybw::processor_features_needed, dybw::processor_features_present());
   if (missing == nullptr)
     return;
   std::fprintf(stderr,

@@ -173,8 +173,8 @@ void option_values::refuse_unknown(const std::string& name, const std::string& p
   auto mend = near.empty() ? list : "did you mean --" + near + "? (" + list + ")";
   if (!prefix.empty() && bare.find('.') != std::string::npos)
     mend = "options stand in no [section]";
-  throw input_error{input_fault::configuration,
-                    prefix + "unknown option " + (prefix.empty() ? name : bare), "", mend};
+  throw input_error{input_fault::configuration, prefix + "unknown option " + (prefix.empty() ? name : bare),
+                    "", mend};
 }
 
 void option_values::refuse_syntax(const std::exception& error, const std::string& prefix) const {

@@ -181,8 +181,8 @@ void write_npy(std::ostream& out, std::span<const float> parameters) {
   static_assert(std::endian::native == std::endian::little, "the file's byte order is the host's");
   constexpr std::size_t preamble_bytes = 10; // magic, version, length of the header
   constexpr std::size_t alignment_bytes = 64;
-  auto header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(parameters.size()) +
-                ",), }";
+  auto header =
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(parameters.size()) + ",), }";
   const auto used = preamble_bytes + header.size() + 1;
   header.append((alignment_bytes - used % alignment_bytes) % alignment_bytes, ' ');
   header += '\n';

@@ -31,8 +31,8 @@ std::string audit_word(const mixing_summary& mixing) {
 }
 
 std::string audit_text(const mixing_summary& mixing) {
-  const auto rounds = counted(mixing.rounds_audited, "round") + " audited, " +
-                      count_text(mixing.rounds_unaudited) + " not";
+  const auto rounds =
+      counted(mixing.rounds_audited, "round") + " audited, " + count_text(mixing.rounds_unaudited) + " not";
   if (mixing.clean())
     return audit_word(mixing) + " (" + rounds + ")";
   const auto small = [](double x) {

@@ -27,6 +27,14 @@ std::string directory_name(std::string policy) {
   return policy;
 }
 
+/// Whether a policy of this program may have written there; a user's directory of another name is not ours.
+bool is_policy_directory(const std::string& name) {
+  const std::string prefix = directory_name("static:");
+  return name == "full" || name == "dtur" ||
+         (name.starts_with(prefix) &&
+          name.find_first_not_of("0123456789", prefix.size()) == std::string::npos);
+}
+
 /// What earlier runs wrote below `directory`: their files, and the directories of their policies.
 struct leftovers {
   std::vector<fs::path> files;
@@ -43,7 +51,7 @@ leftovers find_leftovers(const fs::path& directory) {
   };
   take(directory, run_files);
   for (const auto& entry : fs::directory_iterator(directory)) {
-    if (!fs::is_directory(entry.symlink_status()))
+    if (!fs::is_directory(entry.symlink_status()) || !is_policy_directory(entry.path().filename()))
       continue;
     const auto before = found.files.size();
     take(entry.path(), policy_files);

@@ -15,7 +15,8 @@ namespace dybw {
 class run_directory {
 public:
   /// Creates `directory` and its policies' directories. Throws `input_error` (configuration fault) if it
-  /// cannot be written to, or holds another run; that run's files, and nothing else, are removed with `force`.
+  /// cannot be written to, or holds another run; that run's files, and nothing else, are removed with
+  /// `force`.
   run_directory(std::filesystem::path directory, std::span<const std::string> policies, bool force);
 
   const std::filesystem::path& path() const noexcept { return directory_; }

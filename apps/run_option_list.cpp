@@ -85,9 +85,9 @@ po::options_description learning_group() {
                      "softmax (logistic regression), mlp:H1,H2,.. (hidden layers of these sizes) or none (no "
                      "learning, to measure the exchange alone)")(
       "batch", value("B", std::to_string(standard.batch)), "samples per gradient step of a worker")(
-      "step-size", value("E", number_text(standard.sgd.step_size)), "learning rate")(
-      "step-decay", value("D", number_text(standard.sgd.step_decay)),
-      "multiplies the step size after each pass over a worker's samples")(
+      "step-size", value("E", number_text(standard.sgd.step_size)),
+      "learning rate")("step-decay", value("D", number_text(standard.sgd.step_decay)),
+                       "multiplies the step size after each pass over a worker's samples")(
       "momentum", value("M", number_text(standard.sgd.momentum)), "share of the last step that is kept")(
       "weight-decay", value("L", number_text(standard.sgd.weight_decay)),
       "L2 penalty: pulls the parameters to zero")(

@@ -62,8 +62,8 @@ void read_data(const option_values& given, run_config& config) {
 topology read_graph(const option_values& given, run_config& config) {
   config.workers = given.whole("workers", 1, workers_max);
   config.topology = given.text("topology");
-  auto graph = given.reading("topology",
-                             [&] { return make_topology(config.topology, config.workers, config.seed); });
+  auto graph =
+      given.reading("topology", [&] { return make_topology(config.topology, config.workers, config.seed); });
   config.connect = given.text("connect");
   given.reading("connect", [&] { return parse_connect(config.connect, graph); });
   return graph;
@@ -178,9 +178,8 @@ void read_times(const option_values& given, run_config& config) {
   if (!config.step_time.empty())
     given.reading("step-time", [&] { return parse_distribution(config.step_time, "--step-time"); });
   config.straggler = given.text("straggler");
-  given.reading("straggler", [&] {
-    return make_straggler(config.straggler, config.workers, worker_at(0), config.seed);
-  });
+  given.reading("straggler",
+                [&] { return make_straggler(config.straggler, config.workers, worker_at(0), config.seed); });
   if (given.text("round-timeout") != "auto")
     config.round_timeout_s = given.real("round-timeout", fits_duration, "auto or " + a_duration);
   config.suspect_after_s = given.real("suspect-after", fits_duration, a_duration);

@@ -16,7 +16,7 @@ enum class log_level { debug, info, warn, error, off };
 /// What a run prints and where it writes.
 struct output_options {
   std::optional<std::filesystem::path> directory; ///< unset: no files
-  bool force = false; ///< overwrite a directory that holds another run
+  bool force = false;                             ///< overwrite a directory that holds another run
   output_format format = output_format::text;
   log_level level = log_level::warn;
   bool quiet = false; ///< no progress

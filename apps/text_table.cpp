@@ -7,23 +7,24 @@
 
 namespace dybw {
 
-std::string text_table::text(const std::string& indent) const {
+std::string text_table::text() const {
   std::vector<std::size_t> widths;
   for (const auto& row : rows_) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i)
       widths[i] = std::max(widths[i], row[i].size());
   }
-  std::ostringstream out;
+  std::string text;
   for (const auto& row : rows_) {
-    out << indent;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const auto width = row.size() == 1 ? 0 : static_cast<int>(widths[i]);
-      out << (i == 0 ? "" : "  ") << (i == 0 ? std::left : std::right) << std::setw(width) << row[i];
-    }
-    out << '\n';
+    std::ostringstream line;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line << (i == 0 ? "" : "  ") << (i == 0 ? std::left : std::right)
+           << std::setw(static_cast<int>(widths[i])) << row[i];
+    auto trimmed = line.str();
+    trimmed.erase(trimmed.find_last_not_of(' ') + 1);
+    text += trimmed + '\n';
   }
-  return out.str();
+  return text;
 }
 
 std::string fixed_text(double x, int decimals) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace dybw {
@@ -10,8 +11,8 @@ class text_table {
 public:
   /// Rows may differ in length. A header is a row like any other.
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-  /// Each row a line that begins with `indent`.
-  std::string text(const std::string& indent = "") const;
+  /// Each row a line, without spaces at its end.
+  std::string text() const;
 
 private:
   std::vector<std::vector<std::string>> rows_;

@@ -28,11 +28,11 @@ std::string version() {
 
 std::string version_text() {
   const std::string arch = DYBW_ARCH;
-  return "dybw " + version() + (arch.empty() ? "" : " for " + arch) +                                   //
-         "\nCAF " + dotted({CAF_VERSION / 10000, CAF_VERSION / 100 % 100, CAF_VERSION % 100}) +         //
-         "\nEigen " + dotted({EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION}) +         //
+  return "dybw " + version() + (arch.empty() ? "" : " for " + arch) +                                     //
+         "\nCAF " + dotted({CAF_VERSION / 10000, CAF_VERSION / 100 % 100, CAF_VERSION % 100}) +           //
+         "\nEigen " + dotted({EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION}) +           //
          "\nBoost " + dotted({BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100}) + //
-         "\nspdlog " + dotted({SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH}) +                 //
+         "\nspdlog " + dotted({SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH}) +                   //
          "\nnlohmann-json " +
          dotted({NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH}) +
          "\nzlib " + zlibVersion() + "\n";
