@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,12 +33,19 @@ private:
   std::vector<worker_id> adjacent_; ///< [2*edges]
 };
 
-/// Builds `ring|path|star|complete|torus:RxC|circulant:O1,O2,..|random:DEGREE|file:PATH` for N workers.
-/// Throws `input_error`: configuration fault for unknown names, parameters that do not fit N (torus RxC != N,
-/// offsets out of 1..N/2, degree < 2 or >= N), data fault for an unreadable or malformed file; disconnected
-/// graphs are refused with the first worker that cannot be reached. `random:DEGREE` is connected and regular
-/// up to one, least degree two. A file has one edge per line, two worker numbers from 0; `#` starts a
-/// comment.
+/// The worker of least number that no path joins with worker 0; nothing if the graph is connected.
+std::optional<worker_id> first_unreachable(const topology& graph);
+
+/// More edges than this are refused: they would not fit into an ordinary machine's memory.
+constexpr std::size_t edges_max = 20'000'000;
+
+/// Builds `ring|path|star|complete|torus:RxC|circulant:O1,O2,..|random:DEGREE|file:PATH` for N workers
+/// (docs/topologies.md). Throws `input_error`: configuration fault for unknown names, parameters that do not
+/// fit N (torus RxC != N, offsets out of 1..N/2 or given twice, degree < 2 or >= N), more than `edges_max`
+/// edges, and graphs that are not connected, naming the first worker that cannot be reached; data fault for
+/// an unreadable or malformed file. `random:DEGREE` is connected; every worker has DEGREE neighbours, except
+/// that one has DEGREE+1 if N*DEGREE is odd. A file has one edge per line, two worker numbers from 0; `#`
+/// starts a comment; an edge may be given twice.
 topology make_topology(const std::string& text, std::size_t workers, std::uint64_t seed);
 
 /// Reads an edge-list file for N workers. Throws `input_error` as above, naming file and line.

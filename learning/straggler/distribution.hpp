@@ -1,0 +1,29 @@
+#pragma once
+
+#include "learning/random.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+namespace dybw {
+
+/// A distribution of durations in seconds (docs/topologies.md has the formulas): `const:T`, `exp:MEAN`,
+/// `shifted-exp:BASE,MEAN` (mean BASE+MEAN), `uniform:A,B`, `pareto:SCALE,SHAPE`, `lognormal:MU,SIGMA`,
+/// `trace:FILE` (one duration per line, used in turn and over again).
+class duration_distribution {
+public:
+  virtual ~duration_distribution() = default;
+  /// One draw in seconds, >= 0 and finite. Stateful only for `trace`; not thread-safe.
+  virtual double draw(random_generator& generator) = 0;
+  /// In seconds; infinite for a Pareto of shape <= 1.
+  virtual double mean() const = 0;
+};
+
+/// Throws `input_error` (configuration fault; data fault for a trace file). `option` names the option in the
+/// message, with its dashes. `first_line` says which duration of a trace comes first, modulo their number:
+/// give it the worker's number, so that workers with the same file differ.
+std::unique_ptr<duration_distribution> parse_distribution(const std::string& text, const std::string& option,
+                                                          std::size_t first_line = 0);
+
+} // namespace dybw

@@ -1,0 +1,30 @@
+#include "learning/straggler/step_time.hpp"
+
+#include <cassert>
+
+namespace dybw {
+
+step_clock::step_clock(const std::string& base, const std::string& straggler, std::size_t workers,
+                       worker_id id, std::uint64_t seed)
+    : base_(base.empty() ? nullptr : parse_distribution(base, "--step-time", index_of(id))),
+      straggler_(make_straggler(straggler, workers, id, seed)),
+      generator_(make_generator(seed, random_stream::step_time, index_of(id))) {}
+
+nanoseconds step_clock::step(nanoseconds now) {
+  assert(has_base());
+  return from_seconds(base_->draw(generator_) * straggler_->factor(now));
+}
+
+nanoseconds step_clock::delay_after(nanoseconds now, nanoseconds measured) {
+  if (has_base())
+    return step(now);
+  return from_seconds(to_seconds(measured) * (straggler_->factor(now) - 1));
+}
+
+void check_step_options(const std::string& base, const std::string& straggler, std::size_t workers) {
+  if (!base.empty())
+    parse_distribution(base, "--step-time");
+  check_straggler(straggler, workers);
+}
+
+} // namespace dybw

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "learning/types.hpp"
+
+#include <memory>
+#include <string>
+
+namespace dybw {
+
+/// What slows a worker: a factor >= 1 on its step time. `none`, `slow:COUNT:FACTOR` (the first COUNT of a
+/// seeded permutation of the workers), `random:PROBABILITY:FACTOR` (each step afresh), `bursts:ON,OFF:FACTOR`
+/// (an on/off process with exponential times of these means in seconds; slow while on). Not thread-safe.
+class straggler_model {
+public:
+  virtual ~straggler_model() = default;
+  /// The factor of a step that starts at `now` (since the run's start). Calls come with non-decreasing `now`.
+  virtual double factor(nanoseconds now) = 0;
+};
+
+/// The model of one worker out of N; deterministic in (text, workers, id, seed). The bursts of a worker lie
+/// at the same times however often they are asked for, so runs of several policies meet the same ones; only
+/// after a pause of more than 1,000 mean on/off cycles without a call is the process started afresh. Throws
+/// `input_error` (configuration fault) like `check_straggler`.
+std::unique_ptr<straggler_model> make_straggler(const std::string& text, std::size_t workers, worker_id id,
+                                                std::uint64_t seed);
+
+/// Throws `input_error` (configuration fault) if `text`, the value of --straggler, does not fit N workers.
+void check_straggler(const std::string& text, std::size_t workers);
+
+} // namespace dybw
