@@ -9,7 +9,7 @@ namespace {
 
 constexpr float byte_scale = 1.0F / 255.0F; // 255 becomes 1 exactly
 
-// Out of line, so that the sample's two ends are known not to overlap and the loop is vectorised.
+// A byte pointer may alias anything: without __restrict the loop would not be vectorised.
 void write_sample(const std::uint8_t* __restrict from, std::size_t features, float* __restrict to) {
   for (std::size_t i = 0; i < features; ++i)
     to[i] = static_cast<float>(from[i]) * byte_scale;
