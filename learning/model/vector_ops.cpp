@@ -100,6 +100,7 @@ double average_and_consensus_distance(std::span<const std::span<const float>> ve
     for (const auto& x : vectors) {
       assert(x.size() == mean.size());
       const auto* const values = x.data() + first;
+#pragma GCC ivdep
       for (std::size_t k = 0; k < count; ++k)
         block_mean[k] += static_cast<double>(values[k]);
     }

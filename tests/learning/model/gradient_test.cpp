@@ -1,0 +1,287 @@
+#include "learning/model/model.hpp"
+#include "learning/model/sgd.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <vector>
+
+namespace {
+
+struct labelled_batch {
+  std::vector<float> features;
+  std::vector<std::int32_t> labels;
+  dybw::batch_view view() const { return {features, labels}; }
+};
+
+labelled_batch random_batch(std::size_t samples, std::size_t features, std::size_t classes,
+                            std::mt19937_64& generator) {
+  std::uniform_real_distribution<float> feature(0.0F, 1.0F);
+  std::uniform_int_distribution<std::int32_t> label(0, static_cast<std::int32_t>(classes) - 1);
+  labelled_batch batch{std::vector<float>(samples * features), std::vector<std::int32_t>(samples)};
+  for (auto& x : batch.features)
+    x = feature(generator);
+  for (auto& y : batch.labels)
+    y = label(generator);
+  return batch;
+}
+
+std::vector<float> random_parameters(std::size_t count, std::mt19937_64& generator) {
+  std::normal_distribution<float> normal(0.0F, 0.5F);
+  std::vector<float> parameters(count);
+  for (auto& w : parameters)
+    w = normal(generator);
+  return parameters;
+}
+
+/// The network written down plainly, in double precision; `widths` are features, hidden layers, classes.
+class plain_network {
+public:
+  explicit plain_network(std::vector<std::size_t> widths) : widths_(std::move(widths)) {}
+
+  std::vector<double> logits(const std::vector<double>& parameters, const float* features) const {
+    std::vector<double> a(features, features + widths_.front());
+    const auto* p = parameters.data();
+    for (std::size_t l = 1; l < widths_.size(); ++l) {
+      std::vector<double> z(widths_[l]);
+      for (auto& value : z)
+        for (const auto x : a)
+          value += *p++ * x;
+      for (auto& value : z)
+        value += *p++;
+      if (l + 1 < widths_.size())
+        for (auto& value : z)
+          value = value > 0 ? value : 0;
+      a = z;
+    }
+    return a;
+  }
+
+  double sample_loss(const std::vector<double>& parameters, const labelled_batch& batch,
+                     std::size_t i) const {
+    const auto z = logits(parameters, batch.features.data() + i * widths_.front());
+    double sum = 0;
+    for (const auto value : z)
+      sum += std::exp(value);
+    return std::log(sum) - z[static_cast<std::size_t>(batch.labels[i])];
+  }
+
+  double loss(const std::vector<double>& parameters, const labelled_batch& batch) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < batch.labels.size(); ++i)
+      sum += sample_loss(parameters, batch, i);
+    return sum / static_cast<double>(batch.labels.size());
+  }
+
+  std::uint64_t correct(const std::vector<double>& parameters, const labelled_batch& batch) const {
+    std::uint64_t hits = 0;
+    for (std::size_t i = 0; i < batch.labels.size(); ++i) {
+      const auto z = logits(parameters, batch.features.data() + i * widths_.front());
+      const auto best = std::max_element(z.begin(), z.end()) - z.begin();
+      if (best == batch.labels[i])
+        ++hits;
+    }
+    return hits;
+  }
+
+private:
+  std::vector<std::size_t> widths_;
+};
+
+/// Compares loss, gradient and score with the plain network; the gradient by central differences at up to
+/// `checks_max` parameters.
+void check_against_plain(const std::string& name, const std::vector<std::size_t>& widths, std::size_t samples,
+                         std::size_t checks_max = std::numeric_limits<std::size_t>::max()) {
+  CAPTURE(name);
+  CAPTURE(samples);
+  std::mt19937_64 generator(samples);
+  const auto model = dybw::make_model(name, widths.front(), widths.back());
+  const auto batch = random_batch(samples, widths.front(), widths.back(), generator);
+  auto parameters = random_parameters(model->parameter_count(), generator);
+  if (parameters.size() > 1000) // keep the logits of wide layers moderate
+    model->initialise(1, parameters);
+  const plain_network plain(widths);
+  const std::vector<double> exact(parameters.begin(), parameters.end());
+
+  const auto workspace = model->make_workspace(samples);
+  std::vector<float> gradient(parameters.size(), 123.0F); // to be overwritten
+  const auto loss = model->loss_and_gradient(parameters, batch.view(), gradient, *workspace);
+  CHECK(loss == doctest::Approx(plain.loss(exact, batch)).epsilon(1e-5));
+
+  std::vector<std::size_t> checked(parameters.size());
+  std::iota(checked.begin(), checked.end(), std::size_t{0});
+  std::ranges::shuffle(checked, generator);
+  checked.resize(std::min(checked.size(), checks_max));
+  constexpr double h = 1e-5; // the truncation error is of order h^2, rounding 1e-16/h: both far below 1e-6
+  double largest_error = 0;
+  for (const auto k : checked) {
+    auto above = exact, below = exact;
+    above[k] += h;
+    below[k] -= h;
+    const auto difference = (plain.loss(above, batch) - plain.loss(below, batch)) / (2 * h);
+    largest_error = std::max(largest_error, std::abs(difference - static_cast<double>(gradient[k])));
+  }
+  CHECK(largest_error < 2e-6);
+
+  const auto score = model->score(parameters, batch.view(), *workspace);
+  CHECK(score.loss_sum / static_cast<double>(samples) == doctest::Approx(loss).epsilon(1e-6));
+  CHECK(score.correct == plain.correct(exact, batch));
+}
+
+} // namespace
+
+TEST_CASE("model: softmax gradients agree with central differences") {
+  check_against_plain("softmax", {7, 3}, 5);
+  check_against_plain("softmax", {1, 2}, 1);
+  check_against_plain("softmax", {20, 10}, 33);
+}
+
+TEST_CASE("model: mlp gradients agree with central differences, with one and two hidden layers") {
+  check_against_plain("mlp:5", {4, 5, 3}, 6);
+  check_against_plain("mlp:5,4", {6, 5, 4, 3}, 7);
+  check_against_plain("mlp:1", {3, 1, 2}, 1);
+  check_against_plain("mlp:9,1,8", {3, 9, 1, 8, 4}, 12);
+}
+
+TEST_CASE("model: batches of several tiles, the last one not full, give the same mean gradient") {
+  check_against_plain("softmax", {4, 3}, 256);
+  check_against_plain("softmax", {4, 3}, 257);
+  check_against_plain("mlp:3", {2, 3, 3}, 600);
+}
+
+TEST_CASE("model: layers wider than one panel agree with central differences") {
+  check_against_plain("softmax", {900, 10}, 4, 60);
+  check_against_plain("mlp:450,420", {11, 450, 420, 3}, 3, 60);
+}
+
+TEST_CASE("model: the loss at zero parameters is the logarithm of the number of classes") {
+  std::mt19937_64 generator(1);
+  for (const auto* name : {"softmax", "mlp:6,5"}) {
+    const auto model = dybw::make_model(name, 8, 10);
+    const auto batch = random_batch(300, 8, 10, generator);
+    const std::vector<float> zero(model->parameter_count());
+    std::vector<float> gradient(zero.size());
+    const auto workspace = model->make_workspace(300);
+    CHECK(model->loss_and_gradient(zero, batch.view(), gradient, *workspace) ==
+          doctest::Approx(std::log(10.0)).epsilon(1e-6));
+    CHECK(model->score(zero, batch.view(), *workspace).loss_sum ==
+          doctest::Approx(300 * std::log(10.0)).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("model: scores of parts of a test set add up to the score of the whole") {
+  std::mt19937_64 generator(2);
+  const auto model = dybw::make_model("mlp:7", 5, 4);
+  const auto batch = random_batch(500, 5, 4, generator);
+  const auto parameters = random_parameters(model->parameter_count(), generator);
+  const auto workspace = model->make_workspace(500);
+  const auto whole = model->score(parameters, batch.view(), *workspace);
+  dybw::batch_score sum;
+  for (std::size_t first = 0; first < 500; first += 100) {
+    const auto part = model->score(parameters,
+                                   {std::span(batch.features).subspan(first * 5, std::size_t{100} * 5),
+                                    std::span(batch.labels).subspan(first, 100)},
+                                   *workspace);
+    sum.loss_sum += part.loss_sum;
+    sum.correct += part.correct;
+  }
+  CHECK(sum.loss_sum == doctest::Approx(whole.loss_sum).epsilon(1e-6));
+  CHECK(sum.correct == whole.correct);
+  CHECK(model->score(parameters, {}, *workspace).loss_sum == 0);
+}
+
+TEST_CASE("model: of tied classes the first is the answer") {
+  const auto model = dybw::make_model("softmax", 1, 3);
+  const std::vector<float> zero(model->parameter_count()), features{0.5F, 0.5F, 0.5F};
+  const std::vector<std::int32_t> labels{0, 1, 2};
+  const auto workspace = model->make_workspace(3);
+  CHECK(model->score(zero, {features, labels}, *workspace).correct == 1);
+}
+
+TEST_CASE("model: huge logits neither overflow nor lose the gradient") {
+  const auto model = dybw::make_model("softmax", 1, 2);
+  const std::vector<float> parameters{1e4F, -1e4F, 0.0F, 0.0F}, features{1.0F, 1.0F};
+  const std::vector<std::int32_t> labels{0, 1};
+  std::vector<float> gradient(4);
+  const auto workspace = model->make_workspace(2);
+  const auto loss = model->loss_and_gradient(parameters, {features, labels}, gradient, *workspace);
+  CHECK(loss == doctest::Approx(1e4)); // 0 for the first sample, 2e4 for the second
+  CHECK(gradient[0] == doctest::Approx(0.5));
+  CHECK(gradient[1] == doctest::Approx(-0.5));
+}
+
+TEST_CASE("model: a parameter that is not a number shows in the loss and is never a hit") {
+  std::mt19937_64 generator(3);
+  for (const auto* name : {"softmax", "mlp:9,9"}) {
+    const auto model = dybw::make_model(name, 12, 10);
+    const auto batch = random_batch(40, 12, 10, generator);
+    auto parameters = random_parameters(model->parameter_count(), generator);
+    std::vector<float> gradient(parameters.size());
+    const auto workspace = model->make_workspace(40);
+    for (const auto bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+      std::ranges::fill(std::span(parameters).first(12), bad); // the first unit of the first layer
+      CHECK_FALSE(std::isfinite(model->loss_and_gradient(parameters, batch.view(), gradient, *workspace)));
+    }
+    std::ranges::fill(parameters, std::numeric_limits<float>::quiet_NaN());
+    CHECK(model->score(parameters, batch.view(), *workspace).correct == 0);
+    CHECK(std::isnan(model->score(parameters, batch.view(), *workspace).loss_sum));
+  }
+}
+
+TEST_CASE("model: a used workspace changes nothing in the next result") {
+  std::mt19937_64 generator(4);
+  const auto model = dybw::make_model("mlp:6,5", 9, 4);
+  const auto first = random_batch(300, 9, 4, generator), other = random_batch(77, 9, 4, generator);
+  const auto parameters = random_parameters(model->parameter_count(), generator);
+  std::vector<float> fresh(parameters.size()), reused(parameters.size());
+  const auto workspace = model->make_workspace(300);
+  const auto loss = model->loss_and_gradient(parameters, first.view(), fresh, *workspace);
+  model->loss_and_gradient(parameters, other.view(), reused, *workspace);
+  CHECK(reused != fresh);
+  CHECK(model->loss_and_gradient(parameters, first.view(), reused, *workspace) == loss);
+  CHECK(reused == fresh);
+}
+
+namespace {
+
+/// Hits after full-batch training.
+std::uint64_t hits_after_training(const std::string& name, const labelled_batch& batch, std::size_t features,
+                                  std::size_t classes) {
+  const auto model = dybw::make_model(name, features, classes);
+  const dybw::sgd_options options{.step_size = 0.5, .momentum = 0.9};
+  std::vector<float> w(model->parameter_count()), w_next(w.size()), gradient(w.size()), velocity(w.size());
+  model->initialise(1, w);
+  const auto workspace = model->make_workspace(batch.labels.size());
+  for (std::uint64_t step = 0; step < 400; ++step) {
+    model->loss_and_gradient(w, batch.view(), gradient, *workspace);
+    dybw::sgd_step(options, dybw::step_size_at(options, 0), w, gradient, velocity, velocity, w_next);
+    w.swap(w_next);
+  }
+  return model->score(w, batch.view(), *workspace).correct;
+}
+
+} // namespace
+
+TEST_CASE("model: softmax and mlp learn a separable problem without a mistake") {
+  std::mt19937_64 generator(5);
+  std::normal_distribution<float> noise(0.0F, 0.05F);
+  const float centres[3][2] = {{0.2F, 0.2F}, {0.8F, 0.2F}, {0.5F, 0.9F}};
+  labelled_batch batch;
+  for (std::int32_t i = 0; i < 90; ++i) {
+    for (const auto coordinate : centres[i % 3])
+      batch.features.push_back(coordinate + noise(generator));
+    batch.labels.push_back(i % 3);
+  }
+  CHECK(hits_after_training("softmax", batch, 2, 3) == 90);
+  CHECK(hits_after_training("mlp:8", batch, 2, 3) == 90);
+}
+
+TEST_CASE("model: mlp learns the exclusive or, which softmax cannot") {
+  const labelled_batch batch{{0, 0, 0, 1, 1, 0, 1, 1}, {0, 1, 1, 0}};
+  CHECK(hits_after_training("softmax", batch, 2, 2) < 4);
+  CHECK(hits_after_training("mlp:16", batch, 2, 2) == 4);
+}

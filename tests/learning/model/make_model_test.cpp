@@ -1,0 +1,116 @@
+#include "learning/error.hpp"
+#include "learning/model/model.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+TEST_CASE("make_model: names and parameter counts are those of the documentation") {
+  CHECK(dybw::make_model("softmax", 784, 10)->parameter_count() == 7'850);
+  CHECK(dybw::make_model("mlp:256,256", 784, 10)->parameter_count() == 269'322);
+  CHECK(dybw::make_model("mlp:3", 2, 2)->parameter_count() == 2 * 3 + 3 + 3 * 2 + 2);
+  for (const std::string name : {"softmax", "mlp:256,256", "mlp:1", "none"})
+    CHECK(dybw::make_model(name, 4, 3)->name() == name);
+}
+
+TEST_CASE("make_model: whatever is not a model is refused in one line that names the option") {
+  for (const std::string text : {"",
+                                 "soft",
+                                 "Softmax",
+                                 "softmax:",
+                                 "softmax:3",
+                                 "none:1",
+                                 "mlp",
+                                 "mlp:",
+                                 "mlp:0",
+                                 "mlp:,",
+                                 "mlp:3,",
+                                 "mlp:,3",
+                                 "mlp:3,,4",
+                                 "mlp:-3",
+                                 "mlp:3x",
+                                 "mlp: 3",
+                                 "mlp:3.5",
+                                 "mlp:65537",
+                                 "mlp:99999999999999999999",
+                                 "mlp:256;256",
+                                 "none,none",
+                                 ":",
+                                 "mlp\n:3"}) {
+    CAPTURE(text);
+    try {
+      dybw::make_model(text, 784, 10);
+      FAIL_CHECK("accepted");
+    } catch (const dybw::input_error& error) {
+      const std::string line = error.what();
+      CHECK(error.fault() == dybw::input_fault::configuration);
+      CHECK(line.find("--model") != std::string::npos);
+      CHECK(line.find('\n') == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("make_model: none has no parameters, no loss and no hits") {
+  const auto model = dybw::make_model("none", 3, 2);
+  const std::vector<float> features(6);
+  const std::vector<std::int32_t> labels(2);
+  const auto workspace = model->make_workspace(2);
+  CHECK(model->parameter_count() == 0);
+  model->initialise(1, {});
+  CHECK(model->loss_and_gradient({}, {features, labels}, {}, *workspace) == 0);
+  const auto score = model->score({}, {features, labels}, *workspace);
+  CHECK(score.loss_sum == 0);
+  CHECK(score.correct == 0);
+}
+
+TEST_CASE("model: starting parameters depend on the seed alone") {
+  for (const auto* name : {"softmax", "mlp:20,10"}) {
+    const auto model = dybw::make_model(name, 30, 10);
+    std::vector<float> first(model->parameter_count(), 9.0F), again(first), other(first);
+    model->initialise(1, first);
+    dybw::make_model(name, 30, 10)->initialise(1, again);
+    model->initialise(2, other);
+    CHECK(first == again);
+    CHECK(first != other);
+  }
+}
+
+TEST_CASE("model: mlp starts with the spread of He and biases of zero") {
+  constexpr std::size_t features = 300, hidden = 200;
+  const auto model = dybw::make_model("mlp:200", features, 10);
+  std::vector<float> parameters(model->parameter_count(), 9.0F);
+  model->initialise(7, parameters);
+  const std::span all(parameters);
+  const auto deviation = [](std::span<const float> weights) {
+    double sum = 0, squares = 0;
+    for (const auto w : weights) {
+      sum += static_cast<double>(w);
+      squares += static_cast<double>(w) * static_cast<double>(w);
+    }
+    const auto mean = sum / static_cast<double>(weights.size());
+    CHECK(std::abs(mean) < 0.01);
+    return std::sqrt(squares / static_cast<double>(weights.size()) - mean * mean);
+  };
+  const auto is_zero = [](float x) { return x == 0.0F; };
+  CHECK(deviation(all.first(features * hidden)) == doctest::Approx(std::sqrt(2.0 / features)).epsilon(0.02));
+  CHECK(std::ranges::all_of(all.subspan(features * hidden, hidden), is_zero));
+  CHECK(deviation(all.subspan((features + 1) * hidden, hidden * 10)) ==
+        doctest::Approx(std::sqrt(2.0 / hidden)).epsilon(0.1));
+  CHECK(std::ranges::all_of(all.last(10), is_zero));
+}
+
+TEST_CASE("model: softmax starts close to the loss of a guess") {
+  const auto model = dybw::make_model("softmax", 784, 10);
+  std::vector<float> parameters(model->parameter_count());
+  model->initialise(1, parameters);
+  const std::vector<float> features(784 * 50, 0.5F);
+  std::vector<std::int32_t> labels;
+  for (std::int32_t i = 0; i < 50; ++i)
+    labels.push_back(i % 10);
+  const auto workspace = model->make_workspace(50);
+  const auto score = model->score(parameters, {features, labels}, *workspace);
+  CHECK(score.loss_sum / 50 == doctest::Approx(std::log(10.0)).epsilon(0.05));
+}
