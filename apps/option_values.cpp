@@ -1,11 +1,12 @@
 #include "apps/option_values.hpp"
 
+#include "learning/graph/option_text.hpp"
+
 #include <boost/program_options/errors.hpp>
 #include <boost/program_options/parsers.hpp>
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <fstream>
 #include <numeric>
 #include <sstream>
@@ -52,13 +53,6 @@ std::string nearest_option(const po::options_description& known, const std::stri
   return nearest;
 }
 
-template <class Number>
-bool parse_whole_text(const std::string& text, Number& x) {
-  const auto end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, x);
-  return error == std::errc{} && stop == end;
-}
-
 } // namespace
 
 option_values::option_values(const po::options_description& known, std::string command)
@@ -74,13 +68,11 @@ void option_values::add_arguments(std::span<const std::string> arguments) {
                             .style(allow_long | long_allow_next | long_allow_adjacent)
                             .run();
     for (const auto& option : parsed.options) {
-      if (option.position_key < 0)
-        continue;
-      const auto& word = option.value.front();
-      if (word.size() > 1 && word.front() == '-')
-        refuse_unknown(word.substr(0, word.find('=')), "");
-      throw input_error{input_fault::configuration, "unexpected argument '" + word + "'", "",
-                        "options start with --, see " + command_ + " --help"};
+      if (option.position_key >= 0)
+        refuse_positional(option.value.front());
+      if (!option.value.empty() && option.value.front().starts_with("--"))
+        throw input_error{input_fault::configuration, "--" + option.string_key + " needs a value", "",
+                          "see " + command_ + " --help"};
     }
     po::store(parsed, values_);
   } catch (const po::error& error) {
@@ -128,24 +120,24 @@ const std::string& option_values::text(const std::string& name) const {
 }
 
 std::uint64_t option_values::whole(const std::string& name, std::uint64_t min, std::uint64_t max) const {
-  std::uint64_t x = 0;
+  const auto x = parse_number<std::uint64_t>(text(name));
   const auto range = "give a whole number from " + std::to_string(min) + " to " + std::to_string(max);
-  if (!parse_whole_text(text(name), x)) {
-    const auto digits = text(name).find_first_not_of("-+0123456789") == std::string::npos;
-    refuse(name, digits ? "is out of range" : "is not a whole number", range);
-  }
-  if (x < min || x > max)
+  const auto looks_whole =
+      !text(name).empty() && text(name).find_first_not_of("-0123456789") == std::string::npos;
+  if (!x && !looks_whole)
+    refuse(name, "is not a whole number", range);
+  if (!x || *x < min || *x > max)
     refuse(name, "is out of range", range);
-  return x;
+  return *x;
 }
 
 double option_values::real(const std::string& name, bool (*fits)(double), const std::string& range) const {
-  double x = 0;
-  if (!parse_whole_text(text(name), x) || !std::isfinite(x))
+  const auto x = parse_number<double>(text(name));
+  if (!x)
     refuse(name, "is not a finite number", "give " + range);
-  if (!fits(x))
+  if (!fits(*x))
     refuse(name, "is out of range", "give " + range);
-  return x;
+  return *x;
 }
 
 std::size_t option_values::choice(const std::string& name, std::initializer_list<const char*> names) const {
@@ -166,7 +158,15 @@ std::string option_values::origin(const std::string& name) const {
   return found == file_of_.end() ? "" : found->second + ": ";
 }
 
-void option_values::refuse_unknown(const std::string& name, const std::string& prefix) const {
+void option_values::refuse_positional(const std::string& word) const {
+  if (word.size() > 1 && word.front() == '-')
+    refuse_unknown(word, "");
+  throw input_error{input_fault::configuration, "unexpected argument '" + word + "'", "",
+                    "options start with --, see " + command_ + " --help"};
+}
+
+void option_values::refuse_unknown(const std::string& word, const std::string& prefix) const {
+  const auto name = word.substr(0, word.find('='));
   const auto bare = without_dashes(name);
   const auto list = command_ + " --help lists all";
   const auto near = nearest_option(known_, bare);

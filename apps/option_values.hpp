@@ -56,7 +56,8 @@ public:
 
 private:
   std::string origin(const std::string& name) const; ///< "FILE: " or nothing
-  [[noreturn]] void refuse_unknown(const std::string& name, const std::string& prefix) const;
+  [[noreturn]] void refuse_positional(const std::string& word) const;
+  [[noreturn]] void refuse_unknown(const std::string& word, const std::string& prefix) const;
   [[noreturn]] void refuse_syntax(const std::exception& error, const std::string& prefix) const;
 
   const boost::program_options::options_description& known_;

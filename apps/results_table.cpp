@@ -45,6 +45,11 @@ std::string audit_text(const mixing_summary& mixing) {
          small(mixing.max_projection_error);
 }
 
+/// Per second.
+std::string rate_text(double rate) {
+  return fixed_text(rate, rate < 1000 ? 1 : 0);
+}
+
 /// What a reader must know beside the numbers; one line each.
 std::vector<std::string> remarks(const run_result& run) {
   std::vector<std::string> lines;
@@ -135,9 +140,9 @@ std::string in_full(const run_result& run) {
     line("worst worker's accuracy", or_dash(run.worst_worker_accuracy, percent_text));
   }
   line("rounds", count_text(run.rounds) + ", mean " + seconds_text(run.mean_round_s));
-  line("gradient steps", count_text(run.local_steps) + ", " + fixed_text(run.useful_gradient_rate, 1) +
-                             " per second (" + percent_text(of_bound) + " of " +
-                             fixed_text(run.no_wait_rate, 1) + " if nobody ever waited)");
+  line("gradient steps", count_text(run.local_steps) + ", " + rate_text(run.useful_gradient_rate) +
+                             " per second (" + percent_text(of_bound) + " of " + rate_text(run.no_wait_rate) +
+                             " if nobody ever waited)");
   line("time spent computing", percent_text(run.compute_share));
   line("backup workers", fixed_text(run.mean_backup_workers, 2) + " per worker and round on average");
   line("edges used per round", percent_text(run.mean_active_share));

@@ -4,13 +4,13 @@
 #include "apps/option_values.hpp"
 #include "apps/run_option_list.hpp"
 #include "learning/graph/connecting_edges.hpp"
+#include "learning/graph/option_text.hpp"
 #include "learning/graph/topology.hpp"
 #include "learning/model/model.hpp"
 #include "learning/straggler/step_time.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <ctime>
 #include <limits>
 #include <sstream>
@@ -74,11 +74,8 @@ std::optional<std::size_t> backup_workers_of(const std::string& policy) {
   const std::string prefix = "static:";
   if (!policy.starts_with(prefix))
     return std::nullopt;
-  std::size_t count = 0;
-  std::from_chars(policy.data() + prefix.size(), policy.data() + policy.size(), count);
-  if (policy != prefix + std::to_string(count))
-    return std::nullopt;
-  return count;
+  const auto count = parse_number<std::size_t>(policy.substr(prefix.size()));
+  return count && policy == prefix + std::to_string(*count) ? count : std::nullopt;
 }
 
 worker_id worker_of_smallest_degree(const topology& graph) {
@@ -107,11 +104,8 @@ void check_policy(const option_values& given, const std::string& policy, const t
 
 void read_policies(const option_values& given, const topology& graph, run_config& config) {
   config.policies.clear();
-  const auto& text = given.text("policy");
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const auto end = std::min(text.find(',', begin), text.size());
-    auto policy = text.substr(begin, end - begin);
-    begin = end + 1;
+  for (const auto word : split(given.text("policy"), ',')) {
+    std::string policy{word};
     check_policy(given, policy, graph);
     if (std::find(config.policies.begin(), config.policies.end(), policy) != config.policies.end())
       given.refuse("policy", "names " + policy + " more than once", "give each policy once");

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <sstream>
+#include <string>
+#include <vector>
 
 namespace dybw {
 
@@ -40,7 +42,7 @@ TEST_CASE("progress: what is not known is left out") {
 
 TEST_CASE("progress: on a terminal one line is refreshed and never wraps") {
   std::ostringstream out;
-  progress_display display{out, 20};
+  progress_display display{out, 21};
   display.show(sample_progress(1));
   display.show(sample_progress(2));
   CHECK(out.str() == "\rdtur  1.0 s  41 %, 1\x1b[K\rdtur  2.0 s  41 %, 1\x1b[K");
