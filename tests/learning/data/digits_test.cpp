@@ -33,21 +33,19 @@ struct samples {
 
 /// Test accuracy of softmax regression after plain gradient descent; written out here, so that the data's
 /// difficulty is judged without the models that are themselves tested on it.
-double softmax_accuracy(const data_split& split, std::uint64_t epochs) {
+double softmax_accuracy(const data_split& split, std::size_t epochs) {
   const auto features = static_cast<Eigen::Index>(split.train->features);
   Eigen::MatrixXf weights = Eigen::MatrixXf::Zero(10, features);
   Eigen::VectorXf bias = Eigen::VectorXf::Zero(10);
   mini_batch_sampler sampler{all_rows(*split.train), 64, random_generator{1}};
-  while (true) {
+  for (std::size_t i = 0; i < epochs * sampler.batches_per_epoch(); ++i) {
     const auto rows = sampler.next();
-    if (sampler.epoch() == epochs)
-      break;
     const samples batch{*split.train, rows};
     Eigen::MatrixXf slope = (weights * batch.features).colwise() + bias;
-    for (Eigen::Index i = 0; i < slope.cols(); ++i) {
-      slope.col(i) = (slope.col(i).array() - slope.col(i).maxCoeff()).exp();
-      slope.col(i) /= slope.col(i).sum();
-      slope(batch.labels[static_cast<std::size_t>(i)], i) -= 1;
+    for (Eigen::Index j = 0; j < slope.cols(); ++j) {
+      slope.col(j) = (slope.col(j).array() - slope.col(j).maxCoeff()).exp();
+      slope.col(j) /= slope.col(j).sum();
+      slope(batch.labels[static_cast<std::size_t>(j)], j) -= 1;
     }
     const auto step = 0.1F / static_cast<float>(rows.size());
     weights -= step * slope * batch.features.transpose();

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "learning/consensus/messages.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace dybw {
+
+/// DTUR's coverage (arXiv 2102.06280, the distributed threshold-based update rule): which of the connecting
+/// edges this worker knows to be covered in the present sweep. When all are, the next sweep starts with none
+/// covered. (The paper calls a sweep an epoch; here an epoch is a pass over the shard.)
+class coverage_sweep {
+public:
+  using edge_set = std::shared_ptr<const std::vector<edge>>; ///< ascending
+
+  /// New facts: another set of connecting edges, nothing covered, first sweep.
+  void reset(std::uint64_t generation, edge_set connecting);
+
+  std::uint64_t generation() const noexcept { return generation_; }
+  std::uint64_t sweep() const noexcept { return sweep_; }
+  std::uint64_t sweeps_completed() const noexcept { return sweeps_completed_; }
+  const std::vector<edge>& connecting() const noexcept { return *connecting_; }
+
+  /// Whether the edge, committed in `round`, advances the present sweep: a connecting edge, not covered yet,
+  /// and the sweep began before that round closed.
+  bool advances(edge e, round_number round) const;
+
+  /// Covers the edge in `round`. REQUIRES: advances(e, round).
+  void cover(edge e, round_number round);
+
+  /// Takes in what another worker flooded. Returns whether it told anything about this generation's coverage
+  /// that was not known: a later sweep or an uncovered edge. Other generations tell nothing.
+  bool learn(const threshold& t);
+
+private:
+  std::size_t find(edge e) const; ///< index into connecting_, or its size
+  void mark(std::size_t index, round_number round);
+  void begin_sweep(std::uint64_t number, round_number round);
+
+  edge_set connecting_ = std::make_shared<const std::vector<edge>>();
+  std::vector<bool> covered_;
+  std::size_t uncovered_ = 0;
+  std::uint64_t generation_ = 0;
+  std::uint64_t sweep_ = 0;
+  round_number begun_in_ = 0; ///< the round whose commits completed the sweep before
+  std::uint64_t sweeps_completed_ = 0;
+};
+
+} // namespace dybw

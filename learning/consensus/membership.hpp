@@ -1,0 +1,45 @@
+#pragma once
+
+#include "learning/consensus/messages.hpp"
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace dybw {
+
+/// What one worker knows about who is up: facts with versions, merged so that any order of arrival gives the
+/// same result (higher version wins; of equal versions, down wins). Holds only facts that were ever changed:
+/// at most one per worker and per link of the graph.
+class membership {
+public:
+  /// Takes a fact in. Returns whether it was news.
+  bool learn(const fact& f);
+
+  /// The fact that would declare a worker or a link up or down now: the known version plus one.
+  fact next(worker_id a, worker_id b, bool up) const;
+
+  bool worker_up(worker_id id) const { return is_up(id, id); }
+  /// The link and both its ends.
+  bool usable(edge e) const { return is_up(e.a, e.b) && worker_up(e.a) && worker_up(e.b); }
+  bool link_up(edge e) const { return is_up(e.a, e.b); }
+
+  /// A hash of all known facts: workers that know the same facts have the same generation, whatever the order
+  /// in which they learned them. 0 while nothing was ever declared.
+  std::uint64_t generation() const noexcept { return generation_; }
+
+  std::vector<fact> facts() const;
+  bool empty() const noexcept { return known_.empty(); }
+
+private:
+  struct status {
+    std::uint64_t version = 0;
+    bool up = true;
+  };
+  bool is_up(worker_id a, worker_id b) const;
+
+  std::map<std::pair<worker_id, worker_id>, status> known_;
+  std::uint64_t generation_ = 0; ///< exclusive or of the facts' hashes
+};
+
+} // namespace dybw

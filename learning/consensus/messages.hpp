@@ -1,0 +1,64 @@
+#pragma once
+
+#include "learning/types.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+/// What the round machines of neighbouring workers say to each other (docs/protocol.md). Messages from one
+/// worker to another arrive in the order sent; `threshold` and `membership` are flooded, each worker passing
+/// each one on once.
+namespace dybw {
+
+/// I finished my step and I am in this round. The shell attaches the parameters. Without them (the link was
+/// full, or the link has just come up) the estimate cannot be accepted, but still says where I am.
+struct estimate {
+  round_number round = 0;
+  bool has_parameters = true;
+};
+
+/// I received your estimate for the round while gathering: it counts on my side. Irrevocable.
+struct accept {
+  round_number round = 0;
+};
+
+/// I closed the round having accepted `degree` neighbours; whom I have not accepted by now I reject. With
+/// degree 0 from who sat out: closes all rounds up to this one.
+struct closed {
+  round_number round = 0;
+  std::uint32_t degree = 0;
+};
+
+/// DTUR only: `covered` is committed in this round, so the round closes for everybody and the edge is
+/// covered. Without an edge (a gathering timeout, or a worker far behind catching up) it closes the round and
+/// covers nothing.
+struct threshold {
+  std::uint64_t generation = 0; ///< of the sender's membership facts
+  std::uint64_t sweep = 0;      ///< coverage sweep that the edge is covered in
+  round_number round = 0;
+  std::optional<edge> covered;
+};
+
+/// I have done my last round: count me as past every round. No departure; I still pass floods on.
+struct leaving {};
+
+/// Whether a worker or a link is up. A default-constructed network has version 0 of every fact, all up.
+struct fact {
+  worker_id a{};
+  worker_id b{}; ///< == a: the worker itself; otherwise the link a-b, a < b
+  std::uint64_t version = 0;
+  bool up = true;
+  friend bool operator==(const fact&, const fact&) = default;
+};
+
+/// Facts that are news to their sender or that it thinks the receiver lacks. Shared by all receivers.
+struct membership_news {
+  std::shared_ptr<const std::vector<fact>> facts;
+};
+
+using protocol_message = std::variant<estimate, accept, closed, threshold, leaving, membership_news>;
+
+} // namespace dybw

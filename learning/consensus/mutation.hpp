@@ -1,0 +1,30 @@
+#pragma once
+
+/// Deliberate faults, to prove that the fuzzer would catch them. They exist only in the copy of the machine
+/// that the mutation test compiles (with DYBW_MUTATIONS); everywhere else `mutated` is constant false and
+/// leaves no code.
+namespace dybw {
+
+enum class mutation {
+  none,
+  timeout_closes_alone,    ///< DTUR's gathering timeout closes without telling anybody
+  join_own_next_round,     ///< a straggler joins the round after its own last, however far the others are
+  evaluate_once,           ///< fire and close are not evaluated again after a new generation
+  stop_in_any_phase,       ///< a stop takes effect while gathering or settling
+  ignore_closed,           ///< `closed` is not read
+  wait_for_all_live,       ///< no closing when nobody is left to wait for
+  settle_exact_round_only, ///< settling does not end with `closed` of a later round
+};
+
+#ifdef DYBW_MUTATIONS
+extern mutation active_mutation;
+inline bool mutated(mutation m) {
+  return active_mutation == m;
+}
+#else
+constexpr bool mutated(mutation) {
+  return false;
+}
+#endif
+
+} // namespace dybw

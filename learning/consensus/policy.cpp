@@ -1,0 +1,100 @@
+#include "learning/consensus/policy.hpp"
+
+#include "learning/consensus/dtur_policy.hpp"
+#include "learning/consensus/full_policy.hpp"
+#include "learning/consensus/static_policy.hpp"
+#include "learning/error.hpp"
+
+#include <cassert>
+#include <charconv>
+
+namespace dybw {
+
+namespace {
+
+/// The list of policies: one line each.
+struct entry {
+  const char* name;
+  const char* usage;
+  std::size_t parameter_count;
+  std::unique_ptr<policy> (*make)(const std::vector<std::size_t>& parameters);
+};
+
+const entry entries[] = {
+    {"full", "full", 0,
+     [](const auto&) -> std::unique_ptr<policy> { return std::make_unique<full_policy>(); }},
+    {"static", "static:B", 1,
+     [](const auto& p) -> std::unique_ptr<policy> { return std::make_unique<static_policy>(p[0]); }},
+    {"dtur", "dtur", 0,
+     [](const auto&) -> std::unique_ptr<policy> { return std::make_unique<dtur_policy>(); }},
+};
+
+const entry* find(const std::string& name) {
+  for (const auto& e : entries)
+    if (name == e.name)
+      return &e;
+  return nullptr;
+}
+
+std::string usages() {
+  std::string list;
+  for (const auto& e : entries)
+    list += (list.empty() ? "" : ", ") + std::string{e.usage};
+  return list;
+}
+
+[[noreturn]] void refuse(const std::string& text, const std::string& what, const std::string& mend) {
+  throw input_error(input_fault::configuration, "--policy=" + text + " " + what, "", mend);
+}
+
+} // namespace
+
+bool policy_spec::closes_by_threshold() const {
+  return make_policy(*this)->closes_by_threshold();
+}
+
+policy_spec parse_policy(const std::string& text, std::size_t smallest_degree, worker_id least_connected) {
+  policy_spec spec;
+  spec.text = text;
+  auto rest = std::string_view{text};
+  const auto colon = rest.find(':');
+  spec.name = std::string{rest.substr(0, colon)};
+  const auto* e = find(spec.name);
+  if (e == nullptr)
+    refuse(text, "is not a policy", "choose from " + usages());
+  while (rest.find(':') != std::string_view::npos) {
+    rest.remove_prefix(rest.find(':') + 1);
+    const auto field = rest.substr(0, rest.find(':'));
+    std::size_t value = 0;
+    const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+    if (error != std::errc{} || end != field.data() + field.size())
+      refuse(text, "has '" + std::string{field} + "' where a whole number belongs",
+             std::string{"write it as "} + e->usage);
+    spec.parameters.push_back(value);
+  }
+  if (spec.parameters.size() != e->parameter_count)
+    refuse(text, "takes " + std::to_string(e->parameter_count) + " parameters",
+           std::string{"write it as "} + e->usage);
+  if (spec.name == "static" && smallest_degree > 0 && spec.parameters[0] >= smallest_degree)
+    refuse(text,
+           "must leave a neighbour to wait for: worker " + to_string(least_connected) + " has " +
+               std::to_string(smallest_degree),
+           smallest_degree > 1 ? "choose B up to " + std::to_string(smallest_degree - 1)
+                               : "choose static:0 or a denser --topology");
+  return spec;
+}
+
+std::unique_ptr<policy> make_policy(const policy_spec& spec) {
+  const auto* e = find(spec.name);
+  assert(e != nullptr && spec.parameters.size() == e->parameter_count);
+  return e->make(spec.parameters);
+}
+
+std::vector<std::string> policy_names() {
+  std::vector<std::string> names;
+  for (const auto& e : entries)
+    names.emplace_back(e.usage);
+  return names;
+}
+
+} // namespace dybw

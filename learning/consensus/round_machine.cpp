@@ -1,0 +1,608 @@
+#include "learning/consensus/round_machine.hpp"
+
+#include "learning/consensus/mutation.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace dybw {
+
+namespace {
+
+/// How many of the facts' workers are in the same component as `self`.
+std::size_t component_size(const topology& graph, const membership& facts, worker_id self) {
+  std::vector<bool> seen(graph.workers());
+  std::vector<worker_id> queue{self};
+  seen[index_of(self)] = true;
+  for (std::size_t i = 0; i < queue.size(); ++i)
+    for (auto next : graph.neighbours(queue[i]))
+      if (!seen[index_of(next)] && facts.usable(make_edge(queue[i], next))) {
+        seen[index_of(next)] = true;
+        queue.push_back(next);
+      }
+  return queue.size();
+}
+
+} // namespace
+
+std::string_view to_string(phase p) {
+  switch (p) {
+  case phase::idle:
+    return "idle";
+  case phase::computing:
+    return "computing";
+  case phase::gathering:
+    return "gathering";
+  case phase::settling:
+    return "settling";
+  case phase::left:
+    return "left";
+  }
+  return "?";
+}
+
+std::string_view to_string(wait_cause::kind k) {
+  switch (k) {
+  case wait_cause::kind::estimate:
+    return "estimate";
+  case wait_cause::kind::answer:
+    return "accept or closed";
+  case wait_cause::kind::closing:
+    return "closed";
+  case wait_cause::kind::threshold:
+    return "threshold";
+  }
+  return "?";
+}
+
+round_machine::round_machine(machine_options options)
+    : options_(std::move(options)), policy_(make_policy(options_.policy)),
+      weights_(options_.weights.value_or(policy_->default_weights())),
+      by_threshold_(policy_->closes_by_threshold()) {
+  const auto& graph = *options_.graph;
+  for (auto id : graph.neighbours(options_.self)) {
+    auto& n = neighbours_.emplace_back();
+    n.id = id;
+    n.planned_degree = graph.degree(id);
+  }
+  component_ = graph.workers();
+  if (by_threshold_) {
+    if (!options_.planned_connecting)
+      options_.planned_connecting = std::make_shared<const std::vector<edge>>(
+          connecting_edges(graph, options_.connect, options_.self, [](edge) { return true; }));
+    coverage_.reset(facts_.generation(), options_.planned_connecting);
+  }
+}
+
+const std::vector<effect>& round_machine::step(nanoseconds now, const event& e) {
+  assert(now >= now_);
+  now_ = now;
+  effects_.clear();
+  const auto was_round = current_;
+  const auto was_gathering = phase_ == phase::gathering;
+  std::visit([this](const auto& x) { on(x); }, e);
+  const auto skip =
+      mutated(mutation::evaluate_once) &&
+      (std::holds_alternative<neighbour_lost>(e) || std::holds_alternative<neighbour_heard>(e) ||
+       (std::holds_alternative<message_received>(e) &&
+        std::holds_alternative<membership_news>(std::get<message_received>(e).message)));
+  if (!skip)
+    evaluate();
+  if (phase_ == phase::gathering && (!was_gathering || current_ != was_round)) {
+    deadline_ = now_ + gather_limit();
+    effects_.push_back(arm_timer{deadline_});
+  }
+  check_invariants();
+  return effects_;
+}
+
+// --- Events.
+// -------------------------------------------------------------------------------------------------------
+
+void round_machine::on(const start&) {
+  if (phase_ != phase::idle)
+    return;
+  started_ = now_;
+  for (auto& n : neighbours_)
+    n.last_estimate = now_;
+  begin_step();
+}
+
+void round_machine::on(const step_done& e) {
+  if (phase_ != phase::computing || e.ticket != ticket_)
+    return; // a dropped step's
+  if (!first_step_)
+    first_step_ = now_ - step_started_;
+  ++counters_.steps_used;
+  join(round_to_join());
+}
+
+void round_machine::on(const message_received& e) {
+  auto* from = find(e.from);
+  if (from == nullptr)
+    return; // a stranger's
+  std::visit([&](const auto& m) { on(*from, m); }, e.message);
+}
+
+void round_machine::on(const timer_expired&) {
+  if (phase_ != phase::gathering || now_ < deadline_)
+    return;
+  record_.timed_out = true;
+  ++counters_.timeouts;
+  close_requested_ = true;
+  if (by_threshold_ && !mutated(mutation::timeout_closes_alone)) {
+    threshold_round_ = std::max(threshold_round_, current_);
+    announce(threshold{coverage_.generation(), coverage_.sweep(), current_, std::nullopt}, nullptr);
+  }
+}
+
+void round_machine::on(const neighbour_lost& e) {
+  auto* n = find(e.id);
+  if (n == nullptr)
+    return;
+  n->silent = true;
+  const auto self = options_.self;
+  if (e.why == neighbour_lost::cause::crashed) {
+    if (facts_.worker_up(n->id))
+      learn({facts_.next(n->id, n->id, false)}, nullptr);
+  } else if (facts_.link_up(make_edge(self, n->id))) {
+    learn({facts_.next(self, n->id, false)}, nullptr);
+  }
+}
+
+void round_machine::on(const neighbour_heard& e) {
+  auto* n = find(e.id);
+  if (n == nullptr)
+    return;
+  n->silent = false;
+  if (!facts_.link_up(make_edge(options_.self, n->id)))
+    learn({facts_.next(options_.self, n->id, true)}, nullptr);
+  if (!n->usable) // it may not know that it was declared down, or we not that it came back
+    send_facts(*n);
+}
+
+void round_machine::on(const paused&) {
+  if (!in_round())
+    return;
+  for (auto& n : neighbours_) { // what they made of the round while we slept is not known: mix nothing
+    lost(n);
+    n.accepts_us = false;
+  }
+  close_requested_ = true;
+}
+
+void round_machine::on(const stop_requested&) {
+  stopping_ = true;
+  if (mutated(mutation::stop_in_any_phase) && phase_ != phase::left)
+    leave();
+}
+
+// --- Messages.
+// -----------------------------------------------------------------------------------------------------
+
+void round_machine::on(neighbour& from, const estimate& m) {
+  if (m.round > from.offered) {
+    from.pace.observe(now_ - from.last_estimate);
+    from.last_estimate = now_;
+    from.offered = m.round;
+    from.offered_parameters = m.has_parameters;
+  }
+  from.in = std::max(from.in, m.round);
+  if (phase_ == phase::gathering && acceptable(from))
+    accept_estimate(from);
+  else if (m.round <= completed_ || (in_round() && m.round <= current_))
+    ++counters_.estimates_late;
+  catch_up(from);
+}
+
+void round_machine::on(neighbour& from, const accept& m) {
+  from.in = std::max(from.in, m.round);
+  if (in_round() && m.round == current_ && !from.barred)
+    from.accepts_us = true;
+}
+
+void round_machine::on(neighbour& from, const closed& m) {
+  if (mutated(mutation::ignore_closed))
+    return;
+  from.closed = std::max(from.closed, m.round);
+  from.in = std::max(from.in, m.round + 1);
+  if (in_round() && m.round == current_)
+    from.closed_degree = m.degree;
+  catch_up(from);
+}
+
+void round_machine::on(neighbour& from, const threshold& m) {
+  if (!by_threshold_)
+    return;
+  if (m.generation != coverage_.generation())
+    send_facts(from);
+  const auto tells_coverage = coverage_.learn(m);
+  if (!tells_coverage && m.round <= threshold_round_)
+    return; // not news: seen, or overtaken by a later one
+  threshold_round_ = std::max(threshold_round_, m.round);
+  announce(m, &from);
+  rounds_over(m.round);
+}
+
+void round_machine::on(neighbour& from, const leaving&) {
+  from.leaving = true;
+}
+
+void round_machine::on(neighbour& from, const membership_news& m) {
+  if (m.facts)
+    learn(*m.facts, &from);
+}
+
+// --- The round.
+// ----------------------------------------------------------------------------------------------------
+
+void round_machine::evaluate() {
+  for (;;) {
+    if (in_round())
+      fire();
+    if (phase_ == phase::gathering && should_close())
+      close();
+    if (phase_ == phase::settling && settled()) {
+      finish_round();
+      continue;
+    }
+    if (phase_ == phase::computing && (stopping_ || completed_ >= options_.last_round)) {
+      effects_.push_back(drop_step{ticket_});
+      leave();
+    }
+    return;
+  }
+}
+
+void round_machine::begin_step() {
+  if (stopping_ || completed_ >= options_.last_round)
+    return leave();
+  set_phase(phase::computing);
+  step_started_ = now_;
+  effects_.push_back(compute{++ticket_});
+}
+
+void round_machine::restart_step() {
+  effects_.push_back(drop_step{ticket_});
+  ++counters_.steps_discarded;
+  step_started_ = now_;
+  effects_.push_back(compute{++ticket_});
+}
+
+round_number round_machine::round_to_join() const {
+  auto round = completed_ + 1;
+  if (by_threshold_ || mutated(mutation::join_own_next_round))
+    return round;
+  for (const auto& n : neighbours_)
+    if (n.usable && !n.leaving)
+      round = std::max(round, std::min(n.in, options_.last_round));
+  return round;
+}
+
+void round_machine::join(round_number round) {
+  assert(round > completed_ && round <= options_.last_round);
+  if (round - 1 > completed_) {
+    completed_ = round - 1;
+    tell_usable(closed{completed_, 0});
+  }
+  current_ = round;
+  over_ = round;
+  accepted_ = 0;
+  close_requested_ = false;
+  record_.round = round;
+  record_.started = step_started_;
+  record_.joined = now_;
+  record_.degree = neighbours_.size();
+  record_.timed_out = false;
+  record_.committed.clear();
+  record_.departed.clear();
+  set_phase(phase::gathering);
+  for (auto& n : neighbours_) {
+    n.barred = !n.usable;
+    n.accepted = n.accepts_us = n.fired = false;
+    n.closed_degree.reset();
+  }
+  tell_usable(estimate{round, true});
+  for (auto& n : neighbours_)
+    if (acceptable(n))
+      accept_estimate(n);
+}
+
+bool round_machine::acceptable(const neighbour& n) const {
+  return n.offered == current_ && n.offered_parameters && !n.accepted && !n.barred && !n.leaving &&
+         n.closed < current_;
+}
+
+void round_machine::accept_estimate(neighbour& n) {
+  assert(phase_ == phase::gathering && acceptable(n));
+  n.accepted = true;
+  ++accepted_;
+  effects_.push_back(send{n.id, accept{current_}});
+  effects_.push_back(use_estimate{n.id, current_});
+}
+
+bool round_machine::may_still_come(const neighbour& n) const {
+  return !n.accepted && !n.barred && !n.leaving && n.offered < current_ && n.closed < current_;
+}
+
+bool round_machine::should_close() const {
+  if (close_requested_ || stopping_)
+    return true;
+  if (policy_->quorum_is_met(round_view{current_, neighbours_.size(), accepted_}))
+    return true;
+  if (mutated(mutation::wait_for_all_live))
+    return false;
+  return std::none_of(neighbours_.begin(), neighbours_.end(),
+                      [this](const neighbour& n) { return may_still_come(n); });
+}
+
+void round_machine::close() {
+  record_.accepted = accepted_;
+  record_.closed = now_;
+  set_phase(phase::settling);
+  tell_usable(closed{current_, static_cast<std::uint32_t>(accepted_)});
+}
+
+bool round_machine::awaits_answer(const neighbour& n) const {
+  if (!n.accepted || n.accepts_us || n.barred || n.leaving)
+    return false;
+  return mutated(mutation::settle_exact_round_only) ? n.closed != current_ : n.closed < current_;
+}
+
+bool round_machine::awaits_closing(const neighbour& n) const {
+  return weights_ == weight_rule::active && n.committed() && !n.closed_degree && !n.barred && !n.leaving;
+}
+
+bool round_machine::settled() const {
+  return std::none_of(neighbours_.begin(), neighbours_.end(),
+                      [this](const neighbour& n) { return awaits_answer(n) || awaits_closing(n); });
+}
+
+double round_machine::weight_of(const neighbour& n) const {
+  return weights_ == weight_rule::graph ? metropolis_weight(neighbours_.size(), n.planned_degree)
+                                        : metropolis_weight(record_.accepted, *n.closed_degree);
+}
+
+void round_machine::finish_round() {
+  double others = 0;
+  for (const auto& n : neighbours_) {
+    if (!n.committed() || (weights_ == weight_rule::active && !n.closed_degree))
+      continue; // of the second kind only who departed before it closed: the edge is lost
+    record_.committed.push_back({n.id, weight_of(n)});
+    others += record_.committed.back().weight;
+  }
+  record_.own_weight = 1 - others;
+  assert(record_.own_weight >= 1 / (1.0 + static_cast<double>(neighbours_.size())) - 1e-12);
+  record_.mixed = now_;
+  record_.backup_workers =
+      policy_->retune(round_outcome{current_, neighbours_.size(), record_.committed.size()});
+  own_wait_.observe(now_ - record_.joined);
+  completed_ = std::max(current_, over_);
+  effects_.push_back(mix{current_, record_.committed});
+  effects_.push_back(round_done{&record_});
+  if (completed_ > current_)
+    tell_usable(closed{completed_, 0});
+  begin_step();
+}
+
+void round_machine::leave() {
+  set_phase(phase::left);
+  for (const auto& n : neighbours_)
+    effects_.push_back(send{n.id, leaving{}});
+  effects_.push_back(finished{completed_});
+}
+
+// --- Thresholds.
+// ---------------------------------------------------------------------------------------------------
+
+void round_machine::fire() {
+  if (!by_threshold_)
+    return;
+  for (auto& n : neighbours_) {
+    const auto e = make_edge(options_.self, n.id);
+    if (!n.committed() || n.fired || !coverage_.advances(e, current_))
+      continue;
+    n.fired = true;
+    const auto t = threshold{coverage_.generation(), coverage_.sweep(), current_, e};
+    coverage_.cover(e, current_);
+    counters_.sweeps_completed = coverage_.sweeps_completed();
+    threshold_round_ = std::max(threshold_round_, current_);
+    close_requested_ = true;
+    announce(t, nullptr);
+  }
+}
+
+void round_machine::announce(const threshold& t, const neighbour* except) {
+  for (const auto& n : neighbours_)
+    if (n.usable && &n != except)
+      effects_.push_back(send{n.id, t});
+}
+
+void round_machine::rounds_over(round_number up_to) {
+  up_to = std::min(up_to, options_.last_round);
+  if (in_round()) {
+    over_ = std::max(over_, up_to);
+    close_requested_ = close_requested_ || up_to >= current_;
+  } else if (phase_ == phase::computing && up_to > completed_) {
+    completed_ = up_to;
+    tell_usable(closed{completed_, 0});
+    if (options_.on_miss == miss_rule::discard && completed_ < options_.last_round && !stopping_)
+      restart_step();
+  }
+}
+
+/// Under DTUR thresholds keep neighbours within one round of each other; a wider gap comes from a healed
+/// partition or a hang, and the rounds in between would cover nothing. The other policies catch up by
+/// joining.
+void round_machine::catch_up(const neighbour& n) {
+  if (!by_threshold_ || !n.usable || (phase_ != phase::computing && !in_round()))
+    return;
+  const auto mine = in_round() ? std::max(current_, over_) : completed_ + 1;
+  if (n.in < mine + 2)
+    return;
+  threshold_round_ = std::max(threshold_round_, n.in - 1);
+  announce(threshold{coverage_.generation(), coverage_.sweep(), n.in - 1, std::nullopt}, nullptr);
+  rounds_over(n.in - 1);
+}
+
+// --- Membership.
+// ---------------------------------------------------------------------------------------------------
+
+void round_machine::learn(const std::vector<fact>& facts, const neighbour* from) {
+  const auto& graph = *options_.graph;
+  const auto self = options_.self;
+  auto news = std::vector<fact>{};
+  for (const auto& f : facts) {
+    if (f.b < f.a || index_of(f.b) >= graph.workers() || (f.a != f.b && !graph.has_edge(f.a, f.b)))
+      continue; // not of this graph
+    if (facts_.learn(f))
+      news.push_back(f);
+  }
+  for (std::size_t i = 0, count = news.size(); i < count; ++i) {
+    const auto f = news[i];
+    const auto other = f.a == self ? f.b : f.a;
+    auto answer = std::optional<fact>{};
+    if (f.a == self && f.b == self && !f.up)
+      answer = facts_.next(self, self, true); // we are here
+    else if (f.a != f.b && f.up && (f.a == self || f.b == self) && find(other)->silent)
+      answer = facts_.next(self, other, false); // they hear us, we do not hear them
+    if (answer && facts_.learn(*answer))
+      news.push_back(*answer);
+  }
+  if (news.empty())
+    return;
+  const auto shared = std::make_shared<const std::vector<fact>>(std::move(news));
+  for (const auto& n : neighbours_) // also to who is down: it may be alive and must obey
+    if (&n != from)
+      effects_.push_back(send{n.id, membership_news{shared}});
+    else if (shared->size() > 0 && !(*shared == facts)) // our answers, which the sender lacks
+      effects_.push_back(send{n.id, membership_news{shared}});
+  new_generation();
+  update_usable();
+}
+
+void round_machine::new_generation() {
+  component_ = component_size(*options_.graph, facts_, options_.self);
+  effects_.push_back(membership_changed{facts_.generation(), component_});
+  if (!by_threshold_)
+    return;
+  coverage_.reset(facts_.generation(), std::make_shared<const std::vector<edge>>(
+                                           connecting_edges(*options_.graph, options_.connect, options_.self,
+                                                            [this](edge e) { return facts_.usable(e); })));
+  for (auto& n : neighbours_)
+    n.fired = false;
+}
+
+void round_machine::update_usable() {
+  for (auto& n : neighbours_) {
+    const auto usable = facts_.usable(make_edge(options_.self, n.id));
+    if (usable == n.usable)
+      continue;
+    n.usable = usable;
+    if (usable)
+      returned(n);
+    else
+      lost(n);
+  }
+}
+
+void round_machine::lost(neighbour& n) {
+  if (!in_round())
+    return;
+  n.barred = true;
+  if (std::find(record_.departed.begin(), record_.departed.end(), n.id) == record_.departed.end())
+    record_.departed.push_back(n.id);
+}
+
+/// Tells a neighbour whose link has come up what it missed: the facts, and where we are.
+void round_machine::returned(neighbour& n) {
+  send_facts(n);
+  if (phase_ == phase::left)
+    effects_.push_back(send{n.id, leaving{}});
+  else if (in_round())
+    effects_.push_back(send{n.id, estimate{current_, false}});
+  else if (completed_ > 0)
+    effects_.push_back(send{n.id, closed{completed_, 0}});
+  catch_up(n);
+}
+
+void round_machine::send_facts(const neighbour& n) {
+  if (!facts_.empty())
+    effects_.push_back(
+        send{n.id, membership_news{std::make_shared<const std::vector<fact>>(facts_.facts())}});
+}
+
+// --- Odds and ends.
+// ------------------------------------------------------------------------------------------------
+
+nanoseconds round_machine::gather_limit() const {
+  if (options_.round_timeout)
+    return *options_.round_timeout;
+  const auto unknown =
+      std::max<nanoseconds>(10 * first_step_.value_or(nanoseconds{0}), std::chrono::seconds{10});
+  auto limit = nanoseconds{std::chrono::seconds{1}};
+  for (const auto& n : neighbours_)
+    if (may_still_come(n))
+      limit = std::max(limit, n.pace.observed() ? n.pace.bound() : unknown);
+  if (by_threshold_) // closes by what happens anywhere in the network, which the own waits tell better
+    limit = std::max(limit, own_wait_.observed() ? own_wait_.bound() : unknown);
+  return limit;
+}
+
+void round_machine::set_phase(phase p) {
+  phase_ = p;
+  phase_since_ = now_;
+}
+
+round_machine::neighbour* round_machine::find(worker_id id) {
+  const auto i = std::lower_bound(neighbours_.begin(), neighbours_.end(), id,
+                                  [](const neighbour& n, worker_id x) { return n.id < x; });
+  return i != neighbours_.end() && i->id == id ? &*i : nullptr;
+}
+
+template <class Message>
+void round_machine::tell_usable(const Message& m) {
+  for (const auto& n : neighbours_)
+    if (n.usable && !n.leaving)
+      effects_.push_back(send{n.id, m});
+}
+
+machine_status round_machine::status() const {
+  machine_status s;
+  s.phase = phase_;
+  s.round = in_round() ? current_ : completed_;
+  s.completed = completed_;
+  s.since = phase_since_;
+  for (const auto& n : neighbours_) {
+    if (phase_ == phase::gathering && may_still_come(n)) {
+      ++s.quorum_missing;
+      s.waiting_for.push_back({n.id, wait_cause::kind::estimate, phase_since_});
+    } else if (phase_ == phase::settling && awaits_answer(n)) {
+      s.waiting_for.push_back({n.id, wait_cause::kind::answer, phase_since_});
+    } else if (phase_ == phase::settling && awaits_closing(n)) {
+      s.waiting_for.push_back({n.id, wait_cause::kind::closing, phase_since_});
+    }
+  }
+  if (phase_ == phase::gathering) {
+    s.timeout = deadline_;
+    if (by_threshold_)
+      s.waiting_for.push_back({options_.self, wait_cause::kind::threshold, phase_since_});
+  }
+  return s;
+}
+
+void round_machine::check_invariants() const {
+#ifndef NDEBUG
+  assert(!in_round() || current_ > completed_);
+  assert(phase_ == phase::idle || phase_ == phase::left || completed_ < options_.last_round);
+  std::size_t accepted = 0;
+  for (const auto& n : neighbours_) {
+    accepted += n.accepted ? 1u : 0u;
+    assert(!in_round() || !n.accepted || n.offered >= current_);
+    assert(!n.fired || by_threshold_);
+  }
+  assert(!in_round() || accepted == accepted_);
+#endif
+}
+
+} // namespace dybw

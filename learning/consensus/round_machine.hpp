@@ -1,0 +1,317 @@
+#pragma once
+
+#include "learning/consensus/coverage_sweep.hpp"
+#include "learning/consensus/gather_timeout.hpp"
+#include "learning/consensus/membership.hpp"
+#include "learning/consensus/messages.hpp"
+#include "learning/consensus/policy.hpp"
+#include "learning/graph/connecting_edges.hpp"
+#include "learning/run_config.hpp"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace dybw {
+
+// --- What happens to a worker: events.
+// -----------------------------------------------------------------------------
+
+/// Begin: the first step starts.
+struct start {};
+
+/// The gradient step asked for with this ticket is done.
+struct step_done {
+  std::uint64_t ticket = 0;
+};
+
+struct message_received {
+  worker_id from{};
+  protocol_message message;
+};
+
+/// The moment of the last `arm_timer` may have come. Early or stale ones are ignored.
+struct timer_expired {};
+
+/// The failure detector's word that a neighbour is gone.
+struct neighbour_lost {
+  enum class cause {
+    crashed, ///< certain: the worker is gone, all its links with it
+    silent,  ///< no sign of life: only this link is given up; its other end may be alive
+  };
+  worker_id id{};
+  cause why = cause::silent;
+};
+
+/// A neighbour that was lost gives signs of life again.
+struct neighbour_heard {
+  worker_id id{};
+};
+
+/// The shell found that this whole process was stopped for longer than others wait for a sign of life.
+struct paused {};
+
+struct stop_requested {};
+
+using event = std::variant<start, step_done, message_received, timer_expired, neighbour_lost, neighbour_heard,
+                           paused, stop_requested>;
+
+// --- What a worker is to do: effects, to be carried out in order.
+// --------------------------------------------------
+
+struct send {
+  worker_id to{};
+  protocol_message message;
+};
+
+/// The newest estimate from this neighbour now counts for the round: keep its parameters until `mix`.
+struct use_estimate {
+  worker_id from{};
+  round_number round = 0;
+};
+
+/// Start a gradient step from the current estimate; answer with `step_done{ticket}`.
+struct compute {
+  std::uint64_t ticket = 0;
+};
+
+/// The unfinished step with this ticket is not wanted any more; it must leave no trace.
+struct drop_step {
+  std::uint64_t ticket = 0;
+};
+
+struct mix_term {
+  worker_id neighbour{};
+  double weight = 0; ///< P_ij
+};
+
+/// w_j(k) = P_jj w~_j + sum of weight * w~_i over the terms; P_jj is one minus the weights. Without terms the
+/// worker's own w~_j becomes its estimate. `terms` stays valid until the next `step`.
+struct mix {
+  round_number round = 0;
+  std::span<const mix_term> terms;
+};
+
+/// Send `timer_expired` at this moment (since the run's start), unless a later `arm_timer` replaces it.
+struct arm_timer {
+  nanoseconds at{0};
+};
+
+/// What a worker did in one round that it joined; what the audit, the files and the monitors live on.
+struct round_record {
+  round_number round = 0;
+  nanoseconds started{0}; ///< when the step began
+  nanoseconds joined{0};  ///< when the step was done and gathering began
+  nanoseconds closed{0};  ///< when settling began
+  nanoseconds mixed{0};
+  std::size_t degree = 0; ///< planned
+  std::size_t accepted = 0;
+  std::vector<mix_term> committed;
+  double own_weight = 1;          ///< P_jj
+  std::size_t backup_workers = 0; ///< degree - committed
+  bool timed_out = false;
+  std::vector<worker_id>
+      departed; ///< neighbours lost while the round was open: edges to them may be one-sided
+};
+
+/// A round is done. `record` stays valid until the next `step`.
+struct round_done {
+  const round_record* record = nullptr;
+};
+
+/// The facts about who is up changed, to this many workers in this worker's own component of the graph.
+struct membership_changed {
+  std::uint64_t generation = 0;
+  std::size_t component = 0;
+};
+
+/// The worker has done its last round and sent `leaving`. It still passes floods on.
+struct finished {
+  round_number completed = 0;
+};
+
+using effect = std::variant<send, use_estimate, compute, drop_step, mix, arm_timer, round_done,
+                            membership_changed, finished>;
+
+// --- The machine.
+// --------------------------------------------------------------------------------------------------
+
+struct machine_options {
+  worker_id self{};
+  std::shared_ptr<const topology> graph;
+  connect_spec connect;
+  /// The connecting edges while everybody is up; computed once per run and shared. Null: computed by the
+  /// machine.
+  coverage_sweep::edge_set planned_connecting;
+  policy_spec policy;
+  std::optional<weight_rule> weights; ///< unset: the policy's default
+  miss_rule on_miss = miss_rule::carry;
+  round_number last_round = ~round_number{0}; ///< K: no worker joins a round after it
+  std::optional<nanoseconds> round_timeout;   ///< unset: learned
+};
+
+enum class phase { idle, computing, gathering, settling, left };
+std::string_view to_string(phase p);
+
+/// Whom a worker waits for: one entry per neighbour.
+struct wait_cause {
+  enum class kind { estimate, answer, closing, threshold };
+  worker_id neighbour{}; ///< == self for `threshold`, which may come from anybody
+  kind what = kind::estimate;
+  nanoseconds since{0};
+};
+std::string_view to_string(wait_cause::kind k);
+
+struct machine_status {
+  enum phase phase = phase::idle;
+  round_number round = 0; ///< the round in progress, or the last completed while computing
+  round_number completed = 0;
+  nanoseconds since{0};               ///< when the phase began
+  std::optional<nanoseconds> timeout; ///< gathering: when it gives up
+  std::size_t quorum_missing = 0;     ///< gathering: neighbours that may still be accepted
+  std::vector<wait_cause> waiting_for;
+};
+
+/// Totals since the start.
+struct machine_counters {
+  std::uint64_t estimates_late = 0; ///< arrived for a round that was over; counted, never mixed
+  std::uint64_t timeouts = 0;
+  std::uint64_t steps_used = 0;
+  std::uint64_t steps_discarded = 0;
+  std::uint64_t sweeps_completed = 0;
+};
+
+/// One worker's side of the round protocol (docs/protocol.md) as a pure state machine: events in, effects
+/// out. It knows ids, rounds and moments, no vectors; the shell holds the parameters. Phases:
+///
+///     computing -> gathering -> settling -> (mix) -> computing .. -> left
+///
+/// Invariants: an edge is mixed over only if both ends accepted each other's estimate for the round, with
+/// weights that both ends compute from the same two numbers, and P_jj >= 1/(1+degree); completed rounds only
+/// grow; at most one estimate per neighbour counts in a round. Not thread-safe; deterministic.
+class round_machine {
+public:
+  explicit round_machine(machine_options options);
+
+  /// Takes one event that happens at `now` (never earlier than the one before). The effects stay valid until
+  /// the next call.
+  const std::vector<effect>& step(nanoseconds now, const event& e);
+
+  machine_status status() const;
+  const machine_counters& counters() const noexcept { return counters_; }
+  const membership& facts() const noexcept { return facts_; }
+  round_number completed() const noexcept { return completed_; }
+  phase current_phase() const noexcept { return phase_; }
+  bool has_left() const noexcept { return phase_ == phase::left; }
+
+private:
+  struct neighbour {
+    worker_id id{};
+    std::size_t planned_degree = 0;
+    bool usable = true;       ///< the link and both ends are up, as far as known
+    bool silent = false;      ///< our own failure detector gave it up
+    bool leaving = false;     ///< past every round
+    round_number offered = 0; ///< round of its newest estimate
+    bool offered_parameters = false;
+    round_number in = 0;     ///< the newest round it is known to be in
+    round_number closed = 0; ///< the newest round it closed
+    pace_estimator pace;
+    nanoseconds last_estimate{0};
+    // about the round in progress:
+    bool barred = false;   ///< was lost while the round was open: takes no part any more
+    bool accepted = false; ///< by us
+    bool accepts_us = false;
+    bool fired = false; ///< its edge has fired a threshold in this round and generation
+    std::optional<std::size_t> closed_degree;
+
+    bool committed() const { return accepted && accepts_us; }
+  };
+
+  void on(const start&);
+  void on(const step_done& e);
+  void on(const message_received& e);
+  void on(const timer_expired&);
+  void on(const neighbour_lost& e);
+  void on(const neighbour_heard& e);
+  void on(const paused&);
+  void on(const stop_requested&);
+
+  void on(neighbour& from, const estimate& m);
+  void on(neighbour& from, const accept& m);
+  void on(neighbour& from, const closed& m);
+  void on(neighbour& from, const threshold& m);
+  void on(neighbour& from, const leaving&);
+  void on(neighbour& from, const membership_news& m);
+
+  void evaluate();
+  void begin_step();
+  void restart_step();
+  void join(round_number round);
+  void accept_estimate(neighbour& n);
+  bool acceptable(const neighbour& n) const;
+  bool may_still_come(const neighbour& n) const;
+  bool should_close() const;
+  void close();
+  bool settled() const;
+  bool awaits_answer(const neighbour& n) const;
+  bool awaits_closing(const neighbour& n) const;
+  void finish_round();
+  void leave();
+
+  void fire();
+  void announce(const threshold& t, const neighbour* except);
+  void rounds_over(round_number up_to);
+  void catch_up(const neighbour& n);
+  round_number round_to_join() const;
+
+  void learn(const std::vector<fact>& facts, const neighbour* from);
+  void update_usable();
+  void lost(neighbour& n);
+  void returned(neighbour& n);
+  void send_facts(const neighbour& n);
+  void new_generation();
+
+  bool in_round() const { return phase_ == phase::gathering || phase_ == phase::settling; }
+  double weight_of(const neighbour& n) const;
+  nanoseconds gather_limit() const;
+  void set_phase(phase p);
+  neighbour* find(worker_id id);
+  template <class Message>
+  void tell_usable(const Message& m);
+  void check_invariants() const;
+
+  machine_options options_;
+  std::unique_ptr<policy> policy_;
+  weight_rule weights_;
+  bool by_threshold_;
+  membership facts_;
+  coverage_sweep coverage_;
+  std::vector<neighbour> neighbours_; ///< ascending
+
+  phase phase_ = phase::idle;
+  nanoseconds now_{0};
+  nanoseconds phase_since_{0};
+  nanoseconds started_{0};
+  round_number completed_ = 0;       ///< joined and mixed, or sat out
+  round_number current_ = 0;         ///< in_round(): the round in progress
+  round_number over_ = 0;            ///< in_round(): rounds up to this one are over for everybody
+  round_number threshold_round_ = 0; ///< the newest round a threshold was seen for
+  std::size_t accepted_ = 0;
+  bool close_requested_ = false;
+  bool stopping_ = false;
+  std::uint64_t ticket_ = 0;
+  nanoseconds step_started_{0};
+  std::optional<nanoseconds> first_step_;
+  pace_estimator own_wait_;
+  nanoseconds deadline_{0};
+  std::size_t component_ = 0;
+
+  round_record record_;
+  machine_counters counters_;
+  std::vector<effect> effects_;
+};
+
+} // namespace dybw

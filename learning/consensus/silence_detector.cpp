@@ -1,0 +1,38 @@
+#include "learning/consensus/silence_detector.hpp"
+
+#include <algorithm>
+
+namespace dybw {
+
+silence_detector::silence_detector(std::size_t neighbours, nanoseconds suspect_after)
+    : suspect_after_(suspect_after), last_heard_(neighbours), lost_(neighbours) {}
+
+void silence_detector::begin(nanoseconds now) {
+  last_check_ = now;
+  std::fill(last_heard_.begin(), last_heard_.end(), now);
+}
+
+bool silence_detector::heard(std::size_t neighbour, nanoseconds now) {
+  last_heard_[neighbour] = now;
+  const auto was_lost = static_cast<bool>(lost_[neighbour]);
+  lost_[neighbour] = false;
+  return was_lost;
+}
+
+silence_detector::verdict silence_detector::check(nanoseconds now) {
+  verdict result;
+  result.paused = now - last_check_ > suspect_after_;
+  last_check_ = now;
+  if (result.paused) {
+    std::fill(last_heard_.begin(), last_heard_.end(), now);
+    return result;
+  }
+  for (std::size_t i = 0; i < last_heard_.size(); ++i)
+    if (!lost_[i] && now - last_heard_[i] > suspect_after_) {
+      lost_[i] = true;
+      result.lost.push_back(i);
+    }
+  return result;
+}
+
+} // namespace dybw

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "learning/types.hpp"
+
+#include <cstddef>
+#include <vector>
+
+namespace dybw {
+
+/// A shell's failure detector: neighbours that gave no sign of life for `suspect_after` are lost, and heard
+/// again at the next one. Tells the own process's pauses from others' silence: if it was not asked itself for
+/// longer than `suspect_after`, nothing can be said of the others. Pure; neighbours by index 0 .. count-1.
+class silence_detector {
+public:
+  silence_detector(std::size_t neighbours, nanoseconds suspect_after);
+
+  /// How often to send signs of life and to call `check`: a sixth of `suspect_after`.
+  nanoseconds heartbeat_every() const noexcept { return suspect_after_ / 6; }
+
+  /// Begins at this moment, everybody just heard.
+  void begin(nanoseconds now);
+
+  /// A sign of life. Returns whether the neighbour had been lost.
+  bool heard(std::size_t neighbour, nanoseconds now);
+
+  /// Gives a neighbour up at once (its connection closed).
+  void give_up(std::size_t neighbour) { lost_[neighbour] = true; }
+
+  struct verdict {
+    bool paused = false;           ///< this process itself was stopped
+    std::vector<std::size_t> lost; ///< newly lost neighbours; empty if paused
+  };
+  verdict check(nanoseconds now);
+
+private:
+  nanoseconds suspect_after_;
+  nanoseconds last_check_{0};
+  std::vector<nanoseconds> last_heard_;
+  std::vector<bool> lost_;
+};
+
+} // namespace dybw

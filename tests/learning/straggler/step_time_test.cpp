@@ -1,0 +1,83 @@
+#include "learning/straggler/step_time.hpp"
+
+#include "tests/learning/graph/support.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+using namespace dybw;
+using namespace std::chrono_literals;
+using dybw::testing::refusal;
+using dybw::testing::text_file;
+
+TEST_CASE("step_time: a step takes base times factor") {
+  step_clock clock{"const:0.05", "slow:4:3", 4, worker_at(2), 1};
+  CHECK(clock.has_base());
+  CHECK(clock.step(0s) == 150ms);
+  CHECK(clock.step(7s) == 150ms);
+}
+
+TEST_CASE("step_time: with a base the delay is the virtual step, whatever was measured") {
+  step_clock delayed{"exp:0.05", "random:0.5:4", 4, worker_at(2), 1};
+  step_clock stepped{"exp:0.05", "random:0.5:4", 4, worker_at(2), 1};
+  for (int i = 0; i < 100; ++i)
+    CHECK(delayed.delay_after(i * 1s, 17ms) == stepped.step(i * 1s));
+}
+
+TEST_CASE("step_time: without a base the delay is what the factor adds to the measured time") {
+  step_clock slow{"", "slow:4:3", 4, worker_at(2), 1};
+  CHECK_FALSE(slow.has_base());
+  CHECK(slow.delay_after(0s, 20ms) == 40ms);
+  step_clock plain{"", "none", 4, worker_at(2), 1};
+  CHECK(plain.delay_after(0s, 20ms) == 0ns);
+}
+
+TEST_CASE("step_time: base and straggler draw from streams of their own, each worker from its own") {
+  const auto steps = [](const std::string& straggler, std::size_t id, std::uint64_t seed) {
+    step_clock clock{"exp:1", straggler, 4, worker_at(id), seed};
+    std::vector<nanoseconds> found;
+    for (int i = 0; i < 200; ++i)
+      found.push_back(clock.step(i * 1s));
+    return found;
+  };
+  const auto plain = steps("none", 1, 7);
+  const auto slowed = steps("random:0.5:2", 1, 7);
+  int slow = 0;
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    const auto doubled = std::abs((slowed[i] - 2 * plain[i]).count()) <= 1; // rounded once each
+    CHECK((doubled || slowed[i] == plain[i]));
+    slow += doubled;
+  }
+  CHECK(slow > 50);
+  CHECK(slow < 150);
+  CHECK(steps("none", 1, 7) == plain);
+  CHECK(steps("none", 2, 7) != plain);
+  CHECK(steps("none", 1, 8) != plain);
+}
+
+TEST_CASE("step_time: workers start a trace at different lines") {
+  const text_file file{"1\n2\n3\n"};
+  for (std::size_t i = 0; i < 6; ++i) {
+    step_clock clock{"trace:" + file.path(), "none", 6, worker_at(i), 1};
+    CHECK(clock.step(0s) == static_cast<int>(i % 3 + 1) * 1s);
+  }
+}
+
+TEST_CASE("step_time: a step too long for the clock saturates") {
+  step_clock clock{"const:1000000000", "slow:1:1000", 1, worker_at(0), 1};
+  CHECK(clock.step(0s) == 9'200'000'000s);
+}
+
+TEST_CASE("step_time: the options can be checked before anything starts") {
+  const auto refused = [](const std::string& base, const std::string& straggler) {
+    const auto checked = refusal([&] { check_step_options(base, straggler, 4); });
+    CHECK(refusal([&] { step_clock{base, straggler, 4, worker_at(3), 1}; }) == checked);
+    return checked;
+  };
+  CHECK(refused("", "none") == "accepted");
+  CHECK(refused("exp:1", "slow:4:2") == "accepted");
+  CHECK(refused("exp:0", "none").starts_with("2 --step-time=exp:0 must "));
+  CHECK(refused("", "slow:5:2").starts_with("2 --straggler=slow:5:2 must "));
+  CHECK(refused("trace:no/such/file", "none").starts_with("3 cannot read"));
+}
