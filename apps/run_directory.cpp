@@ -1,6 +1,7 @@
 #include "apps/run_directory.hpp"
 
 #include "apps/output.hpp"
+#include "learning/consensus/policy.hpp"
 #include "learning/error.hpp"
 
 #include <algorithm>
@@ -29,10 +30,12 @@ std::string directory_name(std::string policy) {
 
 /// Whether a policy of this program may have written there; a user's directory of another name is not ours.
 bool is_policy_directory(const std::string& name) {
-  const std::string prefix = directory_name("static:");
-  return name == "full" || name == "dtur" ||
-         (name.starts_with(prefix) &&
-          name.find_first_not_of("0123456789", prefix.size()) == std::string::npos);
+  const auto kind = name.substr(0, name.find('-'));
+  const auto usages = policy_names();
+  const auto known = std::any_of(usages.begin(), usages.end(), [&](const std::string& usage) {
+    return usage.substr(0, usage.find(':')) == kind;
+  });
+  return known && name.find_first_not_of("-0123456789", kind.size()) == std::string::npos;
 }
 
 /// What earlier runs wrote below `directory`: their files, and the directories of their policies.

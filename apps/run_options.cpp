@@ -3,6 +3,7 @@
 #include "apps/demo_preset.hpp"
 #include "apps/option_values.hpp"
 #include "apps/run_option_list.hpp"
+#include "learning/consensus/policy.hpp"
 #include "learning/graph/connecting_edges.hpp"
 #include "learning/graph/option_text.hpp"
 #include "learning/graph/topology.hpp"
@@ -69,15 +70,6 @@ topology read_graph(const option_values& given, run_config& config) {
   return graph;
 }
 
-/// B of "static:B" in its one canonical spelling.
-std::optional<std::size_t> backup_workers_of(const std::string& policy) {
-  const std::string prefix = "static:";
-  if (!policy.starts_with(prefix))
-    return std::nullopt;
-  const auto count = parse_number<std::size_t>(policy.substr(prefix.size()));
-  return count && policy == prefix + std::to_string(*count) ? count : std::nullopt;
-}
-
 worker_id worker_of_smallest_degree(const topology& graph) {
   std::size_t found = 0;
   while (graph.degree(worker_at(found)) > graph.smallest_degree())
@@ -85,37 +77,33 @@ worker_id worker_of_smallest_degree(const topology& graph) {
   return worker_at(found);
 }
 
-void check_policy(const option_values& given, const std::string& policy, const topology& graph) {
-  if (policy == "full" || policy == "dtur")
-    return;
-  const auto count = backup_workers_of(policy);
-  if (!count)
-    given.refuse("policy", "names the unknown policy '" + policy + "'",
-                 "give full, static:B (B a whole number) or dtur, several separated by commas");
-  const auto degree = graph.smallest_degree();
-  if (*count < degree)
-    return;
-  const auto who = "worker " + to_string(worker_of_smallest_degree(graph)) + " has " +
-                   std::to_string(degree) + (degree == 1 ? " neighbour" : " neighbours") + " in " +
-                   graph.name();
-  given.refuse("policy", "must leave a neighbour to wait for: " + who,
-               degree == 0 ? "give full or dtur" : "give B below " + std::to_string(degree));
+/// Returns whether a policy among them closes rounds by threshold.
+bool read_policies(const option_values& given, const topology& graph, run_config& config) {
+  config.policies.clear();
+  auto by_threshold = false;
+  std::vector<policy_spec> specs;
+  for (const auto word : split(given.text("policy"), ',')) {
+    const std::string text{word};
+    auto spec = given.reading("policy", [&] {
+      return parse_policy(text, graph.smallest_degree(), worker_of_smallest_degree(graph));
+    });
+    if (spec.name == "static" && graph.smallest_degree() == 0)
+      given.refuse("policy", "must leave a neighbour to wait for: worker 0 has none", "give full or dtur");
+    const auto same = [&](const policy_spec& other) {
+      return other.name == spec.name && other.parameters == spec.parameters;
+    };
+    if (std::any_of(specs.begin(), specs.end(), same))
+      given.refuse("policy", "names " + text + " more than once", "give each policy once");
+    by_threshold = by_threshold || spec.closes_by_threshold();
+    specs.push_back(std::move(spec));
+    config.policies.push_back(text);
+  }
+  return by_threshold;
 }
 
-void read_policies(const option_values& given, const topology& graph, run_config& config) {
-  config.policies.clear();
-  for (const auto word : split(given.text("policy"), ',')) {
-    std::string policy{word};
-    check_policy(given, policy, graph);
-    if (std::find(config.policies.begin(), config.policies.end(), policy) != config.policies.end())
-      given.refuse("policy", "names " + policy + " more than once", "give each policy once");
-    config.policies.push_back(std::move(policy));
-  }
-
-  const auto with_dtur =
-      std::find(config.policies.begin(), config.policies.end(), "dtur") != config.policies.end();
+void read_averaging(const option_values& given, bool by_threshold, run_config& config) {
   for (const auto* option : {"on-miss", "connect"})
-    if (given.given(option) && !with_dtur)
+    if (given.given(option) && !by_threshold)
       given.refuse(option, "applies to the policy dtur only",
                    "leave it out or add dtur to --policy=" + given.text("policy"));
   config.on_miss = given.choice("on-miss", {"carry", "discard"}) == 0 ? miss_rule::carry : miss_rule::discard;
@@ -224,7 +212,7 @@ run_options read_run_options(std::span<const std::string> arguments, const std::
   config.eval_every_s = given.real("eval-every", fits_duration, a_duration);
   read_data(given, config);
   const auto graph = read_graph(given, config);
-  read_policies(given, graph, config);
+  read_averaging(given, read_policies(given, graph, config), config);
   read_learning(given, config);
   read_stopping(given, config);
   read_times(given, config);
