@@ -39,6 +39,7 @@ struct evaluation {
   double worst_worker_accuracy =
       0;                         ///< interim evaluations: on the first `worst_worker_samples` of the test set
   double consensus_distance = 0; ///< mean over workers of |w_i - mean|^2
+  double cpu_s = 0;              ///< processor time that this evaluation took
 };
 
 /// Totals of one worker.

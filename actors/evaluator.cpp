@@ -1,0 +1,81 @@
+#include "actors/evaluator.hpp"
+
+#include "actors/process_usage.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <thread>
+
+namespace dybw {
+
+void evaluator_state::start(evaluator_options options) {
+  options_ = std::move(options);
+  bench_.emplace(options_.learner, options_.test);
+  estimates_ = options_.initial;
+  local_steps_.resize(options_.workers.size());
+  answered_.resize(options_.workers.size());
+  self_->delayed_send(self_, options_.every, evaluation_due{});
+}
+
+void evaluator_state::ask() {
+  asked_ = true;
+  ++question_;
+  std::fill(answered_.begin(), answered_.end(), false);
+  for (const auto& w : options_.workers)
+    self_->send(w, snapshot_wanted{});
+  self_->delayed_send(self_, std::chrono::seconds{1}, answers_due{question_});
+}
+
+void evaluator_state::give_up_on(std::uint64_t question) {
+  if (asked_ && question == question_)
+    evaluate();
+}
+
+void evaluator_state::receive(const snapshot& x) {
+  const auto i = index_of(x.worker);
+  estimates_[i] = x.parameters;
+  local_steps_[i] = x.local_steps;
+  answered_[i] = true;
+  if (asked_ && std::all_of(answered_.begin(), answered_.end(), [](bool b) { return b; }))
+    evaluate();
+}
+
+void evaluator_state::evaluate() {
+  asked_ = false;
+  const auto cpu_before = thread_cpu_s();
+  evaluation e;
+  e.time_s = to_seconds(time_since(options_.origin));
+  e.local_steps = std::accumulate(local_steps_.begin(), local_steps_.end(), std::uint64_t{0});
+  const auto average = bench_->average_of(estimates_);
+  e.consensus_distance = average.consensus_distance;
+  const auto score = bench_->score(average.parameters, bench_->samples());
+  e.test_accuracy = score.accuracy;
+  e.test_loss = score.loss;
+  const auto reached = options_.target_accuracy && e.test_accuracy >= *options_.target_accuracy;
+  if (reached) // first of all; the rest can wait
+    for (const auto& w : options_.workers)
+      self_->send(w, stop_work{});
+  e.worst_worker_accuracy = 1;
+  for (const auto& x : estimates_)
+    e.worst_worker_accuracy =
+        std::min(e.worst_worker_accuracy, bench_->score(x.values(), options_.worst_worker_samples).accuracy);
+  e.cpu_s = thread_cpu_s() - cpu_before;
+  self_->send(options_.reporter, e);
+  if (reached)
+    return;
+  const auto processors = std::max(1U, std::thread::hardware_concurrency());
+  const auto affordable = from_seconds(e.cpu_s / (0.05 * processors));
+  self_->delayed_send(self_, std::max(options_.every, affordable), evaluation_due{});
+}
+
+evaluator_actor::behavior_type evaluator(evaluator_actor::stateful_pointer<evaluator_state> self,
+                                         evaluator_options options) {
+  self->state.start(std::move(options));
+  return {
+      [self](const evaluation_due&) { self->state.ask(); },
+      [self](const answers_due& x) { self->state.give_up_on(x.question); },
+      [self](const snapshot& x) { self->state.receive(x); },
+  };
+}
+
+} // namespace dybw

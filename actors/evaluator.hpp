@@ -1,0 +1,49 @@
+#pragma once
+
+#include "actors/actors.hpp"
+#include "learning/model/test_bench.hpp"
+
+namespace dybw {
+
+struct evaluator_options {
+  std::shared_ptr<const model> learner;
+  std::shared_ptr<const dataset> test;
+  std::vector<worker_actor> workers;
+  std::vector<parameter_block> initial; ///< [workers], w_j(0)
+  reporter_actor reporter;
+  run_origin origin;
+  nanoseconds every{0};
+  std::optional<double> target_accuracy; ///< reached: the workers are told to stop
+  /// Interim evaluations measure each single worker on so many test samples only.
+  std::size_t worst_worker_samples = 2000;
+};
+
+class evaluator_state {
+public:
+  static inline const char* name = "evaluator";
+
+  explicit evaluator_state(evaluator_actor::stateful_pointer<evaluator_state> self) : self_(self) {}
+
+  void start(evaluator_options options);
+  void ask();
+  void give_up_on(std::uint64_t question);
+  void receive(const snapshot& x);
+
+private:
+  void evaluate();
+
+  evaluator_actor::stateful_pointer<evaluator_state> self_;
+  evaluator_options options_;
+  std::optional<test_bench> bench_;
+  std::vector<parameter_block> estimates_; ///< the newest of each worker
+  std::vector<std::uint64_t> local_steps_;
+  std::vector<bool> answered_;
+  std::uint64_t question_ = 0;
+  bool asked_ = false;
+};
+
+/// Spawn with `caf::detached`.
+evaluator_actor::behavior_type evaluator(evaluator_actor::stateful_pointer<evaluator_state> self,
+                                         evaluator_options options);
+
+} // namespace dybw

@@ -1,0 +1,32 @@
+#include "actors/process_usage.hpp"
+
+#include <ctime>
+#include <sys/resource.h>
+
+namespace dybw {
+
+namespace {
+
+double clock_s(clockid_t clock) {
+  timespec t{};
+  clock_gettime(clock, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+} // namespace
+
+double process_cpu_s() {
+  return clock_s(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+double thread_cpu_s() {
+  return clock_s(CLOCK_THREAD_CPUTIME_ID);
+}
+
+std::uint64_t peak_rss_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+} // namespace dybw

@@ -1,0 +1,67 @@
+#include "actors/trainer.hpp"
+
+namespace dybw {
+
+namespace {
+
+void run(training_job& job, training_workspace& workspace) {
+  if (job.wants_mix) {
+    job.mixed = job.local->mix(job.neighbours, workspace);
+    job.neighbours.clear(); // lets go of the neighbours' blocks
+  }
+  if (job.wants_step) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto rows = job.batch.rows ? std::span<const std::uint32_t>{*job.batch.rows}
+                                     : std::span<const std::uint32_t>{};
+    job.stepped = job.local->step(rows, job.batch.epoch, workspace);
+    job.took = time_since(begin);
+  }
+}
+
+} // namespace
+
+trainer_actor::behavior_type trainer(trainer_actor::stateful_pointer<trainer_state> self,
+                                     std::shared_ptr<const training_setup> setup, trainer_pool_actor pool,
+                                     std::size_t index) {
+  self->state.workspace.emplace(*setup);
+  self->state.pool = std::move(pool);
+  return {[self, index](const training_job_ptr& job) {
+    run(*job, *self->state.workspace);
+    const auto client = job->client;
+    self->send(client, training_done{job});
+    self->send(self->state.pool, trainer_idle{index});
+  }};
+}
+
+trainer_pool_actor::behavior_type trainer_pool(trainer_pool_actor::stateful_pointer<trainer_pool_state> self,
+                                               std::shared_ptr<const training_setup> setup, std::size_t trainers,
+                                               bool own_threads) {
+  auto& state = self->state;
+  for (std::size_t i = 0; i < trainers; ++i) {
+    state.trainers.push_back(own_threads ? self->spawn<caf::linked + caf::detached>(trainer, setup, self, i)
+                                         : self->spawn<caf::linked>(trainer, setup, self, i));
+    state.idle.push_back(i);
+  }
+  return {
+      [self](const training_job_ptr& job) {
+        auto& s = self->state;
+        if (s.idle.empty()) {
+          s.waiting.push_back(job);
+          return;
+        }
+        self->send(s.trainers[s.idle.back()], job);
+        s.idle.pop_back();
+      },
+      [self](const trainer_idle& x) {
+        auto& s = self->state;
+        if (s.waiting.empty()) {
+          s.idle.push_back(x.index);
+          return;
+        }
+        self->send(s.trainers[x.index], s.waiting.front());
+        s.waiting.pop_front();
+      },
+  };
+}
+
+} // namespace dybw

@@ -1,0 +1,119 @@
+#pragma once
+
+#include "actors/actors.hpp"
+#include "learning/consensus/estimate_slots.hpp"
+#include "learning/consensus/flow_window.hpp"
+#include "learning/consensus/silence_detector.hpp"
+#include "learning/straggler/step_time.hpp"
+
+#include <map>
+
+namespace dybw {
+
+/// What a worker is spawned with.
+struct worker_options {
+  machine_options machine;
+  std::shared_ptr<const training_setup> training; ///< null with `--model none`: steps take no time of their own
+  parameter_block initial;                        ///< w(0)
+  std::shared_ptr<step_clock> clock;              ///< this worker's; injected delays
+  nanoseconds suspect_after{std::chrono::seconds{3}};
+  std::optional<nanoseconds> time_limit; ///< after this long the worker stops by itself
+  trainer_pool_actor trainers;           ///< may be null with `--model none`
+  shard_actor shard;                     ///< likewise
+  reporter_actor reporter;
+};
+
+/// The shell of a round machine: turns messages into events and carries out effects. What decides anything is in
+/// learning/; what takes long runs in a trainer.
+class worker_state {
+public:
+  static inline const char* name = "worker";
+
+  explicit worker_state(worker_actor::stateful_pointer<worker_state> self) : self_(self) {}
+
+  void start(worker_options options);
+  void meet(const meet_neighbours& x);
+  void begin();
+
+  // messages from neighbours
+  void receive(worker_id from, const estimate_message& m);
+  void receive(worker_id from, const threshold_message& m);
+  void receive(worker_id from, const received& m);
+  void receive(worker_id from, const heartbeat& m);
+  template <class Message>
+  void receive(worker_id from, const Message& m) {
+    if (alive(from))
+      apply(message_received{from, m});
+  }
+  void neighbour_down(const caf::down_msg& down);
+
+  // helpers and timers
+  void receive(const mini_batch& batch);
+  void receive(const training_done& done);
+  void delay_is_over(std::uint64_t ticket) { apply(step_done{ticket}); }
+  void gather_timeout_is_due();
+  void heartbeat_is_due();
+  void stop() { apply(stop_requested{}); }
+
+  snapshot take_snapshot() const;
+  worker_status status() const;
+
+private:
+  struct neighbour {
+    worker_id id{};
+    worker_actor handle;
+    flow_window window;
+    estimate_slots<parameter_block> estimates;
+  };
+
+  nanoseconds now() const { return time_since(origin_); }
+  neighbour* find(worker_id id);
+  bool alive(worker_id from);
+  void apply(const event& e);
+
+  void perform(const send& x);
+  void perform(const use_estimate& x);
+  void perform(const compute& x);
+  void perform(const drop_step& x);
+  void perform(const mix& x);
+  void perform(const arm_timer& x);
+  void perform(const round_done& x);
+  void perform(const membership_changed& x);
+  void perform(const finished& x);
+
+  void submit_job();
+  void send_report();
+  void send_last_word();
+  void wake_at(nanoseconds at);
+
+  worker_actor::stateful_pointer<worker_state> self_;
+  worker_options options_;
+  worker_id id_{};
+  run_origin origin_;
+  std::optional<round_machine> machine_;
+  std::optional<silence_detector> detector_;
+  std::vector<neighbour> neighbours_; ///< in the order of the graph
+
+  training_job_ptr job_;        ///< one per worker, used again
+  bool job_under_way_ = false;
+  bool mix_pending_ = false;
+  bool step_pending_ = false;
+  std::vector<weighted_block> mix_with_;
+  std::optional<mini_batch> batch_; ///< the next one, fetched ahead
+  std::uint64_t ticket_ = 0;        ///< the step that counts; 0: none
+  nanoseconds step_started_{0};
+
+  parameter_block estimate_; ///< w~_j of the newest step
+  parameter_block current_;  ///< w_j
+  double loss_ = 0;
+  std::uint32_t samples_ = 0;
+  std::optional<round_report> report_; ///< of the round whose mix is under way
+  std::optional<finished> finished_;
+  worker_totals totals_;
+  duration_histogram threshold_delays_;
+  std::optional<nanoseconds> wake_up_; ///< when the outstanding timer message comes
+};
+
+worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self, worker_options options);
+
+} // namespace dybw

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "learning/consensus/mixing_audit.hpp"
+
+namespace dybw {
+
+/// What a worker tells the reporter of its process about one round that it joined.
+struct round_report {
+  mix_report mixed;
+  nanoseconds started{0}; ///< since the run's start, when the step began
+  nanoseconds joined{0};  ///< when gathering began: joined - started is computing time (with waits for a thread)
+  nanoseconds done{0};    ///< when mixing could begin: done - joined is waiting time
+  std::uint32_t degree = 0;
+  std::uint32_t accepted = 0;
+  bool timed_out = false;
+  double loss = 0;
+  std::uint32_t samples = 0;
+
+  std::size_t backup_workers() const noexcept { return degree - mixed.committed.size(); }
+};
+
+/// A worker's totals, sent when it has done its last round.
+struct worker_totals {
+  worker_id worker{};
+  round_number completed = 0;
+  std::uint64_t estimates_sent = 0;
+  std::uint64_t estimates_late = 0;
+  std::uint64_t timeouts = 0;
+  std::uint64_t steps_used = 0;
+  std::uint64_t steps_discarded = 0;
+  std::uint64_t sweeps_completed = 0;
+  std::uint64_t bytes_sent = 0;
+};
+
+} // namespace dybw

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "learning/consensus/round_report.hpp"
+#include "learning/statistics.hpp"
+
+#include <vector>
+
+namespace dybw {
+
+/// Values of one worker over time, in bins of equal width; the width doubles when a run outgrows them.
+struct worker_series {
+  std::vector<running_mean> backup_workers;
+  std::vector<running_mean> wait_s;
+  std::vector<running_mean> round_s; ///< compute + wait
+};
+
+/// Everything that is summed up from round reports while a run lasts. Memory does not grow with the run. Not thread-safe.
+class run_statistics {
+public:
+  static constexpr std::size_t bins_max = 240;
+
+  explicit run_statistics(std::size_t workers);
+
+  void add(const round_report& report);
+  void add(const worker_totals& totals);
+
+  /// Fills the fields of `result` that come from the reports: rounds, steps, rates, shares, totals, per_worker. `duration`
+  /// is the run's.
+  void fill(run_result& result, nanoseconds duration) const;
+
+  double bin_width_s() const noexcept { return bin_width_s_; }
+  const std::vector<worker_series>& series() const noexcept { return series_; }
+
+  // For the progress line:
+  round_number newest_round() const noexcept { return newest_round_; }
+  std::uint64_t local_steps() const noexcept { return local_steps_; }
+  double recent_loss() const noexcept { return recent_loss_; } ///< smoothed over about N steps
+  double recent_backup_workers() const noexcept { return recent_backup_workers_; }
+  std::uint64_t timeouts() const noexcept { return timeouts_seen_; }
+
+private:
+  struct worker_sums {
+    running_mean compute_s;
+    running_mean wait_s;
+    running_mean backup_workers;
+    std::uint64_t samples = 0;
+    worker_totals totals;
+    bool has_totals = false;
+  };
+
+  void widen_bins();
+
+  std::vector<worker_sums> workers_;
+  std::vector<worker_series> series_;
+  double bin_width_s_ = 0.05;
+  round_number newest_round_ = 0;
+  std::uint64_t local_steps_ = 0;
+  std::uint64_t timeouts_seen_ = 0;
+  double recent_loss_ = 0;
+  double recent_backup_workers_ = 0;
+};
+
+} // namespace dybw

@@ -1,0 +1,66 @@
+#include "learning/model/local_training.hpp"
+
+#include <cassert>
+
+namespace dybw {
+
+training_workspace::training_workspace(const training_setup& setup)
+    : features_(setup.batch * setup.data->features), labels_(setup.batch),
+      gradient_(setup.learner->parameter_count()), scratch_(setup.learner->make_workspace(setup.batch)) {}
+
+local_training::local_training(std::shared_ptr<const training_setup> setup, parameter_block initial)
+    : setup_(std::move(setup)), pool_(setup_->learner->parameter_count()), current_(std::move(initial)) {
+  assert(current_.values().size() == setup_->learner->parameter_count());
+  if (setup_->sgd.momentum > 0) {
+    velocity_.resize(setup_->learner->parameter_count());
+    velocity_next_.resize(velocity_.size());
+  }
+}
+
+local_training::step_outcome local_training::step(std::span<const std::uint32_t> rows, std::uint64_t epoch,
+                                                  training_workspace& workspace) {
+  if (setup_->sgd.step_size == 0) {
+    stepped_ = current_;
+    return {stepped_, 0};
+  }
+  const auto& data = *setup_->data;
+  assert(!rows.empty() && rows.size() <= setup_->batch);
+  const auto features = std::span{workspace.features_}.first(rows.size() * data.features);
+  const auto labels = std::span{workspace.labels_}.first(rows.size());
+  data.gather(rows, features, labels);
+  const auto gradient = workspace.gradient_.values();
+  const auto loss = setup_->learner->loss_and_gradient(current_.values(), batch_view{features, labels}, gradient,
+                                                       *workspace.scratch_);
+  auto next = pool_.acquire();
+  sgd_step(setup_->sgd, step_size_at(setup_->sgd, epoch), current_.values(), gradient, velocity_, velocity_next_,
+           next->values());
+  stepped_ = parameter_block{std::move(next)};
+  return {stepped_, loss};
+}
+
+local_training::mix_outcome local_training::mix(std::span<const weighted_block> neighbours,
+                                                training_workspace& workspace) {
+  assert(stepped_);
+  velocity_.swap(velocity_next_);
+  mix_outcome outcome;
+  const auto own = stepped_.values();
+  outcome.projection_before = (*setup_->projection)(own);
+  outcome.norm_before = norm(own);
+  if (neighbours.empty()) {
+    current_ = std::move(stepped_);
+    outcome.projection_after = outcome.projection_before;
+  } else {
+    workspace.inputs_.clear();
+    for (const auto& n : neighbours)
+      workspace.inputs_.push_back({n.estimate.values(), n.weight});
+    auto mixed = pool_.acquire();
+    mix_estimates(own, workspace.inputs_, mixed->values());
+    current_ = parameter_block{std::move(mixed)};
+    outcome.projection_after = (*setup_->projection)(current_.values());
+  }
+  stepped_ = parameter_block{};
+  outcome.mixed = current_;
+  return outcome;
+}
+
+} // namespace dybw

@@ -1,0 +1,48 @@
+#include "learning/model/test_bench.hpp"
+
+#include "learning/model/vector_ops.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace dybw {
+
+namespace {
+
+constexpr std::size_t batch_max = 256;
+
+} // namespace
+
+test_bench::test_bench(std::shared_ptr<const model> learner, std::shared_ptr<const dataset> test)
+    : learner_(std::move(learner)), test_(std::move(test)), workspace_(learner_->make_workspace(batch_max)),
+      rows_(test_->size()), features_(batch_max * test_->features), labels_(batch_max),
+      average_(learner_->parameter_count()) {
+  std::iota(rows_.begin(), rows_.end(), std::uint32_t{0});
+}
+
+test_score test_bench::score(std::span<const float> parameters, std::size_t samples) {
+  samples = std::min(samples, test_->size());
+  batch_score sum;
+  for (std::size_t begin = 0; begin < samples; begin += batch_max) {
+    const auto count = std::min(batch_max, samples - begin);
+    const auto features = std::span{features_}.first(count * test_->features);
+    const auto labels = std::span{labels_}.first(count);
+    test_->gather(std::span{rows_}.subspan(begin, count), features, labels);
+    const auto part = learner_->score(parameters, batch_view{features, labels}, *workspace_);
+    sum.loss_sum += part.loss_sum;
+    sum.correct += part.correct;
+  }
+  const auto n = static_cast<double>(std::max<std::size_t>(samples, 1));
+  return {static_cast<double>(sum.correct) / n, sum.loss_sum / n};
+}
+
+test_bench::average test_bench::average_of(std::span<const parameter_block> estimates) {
+  std::vector<std::span<const float>> vectors;
+  vectors.reserve(estimates.size());
+  for (const auto& e : estimates)
+    vectors.push_back(e.values());
+  const auto distance = average_and_consensus_distance(vectors, average_);
+  return {average_, distance};
+}
+
+} // namespace dybw

@@ -1,0 +1,126 @@
+#pragma once
+
+#include "learning/consensus/messages.hpp"
+#include "learning/model/parameter_block.hpp"
+
+#include "messages/error.hpp"
+
+#include <caf/all.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <vector>
+
+/// What travels between actors: the wire types, every `inspect`, the one block of type IDs.
+///
+/// A message from a neighbour is `(worker_id sender, body)`; the bodies are those of the round machine
+/// (learning/consensus/messages.hpp). All numbers are little-endian on the wire as far as CAF writes them; parameter
+/// blocks travel in the host's byte order, which nodes compare before they work together.
+namespace dybw {
+
+/// The largest parameter vector that is accepted from outside: 2^28 float32, one GiB.
+constexpr std::uint64_t parameters_max = std::uint64_t{1} << 28;
+
+/// The parameters of an estimate, or none.
+struct estimate_message {
+  estimate body;
+  parameter_block parameters; ///< [parameter_count]; none if !body.has_parameters
+};
+
+/// A threshold with the moment its sender passed it on (since the run's start, the sender's clock), which measures how
+/// long shells take to answer.
+struct threshold_message {
+  threshold body;
+  nanoseconds passed_on{0};
+};
+
+/// From shell to shell: your block of this round is here (flow control), and I am alive.
+struct received {
+  round_number round = 0;
+};
+
+/// From shell to shell: I am alive.
+struct heartbeat {};
+
+// --- inspect. --------------------------------------------------------------------------------------------------------
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, edge& x) {
+  return f(caf::meta::type_name("edge"), x.a, x.b);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, estimate& x) {
+  return f(caf::meta::type_name("estimate"), x.round, x.has_parameters);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, accept& x) {
+  return f(caf::meta::type_name("accept"), x.round);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, closed& x) {
+  return f(caf::meta::type_name("closed"), x.round, x.degree);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, leaving&) {
+  return f(caf::meta::type_name("leaving"));
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, fact& x) {
+  return f(caf::meta::type_name("fact"), x.a, x.b, x.version, x.up);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, received& x) {
+  return f(caf::meta::type_name("received"), x.round);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, heartbeat&) {
+  return f(caf::meta::type_name("heartbeat"));
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, estimate_message& x) {
+  return f(caf::meta::type_name("estimate_message"), x.body, x.parameters);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, threshold& x) {
+  auto covers = x.covered.has_value();
+  auto covered = x.covered.value_or(edge{});
+  auto travel = [&] { return f(caf::meta::type_name("threshold"), x.generation, x.sweep, x.round, covers, covered); };
+  if constexpr (Inspector::writes_state) {
+    auto error = travel();
+    x.covered = covers ? std::optional{covered} : std::nullopt;
+    return error;
+  } else {
+    return travel();
+  }
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, threshold_message& x) {
+  return f(caf::meta::type_name("threshold_message"), x.body, x.passed_on);
+}
+
+/// A count, then all values in one piece. Loading checks the count against `parameters_max` and against the bytes that are
+/// there before it allocates, and returns every error.
+caf::error inspect(caf::serializer& sink, parameter_block& x);
+caf::error inspect(caf::deserializer& source, parameter_block& x);
+/// For printing: the length only.
+std::string to_string(const parameter_block& x);
+
+/// A count, then the facts; loading refuses a count beyond what the bytes can hold.
+caf::error inspect(caf::serializer& sink, membership_news& x);
+caf::error inspect(caf::deserializer& source, membership_news& x);
+std::string to_string(const membership_news& x);
+
+} // namespace dybw
+
+CAF_BEGIN_TYPE_ID_BLOCK(dybw, caf::first_custom_type_id)
+  CAF_ADD_TYPE_ID(dybw, (dybw::worker_id))
+  CAF_ADD_TYPE_ID(dybw, (dybw::estimate_message))
+  CAF_ADD_TYPE_ID(dybw, (dybw::accept))
+  CAF_ADD_TYPE_ID(dybw, (dybw::closed))
+  CAF_ADD_TYPE_ID(dybw, (dybw::threshold_message))
+  CAF_ADD_TYPE_ID(dybw, (dybw::leaving))
+  CAF_ADD_TYPE_ID(dybw, (dybw::membership_news))
+  CAF_ADD_TYPE_ID(dybw, (dybw::received))
+  CAF_ADD_TYPE_ID(dybw, (dybw::heartbeat))
+CAF_END_TYPE_ID_BLOCK(dybw)
