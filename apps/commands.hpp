@@ -1,0 +1,28 @@
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <span>
+#include <string>
+
+namespace dybw {
+
+/// `dybw run`: trains as the options say, prints and writes the results. Returns the exit code; throws
+/// `input_error` for wrong input before anything starts. `arguments` are those behind "run".
+int run_command(std::span<const std::string> arguments);
+
+/// A subcommand of the program.
+struct command {
+  std::string name;
+  std::string summary;               ///< one line of `dybw --help`
+  std::function<std::string()> help; ///< what `dybw NAME --help` prints
+  std::function<int(std::span<const std::string> arguments)> run;
+};
+
+/// The program without its process: finds the subcommand in `arguments` (those behind "dybw"), runs it and
+/// returns the exit code. Every exception ends here, as one line on `err`: `input_error` with its own code,
+/// a `std::system_error` (a full disk) and anything unexpected with 1.
+int dispatch(std::span<const std::string> arguments, std::span<const command> commands, std::ostream& out,
+             std::ostream& err);
+
+} // namespace dybw

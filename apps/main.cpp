@@ -1,0 +1,34 @@
+// Built for the plainest processor of its kind (see CMakeLists.txt), so that the check runs on any.
+#include "apps/commands.hpp"
+#include "apps/processor.hpp"
+#include "apps/run_options.hpp"
+
+#include <array>
+#include <cstdio>
+#include <iostream>
+#include <vector>
+
+#include <unistd.h>
+
+#if defined(__x86_64__)
+// Before the static initialisers of all other objects, which may hold instructions that this processor lacks.
+[[gnu::constructor(101)]] static void check_processor() {
+  const auto* missing =
+      dybw::missing_processor_feature(dybw::processor_features_needed, dybw::processor_features_present());
+  if (missing == nullptr)
+    return;
+  std::fprintf(stderr,
+               "dybw: error: this processor has no %s, which the program was built for (%s); build it again "
+               "with -DDYBW_ARCH=x86-64\n",
+               missing, DYBW_ARCH);
+  _exit(1);
+}
+#endif
+
+int main(int count, char** words) {
+  const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
+  const std::array commands = {
+      dybw::command{"run", "train on this host and compare policies", dybw::run_help, dybw::run_command},
+  };
+  return dybw::dispatch(arguments, commands, std::cout, std::cerr);
+}

@@ -1,0 +1,196 @@
+#include "apps/output.hpp"
+
+#include "apps/version.hpp"
+
+#include <bit>
+#include <cmath>
+#include <ostream>
+
+namespace dybw {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+/// JSON has no word for infinity or not-a-number.
+ordered_json number(double x) {
+  return std::isfinite(x) ? ordered_json(x) : ordered_json(nullptr);
+}
+
+ordered_json number(const std::optional<double>& x) {
+  return x ? number(*x) : ordered_json(nullptr);
+}
+
+ordered_json mixing_to_json(const mixing_summary& mixing) {
+  ordered_json json{
+      {"rounds_audited", mixing.rounds_audited},
+      {"rounds_unaudited", mixing.rounds_unaudited},
+      {"max_row_error", number(mixing.max_row_error)},
+      {"max_column_error", number(mixing.max_column_error)},
+      {"max_projection_error", number(mixing.max_projection_error)},
+      {"one_sided_edges", mixing.one_sided_edges},
+      {"edges_lost", mixing.edges_lost},
+      {"connect_rounds_max", mixing.connect_rounds_max},
+  };
+  if (mixing.mean_drift)
+    json["mean_drift"] = number(mixing.mean_drift);
+  return json;
+}
+
+ordered_json worker_to_json(const worker_summary& worker) {
+  return {
+      {"worker", index_of(worker.id)},
+      {"rounds", worker.rounds},
+      {"local_steps", worker.local_steps},
+      {"compute_s", number(worker.compute_s)},
+      {"wait_s", number(worker.wait_s)},
+      {"mean_step_s", number(worker.mean_step_s)},
+      {"mean_backup_workers", number(worker.mean_backup_workers)},
+      {"test_accuracy", number(worker.test_accuracy)},
+      {"test_loss", number(worker.test_loss)},
+  };
+}
+
+ordered_json edge_to_json(const edge_activity& activity) {
+  return {
+      {"edge", {index_of(activity.link.a), index_of(activity.link.b)}},
+      {"active_share", number(activity.active_share)},
+  };
+}
+
+template <class Values, class Convert>
+ordered_json array(const Values& values, Convert convert) {
+  auto json = ordered_json::array();
+  for (const auto& value : values)
+    json.push_back(convert(value));
+  return json;
+}
+
+template <class Value>
+ordered_json or_null(const std::optional<Value>& value) {
+  return value ? ordered_json(*value) : ordered_json(nullptr);
+}
+
+} // namespace
+
+ordered_json to_json(const evaluation& measured) {
+  return {
+      {"time_s", number(measured.time_s)},
+      {"local_steps", measured.local_steps},
+      {"test_accuracy", number(measured.test_accuracy)},
+      {"test_loss", number(measured.test_loss)},
+      {"worst_worker_accuracy", number(measured.worst_worker_accuracy)},
+      {"consensus_distance", number(measured.consensus_distance)},
+  };
+}
+
+ordered_json to_json(const run_result& result) {
+  return {
+      {"policy", result.policy},
+      {"workers", result.workers},
+      {"edges", result.edges},
+      {"topology", result.topology},
+      {"dataset", result.dataset},
+      {"partition", result.partition},
+      {"model", result.model},
+      {"parameters", result.parameters},
+      {"seed", result.seed},
+      {"clock", result.clock},
+      {"rounds", result.rounds},
+      {"local_steps", result.local_steps},
+      {"duration_s", number(result.duration_s)},
+      {"mean_round_s", number(result.mean_round_s)},
+      {"time_to_target_s", number(result.time_to_target_s)},
+      {"test_accuracy", number(result.test_accuracy)},
+      {"test_loss", number(result.test_loss)},
+      {"worst_worker_accuracy", number(result.worst_worker_accuracy)},
+      {"consensus_distance", number(result.consensus_distance)},
+      {"useful_gradient_rate", number(result.useful_gradient_rate)},
+      {"no_wait_rate", number(result.no_wait_rate)},
+      {"compute_share", number(result.compute_share)},
+      {"mean_backup_workers", number(result.mean_backup_workers)},
+      {"mean_active_share", number(result.mean_active_share)},
+      {"timeouts", result.timeouts},
+      {"estimates_sent", result.estimates_sent},
+      {"estimates_late", result.estimates_late},
+      {"steps_discarded", result.steps_discarded},
+      {"samples", result.samples},
+      {"bytes_sent", result.bytes_sent},
+      {"host_cpu_s", number(result.host_cpu_s)},
+      {"eval_cpu_s", number(result.eval_cpu_s)},
+      {"peak_rss_bytes", result.peak_rss_bytes},
+      {"threshold_delay_p99_s", number(result.threshold_delay_p99_s)},
+      {"threshold_delay_max_s", number(result.threshold_delay_max_s)},
+      {"mixing", mixing_to_json(result.mixing)},
+      {"workers_lost", ordered_json(result.workers_lost)},
+      {"interrupted", result.interrupted},
+      {"failed", result.failed},
+      {"failure", result.failed ? ordered_json(result.failure) : ordered_json(nullptr)},
+      {"per_worker", array(result.per_worker, worker_to_json)},
+      {"per_edge", array(result.per_edge, edge_to_json)},
+      {"evaluations", array(result.evaluations, [](const evaluation& each) { return to_json(each); })},
+  };
+}
+
+ordered_json config_to_json(const run_config& config) {
+  ordered_json json{
+      {"dataset", config.data.name},
+      {"data", config.data.path.empty() ? ordered_json(nullptr) : ordered_json(config.data.path.string())},
+      {"test-share", config.data.name == "csv" ? number(config.data.test_share) : ordered_json(nullptr)},
+      {"partition", config.partition_text},
+      {"workers", config.workers},
+      {"topology", config.topology},
+      {"connect", config.connect},
+      {"policy", ordered_json(config.policies)},
+      {"on-miss", config.on_miss == miss_rule::carry ? "carry" : "discard"},
+      {"weights", nullptr},
+      {"exchange", config.exchange ? "on" : "off"},
+      {"rounds", or_null(config.rounds)},
+      {"time-limit", number(config.time_limit_s)},
+      {"target-accuracy", number(config.target_accuracy)},
+      {"model", config.model},
+      {"batch", config.batch},
+      {"step-size", number(config.sgd.step_size)},
+      {"step-decay", number(config.sgd.step_decay)},
+      {"momentum", number(config.sgd.momentum)},
+      {"weight-decay", number(config.sgd.weight_decay)},
+      {"start", config.start == start_rule::same ? "same" : "random"},
+      {"clock", "real"},
+      {"step-time", config.step_time.empty() ? "none" : config.step_time},
+      {"straggler", config.straggler},
+      {"round-timeout", config.round_timeout_s ? number(config.round_timeout_s) : ordered_json("auto")},
+      {"suspect-after", number(config.suspect_after_s)},
+      {"threads", config.threads},
+      {"seed", config.seed},
+      {"eval-every", number(config.eval_every_s)},
+  };
+  if (config.weights)
+    json["weights"] = *config.weights == weight_rule::active ? "active" : "graph";
+  return json;
+}
+
+ordered_json results_to_json(const run_config& config, std::span<const run_result> results) {
+  return {
+      {"dybw", version()},
+      {"config", config_to_json(config)},
+      {"runs", array(results, [](const run_result& each) { return to_json(each); })},
+  };
+}
+
+void write_npy(std::ostream& out, std::span<const float> parameters) {
+  static_assert(std::endian::native == std::endian::little, "the file's byte order is the host's");
+  constexpr std::size_t preamble_bytes = 10; // magic, version, length of the header
+  constexpr std::size_t alignment_bytes = 64;
+  auto header =
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(parameters.size()) + ",), }";
+  const auto used = preamble_bytes + header.size() + 1;
+  header.append((alignment_bytes - used % alignment_bytes) % alignment_bytes, ' ');
+  header += '\n';
+  out.write("\x93NUMPY\x01\x00", 8);
+  out.put(static_cast<char>(header.size() & 0xff)).put(static_cast<char>(header.size() >> 8));
+  out << header;
+  out.write(reinterpret_cast<const char*>(parameters.data()),
+            static_cast<std::streamsize>(parameters.size_bytes()));
+}
+
+} // namespace dybw

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "learning/run_config.hpp"
+#include "learning/run_result.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <iosfwd>
+#include <span>
+#include <string>
+
+namespace dybw {
+
+/// The RUN of `run.json` (docs: "What a run writes"). What is unset or not finite is null; `mean_drift` is
+/// there only for consensus-only runs.
+nlohmann::ordered_json to_json(const run_result& result);
+
+/// The `config` of `run.json`: the options by their names on the command line; null where not given.
+nlohmann::ordered_json config_to_json(const run_config& config);
+
+/// The document that `--format json` prints and that `run.json` holds.
+nlohmann::ordered_json results_to_json(const run_config& config, std::span<const run_result> results);
+
+/// One line of `evals.jsonl`, without its end.
+nlohmann::ordered_json to_json(const evaluation& measured);
+
+/// What `dybw run` prints when done, at most 100 columns: one run in full, several side by side.
+/// REQUIRES: at least one result.
+std::string results_table(std::span<const run_result> results);
+
+/// NumPy's format 1.0: float32, shape (parameters.size(),). Sets the stream's state on failure.
+void write_npy(std::ostream& out, std::span<const float> parameters);
+
+} // namespace dybw

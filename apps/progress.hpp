@@ -1,0 +1,53 @@
+#pragma once
+
+#include "learning/types.hpp"
+
+#include <cstddef>
+#include <iosfwd>
+#include <optional>
+#include <string>
+
+namespace dybw {
+
+/// How a run stands, for people.
+struct progress {
+  std::string policy;
+  double elapsed_s = 0;
+  std::optional<double> fraction;    ///< of the limit that will end the run first, 0 to 1
+  std::optional<double> remaining_s; ///< expected
+  round_number round = 0;
+  std::optional<double> loss; ///< training loss, smoothed by whoever measures it
+  std::optional<double> accuracy;
+  std::optional<double> backup_workers; ///< mean over the workers
+  double gradients_per_s = 0;
+  std::string waiting; ///< "worker 3 for worker 4's estimate, 2.1 s"; empty unless it is long
+};
+
+/// One line without its end.
+std::string progress_line(const progress& now);
+
+/// Shows progress on a stream: on a terminal one line that is refreshed, else a line now and then.
+class progress_display {
+public:
+  /// `columns`: width of the terminal, unset if `out` is none. `line_every_s`: how rarely a line is written
+  /// then.
+  progress_display(std::ostream& out, std::optional<std::size_t> columns, double line_every_s = 5);
+
+  /// Reads no clock: `now.elapsed_s` says what time it is. Another policy begins anew.
+  void show(const progress& now);
+  /// Wipes a refreshed line, so that something else can be printed.
+  void clear();
+
+private:
+  std::ostream& out_;
+  std::optional<std::size_t> columns_;
+  double line_every_s_;
+  std::string policy_;
+  double next_line_s_ = 0;
+  bool shown_ = false;
+};
+
+/// Width of the terminal behind the file descriptor; none if it is no terminal that can refresh a line.
+std::optional<std::size_t> terminal_columns(int descriptor);
+
+} // namespace dybw

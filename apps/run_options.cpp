@@ -1,0 +1,242 @@
+#include "apps/run_options.hpp"
+
+#include "apps/demo_preset.hpp"
+#include "apps/option_values.hpp"
+#include "apps/run_option_list.hpp"
+#include "learning/consensus/policy.hpp"
+#include "learning/graph/connecting_edges.hpp"
+#include "learning/graph/option_text.hpp"
+#include "learning/graph/topology.hpp"
+#include "learning/model/model.hpp"
+#include "learning/straggler/step_time.hpp"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <limits>
+#include <sstream>
+
+namespace dybw {
+
+namespace {
+
+constexpr std::uint64_t workers_max = 100'000;
+constexpr std::uint64_t batch_max = 1'000'000;
+constexpr std::uint64_t threads_max = 4096;
+constexpr std::uint64_t whole_max = std::numeric_limits<std::int64_t>::max();
+constexpr double default_time_limit_s = 30;
+
+/// Options that leave the preset as it is: they do not change what the run shows.
+constexpr std::array not_shaping = {"out", "force", "format", "log-level", "quiet", "threads", "seed"};
+
+/// Moments are 64-bit nanoseconds: sums of a few of these cannot overflow.
+bool fits_duration(double s) {
+  return s > 0 && s <= 1e8;
+}
+const std::string a_duration = "a number of seconds above 0, at most 1e8";
+
+void read_data(const option_values& given, run_config& config) {
+  constexpr auto digits = 0U;
+  constexpr auto csv = 3U;
+  const auto which = given.choice("dataset", {"digits", "mnist", "cifar10", "csv"});
+  config.data.name = given.text("dataset");
+  if (which == digits && given.given("data"))
+    given.refuse("data", "contradicts --dataset=digits, which is built in",
+                 "leave it out or give --dataset mnist, cifar10 or csv");
+  if (which != digits && !given.given("data"))
+    given.refuse("dataset", "needs files",
+                 which == csv ? "give the file with --data FILE" : "give their directory with --data DIR");
+  if (given.given("data")) {
+    if (given.text("data").empty())
+      given.refuse("data", "is empty", "give a directory or file");
+    config.data.path = given.text("data");
+  }
+  if (which != csv && given.given("test-share"))
+    given.refuse("test-share", "applies to --dataset csv only", "leave it out: the others have a test set");
+  config.data.test_share = given.real(
+      "test-share", [](double x) { return x > 0 && x < 1; }, "a number above 0 and below 1");
+  config.data.seed = config.seed;
+  config.partition_text = given.text("partition");
+  config.partition = given.reading("partition", [&] { return parse_partition(config.partition_text); });
+}
+
+topology read_graph(const option_values& given, run_config& config) {
+  config.workers = given.whole("workers", 1, workers_max);
+  config.topology = given.text("topology");
+  auto graph =
+      given.reading("topology", [&] { return make_topology(config.topology, config.workers, config.seed); });
+  config.connect = given.text("connect");
+  given.reading("connect", [&] { return parse_connect(config.connect, graph); });
+  return graph;
+}
+
+worker_id worker_of_smallest_degree(const topology& graph) {
+  std::size_t found = 0;
+  while (graph.degree(worker_at(found)) > graph.smallest_degree())
+    ++found;
+  return worker_at(found);
+}
+
+/// Returns whether a policy among them closes rounds by threshold.
+bool read_policies(const option_values& given, const topology& graph, run_config& config) {
+  config.policies.clear();
+  auto by_threshold = false;
+  std::vector<policy_spec> specs;
+  for (const auto word : split(given.text("policy"), ',')) {
+    const std::string text{word};
+    auto spec = given.reading("policy", [&] {
+      return parse_policy(text, graph.smallest_degree(), worker_of_smallest_degree(graph));
+    });
+    if (spec.name == "static" && graph.smallest_degree() == 0)
+      given.refuse("policy", "must leave a neighbour to wait for: worker 0 has none", "give full or dtur");
+    const auto same = [&](const policy_spec& other) {
+      return other.name == spec.name && other.parameters == spec.parameters;
+    };
+    if (std::any_of(specs.begin(), specs.end(), same))
+      given.refuse("policy", "names " + text + " more than once", "give each policy once");
+    by_threshold = by_threshold || spec.closes_by_threshold();
+    specs.push_back(std::move(spec));
+    config.policies.push_back(text);
+  }
+  return by_threshold;
+}
+
+void read_averaging(const option_values& given, bool by_threshold, run_config& config) {
+  for (const auto* option : {"on-miss", "connect"})
+    if (given.given(option) && !by_threshold)
+      given.refuse(option, "applies to the policy dtur only",
+                   "leave it out or add dtur to --policy=" + given.text("policy"));
+  config.on_miss = given.choice("on-miss", {"carry", "discard"}) == 0 ? miss_rule::carry : miss_rule::discard;
+  if (given.given("weights"))
+    config.weights =
+        given.choice("weights", {"active", "graph"}) == 0 ? weight_rule::active : weight_rule::graph;
+  config.exchange = given.choice("exchange", {"on", "off"}) == 0;
+}
+
+void read_stopping(const option_values& given, run_config& config) {
+  if (given.given("rounds"))
+    config.rounds = given.whole("rounds", 1, whole_max);
+  if (given.given("time-limit"))
+    config.time_limit_s = given.real("time-limit", fits_duration, a_duration);
+  if (given.given("target-accuracy"))
+    config.target_accuracy = given.real(
+        "target-accuracy", [](double x) { return x > 0 && x <= 1; }, "a number above 0, at most 1");
+  if (config.target_accuracy && config.model == "none")
+    given.refuse("target-accuracy", "contradicts --model=none, which learns nothing",
+                 "give --rounds or --time-limit instead");
+  if (!config.rounds && !config.time_limit_s && !config.target_accuracy)
+    config.time_limit_s = default_time_limit_s;
+}
+
+void read_learning(const option_values& given, run_config& config) {
+  config.model = given.text("model");
+  // The size of the data is not known yet; the smallest one shows whether the text is a model's.
+  given.reading("model", [&] { return make_model(config.model, 1, 2); });
+  config.batch = given.whole("batch", 1, batch_max);
+  const auto not_negative = [](double x) { return x >= 0; };
+  config.sgd.step_size = given.real("step-size", not_negative, "a number from 0 on");
+  config.sgd.step_decay = given.real(
+      "step-decay", [](double x) { return x > 0 && x <= 1; }, "a number above 0, at most 1");
+  config.sgd.momentum = given.real(
+      "momentum", [](double x) { return x >= 0 && x < 1; }, "a number from 0 on, below 1");
+  config.sgd.weight_decay = given.real("weight-decay", not_negative, "a number from 0 on");
+  config.start = given.choice("start", {"same", "random"}) == 0 ? start_rule::same : start_rule::random;
+  if (config.start == start_rule::random && config.model == "none")
+    given.refuse("start", "contradicts --model=none, which has no parameters", "give --model softmax");
+  if (config.start == start_rule::random && config.sgd.step_size != 0)
+    given.refuse("start", "is for runs that only average", "add --step-size 0 or leave it out");
+}
+
+void read_times(const option_values& given, run_config& config) {
+  if (given.text("clock") == "virtual")
+    given.refuse("clock", "is not in this version", "leave it out or give real");
+  given.choice("clock", {"real"});
+  for (const auto* option : {"link-latency", "link-bandwidth"})
+    if (given.given(option))
+      given.refuse(option, "applies to --clock virtual, which is not in this version", "leave it out");
+
+  if (given.text("step-time") != "none")
+    config.step_time = given.text("step-time");
+  if (!config.step_time.empty())
+    given.reading("step-time", [&] { return parse_distribution(config.step_time, "--step-time"); });
+  config.straggler = given.text("straggler");
+  given.reading("straggler",
+                [&] { return make_straggler(config.straggler, config.workers, worker_at(0), config.seed); });
+  if (given.text("round-timeout") != "auto")
+    config.round_timeout_s = given.real("round-timeout", fits_duration, "auto or " + a_duration);
+  config.suspect_after_s = given.real("suspect-after", fits_duration, a_duration);
+}
+
+output_options read_output(const option_values& given, const run_config& config, const std::string& date) {
+  output_options output;
+  output.force = given.flag("force");
+  output.quiet = given.flag("quiet");
+  output.format = static_cast<output_format>(given.choice("format", {"text", "json"}));
+  output.level = static_cast<log_level>(given.choice("log-level", {"debug", "info", "warn", "error", "off"}));
+  if (given.given("out")) {
+    if (given.text("out").empty())
+      given.refuse("out", "is empty", "give a directory");
+    output.directory = given.text("out");
+  } else if (config.policies.size() > 1 && output.format == output_format::text) {
+    output.directory = std::filesystem::path{"runs"} / (date + "-" + std::to_string(config.seed));
+  }
+  if (output.force && !given.given("out"))
+    given.refuse("force", "overwrites what --out names", "add --out DIR or leave it out");
+  return output;
+}
+
+bool is_shaped(const option_values& given, const boost::program_options::options_description& known) {
+  return std::any_of(known.options().begin(), known.options().end(), [&](const auto& option) {
+    const auto& name = option->long_name();
+    return given.given(name) && std::find(not_shaping.begin(), not_shaping.end(), name) == not_shaping.end();
+  });
+}
+
+} // namespace
+
+run_options read_run_options(std::span<const std::string> arguments, const std::string& date) {
+  auto known = run_option_list();
+  known.add(run_option_list_of_virtual_time());
+  option_values given{known, "dybw run"};
+  given.add_arguments(arguments);
+  run_options options;
+  options.demo = !is_shaped(given, known);
+  if (given.given("config"))
+    given.add_file(given.text("config"));
+  else if (options.demo)
+    given.add_text(demo_preset, "config/demo.ini");
+
+  auto& config = options.config;
+  config.seed = given.whole("seed", 0, whole_max);
+  config.threads = given.whole("threads", 0, threads_max);
+  config.eval_every_s = given.real("eval-every", fits_duration, a_duration);
+  read_data(given, config);
+  const auto graph = read_graph(given, config);
+  read_averaging(given, read_policies(given, graph, config), config);
+  read_learning(given, config);
+  read_stopping(given, config);
+  read_times(given, config);
+  options.output = read_output(given, config, date);
+  return options;
+}
+
+std::string run_help() {
+  std::ostringstream help;
+  help << "dybw run: trains a model with many workers that exchange their estimates with neighbours only.\n\n"
+          "  dybw run                                      a comparison of two policies, about 40 seconds\n"
+          "  dybw run --policy full,static:1,dtur --straggler slow:2:5    several policies, side by side\n"
+          "  dybw run --config config/mnist-mlp.ini --data data/mnist     options from a file\n\n"
+          "Without any option that shapes the run it plays config/demo.ini. Times are in seconds.\n"
+       << run_option_list();
+  return help.str();
+}
+
+std::string date_text() {
+  const auto now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  char text[16];
+  return {text, std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &local)};
+}
+
+} // namespace dybw

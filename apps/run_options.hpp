@@ -1,0 +1,46 @@
+#pragma once
+
+#include "learning/run_config.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace dybw {
+
+enum class output_format { text, json };
+
+enum class log_level { debug, info, warn, error, off };
+
+/// What a run prints and where it writes.
+struct output_options {
+  std::optional<std::filesystem::path> directory; ///< unset: no files
+  bool force = false;                             ///< overwrite a directory that holds another run
+  output_format format = output_format::text;
+  log_level level = log_level::warn;
+  bool quiet = false; ///< no progress
+};
+
+/// The options of `dybw run`, checked as far as that goes without reading the data.
+struct run_options {
+  run_config config;
+  output_options output;
+  /// No option shaped the run, so the preset config/demo.ini (built into the program) did.
+  bool demo = false;
+};
+
+/// Reads the options of `dybw run`: `arguments` (without "dybw run"), under them the file of `--config`,
+/// under it the defaults; the preset if nothing but `--out`, `--force`, `--format`, `--log-level`, `--quiet`,
+/// `--threads` and `--seed` is given. `date` (see `date_text`) goes into the default of `--out`. Reads the
+/// files of topologies, connecting edges and traces, but no data. Throws `input_error` for whatever is wrong
+/// (data fault for a malformed file).
+run_options read_run_options(std::span<const std::string> arguments, const std::string& date);
+
+/// What `dybw run --help` prints: grouped, with defaults, at most 100 columns.
+std::string run_help();
+
+/// Now, local time, as "20260131-142500".
+std::string date_text();
+
+} // namespace dybw

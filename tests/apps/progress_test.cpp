@@ -1,0 +1,70 @@
+#include "apps/progress.hpp"
+
+#include <doctest/doctest.h>
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace dybw {
+
+namespace {
+
+progress sample_progress(double elapsed_s) {
+  progress now;
+  now.policy = "dtur";
+  now.elapsed_s = elapsed_s;
+  now.fraction = 0.41;
+  now.remaining_s = 17.7;
+  now.round = 532;
+  now.loss = 0.4123;
+  now.accuracy = 0.881;
+  now.backup_workers = 0.82;
+  now.gradients_per_s = 352.4;
+  return now;
+}
+
+} // namespace
+
+TEST_CASE("progress: a line says how far, how long and how well") {
+  auto now = sample_progress(12.3);
+  CHECK(progress_line(now) ==
+        "dtur  12.3 s  41 %, 18 s left  round 532  loss 0.412  accuracy 88.1 %  backup 0.82  352 grad./s");
+  now.waiting = "worker 3 for worker 4's estimate, 2.1 s";
+  CHECK(progress_line(now).ends_with("  waiting: worker 3 for worker 4's estimate, 2.1 s"));
+}
+
+TEST_CASE("progress: what is not known is left out") {
+  progress now;
+  now.policy = "full";
+  CHECK(progress_line(now) == "full  0.0 s  round 0  0 grad./s");
+}
+
+TEST_CASE("progress: on a terminal one line is refreshed and never wraps") {
+  std::ostringstream out;
+  progress_display display{out, 21};
+  display.show(sample_progress(1));
+  display.show(sample_progress(2));
+  CHECK(out.str() == "\rdtur  1.0 s  41 %, 1\x1b[K\rdtur  2.0 s  41 %, 1\x1b[K");
+  display.clear();
+  CHECK(out.str().ends_with("\r\x1b[K"));
+  const auto size = out.str().size();
+  display.clear();
+  CHECK(out.str().size() == size);
+}
+
+TEST_CASE("progress: without a terminal a line is written now and then, by the run's own time") {
+  std::ostringstream out;
+  progress_display display{out, std::nullopt, 5};
+  for (const auto elapsed_s : {0.5, 4.9, 5.0, 5.5, 9.9, 10.0})
+    display.show(sample_progress(elapsed_s));
+  display.clear();
+  std::istringstream lines(out.str());
+  std::string line;
+  std::vector<std::string> starts;
+  while (std::getline(lines, line))
+    starts.push_back(line.substr(0, 12));
+  CHECK(starts == std::vector<std::string>{"dtur  5.0 s ", "dtur  10.0 s"});
+}
+
+} // namespace dybw

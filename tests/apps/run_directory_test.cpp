@@ -1,0 +1,127 @@
+#include "apps/run_directory.hpp"
+#include "learning/error.hpp"
+#include "tests/apps/temporary_directory.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <iterator>
+
+#include <unistd.h>
+
+namespace dybw {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::vector<std::string> policies = {"full", "static:1"};
+
+std::string content(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write(const fs::path& file, const std::string& text) {
+  std::ofstream(file) << text;
+}
+
+/// The message with which a directory is refused; empty if it is not.
+std::string refusal(const fs::path& directory, bool force = false) {
+  try {
+    run_directory{directory, policies, force};
+  } catch (const input_error& error) {
+    CHECK(error.exit_code() == 2);
+    return error.what();
+  }
+  return "";
+}
+
+} // namespace
+
+TEST_CASE("run_directory: parents and policies' directories are created, ':' becoming '-'") {
+  const temporary_directory place;
+  const run_directory directory{place.path() / "a" / "b", policies, false};
+  CHECK(fs::is_directory(place.path() / "a" / "b" / "full"));
+  CHECK(directory.rounds_file("static:1") == place.path() / "a" / "b" / "static-1" / "rounds.jsonl");
+}
+
+TEST_CASE("run_directory: each result is written where its name says") {
+  const temporary_directory place;
+  const run_directory directory{place.path(), policies, false};
+  directory.write_run({{"dybw", "0"}});
+  directory.write_report("<html>");
+  directory.write_evals("full", std::vector<nlohmann::ordered_json>{{{"time_s", 1}}, {{"time_s", 2}}});
+  directory.write_model("full", std::vector<float>{1, 2});
+  CHECK(content(place.path() / "run.json") == "{\n  \"dybw\": \"0\"\n}\n");
+  CHECK(content(place.path() / "report.html") == "<html>");
+  CHECK(content(place.path() / "full" / "evals.jsonl") == "{\"time_s\":1}\n{\"time_s\":2}\n");
+  CHECK(content(place.path() / "full" / "model.npy").size() == 128 + 2 * 4);
+  CHECK(std::distance(fs::directory_iterator{place.path()}, {}) == 4); // nothing unfinished is left
+}
+
+TEST_CASE("run_directory: another run is not overwritten unless told to") {
+  for (const std::string file : {"run.json", "report.html", "dtur/rounds.jsonl", "full/model.npy"}) {
+    const temporary_directory place;
+    fs::create_directories((place.path() / file).parent_path());
+    write(place.path() / file, "old");
+    INFO(file);
+    CHECK(refusal(place.path()).find("holds another run") != std::string::npos);
+    CHECK(content(place.path() / file) == "old");
+    CHECK(refusal(place.path(), true).empty());
+    CHECK_FALSE(fs::exists(place.path() / file));
+  }
+}
+
+TEST_CASE("run_directory: force removes what a run writes and nothing else") {
+  const temporary_directory place;
+  const auto old = place.path() / "dtur";
+  fs::create_directories(old);
+  fs::create_directories(place.path() / "mine");
+  write(place.path() / "run.json", "{}");
+  write(old / "rounds.jsonl", "");
+  write(old / "notes.txt", "kept");
+  write(place.path() / "mine" / "model.npy", "kept");
+  fs::create_directory_symlink(place.path() / "mine", place.path() / "full");
+  CHECK(refusal(place.path(), true).empty());
+  CHECK_FALSE(fs::exists(place.path() / "run.json"));
+  CHECK_FALSE(fs::exists(old / "rounds.jsonl"));
+  CHECK(content(old / "notes.txt") == "kept");
+  CHECK(content(place.path() / "mine" / "model.npy") == "kept");
+  CHECK(fs::is_symlink(place.path() / "full"));
+}
+
+TEST_CASE("run_directory: other files do not stand in the way") {
+  const temporary_directory place;
+  write(place.path() / "notes.txt", "kept");
+  CHECK(refusal(place.path()).empty());
+}
+
+TEST_CASE("run_directory: a place that cannot be written to is refused before anything starts") {
+  const temporary_directory place;
+  write(place.path() / "file", "");
+  CHECK(refusal(place.path() / "file").find("is no directory") != std::string::npos);
+  CHECK(refusal(place.path() / "file" / "below").find("cannot be written") != std::string::npos);
+  CHECK(refusal("/proc/dybw").find("cannot be written") != std::string::npos);
+  if (geteuid() == 0) {
+    MESSAGE("skipped for root, who may write everywhere: a directory without write permission");
+    return;
+  }
+  const auto locked = place.path() / "locked";
+  fs::create_directory(locked);
+  fs::permissions(locked, fs::perms::owner_read | fs::perms::owner_exec);
+  CHECK(refusal(locked).find("cannot be written") != std::string::npos);
+}
+
+TEST_CASE("run_directory: a write that fails says so and leaves the old file") {
+  const temporary_directory place;
+  const run_directory directory{place.path(), policies, false};
+  fs::remove_all(place.path() / "full");
+  CHECK_THROWS_AS(directory.write_model("full", std::vector<float>{1}), std::system_error);
+  directory.write_report("first");
+  fs::create_directory(place.path() / "report.html.part");
+  CHECK_THROWS_AS(directory.write_report("second"), std::system_error);
+  CHECK(content(place.path() / "report.html") == "first");
+}
+
+} // namespace dybw
