@@ -18,8 +18,8 @@ double step_size_at(const sgd_options& options, std::uint64_t epoch);
 
 /// One step, in one pass over memory: v' = momentum * v + (g + weight_decay * w);  w~ = w - eta * v'.
 /// All spans are [parameter_count] and do not overlap, except that `velocity_next` may be `velocity`. Without
-/// momentum both velocity spans may be empty. Keeping `velocity` apart from `velocity_next` lets a caller
-/// drop a step.
+/// momentum the velocity spans are not touched and may be empty. Keeping `velocity` apart from
+/// `velocity_next` lets a caller drop a step.
 void sgd_step(const sgd_options& options, double eta, std::span<const float> w,
               std::span<const float> gradient, std::span<const float> velocity,
               std::span<float> velocity_next, std::span<float> w_next);

@@ -162,6 +162,18 @@ TEST_CASE("sign_projection: is the sum over all entries, each with the sign that
   }
 }
 
+TEST_CASE("sign_projection: an entry's sign does not depend on how many follow") {
+  std::mt19937_64 generator(10);
+  for (const std::size_t size : {5, 32, 40, 64, 97, 127}) {
+    CAPTURE(size);
+    const auto x = random_vectors(1, size, generator).front();
+    auto longer = x;
+    longer.resize(200); // zeros
+    CHECK(dybw::sign_projection(3, size)(x) ==
+          doctest::Approx(dybw::sign_projection(3, 200)(longer)).epsilon(1e-12));
+  }
+}
+
 TEST_CASE("sign_projection: is linear to rounding") {
   std::mt19937_64 generator(6);
   constexpr std::size_t size = 10'000;
