@@ -34,7 +34,7 @@ void worker_state::meet(const meet_neighbours& x) {
   }
 }
 
-void worker_state::begin() {
+void worker_state::begin_rounds() {
   detector_->begin(now());
   self_->delayed_send(self_, detector_->heartbeat_every(), heartbeat_due{});
   if (options_.time_limit)
@@ -323,7 +323,7 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
   self->set_down_handler([self](const caf::down_msg& down) { self->state.neighbour_down(down); });
   return {
       [self](const meet_neighbours& x) { self->state.meet(x); },
-      [self](const begin_work&) { self->state.begin(); },
+      [self](const begin_work&) { self->state.begin_rounds(); },
       [self](worker_id from, const estimate_message& m) { self->state.receive(from, m); },
       [self](worker_id from, const accept& m) { self->state.receive(from, m); },
       [self](worker_id from, const closed& m) { self->state.receive(from, m); },

@@ -33,7 +33,7 @@ public:
 
   void start(worker_options options);
   void meet(const meet_neighbours& x);
-  void begin();
+  void begin_rounds();
 
   // messages from neighbours
   void receive(worker_id from, const estimate_message& m);

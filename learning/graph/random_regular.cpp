@@ -2,49 +2,62 @@
 
 #include <algorithm>
 #include <cassert>
-#include <numeric>
-#include <unordered_set>
 
 namespace dybw {
 
 namespace {
 
-std::uint64_t key_of(edge e) {
-  return std::uint64_t{static_cast<std::uint32_t>(e.a)} << 32 | static_cast<std::uint32_t>(e.b);
-}
+/// The neighbours of each worker, in no order; lists are short enough to be searched from end to end.
+class adjacency {
+public:
+  explicit adjacency(std::size_t workers) : neighbours_(workers) {}
 
-/// Mixes `loose` edges by swaps of their ends; `fixed` ones only say what may not be doubled.
-void swap_ends(std::vector<edge>& loose, const std::vector<edge>& fixed, random_generator& generator) {
+  void add(edge e) {
+    of(e.a).push_back(e.b);
+    of(e.b).push_back(e.a);
+  }
+
+  bool has(worker_id x, worker_id y) const {
+    const auto& list = neighbours_[index_of(x)];
+    return std::find(list.begin(), list.end(), y) != list.end();
+  }
+
+  /// x has `next` as a neighbour in the place of `last`; the other ends do not notice.
+  void exchange(worker_id x, worker_id last, worker_id next) {
+    *std::find(of(x).begin(), of(x).end(), last) = next;
+  }
+
+private:
+  std::vector<worker_id>& of(worker_id id) { return neighbours_[index_of(id)]; }
+
+  std::vector<std::vector<worker_id>> neighbours_;
+};
+
+/// Mixes `loose` edges by swaps of their ends; `present` holds these and the fixed ones.
+void swap_ends(std::vector<edge>& loose, adjacency& present, random_generator& generator) {
   if (loose.size() < 2)
     return;
-  std::unordered_set<std::uint64_t> present;
-  present.reserve(loose.size() + fixed.size());
-  for (const auto& e : loose)
-    present.insert(key_of(e));
-  for (const auto& e : fixed)
-    present.insert(key_of(e));
-
   constexpr std::size_t tries_per_edge = 10;
+  constexpr std::size_t tries_max = 2'000'000;
   std::uniform_int_distribution<std::size_t> pick{0, loose.size() - 1};
   std::bernoulli_distribution turn;
-  for (std::size_t i = 0; i < tries_per_edge * loose.size(); ++i) {
+  const auto tries = std::min(tries_per_edge * loose.size(), tries_max);
+  for (std::size_t i = 0; i < tries; ++i) {
     auto& one = loose[pick(generator)];
     auto& other = loose[pick(generator)];
     const auto [a, b] = one;
     const auto [c, d] = turn(generator) ? edge{other.b, other.a} : other;
     if (a == d || b == c)
       continue;
-    const auto crossed = make_edge(a, d);
-    const auto uncrossed = make_edge(c, b);
-    // Also true where one and the other are the same or share an end: then the swap gives back an old edge.
-    if (present.contains(key_of(crossed)) || present.contains(key_of(uncrossed)))
+    // Also true where the two are the same or share an end: the swap would give back an old edge.
+    if (present.has(a, d) || present.has(c, b))
       continue;
-    present.erase(key_of(one));
-    present.erase(key_of(other));
-    present.insert(key_of(crossed));
-    present.insert(key_of(uncrossed));
-    one = crossed;
-    other = uncrossed;
+    present.exchange(a, b, d);
+    present.exchange(b, a, c);
+    present.exchange(c, d, b);
+    present.exchange(d, c, a);
+    one = make_edge(a, d);
+    other = make_edge(c, b);
   }
 }
 
@@ -72,7 +85,11 @@ std::vector<edge> random_regular_edges(std::size_t workers, std::size_t degree, 
     for (std::size_t i = 0; i < half; ++i)
       loose.push_back(between(i, i + half));
   }
-  swap_ends(loose, cycle, generator);
+  adjacency present{workers};
+  for (const auto* edges : {&cycle, &loose})
+    for (const auto& e : *edges)
+      present.add(e);
+  swap_ends(loose, present, generator);
   cycle.insert(cycle.end(), loose.begin(), loose.end());
   return cycle;
 }

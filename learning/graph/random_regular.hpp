@@ -12,8 +12,8 @@ namespace dybw {
 ///
 /// A cycle through all workers in random order is never taken apart, so the graph stays connected. The other
 /// edges start as a regular pattern and are then mixed by degree-preserving swaps (a-b, c-d becomes a-d, c-b;
-/// the switch chain of McKay and of Rao et al. for graphs of given degrees), ten tries per edge. Time and
-/// memory: linear in the edges.
+/// the switch chain of Rao, Jana and Bandyopadhyay, Sankhya A 58, 1996): ten tries per edge, at most two
+/// million in all. Time: tries * degree; memory: linear in the edges.
 std::vector<edge> random_regular_edges(std::size_t workers, std::size_t degree, random_generator& generator);
 
 } // namespace dybw

@@ -16,7 +16,8 @@ topology::topology(std::size_t workers, std::vector<edge> edges, std::string nam
   assert(workers >= 1);
   for (auto& e : edges_)
     e = make_edge(e.a, e.b);
-  std::sort(edges_.begin(), edges_.end());
+  if (!std::is_sorted(edges_.begin(), edges_.end()))
+    std::sort(edges_.begin(), edges_.end());
   edges_.erase(std::unique(edges_.begin(), edges_.end()), edges_.end());
   for (const auto& e : edges_) {
     assert(e.a != e.b && index_of(e.b) < workers);
