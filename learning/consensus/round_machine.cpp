@@ -206,8 +206,8 @@ void round_machine::on(neighbour& from, const closed& m) {
     return;
   from.closed = std::max(from.closed, m.round);
   from.in = std::max(from.in, m.round + 1);
-  if (in_round() && m.round == current_)
-    from.closed_degree = m.degree;
+  if (in_round() && m.round == current_ && !from.closed_degree)
+    from.closed_degree = m.degree; // the first: it is said again, with degree 0, when a link comes up
   catch_up(from);
 }
 
@@ -350,7 +350,9 @@ bool round_machine::awaits_answer(const neighbour& n) const {
 }
 
 bool round_machine::awaits_closing(const neighbour& n) const {
-  return weights_ == weight_rule::active && n.committed() && !n.closed_degree && !n.barred && !n.leaving;
+  // A later round's `closed` without this one's: it closed this one while it thought the link down.
+  return weights_ == weight_rule::active && n.committed() && !n.closed_degree && n.closed < current_ &&
+         !n.barred && !n.leaving;
 }
 
 bool round_machine::settled() const {
@@ -367,7 +369,7 @@ void round_machine::finish_round() {
   double others = 0;
   for (const auto& n : neighbours_) {
     if (!n.committed() || (weights_ == weight_rule::active && !n.closed_degree))
-      continue; // of the second kind only who departed before it closed: the edge is lost
+      continue; // of the second kind only who departed, at one end, before it closed: the edge is lost
     record_.committed.push_back({n.id, weight_of(n)});
     others += record_.committed.back().weight;
   }
