@@ -152,12 +152,14 @@ int run_command(std::span<const std::string> arguments) {
   const auto options = read_run_options(arguments, date_text());
   const auto& config = options.config;
   set_up_log(options.output.level);
+  const auto guard = interrupt_guard{};
   const auto inputs = prepare_run(config);
+  if (interrupts > 0)
+    return exit_interrupted; // nothing was measured, nothing is written
   std::optional<run_directory> directory;
   if (options.output.directory)
     directory.emplace(*options.output.directory, config.policies, options.output.force);
 
-  const auto guard = interrupt_guard{};
   auto display = progress_display{std::cerr, terminal_columns(STDERR_FILENO)};
   auto caf_config = system_config{};
   auto system = caf::actor_system{caf_config};
@@ -183,6 +185,8 @@ int run_command(std::span<const std::string> arguments) {
       break;
   }
 
+  if (results.empty())
+    return exit_interrupted;
   if (options.output.format == output_format::json)
     std::cout << results_to_json(config, results).dump(2) << '\n';
   else
