@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <map>
 #include <numeric>
 #include <set>
 #include <sstream>
@@ -74,9 +75,9 @@ private:
 
 // --- The schedule.
 
-enum class trouble { none, crashes, silent_crashes, hangs, suspicions, partition, everything };
-const char* const trouble_names[] = {"none",       "crashes",   "silent crashes", "hangs",
-                                     "suspicions", "partition", "everything"};
+enum class trouble { none, timeouts, crashes, silent_crashes, hangs, suspicions, partition, everything };
+const char* const trouble_names[] = {"none",  "timeouts",   "crashes",   "silent crashes",
+                                     "hangs", "suspicions", "partition", "everything"};
 
 struct schedule {
   simulation_options options;
@@ -294,12 +295,16 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
   m.last_round = 30 + d.below(31);
   if (d.chance(0.2))
     m.last_round += 4 * n;
-  s.kind = d.chance(0.35) ? trouble::none : static_cast<trouble>(1 + d.below(6));
+  s.kind = d.chance(0.35) ? trouble::none : static_cast<trouble>(1 + d.below(7));
   // Faults come while about the first half of the rounds is done.
   const auto window = s.unit * static_cast<std::int64_t>(m.last_round / 2);
   const auto all = s.kind == trouble::everything;
   const auto once = [&](trouble k) { return s.kind == k || (all && d.chance(0.4)); };
-  if (s.kind != trouble::none && (s.kind != trouble::crashes || d.chance(0.5)))
+  if (s.kind == trouble::timeouts) { // closing early is local and must do no harm
+    m.round_timeout = d.duration(s.unit / 2, 6 * s.unit);
+    m.last_round += 60 + 6 * n;
+  }
+  if (s.kind > trouble::timeouts && (s.kind != trouble::crashes || d.chance(0.5)))
     s.options.suspect_after =
         std::max<nanoseconds>({s.unit * static_cast<std::int64_t>(2 + d.below(9)),
                                s.step_max / static_cast<std::int64_t>(1 + d.below(8)),
@@ -322,6 +327,8 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
   m.last_round += s.kind == trouble::none
                       ? 0
                       : std::min<round_number>(static_cast<round_number>(s.tail_from / s.unit), 60);
+  if (s.kind > trouble::timeouts && d.chance(0.3)) // beyond honest waits
+    m.round_timeout = 4 * s.step_max + 8 * s.latency_max;
   if (d.chance(0.15))
     draw_stops(s, d, 2 * window);
   const auto rounds = static_cast<std::int64_t>(m.last_round);
@@ -352,6 +359,7 @@ public:
            [&] { return "a round's moments are out of order"; });
     w.round = r.round;
     audit_.add(report);
+    note_closing(r);
     if (r.round <= tail_after_)
       return;
     tail_.add(report);
@@ -363,11 +371,12 @@ public:
     result.alone_stretch = std::max(result.alone_stretch, w.alone);
     expect(r.departed.empty(),
            [&] { return "a departure without failures in round " + std::to_string(r.round); });
-    expect(!r.timed_out, [&] {
+    expect(!r.timed_out || schedule_.kind == trouble::timeouts, [&] {
       return "worker " + to_string(report.worker) + " timed out without failures in round " +
              std::to_string(r.round);
     });
-    if (schedule_.options.machine.policy.name == "full" && !schedule_.stops)
+    if (schedule_.options.machine.policy.name == "full" && !schedule_.stops &&
+        schedule_.kind != trouble::timeouts)
       expect(r.committed.size() == live_degree(report.worker), [&] {
         return "full was not full: worker " + to_string(report.worker) + ", round " + std::to_string(r.round);
       });
@@ -392,6 +401,10 @@ public:
   void stepped(nanoseconds now, worker_id id, const event& e, const std::vector<effect>& effects) override {
     if (trace_)
       std::cerr << transcript_line(now, id, e, effects) << '\n';
+    for (const auto& x : effects)
+      if (const auto* sent = std::get_if<send>(&x); sent != nullptr)
+        if (const auto* t = std::get_if<threshold>(&sent->message); t != nullptr)
+          closings_[t->round].threshold = std::min(closings_[t->round].threshold, now);
     if (tail_after_ == never && !schedule_.jumpy && now >= schedule_.tail_from && left_ == 0) {
       tail_after_ = 0;
       for (std::size_t i = 0; schedule_.tail_from.count() > 0 && i < worker_.size(); ++i)
@@ -416,8 +429,10 @@ public:
     for (std::size_t i = 0; i < sim.workers(); ++i)
       result.rounds = std::max(result.rounds, sim.machine(worker_at(i)).completed());
     conclude_tail(sim);
-    if (schedule_.kind == trouble::none)
+    if (schedule_.kind <= trouble::timeouts) {
       conclude_honest(sim, model);
+      conclude_closings();
+    }
     conclude_membership(sim);
   }
 
@@ -432,6 +447,29 @@ private:
     bool finished = false;
     bool crashed = false;
   };
+
+  /// When a round of DTUR closed.
+  struct closing {
+    nanoseconds threshold = nanoseconds::max(); ///< the first was sent, or would have been after a timeout
+    nanoseconds last{0};                        ///< the last worker in the round closed it
+  };
+
+  void note_closing(const round_record& r) {
+    auto& c = closings_[r.round];
+    c.last = std::max(c.last, r.closed);
+    if (r.timed_out)
+      c.threshold = std::min(c.threshold, r.closed);
+  }
+
+  /// theta(k) closes round k for everybody, as fast as floods travel; a timeout does the same.
+  void conclude_closings() {
+    if (!schedule_.options.machine.policy.closes_by_threshold())
+      return;
+    const auto flood = schedule_.latency_max * static_cast<std::int64_t>(worker_.size());
+    for (const auto& [round, c] : closings_)
+      expect(c.threshold == nanoseconds::max() || c.last <= c.threshold + flood,
+             [&] { return "round " + std::to_string(round) + " did not close for everybody"; });
+  }
 
   template <class Text>
   void expect(bool ok, Text text) {
@@ -490,7 +528,8 @@ private:
       timeouts += sim.machine(worker_at(i)).counters().timeouts;
       sum += scalar_model::value(sim.estimate_of(worker_at(i)));
     }
-    expect(timeouts == 0, [&] { return std::to_string(timeouts) + " timeouts without failures"; });
+    expect(timeouts == 0 || schedule_.kind == trouble::timeouts,
+           [&] { return std::to_string(timeouts) + " timeouts without failures"; });
     expect(std::abs(sum - model.sum_put_in()) < 1e-8, [&] { return "the sum of the estimates was moved"; });
     expect(sim.peaks().facts == 0, [&] { return "facts without failures"; });
     expect(sim.peaks().blocks_under_way <= flow_window::blocks_max,
@@ -535,6 +574,7 @@ private:
   std::size_t left_ = 0;
   round_number tail_after_ = never; ///< rounds after this one are the tail
   round_number tail_rounds_end_ = 0;
+  std::map<round_number, closing> closings_;
 };
 
 } // namespace

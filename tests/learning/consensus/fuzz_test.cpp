@@ -41,7 +41,8 @@ void fuzz(const fuzz_family& family, std::uint64_t first) {
     rounds += result.rounds;
     worst.messages_ratio = std::max(worst.messages_ratio, result.messages_ratio);
     tail += result.tail_rounds;
-    if (result.connect_stretch > 2 || (result.alone_stretch > 40 && false) || result.messages_ratio > 8)
+    if ((result.connect_stretch > 2 && result.description.find("timeouts") == std::string::npos) ||
+        (result.alone_stretch > 40 && false) || result.messages_ratio > 8)
       MESSAGE(seed, " ", result.description, " ", result.connect_stretch, " ", result.alone_stretch, " ",
               result.messages_ratio);
     worst.connect_stretch = std::max(worst.connect_stretch, result.connect_stretch);
