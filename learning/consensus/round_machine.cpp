@@ -209,7 +209,8 @@ void round_machine::on(neighbour& from, const closed& m) {
     return;
   from.closed = std::max(from.closed, m.round);
   from.in = std::max(from.in, m.round + 1);
-  if (in_round() && m.round == current_ && !from.closed_degree && !from.barred)
+  if (in_round() && m.round == current_ &&
+      (mutated(mutation::count_who_sits_out) || (!from.closed_degree && !from.barred)))
     from.closed_degree = m.degree; // the first: it is said again, with degree 0, when a link comes up
   catch_up(from);
 }
@@ -479,7 +480,9 @@ void round_machine::learn(const std::vector<fact>& facts, const neighbour* from)
     return;
   const auto shared = std::make_shared<const std::vector<fact>>(std::move(news));
   for (const auto& n : neighbours_) // also to who is down: it may be alive and must obey
-    if (&n != from)
+    if (mutated(mutation::suspect_privately) && from == nullptr)
+      break;
+    else if (&n != from)
       effects_.push_back(send{n.id, membership_news{shared}});
     else if (shared->size() > 0 && !(*shared == facts)) // our answers, which the sender lacks
       effects_.push_back(send{n.id, membership_news{shared}});
@@ -525,6 +528,8 @@ void round_machine::lost(neighbour& n) {
 /// Tells a neighbour whose link has come up what it missed: the facts, and where we are.
 void round_machine::returned(neighbour& n) {
   send_facts(n);
+  if (mutated(mutation::return_in_silence))
+    return;
   if (phase_ == phase::left)
     effects_.push_back(send{n.id, leaving{}});
   else if (phase_ == phase::gathering)
