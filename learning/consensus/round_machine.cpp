@@ -463,11 +463,13 @@ void round_machine::learn(const std::vector<fact>& facts, const neighbour* from)
   for (std::size_t i = 0, count = news.size(); i < count; ++i) {
     const auto f = news[i];
     const auto other = f.a == self ? f.b : f.a;
+    const auto* n = find(other);
+    const auto unheard = f.up && n != nullptr && n->silent && facts_.link_up(make_edge(self, other));
     auto answer = std::optional<fact>{};
     if (f.a == self && f.b == self && !f.up)
       answer = facts_.next(self, self, true); // we are here
-    else if (f.a != f.b && f.up && (f.a == self || f.b == self) && find(other)->silent)
-      answer = facts_.next(self, other, false); // they hear us, we do not hear them
+    else if (unheard && (f.a == f.b || f.a == self || f.b == self))
+      answer = facts_.next(self, other, false); // others hear it, we do not
     if (answer && facts_.learn(*answer))
       news.push_back(*answer);
   }
