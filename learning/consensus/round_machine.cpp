@@ -179,6 +179,8 @@ void round_machine::on(const stop_requested&) {
 // --- Messages ---
 
 void round_machine::on(neighbour& from, const estimate& m) {
+  if (m.round == 0)
+    return; // no such round
   if (m.round > from.offered) {
     from.pace.observe(now_ - from.last_estimate);
     from.last_estimate = now_;
@@ -214,7 +216,7 @@ void round_machine::on(neighbour& from, const closed& m) {
 }
 
 void round_machine::on(neighbour& from, const threshold& m) {
-  if (!by_threshold_)
+  if (!by_threshold_ || m.round == 0)
     return;
   if (m.generation != coverage_.generation())
     send_facts(from);

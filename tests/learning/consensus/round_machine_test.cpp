@@ -143,6 +143,16 @@ TEST_CASE("round_machine: a stranger's message and a dropped step's end change n
   CHECK(w.machine().current_phase() == phase::computing);
 }
 
+TEST_CASE("round_machine: there is no round 0 to be in or to close") {
+  auto w = worker_probe{path_of_three(), 1, "dtur"};
+  w.begin();
+  CHECK(w.hear(0, estimate{0}) == "");
+  CHECK(w.hear(0, threshold{0, 1, 0, edge_of(0, 1)}) == "");
+  w.finish_step();
+  w.hear(0, estimate{1});
+  CHECK(w.hear(0, accept{1}).find("threshold{0, 0, 1, 0-1}") == 0);
+}
+
 // --- Closing.
 
 TEST_CASE("round_machine: static waits for all but B") {
