@@ -206,8 +206,8 @@ void round_machine::on(neighbour& from, const closed& m) {
     return;
   from.closed = std::max(from.closed, m.round);
   from.in = std::max(from.in, m.round + 1);
-  if (in_round() && m.round == current_)
-    from.closed_degree = m.degree;
+  if (in_round() && m.round == current_ && !from.closed_degree && !from.barred)
+    from.closed_degree = m.degree; // the first: it is said again, with degree 0, when a link comes up
   catch_up(from);
 }
 
@@ -217,6 +217,7 @@ void round_machine::on(neighbour& from, const threshold& m) {
   if (m.generation != coverage_.generation())
     send_facts(from);
   const auto tells_coverage = coverage_.learn(m);
+  counters_.sweeps_completed = coverage_.sweeps_completed();
   if (!tells_coverage && m.round <= threshold_round_)
     return; // not news: seen, or overtaken by a later one
   threshold_round_ = std::max(threshold_round_, m.round);
@@ -350,7 +351,9 @@ bool round_machine::awaits_answer(const neighbour& n) const {
 }
 
 bool round_machine::awaits_closing(const neighbour& n) const {
-  return weights_ == weight_rule::active && n.committed() && !n.closed_degree && !n.barred && !n.leaving;
+  // A later round's `closed` without this one's: it closed this one while it thought the link down.
+  return weights_ == weight_rule::active && n.committed() && !n.closed_degree && n.closed < current_ &&
+         !n.barred && !n.leaving;
 }
 
 bool round_machine::settled() const {
@@ -367,7 +370,7 @@ void round_machine::finish_round() {
   double others = 0;
   for (const auto& n : neighbours_) {
     if (!n.committed() || (weights_ == weight_rule::active && !n.closed_degree))
-      continue; // of the second kind only who departed before it closed: the edge is lost
+      continue; // of the second kind only who departed, at one end, before it closed: the edge is lost
     record_.committed.push_back({n.id, weight_of(n)});
     others += record_.committed.back().weight;
   }
@@ -376,7 +379,7 @@ void round_machine::finish_round() {
   record_.mixed = now_;
   record_.backup_workers =
       policy_->retune(round_outcome{current_, neighbours_.size(), record_.committed.size()});
-  own_wait_.observe(now_ - record_.joined);
+  note_wait(now_ - record_.joined);
   completed_ = std::max(current_, over_);
   effects_.push_back(mix{current_, record_.committed});
   effects_.push_back(round_done{&record_});
@@ -510,6 +513,8 @@ void round_machine::lost(neighbour& n) {
   if (!in_round())
     return;
   n.barred = true;
+  if (phase_ == phase::gathering && weights_ == weight_rule::active)
+    n.accepts_us = false; // it will not hear how many we accept, so it cannot know the edge's weight
   if (std::find(record_.departed.begin(), record_.departed.end(), n.id) == record_.departed.end())
     record_.departed.push_back(n.id);
 }
@@ -535,17 +540,29 @@ void round_machine::send_facts(const neighbour& n) {
 // --- Odds and ends.
 // ------------------------------------------------------------------------------------------------
 
+/// DTUR: the wait that shows how slow the slowest are comes once per sweep, so a sweep's longest is observed.
+void round_machine::note_wait(nanoseconds t) {
+  longest_wait_ = std::max(longest_wait_, t);
+  if (counters_.sweeps_completed == sweeps_timed_)
+    return;
+  sweep_wait_.observe(longest_wait_);
+  sweeps_timed_ = counters_.sweeps_completed;
+  longest_wait_ = nanoseconds{0};
+}
+
 nanoseconds round_machine::gather_limit() const {
   if (options_.round_timeout)
     return *options_.round_timeout;
   const auto unknown =
       std::max<nanoseconds>(10 * first_step_.value_or(nanoseconds{0}), std::chrono::seconds{10});
-  auto limit = nanoseconds{std::chrono::seconds{1}};
+  // At first everybody is quick: a straggler's pace takes a round per edge to reach those far from it.
+  const auto pace_is_known = by_threshold_ ? sweep_wait_.observed() : completed_ >= options_.graph->workers();
+  auto limit = pace_is_known ? nanoseconds{std::chrono::seconds{1}} : unknown;
   for (const auto& n : neighbours_)
     if (may_still_come(n))
       limit = std::max(limit, n.pace.observed() ? n.pace.bound() : unknown);
-  if (by_threshold_) // closes by what happens anywhere in the network, which the own waits tell better
-    limit = std::max(limit, own_wait_.observed() ? own_wait_.bound() : unknown);
+  if (sweep_wait_.observed())
+    limit = std::max(limit, sweep_wait_.bound());
   return limit;
 }
 

@@ -276,6 +276,7 @@ private:
 
   bool in_round() const { return phase_ == phase::gathering || phase_ == phase::settling; }
   double weight_of(const neighbour& n) const;
+  void note_wait(nanoseconds t);
   nanoseconds gather_limit() const;
   void set_phase(phase p);
   neighbour* find(worker_id id);
@@ -305,7 +306,9 @@ private:
   std::uint64_t ticket_ = 0;
   nanoseconds step_started_{0};
   std::optional<nanoseconds> first_step_;
-  pace_estimator own_wait_;
+  pace_estimator sweep_wait_; ///< DTUR: the longest wait of each coverage sweep
+  nanoseconds longest_wait_{0};
+  std::uint64_t sweeps_timed_ = 0;
   nanoseconds deadline_{0};
   std::size_t component_ = 0;
 

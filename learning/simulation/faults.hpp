@@ -1,0 +1,61 @@
+#pragma once
+
+#include "learning/consensus/round_machine.hpp"
+#include "learning/types.hpp"
+
+#include <variant>
+
+/// What may go wrong in a simulated network, and when a run is asked to stop.
+namespace dybw {
+
+/// The worker stops for ever. Nobody is told: neighbours notice its silence (if silence is watched) or a
+/// `suspicion` is scheduled for them, as when a connection closes.
+struct crash_fault {
+  worker_id worker{};
+  bool loses_sent = false; ///< what it sent and has not arrived yet is lost too (the host died)
+};
+
+/// The worker's whole process is stopped for a while (a debugger, swapping, a moved virtual machine): it
+/// handles nothing and sends nothing, its computation stands still; what arrives meanwhile waits.
+struct hang_fault {
+  enum class wake {
+    check_first,  ///< on waking the failure detector's overdue check runs before the mail
+    in_due_order, ///< .. in its place among the mail
+    check_last    ///< .. after the mail
+  };
+  worker_id worker{};
+  nanoseconds length{0};
+  wake order = wake::in_due_order;
+};
+
+/// The failure detector of `who` gives up `whom`, rightly (after a crash) or not. A live neighbour is heard
+/// again at its next sign of life.
+struct suspicion_fault {
+  worker_id who{};
+  worker_id whom{};
+  neighbour_lost::cause why = neighbour_lost::cause::silent;
+};
+
+/// A link carries nothing until it is mended, in both directions.
+struct cut_fault {
+  enum class kind {
+    holds, ///< as TCP over a network that comes back: what is sent arrives after the mending
+    loses, ///< the connection breaks: what is under way and what is sent is lost. Each end notices by a
+           ///< `suspicion`, by silence, or at the latest when the new connection stands
+  };
+  edge link;
+  kind how = kind::holds;
+};
+
+struct mend_fault {
+  edge link;
+};
+
+/// The worker is asked to stop (a limit reached, a target, Ctrl-C).
+struct stop_fault {
+  worker_id worker{};
+};
+
+using fault = std::variant<crash_fault, hang_fault, suspicion_fault, cut_fault, mend_fault, stop_fault>;
+
+} // namespace dybw

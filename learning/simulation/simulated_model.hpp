@@ -1,0 +1,40 @@
+#pragma once
+
+#include "learning/types.hpp"
+
+#include <memory>
+#include <span>
+
+namespace dybw {
+
+/// An estimate as the simulation passes it round: immutable and opaque to it; null where there is no model.
+using estimate_handle = std::shared_ptr<const void>;
+
+/// What the audit's independent witness sees of an estimate (docs/protocol.md, "The audit").
+struct estimate_witness {
+  double projection = 0; ///< linear in the estimate, the same map for every worker
+  double norm = 0;
+};
+
+struct weighted_estimate {
+  const estimate_handle& estimate;
+  double weight = 0; ///< P_ij
+};
+
+/// What becomes of the workers' estimates. The simulation decides when and with whom, this does the sums.
+/// Calls come in the order of virtual time.
+class simulated_model {
+public:
+  virtual ~simulated_model() = default;
+
+  /// w_j(0).
+  virtual estimate_handle start(worker_id id) = 0;
+  /// w~_j: the estimate after a step from `estimate`.
+  virtual estimate_handle step(worker_id id, const estimate_handle& estimate) = 0;
+  /// w_j = (1 - sum of weights) w~_j + sum of weight * w~_i. At least one neighbour.
+  virtual estimate_handle mix(worker_id id, const estimate_handle& own,
+                              std::span<const weighted_estimate> neighbours) = 0;
+  virtual estimate_witness look(const estimate_handle& estimate) = 0;
+};
+
+} // namespace dybw

@@ -1,0 +1,465 @@
+#include "fuzz.hpp"
+
+#include "transcript.hpp"
+
+#include "learning/consensus/mixing_audit.hpp"
+#include "learning/graph/topology.hpp"
+#include "learning/random.hpp"
+#include "learning/simulation/network_simulation.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <numeric>
+#include <set>
+#include <sstream>
+
+namespace dybw::test {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class dice {
+public:
+  explicit dice(std::uint64_t seed) : generator_(seed) {}
+  double uniform(double a, double b) {
+    return a + (b - a) * static_cast<double>(generator_() >> 11) * 0x1p-53;
+  }
+  bool chance(double p) { return uniform(0, 1) < p; }
+  /// 0 .. n-1
+  std::size_t below(std::size_t n) { return static_cast<std::size_t>(generator_() % n); }
+  nanoseconds duration(nanoseconds a, nanoseconds b) {
+    return from_seconds(uniform(to_seconds(a), to_seconds(b)));
+  }
+  double exponential() { return -std::log(1 - uniform(0, 1)); }
+
+private:
+  random_generator generator_;
+};
+
+// --- The workers' estimates: one number each, really mixed.
+
+class scalar_model final : public simulated_model {
+public:
+  explicit scalar_model(std::uint64_t seed) : dice_(seed) {}
+
+  estimate_handle start(worker_id) override { return moved(0); }
+  estimate_handle step(worker_id, const estimate_handle& estimate) override { return moved(value(estimate)); }
+  estimate_handle mix(worker_id, const estimate_handle& own,
+                      std::span<const weighted_estimate> neighbours) override {
+    auto result = value(own);
+    for (const auto& n : neighbours)
+      result += n.weight * (value(n.estimate) - value(own));
+    return std::make_shared<const double>(result);
+  }
+  estimate_witness look(const estimate_handle& estimate) override {
+    return {value(estimate), std::abs(value(estimate))};
+  }
+
+  /// The start values and all steps: what the sum of the estimates must be if no mixing ever moved it.
+  double sum_put_in() const { return put_in_; }
+  static double value(const estimate_handle& estimate) { return *static_cast<const double*>(estimate.get()); }
+
+private:
+  estimate_handle moved(double x) {
+    const auto by = dice_.uniform(-1, 1);
+    put_in_ += by;
+    return std::make_shared<const double>(x + by);
+  }
+  dice dice_;
+  double put_in_ = 0;
+};
+
+// --- The schedule.
+
+enum class trouble { none, crashes, silent_crashes, hangs, suspicions, partition, everything };
+const char* const trouble_names[] = {"none",       "crashes",   "silent crashes", "hangs",
+                                     "suspicions", "partition", "everything"};
+
+struct schedule {
+  simulation_options options;
+  std::shared_ptr<const topology> graph;
+  trouble kind = trouble::none;
+  bool stops = false;
+  std::vector<std::pair<nanoseconds, fault>> faults;
+  nanoseconds quiet_from{0}; ///< no faults after this moment
+  nanoseconds unit{0};       ///< a typical step
+  nanoseconds step_max{0};
+  nanoseconds latency_max{0};
+  nanoseconds limit{0};
+  std::string text;
+};
+
+std::shared_ptr<const topology> draw_graph(dice& d) {
+  const std::size_t n = d.chance(0.15) ? 2 : 3 + std::min(d.below(10), d.below(10));
+  std::vector<edge> edges;
+  std::string name;
+  const auto shape = d.below(10);
+  if (shape == 0) {
+    name = "ring";
+    for (std::size_t i = 0; i < n; ++i)
+      if (n > 2 || i == 0)
+        edges.push_back(make_edge(worker_at(i), worker_at((i + 1) % n)));
+  } else if (shape == 1) {
+    name = "star";
+    for (std::size_t i = 1; i < n; ++i)
+      edges.push_back(make_edge(worker_at(0), worker_at(i)));
+  } else if (shape == 2) {
+    name = "path";
+    for (std::size_t i = 1; i < n; ++i)
+      edges.push_back(make_edge(worker_at(i - 1), worker_at(i)));
+  } else {
+    name = "random";
+    for (std::size_t i = 1; i < n; ++i)
+      edges.push_back(make_edge(worker_at(d.below(i)), worker_at(i)));
+    const auto density = shape < 4 ? 1.0 : d.uniform(0, 0.5);
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        if (d.chance(density))
+          edges.push_back(make_edge(worker_at(i), worker_at(j)));
+  }
+  return std::make_shared<const topology>(n, std::move(edges), name);
+}
+
+void draw_pace(schedule& s, dice& d) {
+  const nanoseconds units[] = {milliseconds{10}, milliseconds{100}, seconds{1}};
+  s.unit = units[d.below(3)];
+  // Before anything is observed a wait of ten times the own first step, at least 10 s, is honest: no slower.
+  const auto slowest = s.unit == seconds{1} ? 4.0 : s.unit == milliseconds{100} ? 30.0 : 100.0;
+  const auto n = s.graph->workers();
+  auto factors = std::vector<double>(n, 1.0);
+  for (auto& f : factors)
+    if (d.chance(0.25))
+      f = d.uniform(1, d.chance(0.5) ? 3 : slowest);
+  enum class noise { constant, uniform, exponential, spikes };
+  const auto how = static_cast<noise>(d.below(4));
+  const auto unit = to_seconds(s.unit);
+  const auto cap = unit * slowest * 1.5;
+  s.step_max = from_seconds(unit * *std::max_element(factors.begin(), factors.end()) * 3);
+  auto own = dice{split_mix(d.below(1u << 30))};
+  s.options.step_time = [=](worker_id id, nanoseconds) mutable {
+    auto t = unit * factors[index_of(id)];
+    if (how == noise::uniform)
+      t *= own.uniform(0.5, 1.5);
+    else if (how == noise::exponential)
+      t *= 0.2 + std::min(own.exponential(), 2.5);
+    else if (how == noise::spikes)
+      t *= own.chance(0.05) ? 3 : 1;
+    return from_seconds(std::min(t, cap));
+  };
+  enum class delay { zero, constant, uniform, spikes, by_link };
+  const auto delays = static_cast<delay>(d.below(5));
+  const double scales[] = {0.01, 0.1, 1, 3};
+  const auto scale = unit * scales[d.below(4)];
+  s.latency_max = from_seconds(delays == delay::zero ? 0 : delays == delay::spikes ? 4 * scale : scale);
+  auto link = dice{split_mix(d.below(1u << 30))};
+  const auto salt = d.below(1u << 30);
+  s.options.latency = [=](const link_use& use, nanoseconds) mutable {
+    switch (delays) {
+    case delay::zero:
+      return nanoseconds{0};
+    case delay::constant:
+      return from_seconds(scale);
+    case delay::uniform:
+      return from_seconds(link.uniform(0, scale));
+    case delay::spikes:
+      return from_seconds(link.chance(0.1) ? link.uniform(0, 4 * scale) : link.uniform(0, 0.1 * scale));
+    case delay::by_link: // the way through a third worker may be the quicker one
+      return from_seconds(
+          scale * static_cast<double>(split_mix(salt + index_of(use.from) * 64 + index_of(use.to)) % 1024) /
+          1024);
+    }
+    return nanoseconds{0};
+  };
+  s.text += " unit=" + std::to_string(unit) + " noise=" + std::to_string(static_cast<int>(how)) +
+            " delay=" + std::to_string(static_cast<int>(delays)) + "x" + std::to_string(scale / unit);
+}
+
+void add(schedule& s, nanoseconds at, nanoseconds until, const fault& f) {
+  s.faults.emplace_back(at, f);
+  s.quiet_from = std::max(s.quiet_from, until);
+}
+
+void draw_crashes(schedule& s, dice& d, nanoseconds window, bool silently) {
+  const auto count = 1 + d.below(3);
+  auto crashed = std::set<worker_id>{};
+  while (crashed.size() < std::min(count, s.graph->workers() - 1)) {
+    const auto who = worker_at(d.below(s.graph->workers()));
+    if (!crashed.insert(who).second)
+      continue;
+    const auto at = d.duration(nanoseconds{0}, window);
+    add(s, at, at, crash_fault{who, d.chance(0.5)});
+    if (!silently)
+      for (auto n : s.graph->neighbours(who)) {
+        const auto told = at + d.duration(nanoseconds{0}, d.chance(0.5) ? s.latency_max : 3 * s.unit);
+        add(s, told, told, suspicion_fault{n, who, neighbour_lost::cause::crashed});
+      }
+  }
+}
+
+void draw_hangs(schedule& s, dice& d, nanoseconds window) {
+  const auto suspect = *s.options.suspect_after;
+  for (auto count = 1 + d.below(3); count > 0; --count) {
+    const auto at = d.duration(nanoseconds{0}, window);
+    const auto kind = d.below(3);
+    const auto length = kind == 0   ? d.duration(nanoseconds{0}, suspect / 2)
+                        : kind == 1 ? d.duration(suspect / 2, suspect * 3 / 2)
+                                    : d.duration(suspect, 4 * suspect);
+    add(s, at, at + length,
+        hang_fault{worker_at(d.below(s.graph->workers())), length,
+                   static_cast<hang_fault::wake>(d.below(3))});
+  }
+}
+
+void draw_suspicions(schedule& s, dice& d, nanoseconds window) {
+  for (auto count = 1 + d.below(4); count > 0; --count) {
+    const auto who = worker_at(d.below(s.graph->workers()));
+    const auto near = s.graph->neighbours(who);
+    const auto at = d.duration(nanoseconds{0}, window);
+    add(s, at, at,
+        suspicion_fault{who, near[d.below(near.size())],
+                        d.chance(0.25) ? neighbour_lost::cause::crashed : neighbour_lost::cause::silent});
+  }
+}
+
+void draw_partition(schedule& s, dice& d, nanoseconds window) {
+  const auto suspect = *s.options.suspect_after;
+  for (auto count = 1 + d.below(2); count > 0; --count) {
+    auto half = std::vector<bool>(s.graph->workers());
+    for (std::size_t i = 0; i < half.size(); ++i)
+      half[i] = d.chance(0.5);
+    const auto at = d.duration(nanoseconds{0}, window);
+    const auto length =
+        d.chance(0.5) ? d.duration(nanoseconds{0}, 2 * suspect) : d.duration(suspect, 8 * suspect);
+    const auto how = d.chance(0.5) ? cut_fault::kind::holds : cut_fault::kind::loses;
+    const auto jitter = d.chance(0.5) ? nanoseconds{0} : s.unit;
+    const auto one = d.chance(0.2); // just one link
+    const auto only = d.below(s.graph->edges().size());
+    for (std::size_t i = 0; i < s.graph->edges().size(); ++i) {
+      const auto e = s.graph->edges()[i];
+      if (one ? i != only : half[index_of(e.a)] == half[index_of(e.b)])
+        continue;
+      const auto from = at + d.duration(nanoseconds{0}, jitter);
+      const auto until = from + length + d.duration(nanoseconds{0}, jitter);
+      add(s, from, until, cut_fault{e, how});
+      add(s, until, until, mend_fault{e});
+      if (how == cut_fault::kind::loses && d.chance(0.5)) { // one or both ends see the connection close
+        const auto told = d.duration(from, until);
+        add(s, told, until, suspicion_fault{e.a, e.b});
+        if (d.chance(0.5))
+          add(s, d.duration(from, until), until, suspicion_fault{e.b, e.a});
+      }
+    }
+  }
+}
+
+void draw_stops(schedule& s, dice& d, nanoseconds window) {
+  s.stops = true;
+  const auto at = d.duration(nanoseconds{0}, window);
+  const auto spread = d.chance(0.5) ? s.unit / 10 : 5 * s.unit;
+  const auto all = d.chance(0.7);
+  for (std::size_t i = 0; i < s.graph->workers(); ++i)
+    if (all || d.chance(0.3)) {
+      const auto when = at + d.duration(nanoseconds{0}, spread);
+      add(s, when, when, stop_fault{worker_at(i)});
+    }
+}
+
+schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
+  auto d = dice{split_mix(seed)};
+  schedule s;
+  s.graph = draw_graph(d);
+  const auto n = s.graph->workers();
+  auto& m = s.options.machine;
+  m.graph = s.graph;
+  m.on_miss = family.on_miss;
+  auto text = std::string{family.policy};
+  if (text == "static")
+    text += ":" + std::to_string(d.below(s.graph->smallest_degree()));
+  m.policy = parse_policy(text, s.graph->smallest_degree(), worker_id{});
+  if (d.chance(0.25))
+    m.weights = d.chance(0.5) ? weight_rule::active : weight_rule::graph;
+  if (d.chance(0.3))
+    m.connect.how = connect_spec::kind::path;
+  s.text = std::string{family.name} + " " + text + " " + s.graph->name() + " n=" + std::to_string(n) +
+           " e=" + std::to_string(s.graph->edges().size());
+  draw_pace(s, d);
+  m.last_round = 30 + d.below(31);
+  if (d.chance(0.2))
+    m.last_round += 4 * n;
+  s.kind = d.chance(0.35) ? trouble::none : static_cast<trouble>(1 + d.below(6));
+  // Faults come while about the first half of the rounds is done.
+  const auto window = s.unit * static_cast<std::int64_t>(m.last_round / 2);
+  const auto all = s.kind == trouble::everything;
+  const auto once = [&](trouble k) { return s.kind == k || (all && d.chance(0.4)); };
+  if (s.kind != trouble::none && (s.kind != trouble::crashes || d.chance(0.5)))
+    s.options.suspect_after =
+        std::max<nanoseconds>(s.unit * static_cast<std::int64_t>(2 + d.below(9)),
+                              3 * s.latency_max * static_cast<std::int64_t>(d.below(3)));
+  if (once(trouble::crashes))
+    draw_crashes(s, d, window, false);
+  else if (once(trouble::silent_crashes))
+    draw_crashes(s, d, window, true);
+  if (once(trouble::hangs))
+    draw_hangs(s, d, window);
+  if (once(trouble::suspicions))
+    draw_suspicions(s, d, window);
+  if (once(trouble::partition))
+    draw_partition(s, d, window);
+  if (d.chance(0.15))
+    draw_stops(s, d, 2 * window);
+  const auto rounds = static_cast<std::int64_t>(m.last_round);
+  const auto per_round = s.step_max + s.latency_max * static_cast<std::int64_t>(n + 6);
+  s.limit =
+      20 * rounds * per_round + 100 * s.quiet_from +
+      static_cast<std::int64_t>(s.faults.size()) * 50 *
+          (s.options.suspect_after.value_or(nanoseconds{0}) + std::chrono::seconds{10} + 10 * s.step_max);
+  s.text += std::string{" trouble="} + trouble_names[static_cast<int>(s.kind)] + (s.stops ? " stops" : "") +
+            " rounds=" + std::to_string(m.last_round) + " faults=" + std::to_string(s.faults.size());
+  return s;
+}
+
+// --- The checks.
+
+class inspector final : public simulation_observer {
+public:
+  inspector(const schedule& s, bool trace)
+      : schedule_(s), trace_(trace), audit_(s.graph), worker_(s.graph->workers()) {}
+
+  void round_done(nanoseconds now, const round_record& r, const mix_report& report) override {
+    auto& w = worker_[index_of(report.worker)];
+    expect(r.round > w.round, [&] { return "a round completed twice"; });
+    expect(r.round <= schedule_.options.machine.last_round, [&] { return "a round after the last"; });
+    expect(r.started <= r.joined && r.joined <= r.closed && r.closed <= r.mixed && r.mixed == now,
+           [&] { return "a round's moments are out of order"; });
+    w.alone = r.committed.empty() ? w.alone + 1 : 0;
+    if (left_ == 0) {
+      result.alone_stretch = std::max(result.alone_stretch, w.alone);
+      note_sweeps(w, r.round);
+    }
+    w.round = r.round;
+    if (schedule_.kind == trouble::none) {
+      expect(r.departed.empty(), [&] { return "a departure without failures"; });
+      if (schedule_.options.machine.policy.name == "full" && !schedule_.stops)
+        expect(r.committed.size() == r.degree, [&] { return "full was not full"; });
+    }
+    audit_.add(report);
+  }
+
+  void crashed(nanoseconds, worker_id id) override {
+    if (!worker_[index_of(id)].finished)
+      audit_.lost(id);
+    ++left_;
+  }
+
+  void finished(nanoseconds, worker_id id, const dybw::finished&) override {
+    worker_[index_of(id)].finished = true;
+    ++left_;
+    audit_.left(id);
+  }
+
+  void stepped(nanoseconds now, worker_id id, const event& e, const std::vector<effect>& effects) override {
+    if (trace_)
+      std::cerr << transcript_line(now, id, e, effects) << '\n';
+    if (const auto* done = std::get_if<step_done>(&e); done != nullptr)
+      ++steps_;
+  }
+
+  void conclude(network_simulation& sim, const scalar_model& model) {
+    const auto summary = audit_.summary();
+    result.edges_lost = summary.edges_lost;
+    result.events = sim.events_handled();
+    for (const auto& v : audit_.violations())
+      result.failures.push_back("audit: " + v);
+    expect(summary.one_sided_edges == 0, [&] { return "one-sided edges"; });
+    expect(summary.max_row_error <= 1e-9, [&] { return "row error"; });
+    expect(summary.max_column_error <= 1e-9, [&] { return "column error"; });
+    expect(summary.max_projection_error <= 1e-9, [&] { return "mixing moved the mean"; });
+    expect(summary.rounds_unaudited == 0, [&] { return "unaudited rounds"; });
+    std::uint64_t timeouts = 0;
+    for (std::size_t i = 0; i < sim.workers(); ++i) {
+      const auto& m = sim.machine(worker_at(i));
+      timeouts += m.counters().timeouts;
+      result.rounds = std::max(result.rounds, m.completed());
+    }
+    const auto n = static_cast<double>(sim.workers() - 1);
+    expect(sim.peaks().facts <= sim.workers() + schedule_.graph->edges().size(),
+           [&] { return "too many facts"; });
+    result.messages_under_way = sim.peaks().messages_under_way;
+    if (schedule_.kind == trouble::none) {
+      expect(timeouts == 0, [&] { return std::to_string(timeouts) + " timeouts without failures"; });
+      expect(summary.edges_lost == 0, [&] { return "edges lost without failures"; });
+      expect(sim.peaks().facts == 0, [&] { return "facts without failures"; });
+      double sum = 0;
+      for (std::size_t i = 0; i < sim.workers(); ++i)
+        sum += scalar_model::value(sim.estimate_of(worker_at(i)));
+      expect(std::abs(sum - model.sum_put_in()) < 1e-8, [&] { return "the sum of the estimates was moved"; });
+      expect(sim.peaks().blocks_under_way <= flow_window::blocks_max,
+             [&] { return "too many blocks on a link"; });
+      if (schedule_.options.machine.policy.closes_by_threshold()) {
+        result.sweep_stretch = static_cast<double>(sweep_stretch_) / n;
+        if (!schedule_.stops)
+          result.connect_stretch = static_cast<double>(summary.connect_rounds_max) / n;
+      }
+    }
+  }
+
+  fuzz_result result;
+
+private:
+  struct worker_notes {
+    round_number round = 0;
+    std::size_t alone = 0;
+    bool finished = false;
+    std::uint64_t sweeps = 0;
+    round_number sweep_round = 0;
+  };
+
+  template <class Text>
+  void expect(bool ok, Text text) {
+    if (!ok && result.failures.size() < 20)
+      result.failures.push_back(text());
+  }
+
+  void note_sweeps(worker_notes&, round_number) {}
+
+  const schedule& schedule_;
+  bool trace_;
+  mixing_audit audit_;
+  std::vector<worker_notes> worker_;
+  std::size_t left_ = 0;
+  std::uint64_t steps_ = 0;
+  round_number sweep_stretch_ = 0;
+};
+
+} // namespace
+
+fuzz_result run_schedule(const fuzz_family& family, std::uint64_t seed, bool trace) {
+  const auto s = draw_schedule(family, seed);
+  auto model = scalar_model{split_mix(seed + 1)};
+  auto check = inspector{s, trace};
+  if (trace) {
+    std::cerr << s.text << '\n';
+    for (auto e : s.graph->edges())
+      std::cerr << to_string(e.a) << '-' << to_string(e.b) << ' ';
+    std::cerr << '\n';
+  }
+  auto sim = network_simulation{s.options, &model, &check};
+  for (const auto& [at, f] : s.faults)
+    sim.schedule(at, f);
+  if (!sim.run(s.limit)) {
+    auto text = std::ostringstream{};
+    text << "not all finished by " << to_seconds(sim.now()) << " s:";
+    for (std::size_t i = 0; i < sim.workers(); ++i)
+      if (const auto id = worker_at(i); !sim.crashed(id) && !sim.machine(id).has_left())
+        text << ' ' << describe(id, sim.machine(id).status()) << ';';
+    check.result.failures.push_back(text.str());
+  }
+  check.conclude(sim, model);
+  check.result.description = s.text;
+  return std::move(check.result);
+}
+
+} // namespace dybw::test
