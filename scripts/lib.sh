@@ -43,7 +43,7 @@ need_packages() {
     as_root=(sudo)
   fi
   say "installing ${missing[*]}"
-  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
   if ! "${apt[@]}" update >&2 </dev/null ||
     ! "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >&2 </dev/null; then
     fail "the packages could not be installed; see above, or as root run:" \
