@@ -96,8 +96,7 @@ const std::vector<effect>& round_machine::step(nanoseconds now, const event& e) 
   return effects_;
 }
 
-// --- Events.
-// -------------------------------------------------------------------------------------------------------
+// --- Events ---
 
 void round_machine::on(const start&) {
   if (phase_ != phase::idle)
@@ -177,8 +176,7 @@ void round_machine::on(const stop_requested&) {
     leave();
 }
 
-// --- Messages.
-// -----------------------------------------------------------------------------------------------------
+// --- Messages ---
 
 void round_machine::on(neighbour& from, const estimate& m) {
   if (m.round > from.offered) {
@@ -234,8 +232,7 @@ void round_machine::on(neighbour& from, const membership_news& m) {
     learn(*m.facts, &from);
 }
 
-// --- The round.
-// ----------------------------------------------------------------------------------------------------
+// --- The round ---
 
 void round_machine::evaluate() {
   for (;;) {
@@ -395,8 +392,7 @@ void round_machine::leave() {
   effects_.push_back(finished{completed_});
 }
 
-// --- Thresholds.
-// ---------------------------------------------------------------------------------------------------
+// --- Thresholds ---
 
 void round_machine::fire() {
   if (!by_threshold_)
@@ -448,8 +444,7 @@ void round_machine::catch_up(const neighbour& n) {
   rounds_over(n.in - 1);
 }
 
-// --- Membership.
-// ---------------------------------------------------------------------------------------------------
+// --- Membership ---
 
 void round_machine::learn(const std::vector<fact>& facts, const neighbour* from) {
   const auto& graph = *options_.graph;
@@ -537,8 +532,7 @@ void round_machine::send_facts(const neighbour& n) {
         send{n.id, membership_news{std::make_shared<const std::vector<fact>>(facts_.facts())}});
 }
 
-// --- Odds and ends.
-// ------------------------------------------------------------------------------------------------
+// --- Odds and ends ---
 
 /// DTUR: the wait that shows how slow the slowest are comes once per sweep, so a sweep's longest is observed.
 void round_machine::note_wait(nanoseconds t) {

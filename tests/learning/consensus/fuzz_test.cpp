@@ -10,10 +10,10 @@ namespace {
 using namespace dybw;
 using namespace dybw::test;
 
-const fuzz_family full{"full", "full"};
-const fuzz_family fixed{"static", "static"};
-const fuzz_family carry{"dtur carry", "dtur"};
-const fuzz_family discard{"dtur discard", "dtur", miss_rule::discard};
+const auto& full = fuzz_families[0];
+const auto& fixed = fuzz_families[1];
+const auto& carry = fuzz_families[2];
+const auto& discard = fuzz_families[3];
 
 void fuzz(const fuzz_family& family, std::uint64_t first) {
   auto count = std::uint64_t{5000};
@@ -25,7 +25,7 @@ void fuzz(const fuzz_family& family, std::uint64_t first) {
     count = 1;
   }
   fuzz_result worst;
-  std::uint64_t events = 0, lost = 0, rounds = 0, bad = 0;
+  std::uint64_t events = 0, lost = 0, rounds = 0, bad = 0, tail = 0;
   for (auto seed = first; seed < first + count; ++seed) {
     INFO("replay: DYBW_FUZZ_SEED=", seed, " test_fuzz -tc=\"fuzz: ", std::string{family.name}, "*\"");
     const auto result =
@@ -39,13 +39,18 @@ void fuzz(const fuzz_family& family, std::uint64_t first) {
     events += result.events;
     lost += result.edges_lost;
     rounds += result.rounds;
-    worst.messages_under_way = std::max(worst.messages_under_way, result.messages_under_way);
+    worst.messages_ratio = std::max(worst.messages_ratio, result.messages_ratio);
+    tail += result.tail_rounds;
+    if ((result.connect_stretch > 2 && result.description.find("timeouts") == std::string::npos) ||
+        (result.alone_stretch > 40 && false) || result.messages_ratio > 8)
+      MESSAGE(seed, " ", result.description, " ", result.connect_stretch, " ", result.alone_stretch, " ",
+              result.messages_ratio);
     worst.connect_stretch = std::max(worst.connect_stretch, result.connect_stretch);
     worst.alone_stretch = std::max(worst.alone_stretch, result.alone_stretch);
   }
-  MESSAGE(std::string{family.name}, ": ", events, " events, ", rounds, " rounds, lost ", lost, " bad ", bad,
-          " msgs ", worst.messages_under_way, " connect ", worst.connect_stretch, " alone ",
-          worst.alone_stretch);
+  MESSAGE(std::string{family.name}, ": ", events, " events, ", rounds, " rounds, lost ", lost,
+          " tail rounds ", tail, " bad ", bad, " msgs ", worst.messages_ratio, " connect ",
+          worst.connect_stretch, " alone ", worst.alone_stretch);
 }
 
 } // namespace
