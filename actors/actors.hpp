@@ -35,8 +35,7 @@ inline nanoseconds time_since(run_origin origin) {
   return std::chrono::duration_cast<nanoseconds>(std::chrono::steady_clock::now() - origin);
 }
 
-// --- Local messages.
-// -------------------------------------------------------------------------------------------------
+// --- Local messages ---
 
 /// Rows of the training data for one gradient.
 struct mini_batch {
@@ -110,6 +109,7 @@ struct run_progress {
   std::uint64_t timeouts = 0;
   std::size_t workers_done = 0;       ///< finished or lost
   std::optional<std::string> failure; ///< why the run cannot go on
+  std::string waiting; ///< who waits for whom, for what, how long; empty unless nothing has moved for a while
 };
 
 /// All that a run leaves behind.
@@ -122,8 +122,7 @@ struct run_outcome {
 };
 using run_outcome_ptr = std::shared_ptr<run_outcome>;
 
-// --- Interfaces.
-// -----------------------------------------------------------------------------------------------------
+// --- Interfaces ---
 
 /// Who can take a finished training job.
 using training_client_actor = caf::typed_actor<caf::reacts_to<training_done>>;

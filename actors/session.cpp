@@ -10,6 +10,7 @@
 #include "learning/model/test_bench.hpp"
 
 #include <caf/scheduler/abstract_coordinator.hpp>
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -21,6 +22,8 @@ namespace dybw {
 namespace {
 
 constexpr auto poll_every = std::chrono::milliseconds{100};
+/// After so long without a finished step the launcher asks the workers what they wait for.
+constexpr auto stall_after = std::chrono::seconds{2};
 /// How long a run may take to end once it was asked to: a gradient step, a settle, the last reports.
 constexpr auto stop_patience = std::chrono::milliseconds{1500};
 
@@ -80,6 +83,29 @@ std::optional<Answer> ask(caf::scoped_actor& self, const reporter_actor& reporte
       .receive([&](Answer& x) { answer = std::move(x); },
                [&](const caf::error& e) { failure = "the reporter failed: " + caf::to_string(e); });
   return answer;
+}
+
+/// Who has waited longest, for whom and for what.
+std::string longest_wait(caf::scoped_actor& self, const std::vector<worker_actor>& workers) {
+  std::string text;
+  auto longest = nanoseconds{0};
+  for (const auto& w : workers)
+    self->request(w, std::chrono::milliseconds{100}, status_wanted{})
+        .receive(
+            [&](const worker_status& s) {
+              for (const auto& cause : s.machine.waiting_for) {
+                const auto waited = s.now - cause.since;
+                if (waited <= longest)
+                  continue;
+                longest = waited;
+                const auto whom = cause.neighbour == s.worker ? std::string{"any worker"}
+                                                              : "worker " + to_string(cause.neighbour);
+                text = fmt::format("worker {} waits for {}: {}, {:.1f} s", to_string(s.worker), whom,
+                                   to_string(cause.what), to_seconds(waited));
+              }
+            },
+            [](const caf::error&) {}); // it is gone, or very busy: the others tell
+  return text;
 }
 
 void describe(run_result& result, const run_inputs& inputs, const policy_spec& policy) {
@@ -275,10 +301,16 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
   std::string reporter_failure;
   if (trainers)
     self->monitor(trainers);
+  std::uint64_t steps_seen = 0;
+  auto moved_at = origin;
   for (;;) {
-    const auto progress = ask<run_progress, progress_wanted>(self, reporter_handle, reporter_failure);
+    auto progress = ask<run_progress, progress_wanted>(self, reporter_handle, reporter_failure);
     if (!progress || progress->workers_done == workers.size())
       break;
+    if (std::exchange(steps_seen, progress->local_steps) != progress->local_steps)
+      moved_at = std::chrono::steady_clock::now();
+    else if (time_since(moved_at) > stall_after)
+      progress->waiting = longest_wait(self, workers);
     if (progress->failure && !result.failed) {
       result.failed = true;
       result.failure = *progress->failure;

@@ -42,8 +42,7 @@ void worker_state::begin_rounds() {
   apply(dybw::start{});
 }
 
-// --- Messages to events.
-// -------------------------------------------------------------------------------------------
+// --- Messages to events ---
 
 void worker_state::receive(worker_id from, const estimate_message& m) {
   if (!alive(from))
@@ -155,8 +154,7 @@ worker_status worker_state::status() const {
   return {id_, machine_->status(), machine_->counters(), now()};
 }
 
-// --- Effects.
-// ------------------------------------------------------------------------------------------------------
+// --- Effects ---
 
 void worker_state::apply(const event& e) {
   for (const auto& x : machine_->step(now(), e))
@@ -256,8 +254,7 @@ void worker_state::perform(const finished& x) {
   finished_ = x;
 }
 
-// --- Training.
-// -----------------------------------------------------------------------------------------------------
+// --- Training ---
 
 /// Sends what is to be done to the trainers, once there is anything, the job before is back and the batch is
 /// here.
@@ -313,8 +310,7 @@ void worker_state::send_last_word() {
       worker_finished{totals_, current_, std::make_shared<const duration_histogram>(threshold_delays_)});
 }
 
-// --- Odds and ends.
-// ------------------------------------------------------------------------------------------------
+// --- Odds and ends ---
 
 /// One timer message is outstanding at a time, however many rounds it outlives: `delayed_send` cannot be
 /// cancelled.
