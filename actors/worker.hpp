@@ -67,7 +67,8 @@ private:
     estimate_slots<parameter_block> estimates;
   };
 
-  nanoseconds now() const { return time_since(origin_); }
+  /// Since the run's start; 0 before this worker has heard when that was (a stop may overtake the meeting).
+  nanoseconds now() const { return origin_ ? time_since(*origin_) : nanoseconds{0}; }
   neighbour* find(worker_id id);
   bool alive(worker_id from);
   void apply(const event& e);
@@ -90,7 +91,7 @@ private:
   worker_actor::stateful_pointer<worker_state> self_;
   worker_options options_;
   worker_id id_{};
-  run_origin origin_;
+  std::optional<run_origin> origin_;
   std::optional<round_machine> machine_;
   std::optional<silence_detector> detector_;
   std::vector<neighbour> neighbours_; ///< in the order of the graph
