@@ -10,19 +10,21 @@
 
 #include <caf/all.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-/// Every actor interface of the project, and the messages that never leave a process. What crosses machines is in
-/// messages/wire.hpp.
+/// Every actor interface of the project, and the messages that never leave a process. What crosses machines
+/// is in messages/wire.hpp.
 ///
 ///     shard ──mini_batch──► worker ──training_job──► trainer pool ──► trainer (own thread)
 ///                            │  ▲ ◄──training_done──────────────────────┘
 ///            estimates etc.  ▼  │ snapshot_wanted / snapshot
-///                        neighbours  evaluator (own thread) ──evaluation──► reporter (own thread) ◄── launcher asks
+///                        neighbours  evaluator (own thread) ──evaluation──► reporter (own thread) ◄──
+///                        launcher asks
 ///                            └──round_report, worker_finished──────────────►┘
 namespace dybw {
 
@@ -33,7 +35,7 @@ inline nanoseconds time_since(run_origin origin) {
   return std::chrono::duration_cast<nanoseconds>(std::chrono::steady_clock::now() - origin);
 }
 
-// --- Local messages. -------------------------------------------------------------------------------------------------
+// --- Local messages ---
 
 /// Rows of the training data for one gradient.
 struct mini_batch {
@@ -41,8 +43,9 @@ struct mini_batch {
   std::uint64_t epoch = 0; ///< of the worker's own shard
 };
 
-/// One trip to a training thread: first mix (if asked), then a step (if asked). One job per worker is under way at a time;
-/// it carries its own results back, so nothing is allocated per round.
+/// One trip to a training thread: first mix (if asked), then a step (if asked). One job per worker is under
+/// way at a time; it carries its own results back, so nothing is allocated per round. Whoever has it may
+/// touch it, but for `step_dropped`.
 struct training_job;
 struct training_done {
   std::shared_ptr<training_job> job;
@@ -79,7 +82,8 @@ struct snapshot {
   std::uint64_t local_steps = 0;
 };
 
-/// What a worker is doing: phase, quorum still missing, timeout, and whom it waits for, for which message, since when.
+/// What a worker is doing: phase, quorum still missing, timeout, and whom it waits for, for which message,
+/// since when.
 struct worker_status {
   worker_id worker{};
   machine_status machine;
@@ -103,13 +107,14 @@ struct run_progress {
   double backup_workers = 0;
   std::optional<double> accuracy;
   std::uint64_t timeouts = 0;
-  std::size_t workers_done = 0; ///< finished or lost
+  std::size_t workers_done = 0;       ///< finished or lost
   std::optional<std::string> failure; ///< why the run cannot go on
+  std::string waiting; ///< who waits for whom, for what, how long; empty unless nothing has moved for a while
 };
 
 /// All that a run leaves behind.
 struct run_outcome {
-  run_result result; ///< the fields that reports fill
+  run_result result;                   ///< the fields that reports fill
   std::vector<parameter_block> finals; ///< [workers], none for lost ones
   std::vector<worker_series> series;   ///< [workers]
   double bin_width_s = 0;
@@ -117,7 +122,7 @@ struct run_outcome {
 };
 using run_outcome_ptr = std::shared_ptr<run_outcome>;
 
-// --- Interfaces. -----------------------------------------------------------------------------------------------------
+// --- Interfaces ---
 
 /// Who can take a finished training job.
 using training_client_actor = caf::typed_actor<caf::reacts_to<training_done>>;
@@ -128,6 +133,8 @@ struct training_job {
   bool wants_mix = false;
   std::vector<weighted_block> neighbours;
   bool wants_step = false;
+  std::atomic<bool> step_dropped =
+      false; ///< set by the worker while the job is under way: the step is not wanted
   std::uint64_t ticket = 0;
   mini_batch batch;
   // results:
@@ -148,19 +155,19 @@ using shard_actor = caf::typed_actor<caf::replies_to<batch_wanted>::with<mini_ba
 
 /// Collects what the workers of a process report; nobody needs it for progress.
 struct watch_workers;
-using reporter_actor = caf::typed_actor<
-    caf::reacts_to<watch_workers>,      // before any worker begins
-    caf::reacts_to<round_report>,       // a worker did a round
-    caf::reacts_to<worker_finished>,    // a worker's last word
-    caf::reacts_to<evaluation>,         // the evaluator measured
-    caf::reacts_to<flush_due>,          // write out what is buffered
-    caf::replies_to<progress_wanted>::with<run_progress>, //
-    caf::replies_to<outcome_wanted>::with<run_outcome_ptr>>;
+using reporter_actor = caf::typed_actor<caf::reacts_to<watch_workers>,   // before any worker begins
+                                        caf::reacts_to<round_report>,    // a worker did a round
+                                        caf::reacts_to<worker_finished>, // a worker's last word
+                                        caf::reacts_to<evaluation>,      // the evaluator measured
+                                        caf::reacts_to<flush_due>,       // write out what is buffered
+                                        caf::replies_to<progress_wanted>::with<run_progress>, //
+                                        caf::replies_to<outcome_wanted>::with<run_outcome_ptr>>;
 
 struct meet_neighbours;
 struct begin_work {};
 
-/// The shell of a round machine: always responsive, since it neither computes nor blocks. A message from a neighbour is
+/// The shell of a round machine: always responsive, since it neither computes nor blocks. A message from a
+/// neighbour is
 /// `(sender, body)`.
 using worker_actor = caf::typed_actor<
     caf::reacts_to<meet_neighbours>, // before any neighbour begins
@@ -194,8 +201,10 @@ struct meet_neighbours {
   run_origin origin;
 };
 
-/// Measures the average model on the test set now and then, on a thread of its own, within 5 % of the processor time.
-using evaluator_actor = caf::typed_actor<caf::reacts_to<evaluation_due>, caf::reacts_to<answers_due>, caf::reacts_to<snapshot>>;
+/// Measures the average model on the test set now and then, on a thread of its own, within 5 % of the
+/// processor time.
+using evaluator_actor =
+    caf::typed_actor<caf::reacts_to<evaluation_due>, caf::reacts_to<answers_due>, caf::reacts_to<snapshot>>;
 
 } // namespace dybw
 

@@ -8,9 +8,20 @@
 
 namespace dybw {
 
+namespace {
+
+/// Single workers together cost no more than the average model does, as far as that leaves enough samples to
+/// tell.
+std::size_t interim_samples(std::size_t test_samples, std::size_t workers) {
+  return std::min(test_samples, std::clamp<std::size_t>(test_samples / workers, 500, 2000));
+}
+
+} // namespace
+
 void evaluator_state::start(evaluator_options options) {
   options_ = std::move(options);
   bench_.emplace(options_.learner, options_.test);
+  samples_per_worker_ = interim_samples(bench_->samples(), options_.workers.size());
   estimates_ = options_.initial;
   local_steps_.resize(options_.workers.size());
   answered_.resize(options_.workers.size());
@@ -58,7 +69,7 @@ void evaluator_state::evaluate() {
   e.worst_worker_accuracy = 1;
   for (const auto& x : estimates_)
     e.worst_worker_accuracy =
-        std::min(e.worst_worker_accuracy, bench_->score(x.values(), options_.worst_worker_samples).accuracy);
+        std::min(e.worst_worker_accuracy, bench_->score(x.values(), samples_per_worker_).accuracy);
   e.cpu_s = thread_cpu_s() - cpu_before;
   self_->send(options_.reporter, e);
   if (reached)

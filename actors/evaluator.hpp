@@ -14,8 +14,6 @@ struct evaluator_options {
   run_origin origin;
   nanoseconds every{0};
   std::optional<double> target_accuracy; ///< reached: the workers are told to stop
-  /// Interim evaluations measure each single worker on so many test samples only.
-  std::size_t worst_worker_samples = 2000;
 };
 
 class evaluator_state {
@@ -35,6 +33,7 @@ private:
   evaluator_actor::stateful_pointer<evaluator_state> self_;
   evaluator_options options_;
   std::optional<test_bench> bench_;
+  std::size_t samples_per_worker_ = 0; ///< on which single workers are measured: together one more test set
   std::vector<parameter_block> estimates_; ///< the newest of each worker
   std::vector<std::uint64_t> local_steps_;
   std::vector<bool> answered_;

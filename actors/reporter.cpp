@@ -34,8 +34,9 @@ void reporter_state::watch(const watch_workers& x) {
 void reporter_state::add(const round_report& report) {
   statistics_->add(report);
   if (!std::isfinite(report.loss) && !failure_)
-    failure_ = fmt::format("the loss is no longer a number, worker {} in round {}; choose a smaller --step-size",
-                           to_string(report.mixed.worker), report.mixed.round);
+    failure_ =
+        fmt::format("the loss is no longer a number, worker {} in round {}; choose a smaller --step-size",
+                    to_string(report.mixed.worker), report.mixed.round);
   if (rounds_.is_open())
     write(report);
   audit_->add(report.mixed);
@@ -120,18 +121,23 @@ run_outcome_ptr reporter_state::outcome() {
 void reporter_state::write(const round_report& r) {
   line_.clear();
   auto out = std::back_inserter(line_);
-  fmt::format_to(out, R"({{"worker":{},"round":{},"start_s":{:.6f},"compute_s":{:.6f},"wait_s":{:.6f},"accepted":{},)",
-                 to_string(r.mixed.worker), r.mixed.round, to_seconds(r.started), to_seconds(r.joined - r.started),
-                 to_seconds(r.done - r.joined), r.accepted);
+  fmt::format_to(
+      out, R"({{"worker":{},"round":{},"start_s":{:.6f},"compute_s":{:.6f},"wait_s":{:.6f},"accepted":{},)",
+      to_string(r.mixed.worker), r.mixed.round, to_seconds(r.started), to_seconds(r.joined - r.started),
+      to_seconds(r.done - r.joined), r.accepted);
   line_ += R"("committed":[)";
   for (const auto& t : r.mixed.committed)
-    fmt::format_to(out, "{}[{},{}]", &t == r.mixed.committed.data() ? "" : ",", to_string(t.neighbour), t.weight);
+    fmt::format_to(out, "{}[{},{}]", &t == r.mixed.committed.data() ? "" : ",", to_string(t.neighbour),
+                   t.weight);
   fmt::format_to(out, R"(],"backup_workers":{},"loss":)", r.backup_workers());
   if (std::isfinite(r.loss))
     fmt::format_to(out, "{:.6g}", r.loss);
   else
     line_ += "null";
-  line_ += r.timed_out ? R"(,"timeout":true})" "\n" : R"(,"timeout":false})" "\n";
+  line_ += r.timed_out ? R"(,"timeout":true})"
+                         "\n"
+                       : R"(,"timeout":false})"
+                         "\n";
   rounds_ << line_;
 }
 

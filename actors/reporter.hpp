@@ -13,8 +13,8 @@ struct reporter_options {
   std::filesystem::path rounds_file;     ///< rounds.jsonl; empty for none
 };
 
-/// Adds up, audits and writes what the workers of this process report. Its mailbox is bounded by the workers' pace: one
-/// report per worker and round.
+/// Adds up, audits and writes what the workers of this process report. Its mailbox is bounded by the workers'
+/// pace: one report per worker and round.
 class reporter_state {
 public:
   static inline const char* name = "reporter";

@@ -10,6 +10,7 @@
 #include "learning/model/test_bench.hpp"
 
 #include <caf/scheduler/abstract_coordinator.hpp>
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -21,6 +22,8 @@ namespace dybw {
 namespace {
 
 constexpr auto poll_every = std::chrono::milliseconds{100};
+/// After so long without a finished step the launcher asks the workers what they wait for.
+constexpr auto stall_after = std::chrono::seconds{2};
 /// How long a run may take to end once it was asked to: a gradient step, a settle, the last reports.
 constexpr auto stop_patience = std::chrono::milliseconds{1500};
 
@@ -82,6 +85,29 @@ std::optional<Answer> ask(caf::scoped_actor& self, const reporter_actor& reporte
   return answer;
 }
 
+/// Who has waited longest, for whom and for what.
+std::string longest_wait(caf::scoped_actor& self, const std::vector<worker_actor>& workers) {
+  std::string text;
+  auto longest = nanoseconds{0};
+  for (const auto& w : workers)
+    self->request(w, std::chrono::milliseconds{100}, status_wanted{})
+        .receive(
+            [&](const worker_status& s) {
+              for (const auto& cause : s.machine.waiting_for) {
+                const auto waited = s.now - cause.since;
+                if (waited <= longest)
+                  continue;
+                longest = waited;
+                const auto whom = cause.neighbour == s.worker ? std::string{"any worker"}
+                                                              : "worker " + to_string(cause.neighbour);
+                text = fmt::format("worker {} waits for {}: {}, {:.1f} s", to_string(s.worker), whom,
+                                   to_string(cause.what), to_seconds(waited));
+              }
+            },
+            [](const caf::error&) {}); // it is gone, or very busy: the others tell
+  return text;
+}
+
 void describe(run_result& result, const run_inputs& inputs, const policy_spec& policy) {
   const auto& config = inputs.config;
   result.policy = policy.text;
@@ -95,7 +121,21 @@ void describe(run_result& result, const run_inputs& inputs, const policy_spec& p
   result.seed = config.seed;
 }
 
-/// The exact figures at the end, on the whole test set.
+/// How many test samples can be afforded: all, unless the user waits for an interrupted run to end.
+std::size_t final_samples(test_bench& bench, std::span<const float> parameters, std::size_t models,
+                          bool interrupted) {
+  constexpr std::size_t probe_samples = 256;
+  constexpr double budget_s = 0.5;
+  if (!interrupted)
+    return bench.samples();
+  const auto begin = std::chrono::steady_clock::now();
+  bench.score(parameters, probe_samples);
+  const auto probe_s = std::max(1e-6, to_seconds(time_since(begin)));
+  const auto affordable = budget_s / probe_s * probe_samples / static_cast<double>(models);
+  return std::min(bench.samples(), std::max(probe_samples, static_cast<std::size_t>(affordable)));
+}
+
+/// The figures at the end, on the whole test set or as much of it as there is time for.
 void measure_end(finished_run& run, const run_inputs& inputs, const std::vector<parameter_block>& finals) {
   std::vector<parameter_block> present;
   for (const auto& x : finals)
@@ -118,7 +158,8 @@ void measure_end(finished_run& run, const run_inputs& inputs, const std::vector<
     }
     result.mixing.mean_drift = size > 0 ? std::sqrt(moved / size) : 0;
   }
-  const auto score = bench.score(average.parameters, bench.samples());
+  const auto samples = final_samples(bench, average.parameters, present.size() + 1, result.interrupted);
+  const auto score = bench.score(average.parameters, samples);
   result.test_accuracy = score.accuracy;
   result.test_loss = score.loss;
   auto buffer = std::make_shared<float_buffer>(average.parameters.size());
@@ -127,7 +168,7 @@ void measure_end(finished_run& run, const run_inputs& inputs, const std::vector<
   for (std::size_t i = 0; i < finals.size(); ++i) {
     if (!finals[i])
       continue;
-    const auto own = bench.score(finals[i].values(), bench.samples());
+    const auto own = bench.score(finals[i].values(), samples);
     result.per_worker[i].test_accuracy = own.accuracy;
     result.per_worker[i].test_loss = own.loss;
     result.worst_worker_accuracy = std::min(result.worst_worker_accuracy.value_or(1), own.accuracy);
@@ -181,7 +222,8 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
   const auto graph = config.exchange ? inputs.graph
                                      : std::make_shared<const topology>(config.workers, std::vector<edge>{},
                                                                         inputs.graph->name());
-  const auto threads = config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
+  const auto threads =
+      config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
 
   caf::scoped_actor self{system};
   auto actors = cast{self};
@@ -215,16 +257,17 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
       options.machine.round_timeout = from_seconds(*config.round_timeout_s);
     options.training = setup;
     options.initial = inputs.initial[i];
-    options.clock = std::make_shared<step_clock>(config.step_time, config.straggler, config.workers, id, config.seed);
+    options.clock =
+        std::make_shared<step_clock>(config.step_time, config.straggler, config.workers, id, config.seed);
     options.suspect_after = from_seconds(config.suspect_after_s);
     if (config.time_limit_s)
       options.time_limit = from_seconds(*config.time_limit_s);
     options.reporter = reporter_handle;
     if (setup) {
       options.trainers = trainers;
-      options.shard = actors.add(
-          system.spawn(shard, mini_batch_sampler{inputs.rows[i], config.batch,
-                                                 make_generator(config.seed, random_stream::mini_batches, i)}));
+      options.shard = actors.add(system.spawn(
+          shard, mini_batch_sampler{inputs.rows[i], config.batch,
+                                    make_generator(config.seed, random_stream::mini_batches, i)}));
     }
     workers.push_back(actors.add(system.spawn(worker, std::move(options))));
   }
@@ -242,8 +285,9 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
     self->send(w, begin_work{});
   if (setup)
     actors.add(system.spawn<caf::detached>(
-        evaluator, evaluator_options{inputs.learner, inputs.data.test, workers, inputs.initial, reporter_handle, origin,
-                                     from_seconds(config.eval_every_s), config.target_accuracy}));
+        evaluator,
+        evaluator_options{inputs.learner, inputs.data.test, workers, inputs.initial, reporter_handle, origin,
+                          from_seconds(config.eval_every_s), config.target_accuracy}));
 
   auto& result = run.result;
   std::optional<std::chrono::steady_clock::time_point> stopping_since;
@@ -257,10 +301,16 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
   std::string reporter_failure;
   if (trainers)
     self->monitor(trainers);
+  std::uint64_t steps_seen = 0;
+  auto moved_at = origin;
   for (;;) {
-    const auto progress = ask<run_progress, progress_wanted>(self, reporter_handle, reporter_failure);
+    auto progress = ask<run_progress, progress_wanted>(self, reporter_handle, reporter_failure);
     if (!progress || progress->workers_done == workers.size())
       break;
+    if (std::exchange(steps_seen, progress->local_steps) != progress->local_steps)
+      moved_at = std::chrono::steady_clock::now();
+    else if (time_since(moved_at) > stall_after)
+      progress->waiting = longest_wait(self, workers);
     if (progress->failure && !result.failed) {
       result.failed = true;
       result.failure = *progress->failure;
@@ -308,7 +358,8 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
   result.peak_rss_bytes = peak_rss_bytes();
   if (!result.mixing.clean() && !result.failed) {
     result.failed = true;
-    result.failure = "the audit found mixing that is not doubly stochastic: " + (*outcome)->violations.front();
+    result.failure =
+        "the audit found mixing that is not doubly stochastic: " + (*outcome)->violations.front();
   }
   if (result.workers_lost.size() == workers.size() && !result.failed) {
     result.failed = true;

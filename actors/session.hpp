@@ -12,18 +12,18 @@
 
 namespace dybw {
 
-/// CAF's settings for this project: its message types, and the `sharing` scheduler, whose idle threads sleep until there is
-/// work (the default one polls, which costs processor time and up to 10 ms per message).
+/// CAF's settings for this project: its message types, and the `sharing` scheduler, whose idle threads sleep
+/// until there is work (the default one polls, which costs processor time and up to 10 ms per message).
 class system_config : public caf::actor_system_config {
 public:
   system_config();
 };
 
-/// What all policies of one invocation share: prepared once, so that they are compared on the same data, graph, partition
-/// and starting point.
+/// What all policies of one invocation share: prepared once, so that they are compared on the same data,
+/// graph, partition and starting point.
 struct run_inputs {
   run_config config;
-  data_split data;                       ///< empty with `--model none`
+  data_split data; ///< empty with `--model none`
   std::shared_ptr<const model> learner;
   std::shared_ptr<const topology> graph;
   connect_spec connect;
@@ -50,8 +50,8 @@ struct finished_run {
   parameter_block average; ///< of the estimates at the end; none with `--model none`
 };
 
-/// Runs one policy with actors of `system` in real time and returns when it is over. Never throws for what happens in the
-/// run: see `run_result::failed`.
+/// Runs one policy with actors of `system` in real time and returns when it is over. Never throws for what
+/// happens in the run: see `run_result::failed`.
 finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std::size_t policy,
                         const run_controls& controls);
 

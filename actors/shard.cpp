@@ -26,7 +26,8 @@ mini_batch shard_state::prepare() {
   return mini_batch{std::move(buffer), sampler_->epoch()};
 }
 
-shard_actor::behavior_type shard(shard_actor::stateful_pointer<shard_state> self, mini_batch_sampler sampler) {
+shard_actor::behavior_type shard(shard_actor::stateful_pointer<shard_state> self,
+                                 mini_batch_sampler sampler) {
   self->state.start(std::move(sampler));
   return {[self](const batch_wanted&) { return self->state.take(); }};
 }

@@ -5,8 +5,8 @@
 
 namespace dybw {
 
-/// State of a shard actor. The next batch is always prepared: a request is answered at once, then the one after it is
-/// drawn. The vectors of rows are used again when nobody holds them any more.
+/// State of a shard actor. The next batch is always prepared: a request is answered at once, then the one
+/// after it is drawn. The vectors of rows are used again when nobody holds them any more.
 struct shard_state {
   static inline const char* name = "shard";
 

@@ -9,10 +9,10 @@ void run(training_job& job, training_workspace& workspace) {
     job.mixed = job.local->mix(job.neighbours, workspace);
     job.neighbours.clear(); // lets go of the neighbours' blocks
   }
-  if (job.wants_step) {
+  if (job.wants_step && !job.step_dropped) {
     const auto begin = std::chrono::steady_clock::now();
-    const auto rows = job.batch.rows ? std::span<const std::uint32_t>{*job.batch.rows}
-                                     : std::span<const std::uint32_t>{};
+    const auto rows =
+        job.batch.rows ? std::span<const std::uint32_t>{*job.batch.rows} : std::span<const std::uint32_t>{};
     job.stepped = job.local->step(rows, job.batch.epoch, workspace);
     job.took = time_since(begin);
   }
@@ -34,8 +34,8 @@ trainer_actor::behavior_type trainer(trainer_actor::stateful_pointer<trainer_sta
 }
 
 trainer_pool_actor::behavior_type trainer_pool(trainer_pool_actor::stateful_pointer<trainer_pool_state> self,
-                                               std::shared_ptr<const training_setup> setup, std::size_t trainers,
-                                               bool own_threads) {
+                                               std::shared_ptr<const training_setup> setup,
+                                               std::size_t trainers, bool own_threads) {
   auto& state = self->state;
   for (std::size_t i = 0; i < trainers; ++i) {
     state.trainers.push_back(own_threads ? self->spawn<caf::linked + caf::detached>(trainer, setup, self, i)

@@ -20,14 +20,15 @@ trainer_actor::behavior_type trainer(trainer_actor::stateful_pointer<trainer_sta
 struct trainer_pool_state {
   static inline const char* name = "trainer_pool";
   std::vector<trainer_actor> trainers;
-  std::vector<std::size_t> idle; ///< indices into `trainers`, the most recently used last: its caches are warm
+  std::vector<std::size_t>
+      idle; ///< indices into `trainers`, the most recently used last: its caches are warm
   std::deque<training_job_ptr> waiting; ///< at most one job per worker
 };
 
-/// Spawns its trainers itself, on threads of their own (`own_threads`) or, in tests, on the scheduler; a trainer that fails
-/// takes the pool down, and with it the run.
+/// Spawns its trainers itself, on threads of their own (`own_threads`) or, in tests, on the scheduler; a
+/// trainer that fails takes the pool down, and with it the run.
 trainer_pool_actor::behavior_type trainer_pool(trainer_pool_actor::stateful_pointer<trainer_pool_state> self,
-                                               std::shared_ptr<const training_setup> setup, std::size_t trainers,
-                                               bool own_threads);
+                                               std::shared_ptr<const training_setup> setup,
+                                               std::size_t trainers, bool own_threads);
 
 } // namespace dybw

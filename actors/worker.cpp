@@ -42,7 +42,7 @@ void worker_state::begin_rounds() {
   apply(dybw::start{});
 }
 
-// --- Messages to events. -------------------------------------------------------------------------------------------
+// --- Messages to events ---
 
 void worker_state::receive(worker_id from, const estimate_message& m) {
   if (!alive(from))
@@ -132,7 +132,8 @@ void worker_state::gather_timeout_is_due() {
 void worker_state::heartbeat_is_due() {
   const auto verdict = detector_->check(now());
   if (verdict.paused) {
-    spdlog::warn("worker {}: this process was stopped for a while; the round in progress is given up", to_string(id_));
+    spdlog::warn("worker {}: this process was stopped for a while; the round in progress is given up",
+                 to_string(id_));
     apply(paused{});
   }
   for (auto i : verdict.lost) {
@@ -153,7 +154,7 @@ worker_status worker_state::status() const {
   return {id_, machine_->status(), machine_->counters(), now()};
 }
 
-// --- Effects. ------------------------------------------------------------------------------------------------------
+// --- Effects ---
 
 void worker_state::apply(const event& e) {
   for (const auto& x : machine_->step(now(), e))
@@ -206,6 +207,8 @@ void worker_state::perform(const compute& x) {
 void worker_state::perform(const drop_step&) {
   step_pending_ = false;
   ticket_ = 0;
+  if (job_under_way_)
+    job_->step_dropped = true; // it may not have begun
 }
 
 void worker_state::perform(const mix& x) {
@@ -251,9 +254,10 @@ void worker_state::perform(const finished& x) {
   finished_ = x;
 }
 
-// --- Training. -----------------------------------------------------------------------------------------------------
+// --- Training ---
 
-/// Sends what is to be done to the trainers, once there is anything, the job before is back and the batch is here.
+/// Sends what is to be done to the trainers, once there is anything, the job before is back and the batch is
+/// here.
 void worker_state::submit_job() {
   if (job_under_way_)
     return;
@@ -268,6 +272,7 @@ void worker_state::submit_job() {
   job_->wants_mix = std::exchange(mix_pending_, false);
   job_->neighbours.swap(mix_with_);
   job_->wants_step = std::exchange(step_pending_, false);
+  job_->step_dropped = false;
   if (job_->wants_step) {
     job_->ticket = ticket_;
     job_->batch = std::move(*batch_);
@@ -300,13 +305,15 @@ void worker_state::send_last_word() {
   finished_.reset();
   if (job_)
     job_->client = nullptr; // our own handle: would keep us alive for ever
-  self_->send(options_.reporter,
-              worker_finished{totals_, current_, std::make_shared<const duration_histogram>(threshold_delays_)});
+  self_->send(
+      options_.reporter,
+      worker_finished{totals_, current_, std::make_shared<const duration_histogram>(threshold_delays_)});
 }
 
-// --- Odds and ends. ------------------------------------------------------------------------------------------------
+// --- Odds and ends ---
 
-/// One timer message is outstanding at a time, however many rounds it outlives: `delayed_send` cannot be cancelled.
+/// One timer message is outstanding at a time, however many rounds it outlives: `delayed_send` cannot be
+/// cancelled.
 void worker_state::wake_at(nanoseconds at) {
   wake_up_ = at;
   self_->delayed_send(self_, std::max(at - now(), nanoseconds{0}), gather_timeout_due{});
@@ -318,7 +325,8 @@ worker_state::neighbour* worker_state::find(worker_id id) {
   return i != neighbours_.end() && i->id == id ? &*i : nullptr;
 }
 
-worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self, worker_options options) {
+worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self,
+                                   worker_options options) {
   self->state.start(std::move(options));
   self->set_down_handler([self](const caf::down_msg& down) { self->state.neighbour_down(down); });
   return {

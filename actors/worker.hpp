@@ -13,9 +13,10 @@ namespace dybw {
 /// What a worker is spawned with.
 struct worker_options {
   machine_options machine;
-  std::shared_ptr<const training_setup> training; ///< null with `--model none`: steps take no time of their own
-  parameter_block initial;                        ///< w(0)
-  std::shared_ptr<step_clock> clock;              ///< this worker's; injected delays
+  std::shared_ptr<const training_setup>
+      training;                      ///< null with `--model none`: steps take no time of their own
+  parameter_block initial;           ///< w(0)
+  std::shared_ptr<step_clock> clock; ///< this worker's; injected delays
   nanoseconds suspect_after{std::chrono::seconds{3}};
   std::optional<nanoseconds> time_limit; ///< after this long the worker stops by itself
   trainer_pool_actor trainers;           ///< may be null with `--model none`
@@ -23,8 +24,8 @@ struct worker_options {
   reporter_actor reporter;
 };
 
-/// The shell of a round machine: turns messages into events and carries out effects. What decides anything is in
-/// learning/; what takes long runs in a trainer.
+/// The shell of a round machine: turns messages into events and carries out effects. What decides anything is
+/// in learning/; what takes long runs in a trainer.
 class worker_state {
 public:
   static inline const char* name = "worker";
@@ -95,7 +96,7 @@ private:
   std::optional<silence_detector> detector_;
   std::vector<neighbour> neighbours_; ///< in the order of the graph
 
-  training_job_ptr job_;        ///< one per worker, used again
+  training_job_ptr job_; ///< one per worker, used again
   bool job_under_way_ = false;
   bool mix_pending_ = false;
   bool step_pending_ = false;

@@ -100,6 +100,7 @@ progress to_progress(const run_config& config, const std::string& policy, const 
   }
   if (p.fraction && *p.fraction > 0)
     p.remaining_s = p.elapsed_s * (1 / *p.fraction - 1);
+  p.waiting = now.waiting;
   return p;
 }
 
@@ -125,7 +126,8 @@ nlohmann::json series_to_json(const finished_run& run) {
       backup.push_back(mean_or_null(s.backup_workers, i));
       round.push_back(mean_or_null(s.round_s, i));
       const auto has_share = i < s.round_s.size() && s.round_s[i].sum() > 0;
-      share.push_back(has_share ? nlohmann::json(s.wait_s[i].sum() / s.round_s[i].sum()) : nlohmann::json(nullptr));
+      share.push_back(has_share ? nlohmann::json(s.wait_s[i].sum() / s.round_s[i].sum())
+                                : nlohmann::json(nullptr));
     }
     workers.push_back({{"worker", w}, {"backup_workers", backup}, {"wait_share", share}, {"round_s", round}});
   }
@@ -133,8 +135,9 @@ nlohmann::json series_to_json(const finished_run& run) {
 }
 
 /// Writes what is known after each policy, so that an interrupt or a crash later loses nothing.
-void write_files(const run_directory& directory, const run_config& config, const std::vector<run_result>& results,
-                 const nlohmann::json& series, const finished_run& newest) {
+void write_files(const run_directory& directory, const run_config& config,
+                 const std::vector<run_result>& results, const nlohmann::json& series,
+                 const finished_run& newest) {
   const auto document = results_to_json(config, results);
   directory.write_run(document);
   directory.write_report(render_report({{"document", document}, {"series", series}}));
@@ -152,12 +155,14 @@ int run_command(std::span<const std::string> arguments) {
   const auto options = read_run_options(arguments, date_text());
   const auto& config = options.config;
   set_up_log(options.output.level);
+  const auto guard = interrupt_guard{};
   const auto inputs = prepare_run(config);
+  if (interrupts > 0)
+    return exit_interrupted; // nothing was measured, nothing is written
   std::optional<run_directory> directory;
   if (options.output.directory)
     directory.emplace(*options.output.directory, config.policies, options.output.force);
 
-  const auto guard = interrupt_guard{};
   auto display = progress_display{std::cerr, terminal_columns(STDERR_FILENO)};
   auto caf_config = system_config{};
   auto system = caf::actor_system{caf_config};
@@ -183,6 +188,8 @@ int run_command(std::span<const std::string> arguments) {
       break;
   }
 
+  if (results.empty())
+    return exit_interrupted;
   if (options.output.format == output_format::json)
     std::cout << results_to_json(config, results).dump(2) << '\n';
   else

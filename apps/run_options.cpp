@@ -5,9 +5,9 @@
 #include "apps/run_option_list.hpp"
 #include "learning/consensus/policy.hpp"
 #include "learning/graph/connecting_edges.hpp"
-#include "learning/graph/option_text.hpp"
 #include "learning/graph/topology.hpp"
 #include "learning/model/model.hpp"
+#include "learning/option_text.hpp"
 #include "learning/straggler/step_time.hpp"
 
 #include <algorithm>

@@ -36,10 +36,9 @@ struct evaluation {
   std::uint64_t local_steps = 0;
   double test_accuracy = 0; ///< of the average model, whole test set
   double test_loss = 0;
-  double worst_worker_accuracy =
-      0;                         ///< interim evaluations: on the first `worst_worker_samples` of the test set
-  double consensus_distance = 0; ///< mean over workers of |w_i - mean|^2
-  double cpu_s = 0;              ///< processor time that this evaluation took
+  double worst_worker_accuracy = 0; ///< interim evaluations: on the first 500 to 2,000 test samples
+  double consensus_distance = 0;    ///< mean over workers of |w_i - mean|^2
+  double cpu_s = 0;                 ///< processor time that this evaluation took
 };
 
 /// Totals of one worker.

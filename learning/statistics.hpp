@@ -29,7 +29,8 @@ private:
   std::uint64_t count_ = 0;
 };
 
-/// Counts of durations in buckets of an eighth of an octave: quantiles to within 13 %, in 4 KiB, without allocation.
+/// Counts of durations in buckets of an eighth of an octave: quantiles to within 13 %, in 4 KiB, without
+/// allocation.
 class duration_histogram {
 public:
   void add(nanoseconds t) noexcept {

@@ -20,7 +20,8 @@ std::string to_string(ec code);
 
 template <class... Ts>
 caf::error make_error(ec code, Ts&&... context) {
-  return caf::error{static_cast<std::uint8_t>(code), caf::atom("dybw"), caf::make_message(std::forward<Ts>(context)...)};
+  return caf::error{static_cast<std::uint8_t>(code), caf::atom("dybw"),
+                    caf::make_message(std::forward<Ts>(context)...)};
 }
 
 } // namespace dybw

@@ -15,8 +15,8 @@
 /// What travels between actors: the wire types, every `inspect`, the one block of type IDs.
 ///
 /// A message from a neighbour is `(worker_id sender, body)`; the bodies are those of the round machine
-/// (learning/consensus/messages.hpp). All numbers are little-endian on the wire as far as CAF writes them; parameter
-/// blocks travel in the host's byte order, which nodes compare before they work together.
+/// (learning/consensus/messages.hpp). All numbers are little-endian on the wire as far as CAF writes them;
+/// parameter blocks travel in the host's byte order, which nodes compare before they work together.
 namespace dybw {
 
 /// The largest parameter vector that is accepted from outside: 2^28 float32, one GiB.
@@ -28,8 +28,8 @@ struct estimate_message {
   parameter_block parameters; ///< [parameter_count]; none if !body.has_parameters
 };
 
-/// A threshold with the moment its sender passed it on (since the run's start, the sender's clock), which measures how
-/// long shells take to answer.
+/// A threshold with the moment its sender passed it on (since the run's start, the sender's clock), which
+/// measures how long shells take to answer.
 struct threshold_message {
   threshold body;
   nanoseconds passed_on{0};
@@ -43,7 +43,7 @@ struct received {
 /// From shell to shell: I am alive.
 struct heartbeat {};
 
-// --- inspect. --------------------------------------------------------------------------------------------------------
+// --- inspect ---
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, edge& x) {
@@ -85,7 +85,9 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, threshold& x) {
   auto covers = x.covered.has_value();
   auto covered = x.covered.value_or(edge{});
-  auto travel = [&] { return f(caf::meta::type_name("threshold"), x.generation, x.sweep, x.round, covers, covered); };
+  auto travel = [&] {
+    return f(caf::meta::type_name("threshold"), x.generation, x.sweep, x.round, covers, covered);
+  };
   if constexpr (Inspector::writes_state) {
     auto error = travel();
     x.covered = covers ? std::optional{covered} : std::nullopt;
@@ -99,8 +101,8 @@ typename Inspector::result_type inspect(Inspector& f, threshold_message& x) {
   return f(caf::meta::type_name("threshold_message"), x.body, x.passed_on);
 }
 
-/// A count, then all values in one piece. Loading checks the count against `parameters_max` and against the bytes that are
-/// there before it allocates, and returns every error.
+/// A count, then all values in one piece. Loading checks the count against `parameters_max` and against the
+/// bytes that are there before it allocates, and returns every error.
 caf::error inspect(caf::serializer& sink, parameter_block& x);
 caf::error inspect(caf::deserializer& source, parameter_block& x);
 /// For printing: the length only.

@@ -14,6 +14,9 @@ enum class mutation {
   ignore_closed,           ///< `closed` is not read
   wait_for_all_live,       ///< no closing when nobody is left to wait for
   settle_exact_round_only, ///< settling does not end with `closed` of a later round
+  suspect_privately,       ///< who gives up on a neighbour tells nobody
+  return_in_silence,       ///< a neighbour whose link comes up is not told where we are
+  count_who_sits_out,      ///< degree 0, said for rounds sat out or said again, replaces the degree of a round
 };
 
 #ifdef DYBW_MUTATIONS

@@ -96,8 +96,7 @@ const std::vector<effect>& round_machine::step(nanoseconds now, const event& e) 
   return effects_;
 }
 
-// --- Events.
-// -------------------------------------------------------------------------------------------------------
+// --- Events ---
 
 void round_machine::on(const start&) {
   if (phase_ != phase::idle)
@@ -177,8 +176,7 @@ void round_machine::on(const stop_requested&) {
     leave();
 }
 
-// --- Messages.
-// -----------------------------------------------------------------------------------------------------
+// --- Messages ---
 
 void round_machine::on(neighbour& from, const estimate& m) {
   if (m.round > from.offered) {
@@ -188,6 +186,9 @@ void round_machine::on(neighbour& from, const estimate& m) {
     from.offered_parameters = m.has_parameters;
   }
   from.in = std::max(from.in, m.round);
+  if (!mutated(
+          mutation::ignore_closed)) // in a round means out of the one before, even if it could not say so
+    from.closed = std::max(from.closed, m.round - 1);
   if (phase_ == phase::gathering && acceptable(from))
     accept_estimate(from);
   else if (m.round <= completed_ || (in_round() && m.round <= current_))
@@ -206,7 +207,8 @@ void round_machine::on(neighbour& from, const closed& m) {
     return;
   from.closed = std::max(from.closed, m.round);
   from.in = std::max(from.in, m.round + 1);
-  if (in_round() && m.round == current_ && !from.closed_degree && !from.barred)
+  if (in_round() && m.round == current_ &&
+      (mutated(mutation::count_who_sits_out) || (!from.closed_degree && !from.barred)))
     from.closed_degree = m.degree; // the first: it is said again, with degree 0, when a link comes up
   catch_up(from);
 }
@@ -234,8 +236,7 @@ void round_machine::on(neighbour& from, const membership_news& m) {
     learn(*m.facts, &from);
 }
 
-// --- The round.
-// ----------------------------------------------------------------------------------------------------
+// --- The round ---
 
 void round_machine::evaluate() {
   for (;;) {
@@ -395,8 +396,7 @@ void round_machine::leave() {
   effects_.push_back(finished{completed_});
 }
 
-// --- Thresholds.
-// ---------------------------------------------------------------------------------------------------
+// --- Thresholds ---
 
 void round_machine::fire() {
   if (!by_threshold_)
@@ -448,8 +448,7 @@ void round_machine::catch_up(const neighbour& n) {
   rounds_over(n.in - 1);
 }
 
-// --- Membership.
-// ---------------------------------------------------------------------------------------------------
+// --- Membership ---
 
 void round_machine::learn(const std::vector<fact>& facts, const neighbour* from) {
   const auto& graph = *options_.graph;
@@ -476,7 +475,9 @@ void round_machine::learn(const std::vector<fact>& facts, const neighbour* from)
     return;
   const auto shared = std::make_shared<const std::vector<fact>>(std::move(news));
   for (const auto& n : neighbours_) // also to who is down: it may be alive and must obey
-    if (&n != from)
+    if (mutated(mutation::suspect_privately) && from == nullptr)
+      break;
+    else if (&n != from)
       effects_.push_back(send{n.id, membership_news{shared}});
     else if (shared->size() > 0 && !(*shared == facts)) // our answers, which the sender lacks
       effects_.push_back(send{n.id, membership_news{shared}});
@@ -522,10 +523,14 @@ void round_machine::lost(neighbour& n) {
 /// Tells a neighbour whose link has come up what it missed: the facts, and where we are.
 void round_machine::returned(neighbour& n) {
   send_facts(n);
+  if (mutated(mutation::return_in_silence))
+    return;
   if (phase_ == phase::left)
     effects_.push_back(send{n.id, leaving{}});
-  else if (in_round())
+  else if (phase_ == phase::gathering)
     effects_.push_back(send{n.id, estimate{current_, false}});
+  else if (phase_ == phase::settling) // it may have accepted what we sent before the link went down
+    effects_.push_back(send{n.id, closed{current_, static_cast<std::uint32_t>(accepted_)}});
   else if (completed_ > 0)
     effects_.push_back(send{n.id, closed{completed_, 0}});
   catch_up(n);
@@ -537,8 +542,7 @@ void round_machine::send_facts(const neighbour& n) {
         send{n.id, membership_news{std::make_shared<const std::vector<fact>>(facts_.facts())}});
 }
 
-// --- Odds and ends.
-// ------------------------------------------------------------------------------------------------
+// --- Odds and ends ---
 
 /// DTUR: the wait that shows how slow the slowest are comes once per sweep, so a sweep's longest is observed.
 void round_machine::note_wait(nanoseconds t) {
@@ -553,11 +557,14 @@ void round_machine::note_wait(nanoseconds t) {
 nanoseconds round_machine::gather_limit() const {
   if (options_.round_timeout)
     return *options_.round_timeout;
-  const auto unknown =
-      std::max<nanoseconds>(10 * first_step_.value_or(nanoseconds{0}), std::chrono::seconds{10});
-  // At first everybody is quick: a straggler's pace takes a round per edge to reach those far from it.
-  const auto pace_is_known = by_threshold_ ? sweep_wait_.observed() : completed_ >= options_.graph->workers();
-  auto limit = pace_is_known ? nanoseconds{std::chrono::seconds{1}} : unknown;
+  const auto first = std::min<nanoseconds>(first_step_.value_or(nanoseconds{0}), pace_estimator::time_max);
+  const auto unknown = std::max<nanoseconds>(10 * first, std::chrono::seconds{10});
+  // The first waits tell little: a straggler's pace takes a round per edge to reach those far from it (under
+  // DTUR, a sweep), and rare stragglers take many rounds to show. So what is not known fades only slowly.
+  const auto workers = options_.graph->workers();
+  const auto is_early = completed_ < workers || (by_threshold_ && !sweep_wait_.observed());
+  const auto rounds = static_cast<std::int64_t>(is_early ? 0 : completed_ - workers);
+  auto limit = std::max<nanoseconds>(unknown / (64 + rounds) * 64, std::chrono::seconds{1});
   for (const auto& n : neighbours_)
     if (may_still_come(n))
       limit = std::max(limit, n.pace.observed() ? n.pace.bound() : unknown);

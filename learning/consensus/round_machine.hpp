@@ -17,8 +17,7 @@
 
 namespace dybw {
 
-// --- What happens to a worker: events.
-// -----------------------------------------------------------------------------
+// --- What happens to a worker: events ---
 
 /// Begin: the first step starts.
 struct start {};
@@ -59,8 +58,7 @@ struct stop_requested {};
 using event = std::variant<start, step_done, message_received, timer_expired, neighbour_lost, neighbour_heard,
                            paused, stop_requested>;
 
-// --- What a worker is to do: effects, to be carried out in order.
-// --------------------------------------------------
+// --- What a worker is to do: effects, to be carried out in order ---
 
 struct send {
   worker_id to{};
@@ -136,8 +134,7 @@ struct finished {
 using effect = std::variant<send, use_estimate, compute, drop_step, mix, arm_timer, round_done,
                             membership_changed, finished>;
 
-// --- The machine.
-// --------------------------------------------------------------------------------------------------
+// --- The machine ---
 
 struct machine_options {
   worker_id self{};

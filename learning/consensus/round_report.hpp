@@ -8,8 +8,9 @@ namespace dybw {
 struct round_report {
   mix_report mixed;
   nanoseconds started{0}; ///< since the run's start, when the step began
-  nanoseconds joined{0};  ///< when gathering began: joined - started is computing time (with waits for a thread)
-  nanoseconds done{0};    ///< when mixing could begin: done - joined is waiting time
+  nanoseconds joined{
+      0};              ///< when gathering began: joined - started is computing time (with waits for a thread)
+  nanoseconds done{0}; ///< when mixing could begin: done - joined is waiting time
   std::uint32_t degree = 0;
   std::uint32_t accepted = 0;
   bool timed_out = false;

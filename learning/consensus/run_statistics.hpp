@@ -14,7 +14,8 @@ struct worker_series {
   std::vector<running_mean> round_s; ///< compute + wait
 };
 
-/// Everything that is summed up from round reports while a run lasts. Memory does not grow with the run. Not thread-safe.
+/// Everything that is summed up from round reports while a run lasts. Memory does not grow with the run. Not
+/// thread-safe.
 class run_statistics {
 public:
   static constexpr std::size_t bins_max = 240;
@@ -24,8 +25,8 @@ public:
   void add(const round_report& report);
   void add(const worker_totals& totals);
 
-  /// Fills the fields of `result` that come from the reports: rounds, steps, rates, shares, totals, per_worker. `duration`
-  /// is the run's.
+  /// Fills the fields of `result` that come from the reports: rounds, steps, rates, shares, totals,
+  /// per_worker. `duration` is the run's.
   void fill(run_result& result, nanoseconds duration) const;
 
   double bin_width_s() const noexcept { return bin_width_s_; }

@@ -1,8 +1,8 @@
 #include "learning/graph/topology.hpp"
 
 #include "learning/graph/breadth_first.hpp"
-#include "learning/graph/option_text.hpp"
 #include "learning/graph/random_regular.hpp"
+#include "learning/option_text.hpp"
 #include "learning/random.hpp"
 
 #include <algorithm>

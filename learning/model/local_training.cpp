@@ -29,11 +29,11 @@ local_training::step_outcome local_training::step(std::span<const std::uint32_t>
   const auto labels = std::span{workspace.labels_}.first(rows.size());
   data.gather(rows, features, labels);
   const auto gradient = workspace.gradient_.values();
-  const auto loss = setup_->learner->loss_and_gradient(current_.values(), batch_view{features, labels}, gradient,
-                                                       *workspace.scratch_);
+  const auto loss = setup_->learner->loss_and_gradient(current_.values(), batch_view{features, labels},
+                                                       gradient, *workspace.scratch_);
   auto next = pool_.acquire();
-  sgd_step(setup_->sgd, step_size_at(setup_->sgd, epoch), current_.values(), gradient, velocity_, velocity_next_,
-           next->values());
+  sgd_step(setup_->sgd, step_size_at(setup_->sgd, epoch), current_.values(), gradient, velocity_,
+           velocity_next_, next->values());
   stepped_ = parameter_block{std::move(next)};
   return {stepped_, loss};
 }

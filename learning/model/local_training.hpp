@@ -41,8 +41,9 @@ struct weighted_block {
   double weight = 0; ///< P_ij
 };
 
-/// One worker's parameters and how they change: gradient step, then mix, then the next step. Used by one thread at a time.
-/// Every result is an immutable block, so neighbours and evaluation share it without a copy; buffers are used again.
+/// One worker's parameters and how they change: gradient step, then mix, then the next step. Used by one
+/// thread at a time. Every result is an immutable block, so neighbours and evaluation share it without a
+/// copy; buffers are used again.
 ///
 ///     w~ = w - eta * v,  v = momentum * v + gradient(w) + weight_decay * w          step()
 ///     w  = w~ + sum of P_ij (w~_i - w~)                                             mix()
@@ -55,8 +56,8 @@ public:
     parameter_block estimate; ///< w~
     double loss = 0;          ///< of the mini-batch at w, without the L2 term
   };
-  /// Leaves w as it is; stepping again before a mix drops the step before without a trace. A step size of 0 computes no
-  /// gradient: w~ is w.
+  /// Leaves w as it is; stepping again before a mix drops the step before without a trace. A step size of 0
+  /// computes no gradient: w~ is w.
   step_outcome step(std::span<const std::uint32_t> rows, std::uint64_t epoch, training_workspace& workspace);
 
   struct mix_outcome {
@@ -65,8 +66,8 @@ public:
     double projection_after = 0;
     double norm_before = 0;
   };
-  /// Takes the last step's w~ (and its velocity) as used, mixes it with the neighbours' and makes the result w.
-  /// REQUIRES: a `step` since the last mix.
+  /// Takes the last step's w~ (and its velocity) as used, mixes it with the neighbours' and makes the result
+  /// w. REQUIRES: a `step` since the last mix.
   mix_outcome mix(std::span<const weighted_block> neighbours, training_workspace& workspace);
 
   const parameter_block& current() const noexcept { return current_; } ///< w

@@ -29,8 +29,9 @@ private:
   std::size_t count_;
 };
 
-/// A parameter vector that nobody changes any more: a cheap handle, shared between a worker, its neighbours in the same
-/// process and the evaluation, without a copy. The default value means "none". Safe to pass between threads.
+/// A parameter vector that nobody changes any more: a cheap handle, shared between a worker, its neighbours
+/// in the same process and the evaluation, without a copy. The default value means "none". Safe to pass
+/// between threads.
 class parameter_block {
 public:
   parameter_block() = default;
@@ -46,8 +47,8 @@ private:
   std::shared_ptr<const float_buffer> buffer_;
 };
 
-/// Buffers of one size, used again once nobody but the pool holds them, so that a running worker allocates none. Used by
-/// one thread at a time; the blocks made of its buffers may be let go anywhere.
+/// Buffers of one size, used again once nobody but the pool holds them, so that a running worker allocates
+/// none. Used by one thread at a time; the blocks made of its buffers may be let go anywhere.
 class buffer_pool {
 public:
   explicit buffer_pool(std::size_t count) : count_(count) {}

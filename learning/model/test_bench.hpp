@@ -25,8 +25,8 @@ public:
   /// On the first `samples` of the test set (at most all of them).
   test_score score(std::span<const float> parameters, std::size_t samples);
 
-  /// The average of the estimates ([parameter_count] each, at least one) and their mean squared distance from it, the
-  /// consensus distance. The average stays valid until the next call.
+  /// The average of the estimates ([parameter_count] each, at least one) and their mean squared distance from
+  /// it, the consensus distance. The average stays valid until the next call.
   struct average {
     std::span<const float> parameters;
     double consensus_distance = 0;

@@ -1,6 +1,6 @@
 #include "learning/straggler/straggler.hpp"
 
-#include "learning/graph/option_text.hpp"
+#include "learning/option_text.hpp"
 #include "learning/random.hpp"
 
 #include <algorithm>

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <map>
 #include <numeric>
 #include <set>
 #include <sstream>
@@ -74,9 +75,9 @@ private:
 
 // --- The schedule.
 
-enum class trouble { none, crashes, silent_crashes, hangs, suspicions, partition, everything };
-const char* const trouble_names[] = {"none",       "crashes",   "silent crashes", "hangs",
-                                     "suspicions", "partition", "everything"};
+enum class trouble { none, timeouts, crashes, silent_crashes, hangs, suspicions, partition, everything };
+const char* const trouble_names[] = {"none",  "timeouts",   "crashes",   "silent crashes",
+                                     "hangs", "suspicions", "partition", "everything"};
 
 struct schedule {
   simulation_options options;
@@ -85,7 +86,11 @@ struct schedule {
   bool stops = false;
   std::vector<std::pair<nanoseconds, fault>> faults;
   nanoseconds quiet_from{0}; ///< no faults after this moment
-  nanoseconds unit{0};       ///< a typical step
+  nanoseconds tail_from{0};  ///< and all is back to normal
+  bool patient = false;
+  bool jumpy = false;  ///< never
+  nanoseconds unit{0}; ///< a typical step
+  nanoseconds step_min{0};
   nanoseconds step_max{0};
   nanoseconds latency_max{0};
   nanoseconds limit{0};
@@ -137,7 +142,10 @@ void draw_pace(schedule& s, dice& d) {
   const auto how = static_cast<noise>(d.below(4));
   const auto unit = to_seconds(s.unit);
   const auto cap = unit * slowest * 1.5;
-  s.step_max = from_seconds(unit * *std::max_element(factors.begin(), factors.end()) * 3);
+  const auto spike = s.unit == seconds{1} ? 3.0 : 20.0;
+  s.step_max = from_seconds(unit * *std::max_element(factors.begin(), factors.end()) *
+                            (how == noise::spikes ? spike : 3));
+  s.step_max = std::min(s.step_max, from_seconds(cap));
   auto own = dice{split_mix(d.below(1u << 30))};
   s.options.step_time = [=](worker_id id, nanoseconds) mutable {
     auto t = unit * factors[index_of(id)];
@@ -146,13 +154,15 @@ void draw_pace(schedule& s, dice& d) {
     else if (how == noise::exponential)
       t *= 0.2 + std::min(own.exponential(), 2.5);
     else if (how == noise::spikes)
-      t *= own.chance(0.05) ? 3 : 1;
+      t *= own.chance(0.05) ? spike : 1;
     return from_seconds(std::min(t, cap));
   };
   enum class delay { zero, constant, uniform, spikes, by_link };
   const auto delays = static_cast<delay>(d.below(5));
   const double scales[] = {0.01, 0.1, 1, 3};
-  const auto scale = unit * scales[d.below(4)];
+  const auto scale =
+      unit * scales[d.below(s.unit == seconds{1} ? 3 : 4)]; // the first wait is honest up to 10 s
+  s.step_min = from_seconds(unit * 0.2);
   s.latency_max = from_seconds(delays == delay::zero ? 0 : delays == delay::spikes ? 4 * scale : scale);
   auto link = dice{split_mix(d.below(1u << 30))};
   const auto salt = d.below(1u << 30);
@@ -286,18 +296,23 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
   s.text = std::string{family.name} + " " + text + " " + s.graph->name() + " n=" + std::to_string(n) +
            " e=" + std::to_string(s.graph->edges().size());
   draw_pace(s, d);
-  m.last_round = 30 + d.below(31);
+  m.last_round = 30 + d.below(16);
   if (d.chance(0.2))
     m.last_round += 4 * n;
-  s.kind = d.chance(0.35) ? trouble::none : static_cast<trouble>(1 + d.below(6));
+  s.kind = d.chance(0.35) ? trouble::none : static_cast<trouble>(1 + d.below(7));
   // Faults come while about the first half of the rounds is done.
   const auto window = s.unit * static_cast<std::int64_t>(m.last_round / 2);
   const auto all = s.kind == trouble::everything;
   const auto once = [&](trouble k) { return s.kind == k || (all && d.chance(0.4)); };
-  if (s.kind != trouble::none && (s.kind != trouble::crashes || d.chance(0.5)))
+  if (s.kind == trouble::timeouts) { // closing early is local and must do no harm
+    m.round_timeout = d.duration(s.unit / 2, 6 * s.unit);
+    m.last_round += 4 * n;
+  }
+  if (s.kind > trouble::timeouts && (s.kind != trouble::crashes || d.chance(0.5)))
     s.options.suspect_after =
-        std::max<nanoseconds>(s.unit * static_cast<std::int64_t>(2 + d.below(9)),
-                              3 * s.latency_max * static_cast<std::int64_t>(d.below(3)));
+        std::max<nanoseconds>({s.unit * static_cast<std::int64_t>(2 + d.below(9)),
+                               s.step_max / static_cast<std::int64_t>(1 + d.below(8)),
+                               3 * s.latency_max * static_cast<std::int64_t>(d.below(3))});
   if (once(trouble::crashes))
     draw_crashes(s, d, window, false);
   else if (once(trouble::silent_crashes))
@@ -308,6 +323,14 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
     draw_suspicions(s, d, window);
   if (once(trouble::partition))
     draw_partition(s, d, window);
+  s.tail_from = s.quiet_from + 4 * s.options.suspect_after.value_or(nanoseconds{0}) + 20 * s.latency_max +
+                2 * s.step_max;
+  // Where suspicion is hastier than the links, honest workers are given up now and then all along.
+  if (s.options.suspect_after && *s.options.suspect_after < 2 * s.latency_max)
+    s.jumpy = true;
+  m.last_round += s.kind == trouble::none
+                      ? 0
+                      : std::min<round_number>(static_cast<round_number>(s.tail_from / s.unit), 40);
   if (d.chance(0.15))
     draw_stops(s, d, 2 * window);
   const auto rounds = static_cast<std::int64_t>(m.last_round);
@@ -316,6 +339,15 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
       20 * rounds * per_round + 100 * s.quiet_from +
       static_cast<std::int64_t>(s.faults.size()) * 50 *
           (s.options.suspect_after.value_or(nanoseconds{0}) + std::chrono::seconds{10} + 10 * s.step_max);
+  // Timeouts beyond all waits for what fails and is noticed: then there must be none, and a worker that waits
+  // for what never comes cannot hide behind one.
+  if (s.kind > trouble::timeouts && d.chance(0.5)) {
+    s.patient = true;
+    m.round_timeout = static_cast<std::int64_t>(1 + s.faults.size()) *
+                      (s.step_max + 4 * s.latency_max * static_cast<std::int64_t>(n) +
+                       5 * s.options.suspect_after.value_or(nanoseconds{0}) + 4 * s.unit);
+    s.limit += 20 * *m.round_timeout;
+  }
   s.text += std::string{" trouble="} + trouble_names[static_cast<int>(s.kind)] + (s.stops ? " stops" : "") +
             " rounds=" + std::to_string(m.last_round) + " faults=" + std::to_string(s.faults.size());
   return s;
@@ -328,43 +360,64 @@ public:
   inspector(const schedule& s, bool trace)
       : schedule_(s), trace_(trace), audit_(s.graph), worker_(s.graph->workers()) {}
 
+  void watch(const network_simulation& sim) { sim_ = &sim; }
+
   void round_done(nanoseconds now, const round_record& r, const mix_report& report) override {
     auto& w = worker_[index_of(report.worker)];
     expect(r.round > w.round, [&] { return "a round completed twice"; });
     expect(r.round <= schedule_.options.machine.last_round, [&] { return "a round after the last"; });
     expect(r.started <= r.joined && r.joined <= r.closed && r.closed <= r.mixed && r.mixed == now,
            [&] { return "a round's moments are out of order"; });
-    w.alone = r.committed.empty() ? w.alone + 1 : 0;
-    if (left_ == 0) {
-      result.alone_stretch = std::max(result.alone_stretch, w.alone);
-      note_sweeps(w, r.round);
-    }
     w.round = r.round;
-    if (schedule_.kind == trouble::none) {
-      expect(r.departed.empty(), [&] { return "a departure without failures"; });
-      if (schedule_.options.machine.policy.name == "full" && !schedule_.stops)
-        expect(r.committed.size() == r.degree, [&] { return "full was not full"; });
-    }
     audit_.add(report);
+    note_closing(r);
+    note_spread(report.worker);
+    if (!tail_ || r.round <= tail_after_)
+      return;
+    tail_->add(report);
+    if (left_ > 0)
+      return;
+    expect(r.departed.empty(),
+           [&] { return "a departure without failures in round " + std::to_string(r.round); });
+    expect(!r.timed_out || schedule_.kind == trouble::timeouts, [&] {
+      return "worker " + to_string(report.worker) + " timed out without failures in round " +
+             std::to_string(r.round);
+    });
+    if (schedule_.options.machine.policy.name == "full" && !schedule_.stops &&
+        schedule_.kind != trouble::timeouts)
+      expect(r.committed.size() == live_degree(report.worker), [&] {
+        return "full was not full: worker " + to_string(report.worker) + ", round " + std::to_string(r.round);
+      });
   }
 
   void crashed(nanoseconds, worker_id id) override {
-    if (!worker_[index_of(id)].finished)
+    auto& w = worker_[index_of(id)];
+    w.crashed = true;
+    if (!w.finished) {
       audit_.lost(id);
-    ++left_;
+      if (tail_)
+        tail_->lost(id);
+    }
   }
 
   void finished(nanoseconds, worker_id id, const dybw::finished&) override {
     worker_[index_of(id)].finished = true;
     ++left_;
     audit_.left(id);
+    if (tail_)
+      tail_->left(id);
   }
 
   void stepped(nanoseconds now, worker_id id, const event& e, const std::vector<effect>& effects) override {
     if (trace_)
       std::cerr << transcript_line(now, id, e, effects) << '\n';
-    if (const auto* done = std::get_if<step_done>(&e); done != nullptr)
-      ++steps_;
+    if (is_honest() && by_threshold())
+      for (const auto& x : effects)
+        if (const auto* sent = std::get_if<send>(&x); sent != nullptr)
+          if (const auto* t = std::get_if<threshold>(&sent->message); t != nullptr)
+            closings_[t->round].threshold = std::min(closings_[t->round].threshold, now);
+    if (!tail_ && !schedule_.jumpy && now >= schedule_.tail_from && left_ == 0)
+      begin_tail();
   }
 
   void conclude(network_simulation& sim, const scalar_model& model) {
@@ -378,32 +431,23 @@ public:
     expect(summary.max_column_error <= 1e-9, [&] { return "column error"; });
     expect(summary.max_projection_error <= 1e-9, [&] { return "mixing moved the mean"; });
     expect(summary.rounds_unaudited == 0, [&] { return "unaudited rounds"; });
-    std::uint64_t timeouts = 0;
-    for (std::size_t i = 0; i < sim.workers(); ++i) {
-      const auto& m = sim.machine(worker_at(i));
-      timeouts += m.counters().timeouts;
-      result.rounds = std::max(result.rounds, m.completed());
-    }
-    const auto n = static_cast<double>(sim.workers() - 1);
     expect(sim.peaks().facts <= sim.workers() + schedule_.graph->edges().size(),
            [&] { return "too many facts"; });
-    result.messages_under_way = sim.peaks().messages_under_way;
-    if (schedule_.kind == trouble::none) {
-      expect(timeouts == 0, [&] { return std::to_string(timeouts) + " timeouts without failures"; });
-      expect(summary.edges_lost == 0, [&] { return "edges lost without failures"; });
-      expect(sim.peaks().facts == 0, [&] { return "facts without failures"; });
-      double sum = 0;
-      for (std::size_t i = 0; i < sim.workers(); ++i)
-        sum += scalar_model::value(sim.estimate_of(worker_at(i)));
-      expect(std::abs(sum - model.sum_put_in()) < 1e-8, [&] { return "the sum of the estimates was moved"; });
-      expect(sim.peaks().blocks_under_way <= flow_window::blocks_max,
-             [&] { return "too many blocks on a link"; });
-      if (schedule_.options.machine.policy.closes_by_threshold()) {
-        result.sweep_stretch = static_cast<double>(sweep_stretch_) / n;
-        if (!schedule_.stops)
-          result.connect_stretch = static_cast<double>(summary.connect_rounds_max) / n;
-      }
+    std::uint64_t timeouts = 0;
+    for (std::size_t i = 0; i < sim.workers(); ++i) {
+      result.rounds = std::max(result.rounds, sim.machine(worker_at(i)).completed());
+      timeouts += sim.machine(worker_at(i)).counters().timeouts;
+      result.fingerprint += static_cast<double>(i + 1) * scalar_model::value(sim.estimate_of(worker_at(i)));
     }
+    if (schedule_.kind == trouble::none || (schedule_.patient && !schedule_.jumpy))
+      expect(timeouts == 0,
+             [&] { return std::to_string(timeouts) + " timeouts although nobody was waited for in vain"; });
+    conclude_tail(sim);
+    if (is_honest()) {
+      conclude_honest(sim, model);
+      conclude_closings();
+    }
+    conclude_membership(sim);
   }
 
   fuzz_result result;
@@ -411,11 +455,37 @@ public:
 private:
   struct worker_notes {
     round_number round = 0;
-    std::size_t alone = 0;
+    std::uint64_t sweeps_before_tail = 0;
     bool finished = false;
-    std::uint64_t sweeps = 0;
-    round_number sweep_round = 0;
+    bool crashed = false;
   };
+
+  bool by_threshold() const { return schedule_.options.machine.policy.closes_by_threshold(); }
+  /// Nothing fails; at most rounds are given up early.
+  bool is_honest() const { return schedule_.kind <= trouble::timeouts; }
+
+  /// When a round of DTUR closed.
+  struct closing {
+    nanoseconds threshold = nanoseconds::max(); ///< the first was sent, or would have been after a timeout
+    nanoseconds last{0};                        ///< the last worker in the round closed it
+  };
+
+  void note_closing(const round_record& r) {
+    if (!is_honest() || !by_threshold())
+      return;
+    auto& c = closings_[r.round];
+    c.last = std::max(c.last, r.closed);
+    if (r.timed_out)
+      c.threshold = std::min(c.threshold, r.closed);
+  }
+
+  /// theta(k) closes round k for everybody, as fast as floods travel; a timeout does the same.
+  void conclude_closings() {
+    const auto flood = schedule_.latency_max * static_cast<std::int64_t>(worker_.size());
+    for (const auto& [round, c] : closings_)
+      expect(c.threshold == nanoseconds::max() || c.last <= c.threshold + flood,
+             [&] { return "round " + std::to_string(round) + " did not close for everybody"; });
+  }
 
   template <class Text>
   void expect(bool ok, Text text) {
@@ -423,15 +493,135 @@ private:
       result.failures.push_back(text());
   }
 
-  void note_sweeps(worker_notes&, round_number) {}
+  std::size_t live_degree(worker_id id) const {
+    std::size_t count = 0;
+    for (auto n : schedule_.graph->neighbours(id))
+      count += worker_[index_of(n)].crashed ? 0u : 1u;
+    return count;
+  }
+
+  bool live_graph_is_connected() const {
+    auto parent = std::vector<std::size_t>(worker_.size());
+    std::iota(parent.begin(), parent.end(), std::size_t{0});
+    const auto root = [&](std::size_t i) {
+      while (parent[i] != i)
+        i = parent[i];
+      return i;
+    };
+    auto parts = static_cast<std::size_t>(
+        std::count_if(worker_.begin(), worker_.end(), [](const auto& w) { return !w.crashed; }));
+    for (auto e : schedule_.graph->edges()) {
+      const auto a = root(index_of(e.a));
+      const auto b = root(index_of(e.b));
+      if (a == b || worker_[index_of(e.a)].crashed || worker_[index_of(e.b)].crashed)
+        continue;
+      parent[a] = b;
+      --parts;
+    }
+    return parts <= 1;
+  }
+
+  /// Faults are over: from the round after the newest on, the run must be as if there had never been any.
+  void begin_tail() {
+    for (std::size_t i = 0; i < worker_.size(); ++i) {
+      const auto& m = sim_->machine(worker_at(i));
+      worker_[i].sweeps_before_tail = m.counters().sweeps_completed;
+      if (!worker_[i].crashed && schedule_.tail_from.count() > 0)
+        tail_after_ = std::max(tail_after_, m.status().round + 1);
+    }
+    tail_.emplace(schedule_.graph, tail_after_);
+    for (std::size_t i = 0; i < worker_.size(); ++i)
+      if (worker_[i].crashed)
+        tail_->lost(worker_at(i));
+  }
+
+  void conclude_tail(const network_simulation& sim) {
+    if (!tail_)
+      return;
+    const auto summary = tail_->summary();
+    expect(summary.edges_lost == 0, [&] { return "edges lost without failures"; });
+    if (schedule_.stops || schedule_.kind == trouble::timeouts || !by_threshold() ||
+        !live_graph_is_connected())
+      return;
+    // One connecting edge per round, some rounds closed because nobody was left to wait for.
+    const auto sweep_rounds_max = 3 * (sim.workers() - 1);
+    expect(summary.connect_rounds_max <= sweep_rounds_max, [&] {
+      return "the committed edges did not join everybody for " + std::to_string(summary.connect_rounds_max) +
+             " rounds";
+    });
+    for (std::size_t i = 0; i < sim.workers(); ++i) {
+      const auto& m = sim.machine(worker_at(i));
+      const auto rounds = m.completed() - std::min(tail_after_, m.completed());
+      const auto sweeps = m.counters().sweeps_completed - worker_[i].sweeps_before_tail;
+      expect(worker_[i].crashed || live_degree(worker_at(i)) == 0 ||
+                 (sweeps + 2) * sweep_rounds_max >= rounds,
+             [&] {
+               return "worker " + std::to_string(i) + " saw " + std::to_string(sweeps) +
+                      " sweeps completed in " + std::to_string(rounds) + " rounds";
+             });
+    }
+  }
+
+  /// What the audit has to keep: rounds that some have reported and others not.
+  void note_spread(worker_id id) {
+    if (schedule_.kind != trouble::none || left_ > 0 || schedule_.options.machine.policy.name == "static")
+      return;
+    const auto newest = sim_->machine(id).completed();
+    for (std::size_t i = 0; i < worker_.size(); ++i)
+      expect(newest <= sim_->machine(worker_at(i)).completed() + worker_.size(),
+             [&] { return "worker " + to_string(id) + " is more rounds ahead than there are workers"; });
+  }
+
+  void conclude_honest(const network_simulation& sim, const scalar_model& model) {
+    double sum = 0;
+    for (std::size_t i = 0; i < sim.workers(); ++i)
+      sum += scalar_model::value(sim.estimate_of(worker_at(i)));
+    expect(std::abs(sum - model.sum_put_in()) < 1e-8, [&] { return "the sum of the estimates was moved"; });
+    expect(sim.peaks().facts == 0, [&] { return "facts without failures"; });
+    expect(sim.peaks().blocks_under_way <= flow_window::blocks_max,
+           [&] { return "too many blocks on a link"; });
+    // What a neighbour can say in the rounds that fit into a message's way, and as many floods.
+    const auto rounds_under_way = 2 + to_seconds(schedule_.latency_max) / to_seconds(schedule_.step_min);
+    expect(static_cast<double>(sim.peaks().messages_under_way) <= 8 * rounds_under_way,
+           [&] { return std::to_string(sim.peaks().messages_under_way) + " messages on a link"; });
+  }
+
+  /// Everybody knows the same, and nobody alive is thought down.
+  void conclude_membership(network_simulation& sim) {
+    if (!result.failures.empty() || schedule_.jumpy)
+      return;
+    const auto grace = 3 * schedule_.options.suspect_after.value_or(nanoseconds{0}) +
+                       schedule_.latency_max * static_cast<std::int64_t>(sim.workers() + 4);
+    sim.run_on(std::max(sim.now(), schedule_.quiet_from) + grace);
+    auto generation = std::optional<std::uint64_t>{};
+    const auto connected = live_graph_is_connected();
+    for (std::size_t i = 0; i < sim.workers(); ++i) {
+      const auto id = worker_at(i);
+      if (worker_[i].crashed)
+        continue;
+      const auto& facts = sim.machine(id).facts();
+      if (connected && generation)
+        expect(*generation == facts.generation(), [&] { return "live workers know different facts"; });
+      generation = facts.generation();
+      for (auto n : schedule_.graph->neighbours(id)) {
+        const auto up = facts.usable(make_edge(id, n));
+        expect(up != worker_[index_of(n)].crashed, [&] {
+          return "worker " + to_string(id) + " thinks its link to worker " + to_string(n) +
+                 (up ? " up, which crashed" : " down, which is alive");
+        });
+      }
+    }
+  }
 
   const schedule& schedule_;
   bool trace_;
   mixing_audit audit_;
+  std::optional<mixing_audit> tail_;
   std::vector<worker_notes> worker_;
+  const network_simulation* sim_ = nullptr;
   std::size_t left_ = 0;
-  std::uint64_t steps_ = 0;
-  round_number sweep_stretch_ = 0;
+  round_number tail_after_ = 0; ///< rounds after this one are the tail
+  std::map<round_number, closing> closings_;
 };
 
 } // namespace
@@ -447,6 +637,7 @@ fuzz_result run_schedule(const fuzz_family& family, std::uint64_t seed, bool tra
     std::cerr << '\n';
   }
   auto sim = network_simulation{s.options, &model, &check};
+  check.watch(sim);
   for (const auto& [at, f] : s.faults)
     sim.schedule(at, f);
   if (!sim.run(s.limit)) {

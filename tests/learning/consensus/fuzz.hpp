@@ -18,19 +18,18 @@ struct fuzz_family {
   miss_rule on_miss = miss_rule::carry;
 };
 
+inline const fuzz_family fuzz_families[] = {{"full", "full"},
+                                            {"static", "static"},
+                                            {"dtur with carry", "dtur"},
+                                            {"dtur with discard", "dtur", miss_rule::discard}};
+
 struct fuzz_result {
   std::vector<std::string> failures; ///< empty: all checks passed
   std::string description;           ///< the schedule in one line
-  // for calibrating the checks:
-  double sweep_stretch = 0; ///< dtur without failures: rounds between completed sweeps / (workers - 1)
-  double connect_stretch =
-      0; ///< dtur without failures: rounds until the commits join everybody / (workers - 1)
-  std::size_t messages_under_way = 0;
-  std::size_t alone_stretch =
-      0; ///< static, quick links, no failures: rounds a worker joined and mixed nothing
   std::uint64_t events = 0;
-  std::uint64_t edges_lost = 0;
   std::uint64_t rounds = 0;
+  std::uint64_t edges_lost = 0;
+  double fingerprint = 0; ///< sum of all estimates at the end, weighted by the worker
 };
 
 /// Runs one schedule. With `trace` every event and effect goes to standard error.

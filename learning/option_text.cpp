@@ -1,4 +1,4 @@
-#include "learning/graph/option_text.hpp"
+#include "learning/option_text.hpp"
 
 #include <fstream>
 
