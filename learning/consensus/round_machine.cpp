@@ -332,12 +332,11 @@ bool round_machine::may_still_come(const neighbour& n) const {
 bool round_machine::should_close() const {
   if (close_requested_ || stopping_)
     return true;
-  if (policy_->quorum_is_met(round_view{current_, neighbours_.size(), accepted_}))
+  const auto still_to_come = static_cast<std::size_t>(std::count_if(
+      neighbours_.begin(), neighbours_.end(), [this](const neighbour& n) { return may_still_come(n); }));
+  if (policy_->quorum_is_met(round_view{current_, neighbours_.size(), accepted_, still_to_come}))
     return true;
-  if (mutated(mutation::wait_for_all_live))
-    return false;
-  return std::none_of(neighbours_.begin(), neighbours_.end(),
-                      [this](const neighbour& n) { return may_still_come(n); });
+  return still_to_come == 0 && !mutated(mutation::wait_for_all_live);
 }
 
 void round_machine::close() {
