@@ -567,9 +567,11 @@ private:
     if (schedule_.kind != trouble::none || left_ > 0 || schedule_.options.machine.policy.name == "static")
       return;
     const auto newest = sim_->machine(id).completed();
+    const auto ahead_max =
+        worker_.size() + 2 * static_cast<std::size_t>(schedule_.latency_max / schedule_.step_min);
     for (std::size_t i = 0; i < worker_.size(); ++i)
-      expect(newest <= sim_->machine(worker_at(i)).completed() + worker_.size(),
-             [&] { return "worker " + to_string(id) + " is more rounds ahead than there are workers"; });
+      expect(newest <= sim_->machine(worker_at(i)).completed() + ahead_max,
+             [&] { return "worker " + to_string(id) + " is too many rounds ahead"; });
   }
 
   void conclude_honest(const network_simulation& sim, const scalar_model& model) {
