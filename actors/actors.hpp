@@ -121,6 +121,7 @@ struct run_outcome {
   std::vector<worker_series> series;   ///< [workers]
   double bin_width_s = 0;
   std::vector<std::string> violations;
+  std::optional<std::string> failure; ///< why the run cannot count as done
 };
 using run_outcome_ptr = std::shared_ptr<run_outcome>;
 

@@ -115,6 +115,7 @@ run_outcome_ptr reporter_state::outcome() {
   x->series = statistics_->series();
   x->bin_width_s = statistics_->bin_width_s();
   x->violations = audit_->violations();
+  x->failure = failure_;
   return x;
 }
 

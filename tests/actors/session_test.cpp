@@ -271,6 +271,23 @@ TEST_CASE("session: a step size that makes the loss no number fails the run and 
   CHECK(run.result.failure.find('\n') == std::string::npos);
 }
 
+TEST_CASE("session: a failure in the last rounds counts, though the workers are done before anybody looks") {
+  const temporary_directory place;
+  auto config = table_config(place);
+  config.sgd.step_size = 1e30;
+  config.sgd.weight_decay = 1;
+  config.rounds = 4;
+  auto run = run_of(config);
+  CHECK(run.result.failed);
+  CHECK(run.result.failure.find("no longer a number") != std::string::npos);
+
+  run_controls controls;
+  controls.rounds_file = "/dev/full";
+  run = run_of(table_config(place), controls);
+  CHECK(run.result.failed);
+  CHECK(run.result.failure == "cannot write /dev/full");
+}
+
 TEST_CASE("session: a model that fails in training fails the run") {
   const temporary_directory place;
   const auto config = table_config(place);
