@@ -200,7 +200,7 @@ run_inputs prepare_run(const run_config& config) {
     inputs.connecting = std::make_shared<const std::vector<edge>>(
         connecting_edges(*graph, inputs.connect, worker_id{0}, [](edge) { return true; }));
   if (config.model == "none") {
-    inputs.learner = make_model("none", 0, 0);
+    inputs.learner = make_model("none", 1, 1);
     inputs.initial.resize(config.workers);
     return inputs;
   }

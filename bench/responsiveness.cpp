@@ -17,6 +17,9 @@ void measure(const std::string& name, const run_config& config) {
   for (const auto& w : r.per_worker)
     step_s += w.mean_step_s / static_cast<double>(r.per_worker.size());
   print(name + "/rounds", static_cast<double>(r.rounds), "");
+  // Each worker passes each threshold on to all but whom it has it from.
+  const auto per_round = 2 * r.edges - (r.workers - 1);
+  print(name + "/thresholds_about", static_cast<double>(r.rounds * per_round), "");
   print(name + "/mean_step_with_waits_for_a_thread", step_s, "s");
   print(name + "/thread_time_per_step",
         r.duration_s * static_cast<double>(threads) / static_cast<double>(r.local_steps), "s");
@@ -36,7 +39,10 @@ void responsiveness(std::span<const std::string> arguments) {
   delayed.step_time = "const:0.5";
   measure("delayed", delayed);
 
-  auto computed = config; // steps that keep a processor busy for about half a second each
+  // Steps that keep a processor busy for about half a second each. Rounds are few then, so that the graph has
+  // to have many edges for enough thresholds.
+  auto computed = config;
+  computed.topology = "complete";
   computed.model = "mlp:2048,2048";
   computed.batch = 1250; // a whole shard
   measure("computed", computed);
