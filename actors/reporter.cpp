@@ -142,7 +142,8 @@ void reporter_state::write(const round_report& r) {
   rounds_ << line_;
 }
 
-/// Writes out what is buffered. A file that cannot be written fails the run: better early than with nothing to show.
+/// Writes out what is buffered. A file that cannot be written fails the run: better early than with nothing
+/// to show.
 void reporter_state::flush_file() {
   if (rounds_file_.empty())
     return;

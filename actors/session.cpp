@@ -1,20 +1,19 @@
 #include "actors/session.hpp"
 
 #include "actors/evaluator.hpp"
+#include "actors/final_measurement.hpp"
 #include "actors/process_usage.hpp"
 #include "actors/reporter.hpp"
 #include "actors/shard.hpp"
 #include "actors/trainer.hpp"
 #include "actors/worker.hpp"
 #include "learning/data/partition.hpp"
-#include "learning/model/test_bench.hpp"
 
 #include <caf/scheduler/abstract_coordinator.hpp>
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cmath>
 #include <thread>
 
 namespace dybw {
@@ -58,9 +57,13 @@ public:
   ~cast() {
     for (const auto& a : actors_)
       self_->send_exit(a, caf::exit_reason::user_shutdown);
-    for (const auto& a : actors_)
-      self_->wait_for(a);
+    if (!in_a_hurry_)
+      for (const auto& a : actors_)
+        self_->wait_for(a);
   }
+  /// Lets them end by themselves: one may be deep in a gradient, and the user waits.
+  void do_not_wait() noexcept { in_a_hurry_ = true; }
+
   cast(const cast&) = delete;
   cast& operator=(const cast&) = delete;
 
@@ -73,6 +76,7 @@ public:
 private:
   caf::scoped_actor& self_;
   std::vector<caf::actor> actors_;
+  bool in_a_hurry_ = false;
 };
 
 /// Asks the reporter; nothing if it does not answer, which is said in `failure`.
@@ -121,58 +125,11 @@ void describe(run_result& result, const run_inputs& inputs, const policy_spec& p
   result.seed = config.seed;
 }
 
-/// How many test samples can be afforded: all, unless the user waits for an interrupted run to end.
-std::size_t final_samples(test_bench& bench, std::span<const float> parameters, std::size_t models,
-                          bool interrupted) {
-  constexpr std::size_t probe_samples = 256;
-  constexpr double budget_s = 0.5;
-  if (!interrupted)
-    return bench.samples();
-  const auto begin = std::chrono::steady_clock::now();
-  bench.score(parameters, probe_samples);
-  const auto probe_s = std::max(1e-6, to_seconds(time_since(begin)));
-  const auto affordable = budget_s / probe_s * probe_samples / static_cast<double>(models);
-  return std::min(bench.samples(), std::max(probe_samples, static_cast<std::size_t>(affordable)));
-}
-
-/// The figures at the end, on the whole test set or as much of it as there is time for.
-void measure_end(finished_run& run, const run_inputs& inputs, const std::vector<parameter_block>& finals) {
-  std::vector<parameter_block> present;
-  for (const auto& x : finals)
-    if (x)
-      present.push_back(x);
-  if (present.empty())
-    return;
-  auto bench = test_bench{inputs.learner, inputs.data.test};
-  auto& result = run.result;
-  const auto initial = bench.average_of(inputs.initial);
-  const auto initial_mean = std::vector<float>(initial.parameters.begin(), initial.parameters.end());
-  const auto average = bench.average_of(present);
-  result.consensus_distance = average.consensus_distance;
-  if (inputs.config.sgd.step_size == 0) {
-    double moved = 0;
-    double size = 0;
-    for (std::size_t i = 0; i < initial_mean.size(); ++i) {
-      moved += std::pow(static_cast<double>(average.parameters[i]) - initial_mean[i], 2);
-      size += std::pow(static_cast<double>(initial_mean[i]), 2);
-    }
-    result.mixing.mean_drift = size > 0 ? std::sqrt(moved / size) : 0;
-  }
-  const auto samples = final_samples(bench, average.parameters, present.size() + 1, result.interrupted);
-  const auto score = bench.score(average.parameters, samples);
-  result.test_accuracy = score.accuracy;
-  result.test_loss = score.loss;
-  auto buffer = std::make_shared<float_buffer>(average.parameters.size());
-  std::copy(average.parameters.begin(), average.parameters.end(), buffer->values().begin());
-  run.average = parameter_block{std::move(buffer)};
-  for (std::size_t i = 0; i < finals.size(); ++i) {
-    if (!finals[i])
-      continue;
-    const auto own = bench.score(finals[i].values(), samples);
-    result.per_worker[i].test_accuracy = own.accuracy;
-    result.per_worker[i].test_loss = own.loss;
-    result.worst_worker_accuracy = std::min(result.worst_worker_accuracy.value_or(1), own.accuracy);
-  }
+std::size_t largest_shard(const run_inputs& inputs) {
+  std::size_t largest = 0;
+  for (const auto& rows : inputs.rows)
+    largest = std::max(largest, rows.size());
+  return largest;
 }
 
 /// The actors of one run, and when it began.
@@ -225,7 +182,7 @@ ensemble spawn_all(caf::actor_system& system, cast& actors, const run_inputs& in
     all.setup = std::make_shared<const training_setup>(training_setup{
         inputs.learner, inputs.data.train,
         std::make_shared<const sign_projection>(config.seed, inputs.learner->parameter_count()), config.sgd,
-        config.batch});
+        std::min(config.batch, largest_shard(inputs))});
     const auto threads =
         config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
     all.trainers = actors.add(system.spawn(trainer_pool, all.setup, std::min(threads, config.workers), true));
@@ -262,6 +219,11 @@ void begin(caf::scoped_actor& self, cast& actors, const run_inputs& inputs, ense
                           all.origin, from_seconds(config.eval_every_s), config.target_accuracy}));
 }
 
+/// What a failed actor said, or the name of its error.
+std::string reason_of(const caf::error& e) {
+  return e.context().match_elements<std::string>() ? e.context().get_as<std::string>(0) : caf::to_string(e);
+}
+
 void fail(run_result& result, const std::string& why) {
   if (result.failed)
     return; // the first reason is the one to tell
@@ -270,7 +232,9 @@ void fail(run_result& result, const std::string& why) {
 }
 
 /// Shows the progress and passes stops on until all workers are done; sets what ended the run in `result`.
-void follow(caf::scoped_actor& self, const ensemble& all, const run_controls& controls, run_result& result) {
+/// Returns how it stood at the end.
+run_progress follow(caf::scoped_actor& self, const ensemble& all, const run_controls& controls,
+                    run_result& result) {
   std::optional<std::chrono::steady_clock::time_point> stopping_since;
   const auto stop = [&] {
     if (stopping_since)
@@ -284,12 +248,16 @@ void follow(caf::scoped_actor& self, const ensemble& all, const run_controls& co
   std::string no_answer;
   std::uint64_t steps_seen = 0;
   auto moved_at = all.origin;
+  run_progress last;
   for (;;) {
     auto progress = ask<run_progress, progress_wanted>(self, all.reports, no_answer);
-    if (!progress)
-      return fail(result, no_answer);
+    if (!progress) {
+      fail(result, no_answer);
+      return last;
+    }
+    last = *progress;
     if (progress->workers_done == all.workers.size())
-      return;
+      return last;
     if (std::exchange(steps_seen, progress->local_steps) != progress->local_steps)
       moved_at = std::chrono::steady_clock::now();
     else if (time_since(moved_at) > stall_after)
@@ -304,20 +272,29 @@ void follow(caf::scoped_actor& self, const ensemble& all, const run_controls& co
     }
     if (stopping_since && std::chrono::steady_clock::now() - *stopping_since > stop_patience) {
       spdlog::warn("{} workers did not end in time", all.workers.size() - progress->workers_done);
-      return;
+      return last;
     }
     self->receive(
         [&](const caf::down_msg& down) {
-          fail(result, "training failed: " + caf::to_string(down.reason));
+          fail(result, "training failed: " + reason_of(down.reason));
           stop();
         },
         caf::after(poll_every) >> [] {});
   }
 }
 
+/// The estimates of workers that had no time for a last word.
+void ask_for_missing(caf::scoped_actor& self, const ensemble& all, run_outcome& outcome) {
+  for (std::size_t i = 0; i < all.workers.size(); ++i)
+    if (!outcome.finals[i] && all.setup)
+      self->request(all.workers[i], std::chrono::milliseconds{100}, snapshot_wanted{})
+          .receive([&](const snapshot& x) { outcome.finals[i] = x.parameters; },
+                   [](const caf::error&) {}); // lost
+}
+
 /// Joins what the reporter collected with what is known of the run already, and judges it.
 void conclude(finished_run& run, const run_inputs& inputs, const policy_spec& policy,
-              const run_outcome& outcome) {
+              const run_outcome& outcome, const std::function<bool()>& stop) {
   auto& result = run.result;
   const auto ended = std::exchange(result, outcome.result);
   describe(result, inputs, policy);
@@ -327,7 +304,7 @@ void conclude(finished_run& run, const run_inputs& inputs, const policy_spec& po
   run.series = outcome.series;
   run.bin_width_s = outcome.bin_width_s;
   if (has_model(inputs))
-    measure_end(run, inputs, outcome.finals);
+    measure_final(run, inputs, outcome.finals, stop);
   const auto& target = inputs.config.target_accuracy;
   const auto reached =
       std::find_if(result.evaluations.begin(), result.evaluations.end(),
@@ -388,14 +365,18 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
   auto all = spawn_all(system, actors, inputs, spec, controls.rounds_file);
   const auto cpu_before = process_cpu_s();
   begin(self, actors, inputs, all);
-  follow(self, all, controls, run.result);
+  const auto last = follow(self, all, controls, run.result);
   std::string no_answer;
   const auto outcome = ask<run_outcome_ptr, outcome_wanted>(self, all.reports, no_answer);
   const auto cpu_s = process_cpu_s() - cpu_before;
-  if (outcome)
-    conclude(run, inputs, spec, **outcome);
-  else
+  if (outcome) {
+    ask_for_missing(self, all, **outcome);
+    conclude(run, inputs, spec, **outcome, [&] { return controls.watch && controls.watch(last); });
+  } else {
     fail(run.result, no_answer);
+  }
+  if (run.result.interrupted)
+    actors.do_not_wait();
   run.result.host_cpu_s = cpu_s;
   run.result.peak_rss_bytes = peak_rss_bytes();
   return run;

@@ -1,5 +1,8 @@
 #include "actors/trainer.hpp"
 
+#include <exception>
+#include <new>
+
 namespace dybw {
 
 namespace {
@@ -18,11 +21,25 @@ void run(training_job& job, training_workspace& workspace) {
   }
 }
 
+/// Says what went wrong, where CAF alone would only say that something was thrown.
+caf::error to_error(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::bad_alloc&) {
+    return caf::make_error(caf::sec::runtime_error, "out of memory; choose a smaller --batch or --model");
+  } catch (const std::exception& e) {
+    return caf::make_error(caf::sec::runtime_error, std::string{e.what()});
+  } catch (...) {
+    return caf::make_error(caf::sec::runtime_error, std::string{"unknown"});
+  }
+}
+
 } // namespace
 
 trainer_actor::behavior_type trainer(trainer_actor::stateful_pointer<trainer_state> self,
                                      std::shared_ptr<const training_setup> setup, trainer_pool_actor pool,
                                      std::size_t index) {
+  self->set_exception_handler([](std::exception_ptr& failure) { return to_error(failure); });
   self->state.workspace.emplace(*setup);
   self->state.pool = std::move(pool);
   return {[self, index](const training_job_ptr& job) {

@@ -211,7 +211,8 @@ void worker_state::perform(const compute& x) {
 
 void worker_state::perform(const drop_step& x) {
   dropped_ = now() - step_started_;
-  // Its mini-batch was not used: the step that starts anew takes it again, so that every epoch covers the shard.
+  // Its mini-batch was not used: the step that starts anew takes it again, so that every epoch covers the
+  // shard.
   batch_unused_ = batch_unused_ || (job_ && !step_pending_ && job_->wants_step && job_->ticket == x.ticket);
   step_pending_ = false;
   ticket_ = 0;
@@ -323,8 +324,8 @@ void worker_state::send_last_word() {
 
 // --- Odds and ends ---
 
-/// `delayed_send` cannot be cancelled: one timer message serves as many rounds as it can, and one that was overtaken by
-/// an earlier is ignored.
+/// `delayed_send` cannot be cancelled: one timer message serves as many rounds as it can, and one that was
+/// overtaken by an earlier is ignored.
 void worker_state::wake_at(nanoseconds at) {
   wake_up_ = at;
   self_->delayed_send(self_, std::max(at - now(), nanoseconds{0}), gather_timeout_due{at});

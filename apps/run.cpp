@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
 #include <unistd.h>
@@ -201,7 +202,9 @@ int run_command(std::span<const std::string> arguments) {
     std::cerr << "dybw: error: " << results.back().failure << '\n';
     return exit_failed;
   }
-  return interrupts > 0 ? exit_interrupted : 0;
+  if (interrupts > 0)
+    std::_Exit(exit_interrupted); // all is written; a thread may still be deep in a gradient
+  return 0;
 }
 
 } // namespace dybw

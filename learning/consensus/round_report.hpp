@@ -9,10 +9,11 @@ struct round_report {
   mix_report mixed;
   nanoseconds started{0}; ///< since the run's start, when the step began
   nanoseconds joined{0};  ///< when gathering began
-  nanoseconds done{0}; ///< when mixing could begin: done - joined is waiting time
+  nanoseconds done{0};    ///< when mixing could begin: done - joined is waiting time
   std::uint32_t degree = 0;
   std::uint32_t accepted = 0;
-  nanoseconds compute{0}; ///< of the step: gradient and injected delay; the rest of joined - started is queueing for a thread
+  nanoseconds compute{
+      0}; ///< of the step: gradient and injected delay; the rest of joined - started is queueing for a thread
   bool timed_out = false;
   double loss = 0;
   std::uint32_t samples = 0;

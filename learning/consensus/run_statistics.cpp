@@ -87,7 +87,8 @@ void run_statistics::fill(run_result& result, nanoseconds duration) const {
     out.compute_s = w.compute_s.sum();
     out.wait_s = w.wait_s.sum();
     out.discarded_s = to_seconds(w.totals.discarded);
-    // With discard the longest steps are those that are cut off: their time counts, or steps would look shorter.
+    // With discard the longest steps are those that are cut off: their time counts, or steps would look
+    // shorter.
     const auto steps = static_cast<double>(std::max<std::uint64_t>(w.compute_s.count(), 1));
     out.mean_step_s = (out.compute_s + out.discarded_s) / steps;
     out.mean_backup_workers = w.backup_workers.mean();

@@ -6,10 +6,10 @@
 
 namespace dybw {
 
-/// `static:B`: wait until all neighbours but B are in or past the round, and for at least one to be in. Who is
-/// past the round counts as in: it cannot be averaged with any more, and waiting for a straggler in its place
-/// would undo what B is for. Persistent stragglers drop out of their neighbours' averages: nothing covers their
-/// edges again.
+/// `static:B`: wait until all neighbours but B are in or past the round, and for at least one to be in. Who
+/// is past the round counts as in: it cannot be averaged with any more, and waiting for a straggler in its
+/// place would undo what B is for. Persistent stragglers drop out of their neighbours' averages: nothing
+/// covers their edges again.
 class static_policy final : public policy {
 public:
   explicit static_policy(std::size_t backup_workers) : backup_workers_(backup_workers) {}

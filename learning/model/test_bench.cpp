@@ -3,6 +3,7 @@
 #include "learning/model/vector_ops.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <numeric>
 
 namespace dybw {
@@ -20,19 +21,19 @@ test_bench::test_bench(std::shared_ptr<const model> learner, std::shared_ptr<con
   std::iota(rows_.begin(), rows_.end(), std::uint32_t{0});
 }
 
-test_score test_bench::score(std::span<const float> parameters, std::size_t samples) {
-  samples = std::min(samples, test_->size());
+test_score test_bench::score(std::span<const float> parameters, std::size_t first, std::size_t count) {
+  assert(first + count <= test_->size());
   batch_score sum;
-  for (std::size_t begin = 0; begin < samples; begin += batch_max) {
-    const auto count = std::min(batch_max, samples - begin);
-    const auto features = std::span{features_}.first(count * test_->features);
-    const auto labels = std::span{labels_}.first(count);
-    test_->gather(std::span{rows_}.subspan(begin, count), features, labels);
+  for (std::size_t done = 0; done < count; done += batch_max) {
+    const auto batch = std::min(batch_max, count - done);
+    const auto features = std::span{features_}.first(batch * test_->features);
+    const auto labels = std::span{labels_}.first(batch);
+    test_->gather(std::span{rows_}.subspan(first + done, batch), features, labels);
     const auto part = learner_->score(parameters, batch_view{features, labels}, *workspace_);
     sum.loss_sum += part.loss_sum;
     sum.correct += part.correct;
   }
-  const auto n = static_cast<double>(std::max<std::size_t>(samples, 1));
+  const auto n = static_cast<double>(std::max<std::size_t>(count, 1));
   return {static_cast<double>(sum.correct) / n, sum.loss_sum / n};
 }
 

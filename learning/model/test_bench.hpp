@@ -4,6 +4,7 @@
 #include "learning/model/model.hpp"
 #include "learning/model/parameter_block.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <vector>
@@ -22,8 +23,12 @@ public:
 
   std::size_t samples() const noexcept { return test_->size(); }
 
-  /// On the first `samples` of the test set (at most all of them).
-  test_score score(std::span<const float> parameters, std::size_t samples);
+  /// On the samples [first, first + count) of the test set. REQUIRES: they exist.
+  test_score score(std::span<const float> parameters, std::size_t first, std::size_t count);
+  /// On the first `samples` of the test set, at most all of them.
+  test_score score(std::span<const float> parameters, std::size_t samples) {
+    return score(parameters, 0, std::min(samples, test_->size()));
+  }
 
   /// The average of the estimates ([parameter_count] each, at least one) and their mean squared distance from
   /// it, the consensus distance. The average stays valid until the next call.
