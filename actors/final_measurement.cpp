@@ -22,7 +22,7 @@ public:
   void hurry(std::span<const float> parameters, std::size_t models) {
     constexpr double budget_s = 0.5;
     const auto begin = std::chrono::steady_clock::now();
-    const auto probe = std::min<std::size_t>(bench_.samples(), 256);
+    const auto probe = std::min<std::size_t>(bench_.samples(), 64);
     bench_.score(parameters, 0, probe);
     const auto probe_s = std::max(1e-6, to_seconds(time_since(begin)));
     const auto affordable = budget_s / probe_s * static_cast<double>(probe) / static_cast<double>(models);

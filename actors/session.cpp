@@ -24,7 +24,7 @@ constexpr auto poll_every = std::chrono::milliseconds{100};
 /// After so long without a finished step the launcher asks the workers what they wait for.
 constexpr auto stall_after = std::chrono::seconds{2};
 /// How long a run may take to end once it was asked to: a gradient step, a settle, the last reports.
-constexpr auto stop_patience = std::chrono::milliseconds{1500};
+constexpr auto stop_patience = std::chrono::milliseconds{1000};
 
 bool has_model(const run_inputs& inputs) {
   return inputs.learner->parameter_count() > 0;
