@@ -60,7 +60,9 @@ struct delay_over {
   std::uint64_t ticket = 0;
 };
 /// The gathering timeout may be due; see `machine_status::timeout`.
-struct gather_timeout_due {};
+struct gather_timeout_due {
+  nanoseconds at{0}; ///< the moment that it was set for
+};
 struct heartbeat_due {};
 /// Finish what is open, say `leaving`, do no further round.
 struct stop_work {};
@@ -119,6 +121,7 @@ struct run_outcome {
   std::vector<worker_series> series;   ///< [workers]
   double bin_width_s = 0;
   std::vector<std::string> violations;
+  std::optional<std::string> failure; ///< why the run cannot count as done
 };
 using run_outcome_ptr = std::shared_ptr<run_outcome>;
 

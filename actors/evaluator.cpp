@@ -62,18 +62,17 @@ void evaluator_state::evaluate() {
   const auto score = bench_->score(average.parameters, bench_->samples());
   e.test_accuracy = score.accuracy;
   e.test_loss = score.loss;
-  const auto reached = options_.target_accuracy && e.test_accuracy >= *options_.target_accuracy;
-  if (reached) // first of all; the rest can wait
-    for (const auto& w : options_.workers)
-      self_->send(w, stop_work{});
   e.worst_worker_accuracy = 1;
   for (const auto& x : estimates_)
     e.worst_worker_accuracy =
         std::min(e.worst_worker_accuracy, bench_->score(x.values(), samples_per_worker_).accuracy);
   e.cpu_s = thread_cpu_s() - cpu_before;
-  self_->send(options_.reporter, e);
-  if (reached)
+  self_->send(options_.reporter, e); // before anybody stops, so that it is part of the run
+  if (options_.target_accuracy && e.test_accuracy >= *options_.target_accuracy) {
+    for (const auto& w : options_.workers)
+      self_->send(w, stop_work{});
     return;
+  }
   const auto processors = std::max(1U, std::thread::hardware_concurrency());
   const auto affordable = from_seconds(e.cpu_s / (0.05 * processors));
   self_->delayed_send(self_, std::max(options_.every, affordable), evaluation_due{});

@@ -14,8 +14,11 @@ void reporter_state::start(const reporter_options& options) {
   statistics_.emplace(workers);
   done_flags_.resize(workers);
   finals_.resize(workers);
-  if (!options.rounds_file.empty())
-    rounds_.open(options.rounds_file, std::ios::binary | std::ios::trunc);
+  rounds_file_ = options.rounds_file;
+  if (rounds_file_.empty())
+    return;
+  rounds_.open(rounds_file_, std::ios::binary | std::ios::trunc);
+  flush_file();
 }
 
 void reporter_state::watch(const watch_workers& x) {
@@ -76,7 +79,7 @@ void reporter_state::mark_done(std::size_t index) {
 }
 
 void reporter_state::flush() {
-  rounds_.flush();
+  flush_file();
   self_->delayed_send(self_, std::chrono::seconds{1}, flush_due{});
 }
 
@@ -96,7 +99,7 @@ run_progress reporter_state::progress() const {
 }
 
 run_outcome_ptr reporter_state::outcome() {
-  rounds_.flush();
+  flush_file();
   auto x = std::make_shared<run_outcome>();
   statistics_->fill(x->result, done_ == done_flags_.size() ? end_ : time_since(origin_));
   x->result.mixing = audit_->summary();
@@ -112,6 +115,7 @@ run_outcome_ptr reporter_state::outcome() {
   x->series = statistics_->series();
   x->bin_width_s = statistics_->bin_width_s();
   x->violations = audit_->violations();
+  x->failure = failure_;
   return x;
 }
 
@@ -136,6 +140,15 @@ void reporter_state::write(const round_report& r) {
                        : R"(,"timeout":false})"
                          "\n";
   rounds_ << line_;
+}
+
+/// Writes out what is buffered. A file that cannot be written fails the run: better early than with nothing to show.
+void reporter_state::flush_file() {
+  if (rounds_file_.empty())
+    return;
+  rounds_.flush();
+  if (!rounds_ && !failure_)
+    failure_ = "cannot write " + rounds_file_.string();
 }
 
 void reporter_state::log_violations() {

@@ -33,6 +33,7 @@ public:
 
 private:
   void write(const round_report& report);
+  void flush_file();
   void log_violations();
   void mark_done(std::size_t index);
 
@@ -50,6 +51,7 @@ private:
   nanoseconds end_{0}; ///< when the last worker was done
   std::optional<std::string> failure_;
   std::size_t violations_logged_ = 0;
+  std::filesystem::path rounds_file_;
   std::ofstream rounds_;
   std::string line_;
 };

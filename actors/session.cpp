@@ -175,6 +175,173 @@ void measure_end(finished_run& run, const run_inputs& inputs, const std::vector<
   }
 }
 
+/// The actors of one run, and when it began.
+struct ensemble {
+  std::shared_ptr<const topology> graph;
+  std::shared_ptr<const training_setup> setup; ///< null without a model
+  trainer_pool_actor trainers;                 ///< likewise
+  reporter_actor reports;
+  std::vector<worker_actor> workers;
+  run_origin origin;
+};
+
+worker_options options_of(worker_id id, const run_inputs& inputs, const policy_spec& policy,
+                          const ensemble& all) {
+  const auto& config = inputs.config;
+  worker_options options;
+  options.machine.self = id;
+  options.machine.graph = all.graph;
+  options.machine.connect = inputs.connect;
+  options.machine.planned_connecting =
+      config.exchange ? inputs.connecting : std::make_shared<const std::vector<edge>>();
+  options.machine.policy = policy;
+  options.machine.weights = config.weights;
+  options.machine.on_miss = config.on_miss;
+  if (config.rounds)
+    options.machine.last_round = *config.rounds;
+  if (config.round_timeout_s)
+    options.machine.round_timeout = from_seconds(*config.round_timeout_s);
+  options.training = all.setup;
+  options.initial = inputs.initial[index_of(id)];
+  options.clock =
+      std::make_shared<step_clock>(config.step_time, config.straggler, config.workers, id, config.seed);
+  options.suspect_after = from_seconds(config.suspect_after_s);
+  if (config.time_limit_s)
+    options.time_limit = from_seconds(*config.time_limit_s);
+  options.trainers = all.trainers;
+  options.reporter = all.reports;
+  return options;
+}
+
+ensemble spawn_all(caf::actor_system& system, cast& actors, const run_inputs& inputs,
+                   const policy_spec& policy, const std::filesystem::path& rounds_file) {
+  const auto& config = inputs.config;
+  ensemble all;
+  // Without exchange every worker is alone in its graph; all else is the same.
+  all.graph = config.exchange ? inputs.graph
+                              : std::make_shared<const topology>(config.workers, std::vector<edge>{},
+                                                                 inputs.graph->name());
+  if (has_model(inputs)) {
+    all.setup = std::make_shared<const training_setup>(training_setup{
+        inputs.learner, inputs.data.train,
+        std::make_shared<const sign_projection>(config.seed, inputs.learner->parameter_count()), config.sgd,
+        config.batch});
+    const auto threads =
+        config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
+    all.trainers = actors.add(system.spawn(trainer_pool, all.setup, std::min(threads, config.workers), true));
+  }
+  all.reports = actors.add(system.spawn<caf::detached>(reporter, reporter_options{all.graph, rounds_file}));
+  for (std::size_t i = 0; i < config.workers; ++i) {
+    auto options = options_of(worker_at(i), inputs, policy, all);
+    if (all.setup)
+      options.shard = actors.add(system.spawn(
+          shard, mini_batch_sampler{inputs.rows[i], config.batch,
+                                    make_generator(config.seed, random_stream::mini_batches, i)}));
+    all.workers.push_back(actors.add(system.spawn(worker, std::move(options))));
+  }
+  return all;
+}
+
+/// Everybody meets before anybody begins.
+void begin(caf::scoped_actor& self, cast& actors, const run_inputs& inputs, ensemble& all) {
+  const auto& config = inputs.config;
+  all.origin = std::chrono::steady_clock::now();
+  self->send(all.reports, watch_workers{all.workers, all.origin});
+  for (std::size_t i = 0; i < all.workers.size(); ++i) {
+    meet_neighbours meet{{}, all.origin};
+    for (auto id : all.graph->neighbours(worker_at(i)))
+      meet.neighbours.push_back(all.workers[index_of(id)]);
+    self->send(all.workers[i], std::move(meet));
+  }
+  for (const auto& w : all.workers)
+    self->send(w, begin_work{});
+  if (all.setup)
+    actors.add(self->system().spawn<caf::detached>(
+        evaluator,
+        evaluator_options{inputs.learner, inputs.data.test, all.workers, inputs.initial, all.reports,
+                          all.origin, from_seconds(config.eval_every_s), config.target_accuracy}));
+}
+
+void fail(run_result& result, const std::string& why) {
+  if (result.failed)
+    return; // the first reason is the one to tell
+  result.failed = true;
+  result.failure = why;
+}
+
+/// Shows the progress and passes stops on until all workers are done; sets what ended the run in `result`.
+void follow(caf::scoped_actor& self, const ensemble& all, const run_controls& controls, run_result& result) {
+  std::optional<std::chrono::steady_clock::time_point> stopping_since;
+  const auto stop = [&] {
+    if (stopping_since)
+      return;
+    stopping_since = std::chrono::steady_clock::now();
+    for (const auto& w : all.workers)
+      self->send<caf::message_priority::high>(w, stop_work{});
+  };
+  if (all.trainers)
+    self->monitor(all.trainers);
+  std::string no_answer;
+  std::uint64_t steps_seen = 0;
+  auto moved_at = all.origin;
+  for (;;) {
+    auto progress = ask<run_progress, progress_wanted>(self, all.reports, no_answer);
+    if (!progress)
+      return fail(result, no_answer);
+    if (progress->workers_done == all.workers.size())
+      return;
+    if (std::exchange(steps_seen, progress->local_steps) != progress->local_steps)
+      moved_at = std::chrono::steady_clock::now();
+    else if (time_since(moved_at) > stall_after)
+      progress->waiting = longest_wait(self, all.workers);
+    if (progress->failure) {
+      fail(result, *progress->failure);
+      stop();
+    }
+    if (controls.watch && controls.watch(*progress) && !stopping_since) {
+      result.interrupted = true;
+      stop();
+    }
+    if (stopping_since && std::chrono::steady_clock::now() - *stopping_since > stop_patience) {
+      spdlog::warn("{} workers did not end in time", all.workers.size() - progress->workers_done);
+      return;
+    }
+    self->receive(
+        [&](const caf::down_msg& down) {
+          fail(result, "training failed: " + caf::to_string(down.reason));
+          stop();
+        },
+        caf::after(poll_every) >> [] {});
+  }
+}
+
+/// Joins what the reporter collected with what is known of the run already, and judges it.
+void conclude(finished_run& run, const run_inputs& inputs, const policy_spec& policy,
+              const run_outcome& outcome) {
+  auto& result = run.result;
+  const auto ended = std::exchange(result, outcome.result);
+  describe(result, inputs, policy);
+  result.interrupted = ended.interrupted;
+  result.failed = ended.failed;
+  result.failure = ended.failure;
+  run.series = outcome.series;
+  run.bin_width_s = outcome.bin_width_s;
+  if (has_model(inputs))
+    measure_end(run, inputs, outcome.finals);
+  const auto& target = inputs.config.target_accuracy;
+  const auto reached =
+      std::find_if(result.evaluations.begin(), result.evaluations.end(),
+                   [&](const evaluation& e) { return target && e.test_accuracy >= *target; });
+  if (reached != result.evaluations.end())
+    result.time_to_target_s = reached->time_s;
+  if (outcome.failure)
+    fail(result, *outcome.failure);
+  if (!result.mixing.clean())
+    fail(result, "the audit found mixing that is not doubly stochastic: " + outcome.violations.front());
+  if (result.workers_lost.size() == inputs.config.workers)
+    fail(result, "all workers were lost");
+}
+
 } // namespace
 
 system_config::system_config() {
@@ -200,7 +367,7 @@ run_inputs prepare_run(const run_config& config) {
     inputs.connecting = std::make_shared<const std::vector<edge>>(
         connecting_edges(*graph, inputs.connect, worker_id{0}, [](edge) { return true; }));
   if (config.model == "none") {
-    inputs.learner = make_model("none", 0, 0);
+    inputs.learner = make_model("none", 1, 1);
     inputs.initial.resize(config.workers);
     return inputs;
   }
@@ -213,158 +380,24 @@ run_inputs prepare_run(const run_config& config) {
 
 finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std::size_t policy,
                         const run_controls& controls) {
-  const auto& config = inputs.config;
   const auto& spec = inputs.policies[policy];
   finished_run run;
   describe(run.result, inputs, spec);
-
-  // Without exchange every worker is alone in its graph; all else is the same.
-  const auto graph = config.exchange ? inputs.graph
-                                     : std::make_shared<const topology>(config.workers, std::vector<edge>{},
-                                                                        inputs.graph->name());
-  const auto threads =
-      config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
-
   caf::scoped_actor self{system};
   auto actors = cast{self};
-  std::shared_ptr<const training_setup> setup;
-  trainer_pool_actor trainers;
-  if (has_model(inputs)) {
-    setup = std::make_shared<const training_setup>(training_setup{
-        inputs.learner, inputs.data.train,
-        std::make_shared<const sign_projection>(config.seed, inputs.learner->parameter_count()), config.sgd,
-        config.batch});
-    trainers = actors.add(system.spawn(trainer_pool, setup, std::min(threads, config.workers), true));
-  }
-  const auto reporter_handle =
-      actors.add(system.spawn<caf::detached>(reporter, reporter_options{graph, controls.rounds_file}));
-
-  std::vector<worker_actor> workers;
-  for (std::size_t i = 0; i < config.workers; ++i) {
-    const auto id = worker_at(i);
-    worker_options options;
-    options.machine.self = id;
-    options.machine.graph = graph;
-    options.machine.connect = inputs.connect;
-    options.machine.planned_connecting =
-        config.exchange ? inputs.connecting : std::make_shared<const std::vector<edge>>();
-    options.machine.policy = spec;
-    options.machine.weights = config.weights;
-    options.machine.on_miss = config.on_miss;
-    if (config.rounds)
-      options.machine.last_round = *config.rounds;
-    if (config.round_timeout_s)
-      options.machine.round_timeout = from_seconds(*config.round_timeout_s);
-    options.training = setup;
-    options.initial = inputs.initial[i];
-    options.clock =
-        std::make_shared<step_clock>(config.step_time, config.straggler, config.workers, id, config.seed);
-    options.suspect_after = from_seconds(config.suspect_after_s);
-    if (config.time_limit_s)
-      options.time_limit = from_seconds(*config.time_limit_s);
-    options.reporter = reporter_handle;
-    if (setup) {
-      options.trainers = trainers;
-      options.shard = actors.add(system.spawn(
-          shard, mini_batch_sampler{inputs.rows[i], config.batch,
-                                    make_generator(config.seed, random_stream::mini_batches, i)}));
-    }
-    workers.push_back(actors.add(system.spawn(worker, std::move(options))));
-  }
-
+  auto all = spawn_all(system, actors, inputs, spec, controls.rounds_file);
   const auto cpu_before = process_cpu_s();
-  const auto origin = std::chrono::steady_clock::now();
-  self->send(reporter_handle, watch_workers{workers, origin});
-  for (std::size_t i = 0; i < workers.size(); ++i) {
-    meet_neighbours meet{{}, origin};
-    for (auto id : graph->neighbours(worker_at(i)))
-      meet.neighbours.push_back(workers[index_of(id)]);
-    self->send(workers[i], std::move(meet));
-  }
-  for (const auto& w : workers)
-    self->send(w, begin_work{});
-  if (setup)
-    actors.add(system.spawn<caf::detached>(
-        evaluator,
-        evaluator_options{inputs.learner, inputs.data.test, workers, inputs.initial, reporter_handle, origin,
-                          from_seconds(config.eval_every_s), config.target_accuracy}));
-
-  auto& result = run.result;
-  std::optional<std::chrono::steady_clock::time_point> stopping_since;
-  const auto stop = [&] {
-    if (stopping_since)
-      return;
-    stopping_since = std::chrono::steady_clock::now();
-    for (const auto& w : workers)
-      self->send<caf::message_priority::high>(w, stop_work{});
-  };
-  std::string reporter_failure;
-  if (trainers)
-    self->monitor(trainers);
-  std::uint64_t steps_seen = 0;
-  auto moved_at = origin;
-  for (;;) {
-    auto progress = ask<run_progress, progress_wanted>(self, reporter_handle, reporter_failure);
-    if (!progress || progress->workers_done == workers.size())
-      break;
-    if (std::exchange(steps_seen, progress->local_steps) != progress->local_steps)
-      moved_at = std::chrono::steady_clock::now();
-    else if (time_since(moved_at) > stall_after)
-      progress->waiting = longest_wait(self, workers);
-    if (progress->failure && !result.failed) {
-      result.failed = true;
-      result.failure = *progress->failure;
-      stop();
-    }
-    if (controls.watch && controls.watch(*progress) && !stopping_since) {
-      result.interrupted = true;
-      stop();
-    }
-    if (stopping_since && std::chrono::steady_clock::now() - *stopping_since > stop_patience) {
-      spdlog::warn("{} workers did not end in time", workers.size() - progress->workers_done);
-      break;
-    }
-    self->receive(
-        [&](const caf::down_msg& down) {
-          result.failed = true;
-          result.failure = "training failed: " + caf::to_string(down.reason);
-          stop();
-        },
-        caf::after(poll_every) >> [] {});
-  }
-  const auto outcome = ask<run_outcome_ptr, outcome_wanted>(self, reporter_handle, reporter_failure);
-  if (!outcome) {
-    result.failed = true;
-    result.failure = reporter_failure;
-    return run;
-  }
-  auto described = std::move(result);
-  result = (*outcome)->result;
-  describe(result, inputs, spec);
-  result.interrupted = described.interrupted;
-  result.failed = described.failed;
-  result.failure = described.failure;
-  result.host_cpu_s = process_cpu_s() - cpu_before;
-  run.series = (*outcome)->series;
-  run.bin_width_s = (*outcome)->bin_width_s;
-  if (setup)
-    measure_end(run, inputs, (*outcome)->finals);
-  if (config.target_accuracy)
-    for (const auto& e : result.evaluations)
-      if (e.test_accuracy >= *config.target_accuracy) {
-        result.time_to_target_s = e.time_s;
-        break;
-      }
-  result.peak_rss_bytes = peak_rss_bytes();
-  if (!result.mixing.clean() && !result.failed) {
-    result.failed = true;
-    result.failure =
-        "the audit found mixing that is not doubly stochastic: " + (*outcome)->violations.front();
-  }
-  if (result.workers_lost.size() == workers.size() && !result.failed) {
-    result.failed = true;
-    result.failure = "all workers were lost";
-  }
+  begin(self, actors, inputs, all);
+  follow(self, all, controls, run.result);
+  std::string no_answer;
+  const auto outcome = ask<run_outcome_ptr, outcome_wanted>(self, all.reports, no_answer);
+  const auto cpu_s = process_cpu_s() - cpu_before;
+  if (outcome)
+    conclude(run, inputs, spec, **outcome);
+  else
+    fail(run.result, no_answer);
+  run.result.host_cpu_s = cpu_s;
+  run.result.peak_rss_bytes = peak_rss_bytes();
   return run;
 }
 

@@ -112,6 +112,7 @@ void worker_state::receive([[maybe_unused]] const training_done& done) {
     estimate_ = std::move(job_->stepped.estimate);
     loss_ = job_->stepped.loss;
     const auto delay = options_.clock->delay_after(step_started_, job_->took);
+    compute_time_ = job_->took + delay;
     if (delay > nanoseconds{0})
       self_->delayed_send(self_, delay, delay_over{ticket_});
     else
@@ -120,7 +121,9 @@ void worker_state::receive([[maybe_unused]] const training_done& done) {
   submit_job();
 }
 
-void worker_state::gather_timeout_is_due() {
+void worker_state::gather_timeout_is_due(nanoseconds at) {
+  if (wake_up_ != at)
+    return; // an earlier one was set after it
   wake_up_.reset();
   const auto timeout = machine_->status().timeout;
   if (timeout && now() < *timeout)
@@ -193,18 +196,23 @@ void worker_state::perform(const use_estimate& x) {
 void worker_state::perform(const compute& x) {
   ticket_ = x.ticket;
   step_started_ = now();
+  totals_.discarded += std::exchange(dropped_, nanoseconds{0});
   if (options_.training) {
     step_pending_ = true;
     return;
   }
   const auto delay = options_.clock->delay_after(step_started_, nanoseconds{0});
+  compute_time_ = delay;
   if (delay > nanoseconds{0})
     self_->delayed_send(self_, delay, delay_over{ticket_});
   else
     self_->send(self_, delay_over{ticket_});
 }
 
-void worker_state::perform(const drop_step&) {
+void worker_state::perform(const drop_step& x) {
+  dropped_ = now() - step_started_;
+  // Its mini-batch was not used: the step that starts anew takes it again, so that every epoch covers the shard.
+  batch_unused_ = batch_unused_ || (job_ && !step_pending_ && job_->wants_step && job_->ticket == x.ticket);
   step_pending_ = false;
   ticket_ = 0;
   if (job_under_way_)
@@ -236,6 +244,7 @@ void worker_state::perform(const round_done& x) {
   report.mixed.departed = record.departed;
   report.started = record.started;
   report.joined = record.joined;
+  report.compute = compute_time_;
   report.done = record.mixed;
   report.degree = static_cast<std::uint32_t>(record.degree);
   report.accepted = static_cast<std::uint32_t>(record.accepted);
@@ -261,7 +270,7 @@ void worker_state::perform(const finished& x) {
 void worker_state::submit_job() {
   if (job_under_way_)
     return;
-  const auto step_ready = step_pending_ && batch_;
+  const auto step_ready = step_pending_ && (batch_ || batch_unused_);
   if (!mix_pending_ && !step_ready) {
     if (finished_ && !step_pending_)
       send_last_word();
@@ -275,10 +284,12 @@ void worker_state::submit_job() {
   job_->step_dropped = false;
   if (job_->wants_step) {
     job_->ticket = ticket_;
-    job_->batch = std::move(*batch_);
+    if (!std::exchange(batch_unused_, false)) {
+      job_->batch = std::move(*batch_);
+      batch_.reset();
+      self_->send(options_.shard, batch_wanted{});
+    }
     samples_ = static_cast<std::uint32_t>(job_->batch.rows->size());
-    batch_.reset();
-    self_->send(options_.shard, batch_wanted{});
   }
   job_under_way_ = true;
   self_->send(options_.trainers, job_);
@@ -312,11 +323,11 @@ void worker_state::send_last_word() {
 
 // --- Odds and ends ---
 
-/// One timer message is outstanding at a time, however many rounds it outlives: `delayed_send` cannot be
-/// cancelled.
+/// `delayed_send` cannot be cancelled: one timer message serves as many rounds as it can, and one that was overtaken by
+/// an earlier is ignored.
 void worker_state::wake_at(nanoseconds at) {
   wake_up_ = at;
-  self_->delayed_send(self_, std::max(at - now(), nanoseconds{0}), gather_timeout_due{});
+  self_->delayed_send(self_, std::max(at - now(), nanoseconds{0}), gather_timeout_due{at});
 }
 
 worker_state::neighbour* worker_state::find(worker_id id) {
@@ -343,7 +354,7 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
       [self](const mini_batch& batch) { self->state.receive(batch); },
       [self](const training_done& done) { self->state.receive(done); },
       [self](const delay_over& x) { self->state.delay_is_over(x.ticket); },
-      [self](const gather_timeout_due&) { self->state.gather_timeout_is_due(); },
+      [self](const gather_timeout_due& x) { self->state.gather_timeout_is_due(x.at); },
       [self](const heartbeat_due&) { self->state.heartbeat_is_due(); },
       [self](const stop_work&) { self->state.stop(); },
       [self](const snapshot_wanted&) { return self->state.take_snapshot(); },

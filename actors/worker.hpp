@@ -52,7 +52,7 @@ public:
   void receive(const mini_batch& batch);
   void receive(const training_done& done);
   void delay_is_over(std::uint64_t ticket) { apply(step_done{ticket}); }
-  void gather_timeout_is_due();
+  void gather_timeout_is_due(nanoseconds at);
   void heartbeat_is_due();
   void stop() { apply(stop_requested{}); }
 
@@ -67,7 +67,8 @@ private:
     estimate_slots<parameter_block> estimates;
   };
 
-  nanoseconds now() const { return time_since(origin_); }
+  /// Since the run's start; 0 before this worker has heard when that was (a stop may overtake the meeting).
+  nanoseconds now() const { return origin_ ? time_since(*origin_) : nanoseconds{0}; }
   neighbour* find(worker_id id);
   bool alive(worker_id from);
   void apply(const event& e);
@@ -90,7 +91,7 @@ private:
   worker_actor::stateful_pointer<worker_state> self_;
   worker_options options_;
   worker_id id_{};
-  run_origin origin_;
+  std::optional<run_origin> origin_;
   std::optional<round_machine> machine_;
   std::optional<silence_detector> detector_;
   std::vector<neighbour> neighbours_; ///< in the order of the graph
@@ -101,8 +102,11 @@ private:
   bool step_pending_ = false;
   std::vector<weighted_block> mix_with_;
   std::optional<mini_batch> batch_; ///< the next one, fetched ahead
+  bool batch_unused_ = false;       ///< the job's own batch is that of a dropped step
   std::uint64_t ticket_ = 0;        ///< the step that counts; 0: none
   nanoseconds step_started_{0};
+  nanoseconds compute_time_{0}; ///< of the newest step: gradient and injected delay
+  nanoseconds dropped_{0};      ///< how long the step lasted that was dropped last
 
   parameter_block estimate_; ///< w~_j of the newest step
   parameter_block current_;  ///< w_j
@@ -112,7 +116,7 @@ private:
   std::optional<finished> finished_;
   worker_totals totals_;
   duration_histogram threshold_delays_;
-  std::optional<nanoseconds> wake_up_; ///< when the outstanding timer message comes
+  std::optional<nanoseconds> wake_up_; ///< of the timer message that counts
 };
 
 worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self, worker_options options);

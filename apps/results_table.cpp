@@ -119,8 +119,8 @@ std::string workers_table(const run_result& run) {
     table.add({to_string(worker.id), std::to_string(worker.rounds), std::to_string(worker.local_steps),
                seconds_text(worker.compute_s), seconds_text(worker.wait_s), seconds_text(worker.mean_step_s),
                fixed_text(worker.mean_backup_workers, 2),
-               run.test_accuracy ? percent_text(worker.test_accuracy) : "-",
-               run.test_accuracy ? fixed_text(worker.test_loss, 3) : "-"});
+               or_dash(worker.test_accuracy, percent_text),
+               or_dash(worker.test_loss, [](double x) { return fixed_text(x, 3); })});
   return table.text();
 }
 

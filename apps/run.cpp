@@ -39,9 +39,9 @@ public:
     struct sigaction action {};
     action.sa_handler = on_interrupt;
     sigemptyset(&action.sa_mask);
+    interrupts = 0;
     sigaction(SIGINT, &action, &before_int_);
     sigaction(SIGTERM, &action, &before_term_);
-    interrupts = 0;
   }
   ~interrupt_guard() {
     sigaction(SIGINT, &before_int_, nullptr);

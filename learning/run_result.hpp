@@ -46,12 +46,13 @@ struct worker_summary {
   worker_id id{};
   std::uint64_t rounds = 0;      ///< joined
   std::uint64_t local_steps = 0; ///< gradient steps used
-  double compute_s = 0;
+  double compute_s = 0;   ///< steps that were used: gradients and injected delays, without queueing for a thread
+  double discarded_s = 0; ///< steps that were dropped
   double wait_s = 0;
   double mean_step_s = 0;
   double mean_backup_workers = 0;
-  double test_accuracy = 0; ///< at the end
-  double test_loss = 0;
+  std::optional<double> test_accuracy; ///< at the end; none for a lost worker or without a model
+  std::optional<double> test_loss;
 };
 
 /// Share of the audited rounds in which an edge was committed.
@@ -83,7 +84,7 @@ struct run_result {
   std::optional<double> worst_worker_accuracy;
   double consensus_distance = 0;
   double useful_gradient_rate = 0; ///< gradient steps used per second, all workers
-  double no_wait_rate = 0;         ///< sum over workers of 1 / mean step time
+  double no_wait_rate = 0;         ///< sum over workers of 1 / mean step time: if nobody waited for neighbours or threads
   double compute_share = 0;        ///< computing time / (workers * duration)
   double mean_backup_workers = 0;
   double mean_active_share = 0; ///< mean over rounds of committed edges / edges
@@ -91,6 +92,7 @@ struct run_result {
   std::uint64_t estimates_sent = 0;
   std::uint64_t estimates_late = 0;
   std::uint64_t steps_discarded = 0;
+  std::uint64_t coverage_sweeps = 0; ///< DTUR: completed, by the worker that knows of most
   std::uint64_t samples = 0; ///< training samples whose gradients were used
   std::uint64_t bytes_sent =
       0; ///< parameters handed to neighbours, as bytes; in one process they are shared, not copied

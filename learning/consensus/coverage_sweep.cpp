@@ -30,7 +30,7 @@ bool coverage_sweep::learn(const threshold& t) {
   auto is_news = false;
   if (t.sweep > sweep_) { // somebody saw the present sweep completed
     sweeps_completed_ += t.sweep - sweep_;
-    begin_sweep(t.sweep, 0);
+    begin_sweep(t.sweep, t.round - 1); // at the latest: it has an edge of this round already
     is_news = true;
   }
   if (!t.covered)

@@ -44,7 +44,7 @@ private:
   std::size_t uncovered_ = 0;
   std::uint64_t generation_ = 0;
   std::uint64_t sweep_ = 0;
-  round_number begun_in_ = 0; ///< the round whose commits completed the sweep before
+  round_number begun_in_ = 0; ///< commits up to this round belong to the sweep before
   std::uint64_t sweeps_completed_ = 0;
 };
 

@@ -13,7 +13,10 @@ namespace dybw {
 template <class Block>
 class estimate_slots {
 public:
+  /// Blocks older than the newest are not kept: no honest neighbour sends them out of order.
   void offer(round_number round, Block block) {
+    if (round < newest_round_)
+      return;
     newest_round_ = round;
     newest_ = std::move(block);
   }

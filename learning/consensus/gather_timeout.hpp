@@ -10,7 +10,7 @@ namespace dybw {
 /// Smoothed mean and deviation of observed times, with the gains of RFC 6298 (1/8 and 1/4), and the bound on
 /// an honest wait that follows from them: 10 x (mean + 4 x deviation), at least one second. The factor 10
 /// keeps honest straggling steps below it (docs/protocol.md). Rare stragglers are forgotten by a smoothed
-/// mean before they strike again: so it is at least 4 x the longest time observed, which fades slowly.
+/// mean before they strike again: so it is at least 10 x the longest time observed, which fades slowly.
 class pace_estimator {
 public:
   static constexpr nanoseconds time_max = std::chrono::hours{24 * 365}; ///< no bound overflows
@@ -31,7 +31,7 @@ public:
   bool observed() const noexcept { return observed_; }
 
   nanoseconds bound() const noexcept {
-    return std::max<nanoseconds>({10 * (mean_ + 4 * deviation_), 4 * longest_, std::chrono::seconds{1}});
+    return std::max<nanoseconds>({10 * (mean_ + 4 * deviation_), 10 * longest_, std::chrono::seconds{1}});
   }
 
 private:

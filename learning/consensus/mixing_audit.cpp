@@ -31,9 +31,9 @@ std::size_t root(std::vector<std::size_t>& parent, std::size_t i) {
 
 } // namespace
 
-mixing_audit::mixing_audit(std::shared_ptr<const topology> graph)
+mixing_audit::mixing_audit(std::shared_ptr<const topology> graph, round_number after)
     : graph_(std::move(graph)), workers_(graph_->workers()), active_(graph_->edges().size()),
-      component_(graph_->workers()) {
+      component_(graph_->workers()), stretch_begin_(after), last_checked_(after) {
   std::iota(component_.begin(), component_.end(), std::size_t{0});
 }
 

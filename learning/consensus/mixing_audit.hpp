@@ -32,7 +32,8 @@ class mixing_audit {
 public:
   static constexpr std::size_t rounds_pending_max = 100'000;
 
-  explicit mixing_audit(std::shared_ptr<const topology> graph);
+  /// Reports of rounds up to `after` are not to be added.
+  explicit mixing_audit(std::shared_ptr<const topology> graph, round_number after = 0);
 
   void add(mix_report report);
   /// The worker has done its last round.

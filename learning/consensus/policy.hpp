@@ -15,6 +15,8 @@ struct round_view {
   round_number round = 0;
   std::size_t degree = 0;   ///< planned neighbours
   std::size_t accepted = 0; ///< whose estimates count so far
+  /// Who is neither accepted nor past this round nor gone: whose estimates may still count.
+  std::size_t still_to_come = 0;
 };
 
 /// What a policy learns when a round is done.

@@ -179,6 +179,8 @@ void round_machine::on(const stop_requested&) {
 // --- Messages ---
 
 void round_machine::on(neighbour& from, const estimate& m) {
+  if (m.round == 0)
+    return; // no such round
   if (m.round > from.offered) {
     from.pace.observe(now_ - from.last_estimate);
     from.last_estimate = now_;
@@ -214,7 +216,7 @@ void round_machine::on(neighbour& from, const closed& m) {
 }
 
 void round_machine::on(neighbour& from, const threshold& m) {
-  if (!by_threshold_)
+  if (!by_threshold_ || m.round == 0)
     return;
   if (m.generation != coverage_.generation())
     send_facts(from);
@@ -330,12 +332,11 @@ bool round_machine::may_still_come(const neighbour& n) const {
 bool round_machine::should_close() const {
   if (close_requested_ || stopping_)
     return true;
-  if (policy_->quorum_is_met(round_view{current_, neighbours_.size(), accepted_}))
+  const auto still_to_come = static_cast<std::size_t>(std::count_if(
+      neighbours_.begin(), neighbours_.end(), [this](const neighbour& n) { return may_still_come(n); }));
+  if (policy_->quorum_is_met(round_view{current_, neighbours_.size(), accepted_, still_to_come}))
     return true;
-  if (mutated(mutation::wait_for_all_live))
-    return false;
-  return std::none_of(neighbours_.begin(), neighbours_.end(),
-                      [this](const neighbour& n) { return may_still_come(n); });
+  return still_to_come == 0 && !mutated(mutation::wait_for_all_live);
 }
 
 void round_machine::close() {
@@ -463,11 +464,13 @@ void round_machine::learn(const std::vector<fact>& facts, const neighbour* from)
   for (std::size_t i = 0, count = news.size(); i < count; ++i) {
     const auto f = news[i];
     const auto other = f.a == self ? f.b : f.a;
+    const auto* n = find(other);
+    const auto unheard = f.up && n != nullptr && n->silent && facts_.link_up(make_edge(self, other));
     auto answer = std::optional<fact>{};
     if (f.a == self && f.b == self && !f.up)
       answer = facts_.next(self, self, true); // we are here
-    else if (f.a != f.b && f.up && (f.a == self || f.b == self) && find(other)->silent)
-      answer = facts_.next(self, other, false); // they hear us, we do not hear them
+    else if (unheard && (f.a == f.b || f.a == self || f.b == self))
+      answer = facts_.next(self, other, false); // others hear it, we do not
     if (answer && facts_.learn(*answer))
       news.push_back(*answer);
   }

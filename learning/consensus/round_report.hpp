@@ -8,11 +8,11 @@ namespace dybw {
 struct round_report {
   mix_report mixed;
   nanoseconds started{0}; ///< since the run's start, when the step began
-  nanoseconds joined{
-      0};              ///< when gathering began: joined - started is computing time (with waits for a thread)
+  nanoseconds joined{0};  ///< when gathering began
   nanoseconds done{0}; ///< when mixing could begin: done - joined is waiting time
   std::uint32_t degree = 0;
   std::uint32_t accepted = 0;
+  nanoseconds compute{0}; ///< of the step: gradient and injected delay; the rest of joined - started is queueing for a thread
   bool timed_out = false;
   double loss = 0;
   std::uint32_t samples = 0;
@@ -29,6 +29,7 @@ struct worker_totals {
   std::uint64_t timeouts = 0;
   std::uint64_t steps_used = 0;
   std::uint64_t steps_discarded = 0;
+  nanoseconds discarded{0}; ///< time that went into discarded steps
   std::uint64_t sweeps_completed = 0;
   std::uint64_t bytes_sent = 0;
 };

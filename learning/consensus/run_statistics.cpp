@@ -27,7 +27,7 @@ run_statistics::run_statistics(std::size_t workers) : workers_(workers), series_
 
 void run_statistics::add(const round_report& r) {
   const auto w = index_of(r.mixed.worker);
-  const auto compute_s = to_seconds(r.joined - r.started);
+  const auto compute_s = to_seconds(r.compute);
   const auto wait_s = to_seconds(r.done - r.joined);
   const auto backup = static_cast<double>(r.backup_workers());
   auto& sums = workers_[w];
@@ -54,7 +54,7 @@ void run_statistics::add(const round_report& r) {
   }
   s.backup_workers[bin].add(backup);
   s.wait_s[bin].add(wait_s);
-  s.round_s[bin].add(compute_s + wait_s);
+  s.round_s[bin].add(to_seconds(r.done - r.started));
 }
 
 void run_statistics::add(const worker_totals& t) {
@@ -86,18 +86,22 @@ void run_statistics::fill(run_result& result, nanoseconds duration) const {
     out.rounds = out.local_steps = w.compute_s.count();
     out.compute_s = w.compute_s.sum();
     out.wait_s = w.wait_s.sum();
-    out.mean_step_s = w.compute_s.mean();
+    out.discarded_s = to_seconds(w.totals.discarded);
+    // With discard the longest steps are those that are cut off: their time counts, or steps would look shorter.
+    const auto steps = static_cast<double>(std::max<std::uint64_t>(w.compute_s.count(), 1));
+    out.mean_step_s = (out.compute_s + out.discarded_s) / steps;
     out.mean_backup_workers = w.backup_workers.mean();
     compute_s += w.compute_s.sum();
     backup.merge(w.backup_workers);
-    if (w.compute_s.mean() > 0)
-      result.no_wait_rate += 1 / w.compute_s.mean();
+    if (out.mean_step_s > 0)
+      result.no_wait_rate += 1 / out.mean_step_s;
     result.samples += w.samples;
     result.timeouts += w.totals.timeouts;
     result.estimates_sent += w.totals.estimates_sent;
     result.estimates_late += w.totals.estimates_late;
     result.steps_discarded += w.totals.steps_discarded;
     result.bytes_sent += w.totals.bytes_sent;
+    result.coverage_sweeps = std::max(result.coverage_sweeps, w.totals.sweeps_completed);
     if (w.has_totals)
       result.rounds = std::max(result.rounds, w.totals.completed);
   }

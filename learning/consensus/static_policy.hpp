@@ -6,8 +6,10 @@
 
 namespace dybw {
 
-/// `static:B`: wait for all neighbours but B, and for at least one. Persistent stragglers drop out of their
-/// neighbours' averages: nothing covers their edges again.
+/// `static:B`: wait until all neighbours but B are in or past the round, and for at least one to be in. Who is
+/// past the round counts as in: it cannot be averaged with any more, and waiting for a straggler in its place
+/// would undo what B is for. Persistent stragglers drop out of their neighbours' averages: nothing covers their
+/// edges again.
 class static_policy final : public policy {
 public:
   explicit static_policy(std::size_t backup_workers) : backup_workers_(backup_workers) {}
@@ -16,8 +18,7 @@ public:
   weight_rule default_weights() const override { return weight_rule::graph; }
 
   bool quorum_is_met(const round_view& view) const override {
-    const auto wanted = view.degree > backup_workers_ ? view.degree - backup_workers_ : std::size_t{1};
-    return view.accepted >= std::min(wanted, view.degree);
+    return view.still_to_come <= backup_workers_ && view.accepted >= std::min<std::size_t>(1, view.degree);
   }
 
   std::size_t retune(const round_outcome& outcome) override { return outcome.degree - outcome.committed; }

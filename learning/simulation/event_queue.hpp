@@ -20,13 +20,13 @@ public:
   void push(nanoseconds at, Event e) {
     assert(at >= now_);
     heap_.push_back(entry{at, pushed_++, std::move(e)});
-    std::push_heap(heap_.begin(), heap_.end(), later);
+    std::push_heap(heap_.begin(), heap_.end(), later{});
   }
 
   /// Takes the next event out and moves the time to it. REQUIRES: !empty().
   Event pop() {
     assert(!heap_.empty());
-    std::pop_heap(heap_.begin(), heap_.end(), later);
+    std::pop_heap(heap_.begin(), heap_.end(), later{});
     auto next = std::move(heap_.back());
     heap_.pop_back();
     now_ = next.at;
@@ -52,9 +52,11 @@ private:
     std::uint64_t number = 0;
     Event what;
   };
-  static bool later(const entry& x, const entry& y) {
-    return x.at != y.at ? x.at > y.at : x.number > y.number;
-  }
+  struct later {
+    bool operator()(const entry& x, const entry& y) const {
+      return x.at != y.at ? x.at > y.at : x.number > y.number;
+    }
+  };
 
   std::vector<entry> heap_;
   nanoseconds now_{0};

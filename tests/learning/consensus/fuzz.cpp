@@ -296,7 +296,7 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
   s.text = std::string{family.name} + " " + text + " " + s.graph->name() + " n=" + std::to_string(n) +
            " e=" + std::to_string(s.graph->edges().size());
   draw_pace(s, d);
-  m.last_round = 30 + d.below(31);
+  m.last_round = 30 + d.below(16);
   if (d.chance(0.2))
     m.last_round += 4 * n;
   s.kind = d.chance(0.35) ? trouble::none : static_cast<trouble>(1 + d.below(7));
@@ -306,7 +306,7 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
   const auto once = [&](trouble k) { return s.kind == k || (all && d.chance(0.4)); };
   if (s.kind == trouble::timeouts) { // closing early is local and must do no harm
     m.round_timeout = d.duration(s.unit / 2, 6 * s.unit);
-    m.last_round += 60 + 6 * n;
+    m.last_round += 4 * n;
   }
   if (s.kind > trouble::timeouts && (s.kind != trouble::crashes || d.chance(0.5)))
     s.options.suspect_after =
@@ -330,7 +330,7 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
     s.jumpy = true;
   m.last_round += s.kind == trouble::none
                       ? 0
-                      : std::min<round_number>(static_cast<round_number>(s.tail_from / s.unit), 60);
+                      : std::min<round_number>(static_cast<round_number>(s.tail_from / s.unit), 40);
   if (d.chance(0.15))
     draw_stops(s, d, 2 * window);
   const auto rounds = static_cast<std::int64_t>(m.last_round);
@@ -358,7 +358,7 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
 class inspector final : public simulation_observer {
 public:
   inspector(const schedule& s, bool trace)
-      : schedule_(s), trace_(trace), audit_(s.graph), tail_(s.graph), worker_(s.graph->workers()) {}
+      : schedule_(s), trace_(trace), audit_(s.graph), worker_(s.graph->workers()) {}
 
   void watch(const network_simulation& sim) { sim_ = &sim; }
 
@@ -371,15 +371,12 @@ public:
     w.round = r.round;
     audit_.add(report);
     note_closing(r);
-    if (r.round <= tail_after_)
+    note_spread(report.worker);
+    if (!tail_ || r.round <= tail_after_)
       return;
-    tail_.add(report);
-    if (r.round > tail_rounds_end_)
-      tail_rounds_end_ = r.round;
+    tail_->add(report);
     if (left_ > 0)
       return;
-    w.alone = r.committed.empty() && live_degree(report.worker) > 0 ? w.alone + 1 : 0;
-    result.alone_stretch = std::max(result.alone_stretch, w.alone);
     expect(r.departed.empty(),
            [&] { return "a departure without failures in round " + std::to_string(r.round); });
     expect(!r.timed_out || schedule_.kind == trouble::timeouts, [&] {
@@ -398,7 +395,8 @@ public:
     w.crashed = true;
     if (!w.finished) {
       audit_.lost(id);
-      tail_.lost(id);
+      if (tail_)
+        tail_->lost(id);
     }
   }
 
@@ -406,22 +404,20 @@ public:
     worker_[index_of(id)].finished = true;
     ++left_;
     audit_.left(id);
-    tail_.left(id);
+    if (tail_)
+      tail_->left(id);
   }
 
   void stepped(nanoseconds now, worker_id id, const event& e, const std::vector<effect>& effects) override {
     if (trace_)
       std::cerr << transcript_line(now, id, e, effects) << '\n';
-    for (const auto& x : effects)
-      if (const auto* sent = std::get_if<send>(&x); sent != nullptr)
-        if (const auto* t = std::get_if<threshold>(&sent->message); t != nullptr)
-          closings_[t->round].threshold = std::min(closings_[t->round].threshold, now);
-    if (tail_after_ == never && !schedule_.jumpy && now >= schedule_.tail_from && left_ == 0) {
-      tail_after_ = 0;
-      for (std::size_t i = 0; schedule_.tail_from.count() > 0 && i < worker_.size(); ++i)
-        if (!worker_[i].crashed)
-          tail_after_ = std::max(tail_after_, sim_->machine(worker_at(i)).status().round + 1);
-    }
+    if (is_honest() && by_threshold())
+      for (const auto& x : effects)
+        if (const auto* sent = std::get_if<send>(&x); sent != nullptr)
+          if (const auto* t = std::get_if<threshold>(&sent->message); t != nullptr)
+            closings_[t->round].threshold = std::min(closings_[t->round].threshold, now);
+    if (!tail_ && !schedule_.jumpy && now >= schedule_.tail_from && left_ == 0)
+      begin_tail();
   }
 
   void conclude(network_simulation& sim, const scalar_model& model) {
@@ -441,12 +437,13 @@ public:
     for (std::size_t i = 0; i < sim.workers(); ++i) {
       result.rounds = std::max(result.rounds, sim.machine(worker_at(i)).completed());
       timeouts += sim.machine(worker_at(i)).counters().timeouts;
+      result.fingerprint += static_cast<double>(i + 1) * scalar_model::value(sim.estimate_of(worker_at(i)));
     }
     if (schedule_.kind == trouble::none || (schedule_.patient && !schedule_.jumpy))
       expect(timeouts == 0,
              [&] { return std::to_string(timeouts) + " timeouts although nobody was waited for in vain"; });
     conclude_tail(sim);
-    if (schedule_.kind <= trouble::timeouts) {
+    if (is_honest()) {
       conclude_honest(sim, model);
       conclude_closings();
     }
@@ -456,14 +453,16 @@ public:
   fuzz_result result;
 
 private:
-  static constexpr auto never = ~round_number{0};
-
   struct worker_notes {
     round_number round = 0;
-    std::size_t alone = 0;
+    std::uint64_t sweeps_before_tail = 0;
     bool finished = false;
     bool crashed = false;
   };
+
+  bool by_threshold() const { return schedule_.options.machine.policy.closes_by_threshold(); }
+  /// Nothing fails; at most rounds are given up early.
+  bool is_honest() const { return schedule_.kind <= trouble::timeouts; }
 
   /// When a round of DTUR closed.
   struct closing {
@@ -472,6 +471,8 @@ private:
   };
 
   void note_closing(const round_record& r) {
+    if (!is_honest() || !by_threshold())
+      return;
     auto& c = closings_[r.round];
     c.last = std::max(c.last, r.closed);
     if (r.timed_out)
@@ -480,8 +481,6 @@ private:
 
   /// theta(k) closes round k for everybody, as fast as floods travel; a timeout does the same.
   void conclude_closings() {
-    if (!schedule_.options.machine.policy.closes_by_threshold())
-      return;
     const auto flood = schedule_.latency_max * static_cast<std::int64_t>(worker_.size());
     for (const auto& [round, c] : closings_)
       expect(c.threshold == nanoseconds::max() || c.last <= c.threshold + flood,
@@ -522,33 +521,71 @@ private:
     return parts <= 1;
   }
 
-  /// When the faults are over the run must be as if there had never been any.
+  /// Faults are over: from the round after the newest on, the run must be as if there had never been any.
+  void begin_tail() {
+    for (std::size_t i = 0; i < worker_.size(); ++i) {
+      const auto& m = sim_->machine(worker_at(i));
+      worker_[i].sweeps_before_tail = m.counters().sweeps_completed;
+      if (!worker_[i].crashed && schedule_.tail_from.count() > 0)
+        tail_after_ = std::max(tail_after_, m.status().round + 1);
+    }
+    tail_.emplace(schedule_.graph, tail_after_);
+    for (std::size_t i = 0; i < worker_.size(); ++i)
+      if (worker_[i].crashed)
+        tail_->lost(worker_at(i));
+  }
+
   void conclude_tail(const network_simulation& sim) {
-    const auto summary = tail_.summary();
-    expect(summary.edges_lost == 0, [&] { return "edges lost without failures"; });
-    if (tail_after_ == never || schedule_.stops || !live_graph_is_connected() || sim.workers() < 2)
+    if (!tail_)
       return;
-    const auto rounds = tail_rounds_end_ - std::min(tail_after_, tail_rounds_end_);
-    result.tail_rounds = rounds;
-    // The audit counts from round 0.
-    const auto offset = summary.connect_rounds_max > tail_after_ ? tail_after_ : 0;
-    const auto stretch =
-        static_cast<double>(summary.connect_rounds_max - offset) / static_cast<double>(sim.workers() - 1);
-    if (rounds > 0 && schedule_.options.machine.policy.closes_by_threshold())
-      result.connect_stretch = stretch;
+    const auto summary = tail_->summary();
+    expect(summary.edges_lost == 0, [&] { return "edges lost without failures"; });
+    if (schedule_.stops || schedule_.kind == trouble::timeouts || !by_threshold() ||
+        !live_graph_is_connected())
+      return;
+    // One connecting edge per round, some rounds closed because nobody was left to wait for.
+    const auto sweep_rounds_max = 3 * (sim.workers() - 1);
+    expect(summary.connect_rounds_max <= sweep_rounds_max, [&] {
+      return "the committed edges did not join everybody for " + std::to_string(summary.connect_rounds_max) +
+             " rounds";
+    });
+    for (std::size_t i = 0; i < sim.workers(); ++i) {
+      const auto& m = sim.machine(worker_at(i));
+      const auto rounds = m.completed() - std::min(tail_after_, m.completed());
+      const auto sweeps = m.counters().sweeps_completed - worker_[i].sweeps_before_tail;
+      expect(worker_[i].crashed || live_degree(worker_at(i)) == 0 ||
+                 (sweeps + 2) * sweep_rounds_max >= rounds,
+             [&] {
+               return "worker " + std::to_string(i) + " saw " + std::to_string(sweeps) +
+                      " sweeps completed in " + std::to_string(rounds) + " rounds";
+             });
+    }
+  }
+
+  /// What the audit has to keep: rounds that some have reported and others not.
+  void note_spread(worker_id id) {
+    if (schedule_.kind != trouble::none || left_ > 0 || schedule_.options.machine.policy.name == "static")
+      return;
+    const auto newest = sim_->machine(id).completed();
+    const auto ahead_max =
+        worker_.size() + 2 * static_cast<std::size_t>(schedule_.latency_max / schedule_.step_min);
+    for (std::size_t i = 0; i < worker_.size(); ++i)
+      expect(newest <= sim_->machine(worker_at(i)).completed() + ahead_max,
+             [&] { return "worker " + to_string(id) + " is too many rounds ahead"; });
   }
 
   void conclude_honest(const network_simulation& sim, const scalar_model& model) {
     double sum = 0;
-    for (std::size_t i = 0; i < sim.workers(); ++i) {
+    for (std::size_t i = 0; i < sim.workers(); ++i)
       sum += scalar_model::value(sim.estimate_of(worker_at(i)));
-    }
     expect(std::abs(sum - model.sum_put_in()) < 1e-8, [&] { return "the sum of the estimates was moved"; });
     expect(sim.peaks().facts == 0, [&] { return "facts without failures"; });
     expect(sim.peaks().blocks_under_way <= flow_window::blocks_max,
            [&] { return "too many blocks on a link"; });
-    result.messages_ratio = static_cast<double>(sim.peaks().messages_under_way) /
-                            (2 + to_seconds(schedule_.latency_max) / to_seconds(schedule_.step_min));
+    // What a neighbour can say in the rounds that fit into a message's way, and as many floods.
+    const auto rounds_under_way = 2 + to_seconds(schedule_.latency_max) / to_seconds(schedule_.step_min);
+    expect(static_cast<double>(sim.peaks().messages_under_way) <= 8 * rounds_under_way,
+           [&] { return std::to_string(sim.peaks().messages_under_way) + " messages on a link"; });
   }
 
   /// Everybody knows the same, and nobody alive is thought down.
@@ -581,12 +618,11 @@ private:
   const schedule& schedule_;
   bool trace_;
   mixing_audit audit_;
-  mixing_audit tail_;
+  std::optional<mixing_audit> tail_;
   std::vector<worker_notes> worker_;
   const network_simulation* sim_ = nullptr;
   std::size_t left_ = 0;
-  round_number tail_after_ = never; ///< rounds after this one are the tail
-  round_number tail_rounds_end_ = 0;
+  round_number tail_after_ = 0; ///< rounds after this one are the tail
   std::map<round_number, closing> closings_;
 };
 

@@ -1,0 +1,128 @@
+#include "actors/evaluator.hpp"
+#include "tests/actors/fakes.hpp"
+#include "tests/actors/small_training.hpp"
+#include "tests/actors/test_system.hpp"
+
+#include <doctest/doctest.h>
+
+namespace dybw::test {
+
+namespace {
+
+constexpr auto every = std::chrono::milliseconds{200};
+constexpr auto patience = std::chrono::seconds{1};
+
+/// An evaluator over two fake workers, whose estimates the test sets.
+struct measured_pair {
+  explicit measured_pair(std::optional<double> target = std::nullopt) {
+    evaluator_options options;
+    options.learner = make_model("softmax", 4, 2);
+    options.test = small_data(50);
+    for (std::size_t i = 0; i < 2; ++i) {
+      inboxes.push_back(std::make_shared<letters>());
+      inboxes[i]->answer = {worker_at(i), filled_block(*options.learner, 0), 0};
+      workers.push_back(actors.spawn(fake_worker, inboxes[i]));
+    }
+    options.workers = workers;
+    options.initial.assign(2, filled_block(*options.learner, 0));
+    options.reporter = actors.spawn(fake_reporter, in);
+    options.origin = std::chrono::steady_clock::now();
+    options.every = every;
+    options.target_accuracy = target;
+    learner = options.learner;
+    handle = actors.spawn(evaluator, std::move(options));
+    actors.run();
+  }
+  void answer(std::size_t worker, float value, std::uint64_t steps) {
+    inboxes[worker]->answer = {worker_at(worker), filled_block(*learner, value), steps};
+  }
+  const std::vector<evaluation>& evaluations() const { return in->evaluations; }
+
+  test_system actors;
+  std::vector<letters_ptr> inboxes;
+  std::vector<worker_actor> workers;
+  std::shared_ptr<const model> learner;
+  reports_ptr in = std::make_shared<reports>();
+  evaluator_actor handle;
+};
+
+} // namespace
+
+TEST_CASE("evaluator: measures the average of what the workers answer, at its interval") {
+  measured_pair run;
+  CHECK(run.evaluations().empty());
+  run.answer(0, 1, 10);
+  run.answer(1, 3, 20);
+  run.actors.advance(every);
+  REQUIRE(run.evaluations().size() == 1);
+  const auto& e = run.evaluations()[0];
+  CHECK(e.local_steps == 30);
+  CHECK(e.consensus_distance == doctest::Approx(static_cast<double>(run.learner->parameter_count())));
+  CHECK(e.test_loss == doctest::Approx(std::log(2))); // equal entries cannot decide between two classes
+  CHECK(e.worst_worker_accuracy > 0);
+  CHECK(e.time_s > 0);
+  for (int i = 0; i < 3; ++i)
+    run.actors.advance(std::chrono::seconds{5}); // whatever this evaluation cost
+  CHECK(run.evaluations().size() == 4);
+  CHECK(run.inboxes[0]->snapshots == 4);
+}
+
+TEST_CASE("evaluator: a worker that does not answer counts with its last estimate, after a second") {
+  measured_pair run;
+  run.answer(0, 1, 10);
+  run.answer(1, 3, 20);
+  run.actors.advance(every);
+  REQUIRE(run.evaluations().size() == 1);
+  run.actors.kill(run.workers[1]);
+  run.answer(0, 7, 50);
+  run.actors.advance(std::chrono::seconds{5});
+  CHECK(run.evaluations().size() == 1); // still waits for worker 1
+  run.actors.advance(patience);
+  REQUIRE(run.evaluations().size() == 2);
+  CHECK(run.evaluations()[1].local_steps == 70);
+  CHECK(run.evaluations()[1].consensus_distance ==
+        doctest::Approx(4 * static_cast<double>(run.learner->parameter_count()))); // of 7 and 3
+}
+
+TEST_CASE("evaluator: who never answered counts with where it started") {
+  measured_pair run;
+  run.actors.kill(run.workers[1]);
+  run.answer(0, 2, 10);
+  run.actors.advance(every);
+  run.actors.advance(patience);
+  REQUIRE(run.evaluations().size() == 1);
+  CHECK(run.evaluations()[0].local_steps == 10);
+  CHECK(run.evaluations()[0].consensus_distance ==
+        doctest::Approx(static_cast<double>(run.learner->parameter_count()))); // of 2 and 0
+}
+
+TEST_CASE("evaluator: the end of patience with an earlier question changes nothing") {
+  measured_pair run;
+  run.actors.advance(every);
+  REQUIRE(run.evaluations().size() == 1);
+  run.actors.tell(run.handle, answers_due{1});
+  run.actors.tell(run.handle, answers_due{99});
+  CHECK(run.evaluations().size() == 1);
+}
+
+TEST_CASE("evaluator: once the target is reached the workers are told to stop, and nothing is measured after "
+          "that") {
+  measured_pair run{0.01};
+  CHECK(run.inboxes[0]->stops == 0);
+  run.actors.advance(every);
+  REQUIRE(run.evaluations().size() == 1);
+  CHECK(run.inboxes[0]->stops == 1);
+  CHECK(run.inboxes[1]->stops == 1);
+  for (int i = 0; i < 3; ++i)
+    run.actors.advance(std::chrono::seconds{60});
+  CHECK(run.evaluations().size() == 1);
+}
+
+TEST_CASE("evaluator: below the target nobody is told to stop") {
+  measured_pair run{1.0};
+  run.actors.advance(every);
+  REQUIRE(run.evaluations().size() == 1);
+  CHECK(run.inboxes[0]->stops == 0);
+}
+
+} // namespace dybw::test

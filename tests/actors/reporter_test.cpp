@@ -1,0 +1,260 @@
+#include "actors/reporter.hpp"
+#include "tests/actors/fakes.hpp"
+#include "tests/actors/test_system.hpp"
+#include "tests/apps/temporary_directory.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <limits>
+
+namespace dybw::test {
+
+namespace {
+
+constexpr auto one = worker_id{1};
+constexpr auto zero = worker_id{0};
+
+round_report report_of(worker_id worker, round_number round, worker_id partner) {
+  round_report r;
+  r.mixed.worker = worker;
+  r.mixed.round = round;
+  r.mixed.own_weight = 0.5;
+  r.mixed.committed = {{partner, 0.5}};
+  r.started = nanoseconds{1'500'000'000};
+  r.joined = nanoseconds{1'750'000'000};
+  r.done = nanoseconds{2'000'000'000};
+  r.degree = 1;
+  r.accepted = 1;
+  r.loss = 0.625;
+  r.samples = 8;
+  return r;
+}
+
+worker_finished last_word_of(worker_id worker, round_number completed) {
+  worker_finished x;
+  x.totals.worker = worker;
+  x.totals.completed = completed;
+  x.threshold_delays = std::make_shared<const duration_histogram>();
+  return x;
+}
+
+/// A reporter that watches two fake workers on an edge.
+struct watched_pair {
+  explicit watched_pair(const std::filesystem::path& rounds_file = {}) {
+    const auto graph = std::make_shared<const topology>(make_topology("path", 2, 1));
+    handle = actors.spawn(reporter, reporter_options{graph, rounds_file});
+    for (int i = 0; i < 2; ++i)
+      workers.push_back(actors.spawn(fake_worker, std::make_shared<letters>()));
+    actors.tell(handle, watch_workers{workers, std::chrono::steady_clock::now()});
+  }
+  run_progress progress() { return actors.ask<run_progress>(handle, progress_wanted{}); }
+  run_outcome_ptr outcome() { return actors.ask<run_outcome_ptr>(handle, outcome_wanted{}); }
+
+  test_system actors;
+  reporter_actor handle;
+  std::vector<worker_actor> workers;
+};
+
+std::vector<std::string> lines_of(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);)
+    lines.push_back(line);
+  return lines;
+}
+
+} // namespace
+
+TEST_CASE("reporter: progress starts at nothing and follows the reports") {
+  watched_pair run;
+  auto p = run.progress();
+  CHECK(p.newest_round == 0);
+  CHECK(p.local_steps == 0);
+  CHECK(p.workers_done == 0);
+  CHECK_FALSE(p.accuracy);
+  CHECK_FALSE(p.failure);
+  run.actors.tell(run.handle, report_of(zero, 4, one));
+  evaluation e;
+  e.test_accuracy = 0.75;
+  run.actors.tell(run.handle, e);
+  p = run.progress();
+  CHECK(p.newest_round == 4);
+  CHECK(p.local_steps == 1);
+  CHECK(p.loss == 0.625);
+  CHECK(p.accuracy == 0.75);
+}
+
+TEST_CASE("reporter: a clean run is audited, and its outcome adds up") {
+  watched_pair run;
+  for (round_number round = 1; round <= 3; ++round) {
+    run.actors.tell(run.handle, report_of(zero, round, one));
+    run.actors.tell(run.handle, report_of(one, round, zero));
+  }
+  run.actors.tell(run.handle, last_word_of(zero, 3));
+  CHECK(run.progress().workers_done == 1);
+  auto delays = std::make_shared<duration_histogram>();
+  delays->add(nanoseconds{5'000'000});
+  auto last = last_word_of(one, 3);
+  last.threshold_delays = delays;
+  run.actors.tell(run.handle, last);
+  CHECK(run.progress().workers_done == 2);
+  const auto outcome = run.outcome();
+  const auto& result = outcome->result;
+  CHECK(result.mixing.clean());
+  CHECK(result.mixing.rounds_audited == 3);
+  CHECK(result.mixing.rounds_unaudited == 0);
+  CHECK(result.rounds == 3);
+  CHECK(result.local_steps == 6);
+  CHECK(result.samples == 48);
+  CHECK(result.mean_active_share == 1);
+  REQUIRE(result.per_edge.size() == 1);
+  CHECK(result.per_edge[0].active_share == 1);
+  CHECK(result.threshold_delay_max_s == doctest::Approx(0.005));
+  CHECK(result.workers_lost.empty());
+  CHECK(outcome->violations.empty());
+  CHECK(outcome->series.size() == 2);
+  CHECK(result.duration_s > 0);
+}
+
+TEST_CASE("reporter: an edge that only one end mixed over is a violation with a sentence") {
+  watched_pair run;
+  auto alone = report_of(one, 1, zero);
+  alone.mixed.committed.clear();
+  alone.mixed.own_weight = 1;
+  run.actors.tell(run.handle, report_of(zero, 1, one));
+  run.actors.tell(run.handle, alone);
+  run.actors.tell(run.handle, last_word_of(zero, 1));
+  run.actors.tell(run.handle, last_word_of(one, 1));
+  const auto outcome = run.outcome();
+  CHECK_FALSE(outcome->result.mixing.clean());
+  CHECK(outcome->result.mixing.one_sided_edges == 1);
+  REQUIRE_FALSE(outcome->violations.empty());
+  CHECK(outcome->violations.front().find("round 1: worker 0 mixed with worker 1") != std::string::npos);
+}
+
+TEST_CASE(
+    "reporter: a loss that is no number is the run's failure, said once with worker, round and what to do") {
+  for (const auto loss :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    watched_pair run;
+    auto report = report_of(one, 7, zero);
+    report.loss = loss;
+    run.actors.tell(run.handle, report);
+    report.mixed.round = 8;
+    run.actors.tell(run.handle, report);
+    const auto failure = run.progress().failure;
+    REQUIRE(failure);
+    CHECK(failure->find("worker 1 in round 7") != std::string::npos);
+    CHECK(failure->find("--step-size") != std::string::npos);
+  }
+}
+
+TEST_CASE("reporter: rounds.jsonl has one JSON object per worker and round, with the contract's fields") {
+  const temporary_directory place;
+  const auto file = place.path() / "rounds.jsonl";
+  watched_pair run{file};
+  run.actors.tell(run.handle, report_of(one, 7, zero));
+  auto second = report_of(zero, 12345678901, one);
+  second.mixed.committed.clear();
+  second.loss = std::numeric_limits<double>::quiet_NaN();
+  second.timed_out = true;
+  run.actors.tell(run.handle, second);
+  run.outcome(); // writes what is buffered
+  const auto lines = lines_of(file);
+  REQUIRE(lines.size() == 2);
+  const auto first = nlohmann::json::parse(lines[0]);
+  CHECK(first == nlohmann::json{{"worker", 1},
+                                {"round", 7},
+                                {"start_s", 1.5},
+                                {"compute_s", 0.25},
+                                {"wait_s", 0.25},
+                                {"accepted", 1},
+                                {"committed", {{0, 0.5}}},
+                                {"backup_workers", 0},
+                                {"loss", 0.625},
+                                {"timeout", false}});
+  const auto other = nlohmann::json::parse(lines[1]);
+  CHECK(other["round"] == 12345678901);
+  CHECK(other["committed"] == nlohmann::json::array());
+  CHECK(other["backup_workers"] == 1);
+  CHECK(other["loss"].is_null());
+  CHECK(other["timeout"] == true);
+}
+
+TEST_CASE("reporter: several neighbours stand in one list, with weights of full precision") {
+  const temporary_directory place;
+  const auto file = place.path() / "rounds.jsonl";
+  watched_pair run{file};
+  auto report = report_of(zero, 1, one);
+  report.mixed.committed = {{one, 1.0 / 3}, {worker_id{2}, 1e-7}, {worker_id{3}, 1}};
+  report.degree = 3;
+  run.actors.tell(run.handle, report);
+  run.outcome();
+  const auto line = nlohmann::json::parse(lines_of(file).at(0));
+  CHECK(line["committed"] == nlohmann::json{{1, 1.0 / 3}, {2, 1e-7}, {3, 1.0}});
+}
+
+TEST_CASE("reporter: buffered rounds are written out every second") {
+  const temporary_directory place;
+  const auto file = place.path() / "rounds.jsonl";
+  watched_pair run{file};
+  for (int second = 1; second <= 2; ++second) {
+    run.actors.tell(run.handle, report_of(zero, static_cast<round_number>(second), one));
+    run.actors.advance(std::chrono::seconds{1});
+    CHECK(lines_of(file).size() == static_cast<std::size_t>(second));
+  }
+}
+
+TEST_CASE("reporter: a rounds file that cannot be written is the run's failure") {
+  watched_pair full_disk{"/dev/full"};
+  full_disk.actors.tell(full_disk.handle, report_of(zero, 1, one));
+  full_disk.actors.advance(std::chrono::seconds{1});
+  auto failure = full_disk.progress().failure;
+  REQUIRE(failure);
+  CHECK(failure->find("/dev/full") != std::string::npos);
+
+  watched_pair nowhere{"/nowhere/rounds.jsonl"};
+  failure = nowhere.progress().failure;
+  REQUIRE(failure);
+  CHECK(failure->find("/nowhere/rounds.jsonl") != std::string::npos);
+}
+
+TEST_CASE("reporter: a worker that dies before its last word is lost, and done; the run goes on") {
+  watched_pair run;
+  run.actors.tell(run.handle, report_of(zero, 1, one));
+  run.actors.kill(run.workers[1]);
+  const auto p = run.progress();
+  CHECK(p.workers_done == 1);
+  CHECK_FALSE(p.failure);
+  run.actors.tell(run.handle, last_word_of(zero, 1));
+  const auto outcome = run.outcome();
+  CHECK(outcome->result.workers_lost == std::vector<std::uint32_t>{1});
+  CHECK(outcome->result.mixing.clean()); // its last report may be missing
+  CHECK(outcome->result.mixing.edges_lost == 1);
+  CHECK(outcome->finals.size() == 2);
+}
+
+TEST_CASE("reporter: a worker that ends after its last word is not lost, and counts once") {
+  watched_pair run;
+  run.actors.tell(run.handle, last_word_of(one, 1));
+  run.actors.kill(run.workers[1]);
+  CHECK(run.progress().workers_done == 1);
+  CHECK(run.outcome()->result.workers_lost.empty());
+}
+
+TEST_CASE("reporter: evaluations are kept in order and their cost is added up") {
+  watched_pair run;
+  for (int i = 1; i <= 3; ++i) {
+    evaluation e;
+    e.time_s = i;
+    e.cpu_s = 0.5;
+    run.actors.tell(run.handle, e);
+  }
+  const auto outcome = run.outcome();
+  REQUIRE(outcome->result.evaluations.size() == 3);
+  CHECK(outcome->result.evaluations[2].time_s == 3);
+  CHECK(outcome->result.eval_cpu_s == doctest::Approx(1.5));
+}
+
+} // namespace dybw::test

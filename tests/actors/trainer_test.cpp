@@ -1,0 +1,90 @@
+#include "actors/trainer.hpp"
+#include "tests/actors/small_training.hpp"
+#include "tests/actors/test_system.hpp"
+#include "tests/actors/throwing_model.hpp"
+
+#include <doctest/doctest.h>
+
+namespace dybw::test {
+
+namespace {
+
+using finished_jobs = std::shared_ptr<std::vector<training_job_ptr>>;
+
+training_client_actor::behavior_type fake_client(training_client_actor::pointer, finished_jobs done) {
+  return {[done](const training_done& x) { done->push_back(x.job); }};
+}
+
+training_job_ptr step_job(const std::shared_ptr<const training_setup>& setup,
+                          const training_client_actor& client) {
+  auto job = std::make_shared<training_job>();
+  job->local = std::make_shared<local_training>(setup, filled_block(*setup->learner, 0));
+  job->client = client;
+  job->wants_step = true;
+  job->batch.rows = std::make_shared<const std::vector<std::uint32_t>>(rows_from(0, 8));
+  return job;
+}
+
+} // namespace
+
+TEST_CASE("trainer_pool: does what each job asks for and gives it back to who sent it") {
+  test_system actors;
+  const auto setup = small_setup();
+  const auto done = std::make_shared<std::vector<training_job_ptr>>();
+  const auto client = actors.spawn(fake_client, done);
+  const auto pool = actors.spawn(trainer_pool, setup, std::size_t{1}, false);
+  const auto job = step_job(setup, client);
+  actors.tell(pool, job);
+  REQUIRE(done->size() == 1);
+  CHECK(done->front() == job);
+  CHECK(job->stepped.loss == doctest::Approx(std::log(2)));
+  CHECK(job->took > nanoseconds{0});
+  CHECK_FALSE(job->mixed.mixed);
+
+  job->wants_mix = true;
+  job->wants_step = false;
+  job->neighbours.push_back({filled_block(*setup->learner, 1), 0.5});
+  const auto stepped = job->stepped.estimate;
+  actors.tell(pool, job);
+  REQUIRE(done->size() == 2);
+  CHECK(job->mixed.mixed.values()[0] == doctest::Approx(0.5F * stepped.values()[0] + 0.5F));
+  CHECK(job->neighbours.empty()); // lets go of the neighbour's block
+}
+
+TEST_CASE(
+    "trainer_pool: gives jobs to idle trainers, and the rest in order of arrival as trainers become idle") {
+  test_system actors;
+  const auto setup = small_setup();
+  const auto done = std::make_shared<std::vector<training_job_ptr>>();
+  const auto client = actors.spawn(fake_client, done);
+  const auto pool = actors.spawn(trainer_pool, setup, std::size_t{2}, false);
+  actors.run();
+  std::vector<training_job_ptr> jobs;
+  for (int i = 0; i < 6; ++i) {
+    jobs.push_back(step_job(setup, client));
+    caf::anon_send(pool, jobs.back());
+  }
+  CHECK(actors.actors_ready() == 1); // the pool
+  actors.run_one();
+  CHECK(actors.actors_ready() == 2); // both trainers have a job, nobody else anything to do
+  CHECK(done->empty());
+  actors.run();
+  CHECK(*done == jobs);
+}
+
+TEST_CASE("trainer_pool: a trainer that fails takes the pool down") {
+  test_system actors;
+  const auto setup = throwing_setup();
+  const auto done = std::make_shared<std::vector<training_job_ptr>>();
+  const auto client = actors.spawn(fake_client, done);
+  const auto pool = actors.spawn(trainer_pool, setup, std::size_t{2}, false);
+  caf::scoped_actor self{actors.system()};
+  self->monitor(pool);
+  actors.tell(pool, step_job(setup, client));
+  auto went_down = false;
+  self->receive([&](const caf::down_msg& down) { went_down = down.source == pool.address(); });
+  CHECK(went_down);
+  CHECK(done->empty());
+}
+
+} // namespace dybw::test

@@ -1,0 +1,89 @@
+#include "learning/consensus/coverage_sweep.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace dybw;
+
+namespace {
+
+const auto e01 = make_edge(worker_at(0), worker_at(1));
+const auto e12 = make_edge(worker_at(1), worker_at(2));
+const auto e02 = make_edge(worker_at(0), worker_at(2));
+
+coverage_sweep path_sweep(std::uint64_t generation = 7) {
+  coverage_sweep s;
+  s.reset(generation, std::make_shared<const std::vector<edge>>(std::vector{e01, e12}));
+  return s;
+}
+
+} // namespace
+
+TEST_CASE("coverage_sweep: a connecting edge advances the sweep once, another edge never") {
+  auto s = path_sweep();
+  CHECK(s.advances(e01, 1));
+  CHECK_FALSE(s.advances(e02, 1));
+  s.cover(e01, 1);
+  CHECK_FALSE(s.advances(e01, 2));
+  CHECK(s.sweeps_completed() == 0);
+}
+
+TEST_CASE("coverage_sweep: when all connecting edges are covered the next sweep starts with none covered") {
+  auto s = path_sweep();
+  s.cover(e12, 1);
+  s.cover(e01, 2);
+  CHECK(s.sweeps_completed() == 1);
+  CHECK(s.sweep() == 1);
+  CHECK(s.advances(e12, 3));
+  CHECK(s.advances(e01, 3));
+}
+
+TEST_CASE(
+    "coverage_sweep: an edge committed in the round that completed a sweep does not count for the next") {
+  auto s = path_sweep();
+  s.cover(e12, 1);
+  s.cover(e01, 2);
+  CHECK_FALSE(s.advances(e12, 2));
+  CHECK_FALSE(s.advances(e01, 2));
+}
+
+TEST_CASE("coverage_sweep: it learns edges and later sweeps, once") {
+  auto s = path_sweep();
+  CHECK(s.learn({7, 0, 1, e01}));
+  CHECK_FALSE(s.learn({7, 0, 1, e01}));
+  CHECK_FALSE(s.learn({7, 0, 1, std::nullopt}));
+  CHECK(s.learn({7, 3, 9, e12})); // three sweeps ahead
+  CHECK(s.sweep() == 3);
+  CHECK(s.sweeps_completed() == 3);
+  CHECK_FALSE(s.advances(e12, 10));
+  CHECK_FALSE(s.advances(e01, 8)); // a commit of a round before may belong to the sweep before
+  CHECK(s.advances(e01, 10));
+  CHECK_FALSE(s.learn({7, 2, 9, e01})); // of a sweep that is over
+}
+
+TEST_CASE("coverage_sweep: thresholds of another generation tell nothing") {
+  auto s = path_sweep();
+  CHECK_FALSE(s.learn({8, 0, 1, e01}));
+  CHECK_FALSE(s.learn({8, 5, 1, e01}));
+  CHECK(s.sweep() == 0);
+  CHECK(s.advances(e01, 1));
+}
+
+TEST_CASE("coverage_sweep: new facts begin with nothing covered, completed sweeps stay counted") {
+  auto s = path_sweep();
+  s.cover(e12, 1);
+  s.cover(e01, 2);
+  s.cover(e01, 3);
+  s.reset(9, std::make_shared<const std::vector<edge>>(std::vector{e01}));
+  CHECK(s.advances(e01, 3));
+  CHECK_FALSE(s.advances(e12, 3));
+  CHECK(s.sweeps_completed() == 1);
+  CHECK(s.generation() == 9);
+}
+
+TEST_CASE("coverage_sweep: a worker alone has nothing to cover") {
+  coverage_sweep s;
+  s.reset(1, std::make_shared<const std::vector<edge>>());
+  CHECK_FALSE(s.advances(e01, 1));
+  CHECK_FALSE(s.learn({1, 0, 1, e01}));
+  CHECK(s.sweeps_completed() == 0);
+}

@@ -1,0 +1,205 @@
+#include "learning/consensus/mixing_audit.hpp"
+#include "worker_probe.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace dybw;
+using namespace dybw::test;
+
+namespace {
+
+/// Worker `j` of round `k` mixed with these.
+mix_report report(int j, round_number k, std::vector<std::pair<int, double>> terms) {
+  mix_report r;
+  r.worker = worker_at(static_cast<std::size_t>(j));
+  r.round = k;
+  for (auto [i, weight] : terms) {
+    r.committed.push_back({worker_at(static_cast<std::size_t>(i)), weight});
+    r.own_weight -= weight;
+  }
+  return r;
+}
+
+mix_report witnessed(mix_report r, double before, double after) {
+  r.projection_before = before;
+  r.projection_after = after;
+  r.norm_before = std::abs(before);
+  return r;
+}
+
+} // namespace
+
+TEST_CASE("mixing_audit: a round in which all agree is clean") {
+  auto a = mixing_audit{path_of_three()};
+  a.add(report(0, 1, {{1, 1.0 / 3}}));
+  a.add(report(1, 1, {{0, 1.0 / 3}, {2, 1.0 / 3}}));
+  CHECK(a.summary().rounds_audited == 0); // worker 2 has not said
+  CHECK(a.summary().rounds_unaudited == 1);
+  a.add(report(2, 1, {{1, 1.0 / 3}}));
+  const auto s = a.summary();
+  CHECK(s.rounds_audited == 1);
+  CHECK(s.rounds_unaudited == 0);
+  CHECK(s.clean());
+  CHECK(a.violations().empty());
+  CHECK(a.mean_active_share() == 1);
+}
+
+TEST_CASE("mixing_audit: a worker that sat a round out is checked by its later report") {
+  auto a = mixing_audit{path_of_three()};
+  a.add(report(0, 1, {{1, 0.5}}));
+  a.add(report(1, 1, {{0, 0.5}}));
+  a.add(report(2, 5, {}));
+  CHECK(a.summary().rounds_audited == 1);
+  CHECK(a.summary().clean());
+  CHECK(a.mean_active_share() == 0.5);
+}
+
+TEST_CASE("mixing_audit: it catches a one-sided edge") {
+  SUBCASE("the other mixed with somebody else") {
+    auto a = mixing_audit{path_of_three()};
+    a.add(report(0, 1, {{1, 0.5}}));
+    a.add(report(1, 1, {{2, 0.5}}));
+    a.add(report(2, 1, {{1, 0.5}}));
+    CHECK(a.summary().one_sided_edges == 1);
+    CHECK(a.summary().edges_lost == 0);
+  }
+  SUBCASE("the other says it sat the round out") {
+    auto a = mixing_audit{pair()};
+    a.add(report(0, 1, {{1, 0.5}}));
+    a.add(report(1, 2, {}));
+    CHECK(a.summary().one_sided_edges == 1);
+  }
+  SUBCASE("the other left before") {
+    auto a = mixing_audit{pair()};
+    a.left(worker_at(1));
+    a.add(report(0, 1, {{1, 0.5}}));
+    CHECK(a.summary().one_sided_edges == 1);
+    CHECK_FALSE(a.summary().clean());
+    REQUIRE(a.violations().size() >= 1);
+    CHECK(a.violations().front() == "round 1: worker 0 mixed with worker 1, which did not mix with it");
+  }
+}
+
+TEST_CASE("mixing_audit: it catches weights that differ at the two ends") {
+  auto a = mixing_audit{pair()};
+  a.add(report(0, 1, {{1, 0.5}}));
+  a.add(report(1, 1, {{0, 0.25}}));
+  CHECK(a.summary().one_sided_edges == 0);
+  CHECK(a.summary().max_row_error < 1e-12);
+  CHECK(a.summary().max_column_error == doctest::Approx(0.25));
+  CHECK_FALSE(a.summary().clean());
+}
+
+TEST_CASE("mixing_audit: it catches a row that does not sum to one") {
+  auto a = mixing_audit{pair()};
+  auto r = report(0, 1, {{1, 0.5}});
+  r.own_weight = 0.6;
+  a.add(r);
+  a.add(report(1, 1, {{0, 0.5}}));
+  CHECK(a.summary().max_row_error == doctest::Approx(0.1));
+  CHECK_FALSE(a.summary().clean());
+}
+
+TEST_CASE("mixing_audit: it catches estimates that did not become what the weights say") {
+  auto a = mixing_audit{pair()};
+  SUBCASE("honest") {
+    a.add(witnessed(report(0, 1, {{1, 0.5}}), 3, 4));
+    a.add(witnessed(report(1, 1, {{0, 0.5}}), 5, 4));
+    CHECK(a.summary().clean());
+  }
+  SUBCASE("one mixed another block than it says") {
+    a.add(witnessed(report(0, 1, {{1, 0.5}}), 3, 4));
+    a.add(witnessed(report(1, 1, {{0, 0.5}}), 5, 4.1));
+    CHECK(a.summary().max_projection_error == doctest::Approx(0.1 / 8));
+    CHECK_FALSE(a.summary().clean());
+  }
+}
+
+TEST_CASE("mixing_audit: an edge that a departure left one-sided is lost, no violation") {
+  SUBCASE("this end saw the other depart in that round") {
+    auto a = mixing_audit{pair()};
+    a.add(report(0, 1, {{1, 0.5}}));
+    auto r = report(1, 1, {});
+    r.departed = {worker_at(0)};
+    a.add(r);
+    CHECK(a.summary().edges_lost == 1);
+    CHECK(a.summary().clean());
+  }
+  SUBCASE("the other crashed before it could say") {
+    auto a = mixing_audit{pair()};
+    a.add(report(0, 3, {{1, 0.5}}));
+    a.lost(worker_at(1));
+    CHECK(a.summary().edges_lost == 1);
+    CHECK(a.summary().clean());
+  }
+  SUBCASE("but not if the crash came rounds later") {
+    auto a = mixing_audit{pair()};
+    a.add(report(1, 5, {}));
+    a.lost(worker_at(1));
+    a.add(report(0, 3, {{1, 0.5}}));
+    CHECK(a.summary().one_sided_edges == 1);
+  }
+  SUBCASE("and a departure in that round excuses no other edge") {
+    auto a = mixing_audit{path_of_three()};
+    auto r = report(1, 1, {{0, 0.5}});
+    r.departed = {worker_at(2)};
+    a.add(r);
+    a.add(report(0, 1, {}));
+    a.add(report(2, 1, {}));
+    CHECK(a.summary().one_sided_edges == 1);
+    CHECK(a.summary().edges_lost == 0);
+  }
+}
+
+TEST_CASE("mixing_audit: a worker that says twice that it mixed with a neighbour is caught by its column") {
+  auto a = mixing_audit{pair()};
+  a.add(report(0, 1, {{1, 0.25}, {1, 0.25}}));
+  a.add(report(1, 1, {{0, 0.25}}));
+  CHECK(a.summary().max_column_error == doctest::Approx(0.25));
+}
+
+TEST_CASE(
+    "mixing_audit: connect_rounds_max is the longest stretch until the committed edges joined everybody") {
+  auto a = mixing_audit{path_of_three()};
+  const auto round = [&](round_number k, bool left_edge, bool right_edge) {
+    a.add(left_edge ? report(0, k, {{1, 0.25}}) : report(0, k, {}));
+    auto middle = std::vector<std::pair<int, double>>{};
+    if (left_edge)
+      middle.emplace_back(0, 0.25);
+    if (right_edge)
+      middle.emplace_back(2, 0.25);
+    a.add(report(1, k, middle));
+    a.add(right_edge ? report(2, k, {{1, 0.25}}) : report(2, k, {}));
+  };
+  round(1, true, true);
+  CHECK(a.summary().connect_rounds_max == 1);
+  round(2, true, false);
+  round(3, true, false);
+  round(4, false, true);
+  CHECK(a.summary().connect_rounds_max == 3);
+  for (round_number k = 5; k <= 9; ++k)
+    round(k, true, false); // never joined again: counts as it stands
+  CHECK(a.summary().connect_rounds_max == 5);
+  const auto activity = a.activity();
+  CHECK(activity[0].active_share == doctest::Approx(8.0 / 9));
+  CHECK(activity[1].active_share == doctest::Approx(2.0 / 9));
+}
+
+TEST_CASE("mixing_audit: an audit from a later round on counts its stretches from there") {
+  auto a = mixing_audit{pair(), 100};
+  a.add(report(0, 101, {{1, 0.5}}));
+  a.add(report(1, 101, {{0, 0.5}}));
+  CHECK(a.summary().connect_rounds_max == 1);
+}
+
+TEST_CASE("mixing_audit: when all have left or are lost nothing stays unaudited") {
+  auto a = mixing_audit{path_of_three()};
+  a.add(report(0, 1, {}));
+  a.add(report(0, 2, {}));
+  a.left(worker_at(0));
+  a.lost(worker_at(1));
+  CHECK(a.summary().rounds_unaudited == 2);
+  a.left(worker_at(2));
+  CHECK(a.summary().rounds_unaudited == 0);
+  CHECK(a.summary().rounds_audited == 2);
+}

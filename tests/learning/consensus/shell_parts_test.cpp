@@ -1,0 +1,136 @@
+#include "learning/consensus/estimate_slots.hpp"
+#include "learning/consensus/flow_window.hpp"
+#include "learning/consensus/gather_timeout.hpp"
+#include "learning/consensus/silence_detector.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+
+using namespace dybw;
+using namespace std::chrono_literals;
+
+TEST_CASE("silence_detector: a neighbour is lost after suspect_after without a sign of life, and told once") {
+  auto d = silence_detector{2, 3s};
+  d.begin(0s);
+  for (auto t = nanoseconds{500ms}; t <= 3s; t += 500ms) {
+    CHECK_FALSE(d.heard(1, t));
+    CHECK(d.check(t).lost.empty());
+  }
+  CHECK(d.check(3500ms).lost == std::vector<std::size_t>{0});
+  CHECK(d.check(4s).lost.empty());
+}
+
+TEST_CASE("silence_detector: a lost neighbour is heard again once") {
+  auto d = silence_detector{1, 3s};
+  d.begin(0s);
+  d.give_up(0);
+  CHECK(d.heard(0, 1s));
+  CHECK_FALSE(d.heard(0, 2s));
+}
+
+TEST_CASE("silence_detector: a pause of the own process says nothing about the others") {
+  auto d = silence_detector{2, 3s};
+  d.begin(0s);
+  CHECK_FALSE(d.check(3s).paused);
+  const auto verdict = d.check(6001ms);
+  CHECK(verdict.paused);
+  CHECK(verdict.lost.empty());
+  // and their time starts afresh
+  CHECK(d.check(9s).lost.empty());
+  CHECK(d.check(9100ms).lost.size() == 2);
+}
+
+TEST_CASE("silence_detector: signs of life go out six times per suspect_after") {
+  CHECK(silence_detector{1, 3s}.heartbeat_every() == 500ms);
+}
+
+TEST_CASE("flow_window: at most two blocks are under way on a link") {
+  auto w = flow_window{};
+  CHECK(w.try_send(1));
+  CHECK(w.try_send(2));
+  CHECK_FALSE(w.try_send(3));
+  w.received(1);
+  CHECK(w.try_send(4));
+  CHECK_FALSE(w.try_send(5));
+}
+
+TEST_CASE("flow_window: what was under way on a broken link is forgotten, late receipts change nothing") {
+  auto w = flow_window{};
+  w.try_send(1);
+  w.try_send(2);
+  w.reset();
+  CHECK(w.try_send(3));
+  w.received(1);
+  w.received(2);
+  CHECK(w.try_send(4));
+  CHECK_FALSE(w.try_send(5));
+}
+
+TEST_CASE("estimate_slots: the block in use outlives newer ones until its round is released") {
+  using block = std::shared_ptr<int>;
+  auto slots = estimate_slots<block>{};
+  slots.offer(4, std::make_shared<int>(4));
+  slots.use(4);
+  slots.offer(5, std::make_shared<int>(5));
+  CHECK(*slots.used(4) == 4);
+  slots.release(4);
+  slots.use(5);
+  CHECK(*slots.used(5) == 5);
+}
+
+TEST_CASE("estimate_slots: never more than two blocks are kept, none after release") {
+  using block = std::shared_ptr<int>;
+  auto slots = estimate_slots<block>{};
+  std::vector<std::weak_ptr<int>> given;
+  const auto kept = [&] {
+    std::size_t n = 0;
+    for (const auto& g : given)
+      n += g.expired() ? 0u : 1u;
+    return n;
+  };
+  for (round_number k = 1; k <= 10; ++k) {
+    auto b = std::make_shared<int>(static_cast<int>(k));
+    given.push_back(b);
+    slots.offer(k, std::move(b));
+    if (k % 3 == 1)
+      slots.use(k);
+    CHECK(kept() <= 2);
+  }
+  slots.release(10);
+  CHECK(kept() == 0);
+}
+
+TEST_CASE("pace_estimator: the bound is ten times the mean plus four deviations") {
+  auto p = pace_estimator{};
+  CHECK_FALSE(p.observed());
+  p.observe(2s); // mean 2 s, deviation 1 s
+  CHECK(p.observed());
+  CHECK(p.bound() == 10 * (2s + 4 * 1s));
+}
+
+TEST_CASE("pace_estimator: the bound is never below a second") {
+  auto p = pace_estimator{};
+  for (int i = 0; i < 100; ++i)
+    p.observe(1ms);
+  CHECK(p.bound() == 1s);
+}
+
+TEST_CASE("pace_estimator: honest straggling steps stay below the bound, rare ones too") {
+  auto p = pace_estimator{};
+  for (int i = 0; i < 400; ++i) {
+    const auto t = i % 40 == 39 ? nanoseconds{8s} : nanoseconds{200ms};
+    if (i > 40)
+      CHECK(t < p.bound());
+    p.observe(t);
+  }
+}
+
+TEST_CASE("pace_estimator: the longest saturated time does not overflow the bound") {
+  auto p = pace_estimator{};
+  for (int i = 0; i < 10; ++i) {
+    p.observe(from_seconds(1e300));
+    p.observe(0s);
+  }
+  CHECK(p.bound() > 1h);
+}

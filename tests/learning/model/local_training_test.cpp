@@ -1,0 +1,191 @@
+#include "learning/model/local_training.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <random>
+
+namespace dybw {
+
+namespace {
+
+using vector = std::vector<float>;
+
+/// 40 samples of 3 features and 2 classes.
+std::shared_ptr<const dataset> small_data() {
+  std::mt19937_64 generator{1};
+  std::uniform_real_distribution<float> feature{0, 1};
+  auto data = std::make_shared<dataset>();
+  data->features = 3;
+  data->classes = 2;
+  vector values(40 * 3);
+  for (auto& x : values)
+    x = feature(generator);
+  for (std::size_t i = 0; i < 40; ++i)
+    data->labels.push_back(values[3 * i] > values[3 * i + 1] ? 1 : 0);
+  data->values = std::move(values);
+  return data;
+}
+
+std::shared_ptr<const training_setup> small_setup(const sgd_options& sgd) {
+  auto learner = make_model("softmax", 3, 2);
+  const auto count = learner->parameter_count();
+  return std::make_shared<const training_setup>(training_setup{
+      std::move(learner), small_data(), std::make_shared<const sign_projection>(1, count), sgd, 8});
+}
+
+parameter_block filled_block(std::size_t count, float first) {
+  auto buffer = std::make_shared<float_buffer>(count);
+  for (auto& x : buffer->values())
+    x = first++;
+  return parameter_block{std::move(buffer)};
+}
+
+vector values_of(const parameter_block& block) {
+  return {block.values().begin(), block.values().end()};
+}
+
+/// The gradient of the batch `rows` at `w`, by the model itself.
+vector gradient_at(const training_setup& setup, const vector& w, const std::vector<std::uint32_t>& rows) {
+  vector features(rows.size() * 3);
+  std::vector<std::int32_t> labels(rows.size());
+  setup.data->gather(rows, features, labels);
+  vector gradient(w.size());
+  const auto workspace = setup.learner->make_workspace(8);
+  setup.learner->loss_and_gradient(w, batch_view{features, labels}, gradient, *workspace);
+  return gradient;
+}
+
+struct small_worker {
+  explicit small_worker(sgd_options sgd = {})
+      : setup(small_setup(sgd)), workspace(*setup),
+        initial(filled_block(setup->learner->parameter_count(), 1)), local(setup, initial) {}
+
+  local_training::step_outcome step(std::uint64_t epoch = 0) { return local.step(rows, epoch, workspace); }
+  local_training::mix_outcome mix(const std::vector<weighted_block>& neighbours = {}) {
+    return local.mix(neighbours, workspace);
+  }
+
+  const std::vector<std::uint32_t> rows{0, 5, 9, 30};
+  std::shared_ptr<const training_setup> setup;
+  training_workspace workspace;
+  parameter_block initial;
+  local_training local;
+};
+
+} // namespace
+
+TEST_CASE("local_training: a step leaves w as it is; its w~ is w minus the step size times the gradient") {
+  small_worker worker{{.step_size = 0.5}};
+  const auto before = values_of(worker.initial);
+  const auto stepped = worker.step();
+  const auto gradient = gradient_at(*worker.setup, before, worker.rows);
+  CHECK(worker.local.current().values().data() == worker.initial.values().data());
+  CHECK(values_of(worker.initial) == before);
+  CHECK(stepped.loss > 0);
+  for (std::size_t k = 0; k < before.size(); ++k)
+    CHECK(stepped.estimate.values()[k] == doctest::Approx(before[k] - 0.5F * gradient[k]).epsilon(1e-6));
+}
+
+TEST_CASE("local_training: the step size decays with the epoch that the step belongs to") {
+  small_worker worker{{.step_size = 0.5, .step_decay = 0.1}};
+  const auto before = values_of(worker.initial);
+  const auto first = values_of(worker.step(0).estimate);
+  const auto third = values_of(worker.step(2).estimate);
+  for (std::size_t k = 0; k < before.size(); ++k)
+    CHECK(third[k] - before[k] == doctest::Approx(0.01 * (first[k] - before[k])).epsilon(1e-3));
+}
+
+TEST_CASE("local_training: mixing without neighbours makes the step's result w, the same block") {
+  small_worker worker;
+  const auto stepped = worker.step().estimate;
+  const auto mixed = worker.mix();
+  CHECK(mixed.mixed.values().data() == stepped.values().data());
+  CHECK(worker.local.current().values().data() == stepped.values().data());
+  CHECK(mixed.projection_after == mixed.projection_before);
+}
+
+TEST_CASE("local_training: mixing takes the weighted sum and tells the witness before and after") {
+  small_worker worker;
+  const auto own = worker.step().estimate;
+  const auto other = filled_block(own.values().size(), -4);
+  const auto outcome = worker.mix({{other, 0.25}});
+  for (std::size_t k = 0; k < own.values().size(); ++k)
+    CHECK(outcome.mixed.values()[k] == doctest::Approx(0.75 * own.values()[k] + 0.25 * other.values()[k]));
+  const auto& projection = *worker.setup->projection;
+  CHECK(outcome.projection_before == doctest::Approx(projection(own.values())));
+  CHECK(outcome.projection_after == doctest::Approx(projection(outcome.mixed.values())));
+  CHECK(outcome.norm_before == doctest::Approx(norm(own.values())));
+}
+
+TEST_CASE("local_training: two workers that mix with each other keep the sum of their projections") {
+  small_worker a;
+  small_worker b{{.step_size = 3}};
+  const auto x = a.step().estimate;
+  const auto y = b.step().estimate;
+  const auto mixed_a = a.mix({{y, 0.5}});
+  const auto mixed_b = b.mix({{x, 0.5}});
+  CHECK(mixed_a.projection_before + mixed_b.projection_before ==
+        doctest::Approx(mixed_a.projection_after + mixed_b.projection_after).epsilon(1e-6));
+  CHECK(values_of(mixed_a.mixed) == values_of(mixed_b.mixed));
+}
+
+TEST_CASE("local_training: a step that is dropped leaves no trace, not in the momentum either") {
+  const sgd_options sgd{.step_size = 0.3, .momentum = 0.9};
+  small_worker straight{sgd};
+  small_worker dropping{sgd};
+  for (int round = 0; round < 3; ++round) {
+    straight.step();
+    const auto expected = values_of(straight.mix().mixed);
+    dropping.local.step(std::vector<std::uint32_t>{1, 2}, 0, dropping.workspace); // dropped
+    dropping.step();
+    CHECK(values_of(dropping.mix().mixed) == expected);
+  }
+}
+
+TEST_CASE("local_training: momentum carries steps on, and is not mixed") {
+  const sgd_options sgd{.step_size = 0.3, .momentum = 0.5};
+  small_worker worker{sgd};
+  const auto w0 = values_of(worker.initial);
+  const auto w1 = values_of(worker.step().estimate);
+  const auto far = filled_block(w0.size(), 100);
+  const auto w = values_of(worker.mix({{far, 0.5}}).mixed);
+  const auto gradient = gradient_at(*worker.setup, w, worker.rows);
+  const auto w2 = values_of(worker.step().estimate);
+  for (std::size_t k = 0; k < w.size(); ++k) // v2 = 0.5 v1 + g, and v1 is what moved w0 to w1
+    CHECK(w2[k] == doctest::Approx(w[k] + 0.5F * (w1[k] - w0[k]) - 0.3F * gradient[k]).epsilon(1e-4));
+}
+
+TEST_CASE("local_training: a step size of 0 computes no gradient, and its w~ is w, the same block") {
+  small_worker worker{{.step_size = 0}};
+  const auto stepped = worker.local.step({}, 0, worker.workspace);
+  CHECK(stepped.loss == 0);
+  CHECK(stepped.estimate.values().data() == worker.initial.values().data());
+}
+
+TEST_CASE("local_training: blocks that others still hold keep their values, and buffers are used again") {
+  small_worker worker;
+  const auto held = worker.step().estimate;
+  const auto values = values_of(held);
+  std::vector<const float*> addresses;
+  for (int round = 0; round < 50; ++round) {
+    worker.mix({{worker.initial, 0.5}});
+    addresses.push_back(worker.step().estimate.values().data());
+  }
+  CHECK(values_of(held) == values);
+  std::ranges::sort(addresses);
+  addresses.erase(std::ranges::unique(addresses).begin(), addresses.end());
+  CHECK(addresses.size() <= 4);
+}
+
+TEST_CASE(
+    "local_training: one workspace serves workers in turn, and batches of every size up to the largest") {
+  small_worker a;
+  small_worker b;
+  const auto rows = std::vector<std::uint32_t>{0, 1, 2, 3, 4, 5, 6, 7};
+  b.local.step(rows, 0, a.workspace); // leaves its batch behind in a's workspace
+  const auto expected = values_of(b.step().estimate);
+  CHECK(values_of(a.step().estimate) == expected);
+}
+
+} // namespace dybw

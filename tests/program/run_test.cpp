@@ -1,0 +1,238 @@
+#include "tests/apps/temporary_directory.hpp"
+#include "tests/program/child_process.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+namespace dybw::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+/// A run of a fraction of a second.
+std::vector<std::string> short_run(std::vector<std::string> more) {
+  std::vector<std::string> arguments{"run", "--workers", "4", "--rounds", "20", "--eval-every", "0.05"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+std::string content(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::vector<json> json_lines(const fs::path& file) {
+  std::ifstream in(file);
+  std::vector<json> lines;
+  for (std::string line; std::getline(in, line);)
+    lines.push_back(json::parse(line));
+  return lines;
+}
+
+std::set<std::string> keys_of(const json& object) {
+  std::set<std::string> keys;
+  for (const auto& [key, value] : object.items())
+    keys.insert(key);
+  return keys;
+}
+
+/// The fields of a RUN, and the kind of their values.
+void check_run(const json& run) {
+  for (const auto* name : {"policy", "topology", "dataset", "partition", "model", "clock"})
+    CHECK_MESSAGE(run.at(name).is_string(), name);
+  for (const auto* name : {"workers", "edges", "parameters", "seed", "rounds", "local_steps", "timeouts",
+                           "estimates_sent", "estimates_late", "bytes_sent", "peak_rss_bytes"})
+    CHECK_MESSAGE(run.at(name).is_number_unsigned(), name);
+  for (const auto* name :
+       {"duration_s", "mean_round_s", "test_accuracy", "test_loss", "worst_worker_accuracy",
+        "consensus_distance", "useful_gradient_rate", "no_wait_rate", "compute_share", "mean_backup_workers",
+        "mean_active_share", "host_cpu_s", "eval_cpu_s"})
+    CHECK_MESSAGE(run.at(name).is_number(), name);
+  CHECK(run.contains("time_to_target_s"));
+  const auto& mixing = run.at("mixing");
+  for (const auto* name :
+       {"rounds_audited", "rounds_unaudited", "one_sided_edges", "edges_lost", "connect_rounds_max"})
+    CHECK_MESSAGE(mixing.at(name).is_number_unsigned(), name);
+  CHECK(mixing.at("one_sided_edges") == 0);
+  CHECK(mixing.at("max_row_error") <= 1e-9);
+  CHECK(mixing.at("max_column_error") <= 1e-9);
+  CHECK(run.at("failed") == false);
+}
+
+void check_clean_end(const process_end& end) {
+  CAPTURE(end.err);
+  CHECK_FALSE(end.killed);
+  CHECK(end.code == 0);
+  CHECK(end.err.find("error") == std::string::npos);
+}
+
+} // namespace
+
+TEST_CASE("dybw run: with --format json standard output is one JSON document with the contract's fields, and "
+          "no files") {
+  const temporary_directory place;
+  const auto end = dybw(short_run({"--format", "json", "--policy", "full,dtur"}), place.path());
+  check_clean_end(end);
+  const auto document = json::parse(end.out); // throws if anything else is there
+  CHECK(keys_of(document) == std::set<std::string>{"config", "dybw", "runs"});
+  CHECK(document["dybw"].is_string());
+  CHECK(document["config"]["rounds"] == 20);
+  CHECK(document["config"]["policy"] == json{"full", "dtur"});
+  REQUIRE(document["runs"].size() == 2);
+  for (const auto& run : document["runs"]) {
+    check_run(run);
+    CHECK(run["rounds"] == 20);
+    CHECK(run["workers"] == 4);
+    CHECK(run["clock"] == "real");
+    CHECK(run["time_to_target_s"].is_null());
+    CHECK(run["parameters"] == 7850);
+  }
+  CHECK(document["runs"][0]["local_steps"] == 80);
+  CHECK(fs::is_empty(place.path()));
+}
+
+TEST_CASE("dybw run: consensus-only runs report the drift of the mean") {
+  const auto end =
+      dybw(short_run({"--format", "json", "--policy", "full", "--step-size", "0", "--start", "random"}));
+  check_clean_end(end);
+  const auto run = json::parse(end.out)["runs"][0];
+  CHECK(run["mixing"].at("mean_drift") < 1e-5);
+}
+
+TEST_CASE("dybw run: without a model the exchange alone is measured, and accuracies are null") {
+  const auto end = dybw(short_run({"--format", "json", "--model", "none"}));
+  check_clean_end(end);
+  const auto document = json::parse(end.out);
+  const auto& run = document["runs"][0];
+  CHECK(run["rounds"] == 20);
+  CHECK(run["model"] == "none");
+  CHECK(run["test_accuracy"].is_null());
+  CHECK(run["mixing"]["one_sided_edges"] == 0);
+}
+
+TEST_CASE("dybw run: the run directory holds the files of the contract") {
+  const temporary_directory place;
+  const auto out = place.path() / "deep" / "out";
+  const auto end = dybw(short_run({"--policy", "full,static:1,dtur", "--out", out.string(), "--quiet"}));
+  check_clean_end(end);
+  CHECK(end.err.empty());
+  CHECK(end.out.find("static:1") != std::string::npos);
+  CHECK(end.out.find("Report: " + (out / "report.html").string()) != std::string::npos);
+  const auto document = json::parse(content(out / "run.json"));
+  REQUIRE(document["runs"].size() == 3);
+  const auto page = content(out / "report.html");
+  CHECK(page.find("<html") != std::string::npos);
+  CHECK(page.find("static:1") != std::string::npos);
+  for (const auto& run : document["runs"]) {
+    check_run(run);
+    auto name = run["policy"].get<std::string>();
+    CAPTURE(name);
+    std::ranges::replace(name, ':', '-');
+    const auto rounds = json_lines(out / name / "rounds.jsonl");
+    CHECK(rounds.size() == run["local_steps"]);
+    for (const auto& line : rounds)
+      REQUIRE(keys_of(line) == std::set<std::string>{"worker", "round", "start_s", "compute_s", "wait_s",
+                                                     "accepted", "committed", "backup_workers", "loss",
+                                                     "timeout"});
+    const auto evaluations = json_lines(out / name / "evals.jsonl");
+    for (const auto& line : evaluations)
+      REQUIRE(keys_of(line) == std::set<std::string>{"time_s", "local_steps", "test_accuracy", "test_loss",
+                                                     "worst_worker_accuracy", "consensus_distance"});
+    const auto model = content(out / name / "model.npy");
+    CHECK(model.starts_with("\x93NUMPY"));
+    CHECK(model.size() == 128 + 4 * 7850);
+  }
+  CHECK(std::distance(fs::directory_iterator{out}, {}) == 5);
+}
+
+TEST_CASE("dybw run: a run directory is not overwritten without --force") {
+  const temporary_directory place;
+  const auto out = (place.path() / "out").string();
+  check_clean_end(dybw(short_run({"--policy", "full", "--out", out})));
+  const auto before = content(place.path() / "out" / "run.json");
+  const auto refused = dybw(short_run({"--policy", "dtur", "--out", out}));
+  CHECK(refused.code == 2);
+  CHECK(refused.out.empty());
+  CHECK(refused.err.starts_with("dybw: error: --out="));
+  CHECK(refused.err.find("--force") != std::string::npos);
+  CHECK(content(place.path() / "out" / "run.json") == before);
+  check_clean_end(dybw(short_run({"--policy", "dtur", "--out", out, "--force"})));
+  CHECK(json::parse(content(place.path() / "out" / "run.json"))["runs"][0]["policy"] == "dtur");
+  CHECK_FALSE(fs::exists(place.path() / "out" / "full"));
+}
+
+TEST_CASE("dybw run: several policies are compared in one table, and written below runs/") {
+  const temporary_directory place;
+  const auto end = dybw(short_run({"--policy", "full,dtur", "--quiet", "--seed", "7"}), place.path());
+  check_clean_end(end);
+  CHECK(end.out.find("full") != std::string::npos);
+  CHECK(end.out.find("dtur") != std::string::npos);
+  const auto runs = fs::directory_iterator{place.path() / "runs"};
+  const auto directory = runs->path();
+  CHECK(directory.filename().string().ends_with("-7"));
+  CHECK(fs::exists(directory / "run.json"));
+}
+
+TEST_CASE("dybw run: one policy writes no files unless told to") {
+  const temporary_directory place;
+  check_clean_end(dybw(short_run({"--policy", "full", "--quiet"}), place.path()));
+  CHECK(fs::is_empty(place.path()));
+}
+
+TEST_CASE("dybw run: a configuration file gives the options, and the command line wins") {
+  const temporary_directory place;
+  std::ofstream(place.path() / "my.ini")
+      << "# mine\nworkers = 3\nrounds = 4\npolicy = full\ntopology = path\n";
+  const auto end = dybw({"run", "--config", "my.ini", "--rounds", "6", "--format", "json"}, place.path());
+  check_clean_end(end);
+  const auto document = json::parse(end.out);
+  CHECK(document["runs"][0]["workers"] == 3);
+  CHECK(document["runs"][0]["rounds"] == 6);
+  CHECK(document["runs"][0]["topology"] == "path");
+}
+
+TEST_CASE("dybw run: a run that fails ends with 1, one line, and what was measured") {
+  const temporary_directory place;
+  const auto out = (place.path() / "out").string();
+  const auto end = dybw({"run", "--policy", "full,dtur", "--time-limit", "30", "--step-size", "1e30",
+                         "--weight-decay", "1", "--out", out, "--quiet"});
+  CHECK_FALSE(end.killed);
+  CHECK(end.code == 1);
+  CHECK(end.err.starts_with("dybw: error: the loss is no longer a number"));
+  CHECK(std::ranges::count(end.err, '\n') == 1);
+  const auto document = json::parse(content(place.path() / "out" / "run.json"));
+  REQUIRE(document["runs"].size() == 1); // the next policy is not begun
+  CHECK(document["runs"][0]["failed"] == true);
+  CHECK(document["runs"][0]["failure"].is_string());
+}
+
+TEST_CASE("dybw run: the target ends a run, and its time is reported") {
+  const auto end = dybw({"run", "--policy", "full", "--target-accuracy", "0.3", "--time-limit", "40",
+                         "--eval-every", "0.05", "--format", "json"});
+  check_clean_end(end);
+  const auto document = json::parse(end.out);
+  const auto& run = document["runs"][0];
+  REQUIRE(run["time_to_target_s"].is_number());
+  CHECK(run["time_to_target_s"] <= run["duration_s"]);
+}
+
+TEST_CASE("dybw run: the same seed gives the same data, start and mini-batches") {
+  const auto loss_of = [](const std::string& seed) {
+    const auto end = dybw(
+        {"run", "--policy", "full", "--rounds", "1", "--workers", "4", "--seed", seed, "--format", "json"});
+    return json::parse(end.out)["runs"][0]["test_loss"];
+  };
+  // One full round from the same start on the same mini-batches: the same arithmetic, whatever the order of
+  // threads.
+  CHECK(loss_of("1") == loss_of("1"));
+  CHECK(loss_of("1") != loss_of("2"));
+}
+
+} // namespace dybw::test

@@ -1,0 +1,178 @@
+#include "tests/apps/temporary_directory.hpp"
+#include "tests/program/child_process.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <fstream>
+#include <random>
+
+#include <signal.h>
+
+namespace dybw::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+/// The contract's two seconds from Ctrl-C to the end; sanitizers make everything many times slower.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr auto ends_within = std::chrono::seconds{30};
+#else
+constexpr auto ends_within = std::chrono::seconds{2};
+#endif
+
+/// Generous: for what comes before the signal, on a busy machine.
+constexpr auto patience = std::chrono::seconds{30};
+
+std::vector<std::string> long_run(const fs::path& out, std::vector<std::string> more = {}) {
+  std::vector<std::string> arguments{
+      "run",   "--workers",  "6",       "--time-limit", "50",       "--step-time",  "exp:0.005",
+      "--out", out.string(), "--quiet", "--straggler",  "slow:1:4", "--eval-every", "0.1"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return dybw_command(arguments);
+}
+
+/// Lets the run go on until the file is there.
+bool until_exists(child_process& process, const fs::path& file) {
+  for (auto left = patience / milliseconds{5}; left > 0 && !fs::exists(file); --left)
+    if (!process.go_on(milliseconds{5}))
+      break;
+  return fs::exists(file);
+}
+
+void check_interrupted(const process_end& end, const fs::path& out) {
+  CAPTURE(end.err);
+  CAPTURE(end.took.count());
+  CHECK_FALSE(end.killed);
+  CHECK(end.code == 130);
+  CHECK(end.took < ends_within);
+  std::ifstream in(out / "run.json");
+  REQUIRE(in.good());
+  const auto document = json::parse(in);
+  REQUIRE_FALSE(document["runs"].empty());
+  const auto& run = document["runs"].back();
+  CHECK(run["interrupted"] == true);
+  CHECK(run["failed"] == false);
+  CHECK(run["mixing"]["one_sided_edges"] == 0);
+  CHECK(run["mixing"]["max_column_error"] <= 1e-9);
+  CHECK(run["duration_s"] < 50);
+  CHECK(fs::exists(out / "report.html"));
+}
+
+} // namespace
+
+TEST_CASE("dybw run: Ctrl-C ends a running run cleanly: exit code 130, and what was measured is written") {
+  for (const std::string policy : {"full", "static:1", "dtur"}) {
+    CAPTURE(policy);
+    const temporary_directory place;
+    const auto out = place.path() / "out";
+    child_process run{long_run(out, {"--policy", policy})};
+    auto directory = policy;
+    std::ranges::replace(directory, ':', '-');
+    REQUIRE(until_exists(run, out / directory / "rounds.jsonl"));
+    run.go_on(milliseconds{300});
+    run.send(SIGINT);
+    const auto end = run.wait(patience);
+    check_interrupted(end, out);
+    CHECK(end.out.find(policy) != std::string::npos); // the table
+    CHECK(end.err.empty());
+  }
+}
+
+TEST_CASE("dybw run: SIGTERM does the same") {
+  const temporary_directory place;
+  child_process run{long_run(place.path() / "out")};
+  REQUIRE(until_exists(run, place.path() / "out" / "dtur" / "rounds.jsonl"));
+  run.send(SIGTERM);
+  check_interrupted(run.wait(patience), place.path() / "out");
+}
+
+TEST_CASE(
+    "dybw run: Ctrl-C at the very first moment of a run, and during steps far longer than anybody waits") {
+  const temporary_directory place;
+  for (const std::string step_time : {"const:0.0001", "const:1000"}) {
+    CAPTURE(step_time);
+    const auto out = place.path() / step_time;
+    child_process run{dybw_command({"run", "--workers", "12", "--time-limit", "50", "--step-time", step_time,
+                                    "--out", out.string(), "--quiet"})};
+    REQUIRE(until_exists(run, out / "dtur" / "rounds.jsonl"));
+    run.send(SIGINT);
+    check_interrupted(run.wait(patience), out);
+  }
+}
+
+TEST_CASE("dybw run: Ctrl-C at random moments ends within two seconds with 130, never with half a file") {
+  std::mt19937 generator{1};
+  for (int trial = 0; trial < 12; ++trial) {
+    const auto delay =
+        milliseconds{generator() % 60 * static_cast<unsigned>(trial)}; // early ones and later ones
+    CAPTURE(trial);
+    CAPTURE(delay.count());
+    const temporary_directory place;
+    const auto out = place.path() / "out";
+    child_process run{long_run(out, {"--policy", "full,dtur"})};
+    run.go_on(delay);
+    run.send(SIGINT);
+    const auto end = run.wait(patience);
+    CAPTURE(end.err);
+    CHECK_FALSE(end.killed);
+    CHECK(end.shell_code() == 130); // before `main` it is the signal itself that ends the process
+    CHECK(end.took < ends_within);
+    CHECK(end.err.empty());
+    if (fs::exists(out / "run.json"))
+      check_interrupted(end, out);
+    else
+      CHECK(end.out.empty()); // nothing had been measured
+  }
+}
+
+TEST_CASE("dybw run: a second Ctrl-C changes nothing for a run that is ending") {
+  const temporary_directory place;
+  child_process run{long_run(place.path() / "out")};
+  REQUIRE(until_exists(run, place.path() / "out" / "dtur" / "rounds.jsonl"));
+  run.go_on(milliseconds{100});
+  run.send(SIGINT);
+  run.send(SIGINT);
+  const auto end = run.wait(patience);
+  CHECK_FALSE(end.killed);
+  CHECK(end.code == 130);
+  CHECK(end.took < ends_within);
+}
+
+TEST_CASE(
+    "dybw run: a process that was stopped for longer than others are trusted goes on, with a clean audit") {
+  const temporary_directory place;
+  for (const std::string policy : {"full", "dtur"}) {
+    CAPTURE(policy);
+    const auto out = place.path() / policy;
+    child_process run{dybw_command({"run", "--workers", "5", "--policy", policy, "--time-limit", "2.5",
+                                    "--step-time", "exp:0.005", "--suspect-after", "0.5", "--out",
+                                    out.string(), "--quiet", "--log-level", "off"})};
+    REQUIRE(until_exists(run, out / policy / "rounds.jsonl"));
+    run.go_on(milliseconds{400});
+    run.send(SIGSTOP);
+    run.go_on(milliseconds{1000});
+    run.send(SIGCONT);
+    const auto end = run.wait(patience);
+    CAPTURE(end.err);
+    CHECK(end.code == 0);
+    std::ifstream in(out / "run.json");
+    const auto document = json::parse(in);
+    const auto& result = document["runs"][0];
+    CHECK(result["mixing"]["one_sided_edges"] == 0);
+    CHECK(result["mixing"]["max_column_error"] <= 1e-9);
+    CHECK(result["workers_lost"].empty());
+    // It worked after the pause too: some round began in the run's last half second.
+    double last_start_s = 0;
+    std::ifstream lines(out / policy / "rounds.jsonl");
+    for (std::string line; std::getline(lines, line);)
+      last_start_s = std::max(last_start_s, json::parse(line)["start_s"].get<double>());
+    CHECK(last_start_s > result["duration_s"].get<double>() - 0.5);
+  }
+}
+
+} // namespace dybw::test

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+/// Rules about the source tree that compilers do not check. Pure functions of texts, so that the rules
+/// themselves can be tested.
+namespace dybw::test {
+
+struct source_file {
+  std::string path; ///< from the project's root, for example "learning/types.hpp"
+  std::string text;
+};
+
+constexpr std::size_t line_columns_max = 120;
+constexpr std::size_t function_lines_max = 100;
+
+/// What each folder may include and use; one sentence per breach.
+std::vector<std::string> check_layers(const source_file& file);
+
+/// Lines of more than `line_columns_max` characters, functions of more than `function_lines_max` lines.
+std::vector<std::string> check_lengths(const source_file& file);
+
+/// Words that tell of unfinished work or of the author's machine.
+std::vector<std::string> check_words(const source_file& file);
+
+/// Sources that no CMakeLists.txt of `lists` names, and headers that no source includes.
+std::vector<std::string> check_dead_files(const std::vector<source_file>& sources,
+                                          const std::vector<source_file>& lists);
+
+} // namespace dybw::test
