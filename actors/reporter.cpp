@@ -124,7 +124,7 @@ void reporter_state::write(const round_report& r) {
   auto out = std::back_inserter(line_);
   fmt::format_to(
       out, R"({{"worker":{},"round":{},"start_s":{:.6f},"compute_s":{:.6f},"wait_s":{:.6f},"accepted":{},)",
-      to_string(r.mixed.worker), r.mixed.round, to_seconds(r.started), to_seconds(r.joined - r.started),
+      to_string(r.mixed.worker), r.mixed.round, to_seconds(r.started), to_seconds(r.compute),
       to_seconds(r.done - r.joined), r.accepted);
   line_ += R"("committed":[)";
   for (const auto& t : r.mixed.committed)

@@ -23,6 +23,7 @@ round_report report_of(worker_id worker, round_number round, worker_id partner) 
   r.mixed.committed = {{partner, 0.5}};
   r.started = nanoseconds{1'500'000'000};
   r.joined = nanoseconds{1'750'000'000};
+  r.compute = nanoseconds{125'000'000}; // the rest of the time before joining it queued for a thread
   r.done = nanoseconds{2'000'000'000};
   r.degree = 1;
   r.accepted = 1;
@@ -167,7 +168,7 @@ TEST_CASE("reporter: rounds.jsonl has one JSON object per worker and round, with
   CHECK(first == nlohmann::json{{"worker", 1},
                                 {"round", 7},
                                 {"start_s", 1.5},
-                                {"compute_s", 0.25},
+                                {"compute_s", 0.125},
                                 {"wait_s", 0.25},
                                 {"accepted", 1},
                                 {"committed", {{0, 0.5}}},
