@@ -19,6 +19,7 @@ round_report report_of(std::size_t worker, round_number round, double start_s, d
     r.mixed.committed.push_back({worker_at(worker + 1 + i), 0.25});
   r.started = from_seconds(start_s);
   r.joined = from_seconds(start_s + compute_s);
+  r.compute = from_seconds(compute_s);
   r.done = from_seconds(start_s + compute_s + wait_s);
   r.degree = 3;
   r.samples = 10;
@@ -109,6 +110,43 @@ TEST_CASE("run_statistics: the workers' totals add up, and a round that was sat 
   CHECK(result.timeouts == 6);
   CHECK(result.steps_discarded == 8);
   CHECK(result.bytes_sent == 10);
+}
+
+TEST_CASE("run_statistics: waiting for a training thread is no computing, but part of the round") {
+  run_statistics statistics{1};
+  auto report = report_of(0, 1, 0, 0.02, 0.01);
+  report.compute = from_seconds(0.005);
+  statistics.add(report);
+  const auto result = filled(statistics, 1);
+  CHECK(result.per_worker[0].compute_s == doctest::Approx(0.005));
+  CHECK(total(statistics.series()[0].round_s).sum() == doctest::Approx(0.03));
+}
+
+TEST_CASE("run_statistics: the time of discarded steps makes the mean step longer") {
+  run_statistics statistics{1};
+  statistics.add(report_of(0, 1, 0, 0.5, 0));
+  statistics.add(report_of(0, 2, 1, 0.5, 0));
+  worker_totals totals;
+  totals.worker = worker_at(0);
+  totals.discarded = from_seconds(3);
+  statistics.add(totals);
+  const auto result = filled(statistics, 10);
+  CHECK(result.per_worker[0].discarded_s == doctest::Approx(3));
+  CHECK(result.per_worker[0].mean_step_s == doctest::Approx(2));
+  CHECK(result.no_wait_rate == doctest::Approx(0.5));
+  CHECK(result.compute_share == doctest::Approx(0.1)); // useful computing only
+}
+
+TEST_CASE("run_statistics: the coverage sweeps of a run are those of the worker that saw most") {
+  run_statistics statistics{2};
+  worker_totals totals;
+  totals.worker = worker_at(0);
+  totals.sweeps_completed = 4;
+  statistics.add(totals);
+  totals.worker = worker_at(1);
+  totals.sweeps_completed = 3;
+  statistics.add(totals);
+  CHECK(filled(statistics, 1).coverage_sweeps == 4);
 }
 
 TEST_CASE("run_statistics: the progress figures start with the first report and then follow the newer ones") {
