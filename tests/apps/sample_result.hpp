@@ -35,8 +35,8 @@ inline run_result sample_result(const std::string& policy) {
   run.mixing.rounds_audited = 299;
   run.mixing.rounds_unaudited = 1;
   run.per_worker = {
-      {worker_at(0), 300, 300, 6, 18, 0.02, 0.25, 0.88, 0.41},
-      {worker_at(1), 300, 300, 24, 0.5, 0.08, 0.25, 0.872, 0.43},
+      {worker_at(0), 300, 300, 6, 0, 18, 0.02, 0.25, 0.88, 0.41},
+      {worker_at(1), 300, 300, 24, 0, 0.5, 0.08, 0.25, 0.872, 0.43},
   };
   run.per_edge = {{make_edge(worker_at(0), worker_at(1)), 0.9}};
   run.evaluations = {{0.5, 10, 0.3, 2.1, 0.2, 0.01}};
