@@ -130,7 +130,8 @@ void compare_fairness(run_config config, double seconds) {
     print(name + "worst_worker_accuracy", r.worst_worker_accuracy.value(), "");
     print(name + "straggler_classes_accuracy", own_accuracies.back(), "");
     for (const auto& w : r.per_worker)
-      print(name + "worker:" + to_string(w.id) + "/accuracy", w.test_accuracy, "");
+      if (w.test_accuracy)
+        print(name + "worker:" + to_string(w.id) + "/accuracy", *w.test_accuracy, "");
   }
   judge("shards/accuracy_full_in_twice_the_time_minus_dtur", accuracies[0] - accuracies[1], "",
         bound::at_most, 0.01);
