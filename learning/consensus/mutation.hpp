@@ -16,7 +16,6 @@ enum class mutation {
   settle_exact_round_only, ///< settling does not end with `closed` of a later round
   suspect_privately,       ///< who gives up on a neighbour tells nobody
   return_in_silence,       ///< a neighbour whose link comes up is not told where we are
-  count_who_sits_out, ///< degree 0, said for rounds sat out or said again, replaces the degree of a round
 };
 
 #ifdef DYBW_MUTATIONS

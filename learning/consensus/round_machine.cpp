@@ -209,8 +209,7 @@ void round_machine::on(neighbour& from, const closed& m) {
     return;
   from.closed = std::max(from.closed, m.round);
   from.in = std::max(from.in, m.round + 1);
-  if (in_round() && m.round == current_ &&
-      (mutated(mutation::count_who_sits_out) || (!from.closed_degree && !from.barred)))
+  if (in_round() && m.round == current_ && !from.closed_degree && !from.barred)
     from.closed_degree = m.degree; // the first: it is said again, with degree 0, when a link comes up
   catch_up(from);
 }

@@ -53,7 +53,6 @@ DYBW_MUTANT("waits although nobody is left to wait for", wait_for_all_live)
 DYBW_MUTANT("settles on closed of the very round only", settle_exact_round_only)
 DYBW_MUTANT("suspects in private", suspect_privately)
 DYBW_MUTANT("says nothing to a neighbour whose link comes up", return_in_silence)
-DYBW_MUTANT("takes a degree said again for the round's", count_who_sits_out)
 
 TEST_CASE("mutant: the fuzzer finds nothing in the machine as it is") {
   const auto found = hunt(mutation::none, schedules_max / 4);

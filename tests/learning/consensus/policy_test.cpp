@@ -22,19 +22,25 @@ std::string complaint(const std::string& text, std::size_t smallest_degree = 4) 
 
 TEST_CASE("policy: full waits for all, static for all but B, dtur for a threshold") {
   const auto make = [](const char* text) { return make_policy(parse_policy(text, 4, worker_id{})); };
-  CHECK_FALSE(make("full")->quorum_is_met({1, 4, 3}));
-  CHECK(make("full")->quorum_is_met({1, 4, 4}));
-  CHECK_FALSE(make("static:1")->quorum_is_met({1, 4, 2}));
-  CHECK(make("static:1")->quorum_is_met({1, 4, 3}));
-  CHECK_FALSE(make("dtur")->quorum_is_met({1, 4, 4}));
+  CHECK_FALSE(make("full")->quorum_is_met({1, 4, 3, 1}));
+  CHECK(make("full")->quorum_is_met({1, 4, 4, 0}));
+  CHECK_FALSE(make("static:1")->quorum_is_met({1, 4, 2, 2}));
+  CHECK(make("static:1")->quorum_is_met({1, 4, 3, 1}));
+  CHECK_FALSE(make("dtur")->quorum_is_met({1, 4, 4, 0}));
   CHECK(make("dtur")->closes_by_threshold());
   CHECK_FALSE(make("full")->closes_by_threshold());
 }
 
 TEST_CASE("policy: static waits for at least one neighbour") {
   const auto p = make_policy(parse_policy("static:3", 4, worker_id{}));
-  CHECK_FALSE(p->quorum_is_met({1, 2, 0}));
-  CHECK(p->quorum_is_met({1, 2, 1}));
+  CHECK_FALSE(p->quorum_is_met({1, 2, 0, 2}));
+  CHECK(p->quorum_is_met({1, 2, 1, 1}));
+}
+
+TEST_CASE("policy: static does not wait for a straggler in place of a neighbour past the round") {
+  const auto p = make_policy(parse_policy("static:1", 4, worker_id{}));
+  CHECK(p->quorum_is_met({1, 4, 2, 1}));       // one past, one straggler
+  CHECK_FALSE(p->quorum_is_met({1, 4, 1, 2})); // one past, two to come
 }
 
 TEST_CASE("policy: dtur mixes with the active degrees, local quorums with those of the graph") {
