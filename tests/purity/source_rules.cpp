@@ -216,7 +216,7 @@ std::vector<std::string> check_words(const source_file& file) {
     for (const auto& word : unwanted)
       if (names(lines[i], word))
         breaches.push_back(place(file, i) + "says " + word);
-    for (const std::string root : {"/home/", "/root/", "/work/"})
+    for (const std::string root : {"/home/", "/root/"})
       if (lines[i].find(root) != std::string::npos && !file.path.ends_with("source_rules.cpp") &&
           !file.path.ends_with("source_rules_test.cpp"))
         breaches.push_back(place(file, i) + "names a place on one machine");
