@@ -3,15 +3,18 @@
 #include "learning/consensus/round_machine.hpp"
 #include "learning/consensus/round_report.hpp"
 #include "learning/consensus/run_statistics.hpp"
+#include "learning/data/checkpoint.hpp"
 #include "learning/model/local_training.hpp"
 #include "learning/run_result.hpp"
 #include "learning/statistics.hpp"
+#include "messages/control.hpp"
 #include "messages/wire.hpp"
 
 #include <caf/all.hpp>
 
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,6 +67,13 @@ struct gather_timeout_due {
   nanoseconds at{0}; ///< the moment that it was set for
 };
 struct heartbeat_due {};
+/// Keep the state after the next mixing.
+struct checkpoint_due {};
+/// A checkpoint is on the disk, or could not be written; the next one may come.
+struct checkpoint_handled {};
+struct checkpoints_wanted {};
+/// No more will come.
+struct end_of_checkpoints {};
 /// Finish what is open, say `leaving`, do no further round.
 struct stop_work {};
 struct status_wanted {};
@@ -77,7 +87,8 @@ struct flush_due {};
 struct progress_wanted {};
 struct outcome_wanted {};
 
-/// A worker's present estimate w_j; the block is shared, not copied.
+/// A worker's present estimate w_j; the block is shared, not copied. Without parameters from a stand-in whose
+/// worker cannot be reached.
 struct snapshot {
   worker_id worker{};
   parameter_block parameters;
@@ -102,6 +113,7 @@ struct worker_finished {
 
 /// What the launcher shows while a run lasts.
 struct run_progress {
+  bool begun = true; ///< otherwise `elapsed` counts from when somebody began to wait for the nodes
   nanoseconds elapsed{0};
   round_number newest_round = 0;
   std::uint64_t local_steps = 0;
@@ -134,6 +146,7 @@ struct training_job {
   std::shared_ptr<local_training> local;
   training_client_actor client;
   bool wants_mix = false;
+  bool wants_velocity = false; ///< as of after the mix
   std::vector<weighted_block> neighbours;
   bool wants_step = false;
   std::atomic<bool> step_dropped =
@@ -142,6 +155,7 @@ struct training_job {
   mini_batch batch;
   // results:
   local_training::mix_outcome mixed;
+  parameter_block velocity;
   local_training::step_outcome stepped;
   nanoseconds took{0}; ///< the step's computing time
 };
@@ -156,18 +170,237 @@ using trainer_pool_actor = caf::typed_actor<caf::reacts_to<training_job_ptr>, ca
 /// Owns a data shard and hands out mini-batches, one per request, prepared ahead.
 using shard_actor = caf::typed_actor<caf::replies_to<batch_wanted>::with<mini_batch>>;
 
-/// Collects what the workers of a process report; nobody needs it for progress.
+/// Who can be asked for a worker's estimate and told to stop: the worker itself, or its stand-in for another
+/// node.
+using estimate_source_actor =
+    caf::typed_actor<caf::reacts_to<stop_work>, caf::replies_to<snapshot_wanted>::with<snapshot>>;
+
+/// Who wants to know what the evaluator measures.
+using evaluation_sink_actor = caf::typed_actor<caf::reacts_to<evaluation>>;
+
+/// Who ends the run when the average model is good enough.
+struct target_reached {};
+using target_listener_actor = caf::typed_actor<caf::reacts_to<target_reached>>;
+
+/// Who waits for a checkpoint to be written.
+using checkpoint_client_actor = caf::typed_actor<caf::reacts_to<checkpoint_handled>>;
+
+struct save_checkpoint {
+  std::shared_ptr<const checkpoint> state;
+  checkpoint_client_actor client;
+};
+
+/// What became of the checkpoints that came before the question.
+struct checkpoints_status {
+  std::uint64_t written = 0;
+  std::string failure; ///< of the newest attempt; empty: it is on the disk
+};
+
+/// Writes checkpoints, one after another, so that an interrupted write never costs the one before.
+using checkpointer_actor =
+    caf::typed_actor<caf::reacts_to<save_checkpoint>, caf::reacts_to<end_of_checkpoints>,
+                     caf::replies_to<checkpoints_wanted>::with<checkpoints_status>>;
+
+/// Workers of a node that cannot be reached any more, or that can be again (its process was restarted, hung,
+/// or the network came back).
+struct workers_gone {
+  std::vector<worker_id> workers;
+  std::string reason;
+};
+struct workers_back {
+  std::vector<worker_id> workers;
+};
+
+/// How large a worker's part of the network is now, as far as it knows, and the lowest number in it.
+struct part_changed {
+  worker_id worker{};
+  std::size_t component = 0;
+  worker_id lowest{};
+};
+
+/// What the reporter of a node passes on, ten times a second, also when there is nothing to tell.
+struct local_reports {
+  std::vector<round_report> rounds;
+  std::vector<worker_end> finished;
+  std::vector<worker_id> lost;      ///< ended by an error; all of them so far
+  std::uint64_t rounds_dropped = 0; ///< so far: there were more at once than are passed on
+  run_progress progress;
+};
+using local_reports_ptr = std::shared_ptr<local_reports>;
+using report_sink_actor = caf::typed_actor<caf::reacts_to<local_reports_ptr>, caf::reacts_to<part_changed>>;
+struct pass_on_due {};
+
+/// Collects what workers report, those of this process or of many nodes; nobody needs it for progress.
 struct watch_workers;
-using reporter_actor = caf::typed_actor<caf::reacts_to<watch_workers>,   // before any worker begins
-                                        caf::reacts_to<round_report>,    // a worker did a round
-                                        caf::reacts_to<worker_finished>, // a worker's last word
-                                        caf::reacts_to<evaluation>,      // the evaluator measured
-                                        caf::reacts_to<flush_due>,       // write out what is buffered
-                                        caf::replies_to<progress_wanted>::with<run_progress>, //
-                                        caf::replies_to<outcome_wanted>::with<run_outcome_ptr>>;
+using reporter_actor =
+    caf::typed_actor<caf::reacts_to<watch_workers>,   // before any worker begins
+                     caf::reacts_to<round_report>,    // a worker did a round
+                     caf::reacts_to<worker_finished>, // a worker's last word
+                     caf::reacts_to<evaluation>,      // the evaluator measured
+                     caf::reacts_to<workers_gone>, caf::reacts_to<workers_back>, caf::reacts_to<part_changed>,
+                     caf::reacts_to<flush_due>,                            // write out what is buffered
+                     caf::reacts_to<pass_on_due>,                          // to the sink
+                     caf::replies_to<progress_wanted>::with<run_progress>, //
+                     caf::replies_to<outcome_wanted>::with<run_outcome_ptr>>;
+
+// --- Between processes: the gateway ---
+
+/// Takes what the workers here say to workers of other nodes: `(from, to, body)`. Bodies and their order are
+/// those of a local send.
+using link_actor = caf::typed_actor<
+    caf::reacts_to<worker_id, worker_id, estimate_message>, caf::reacts_to<worker_id, worker_id, accept>,
+    caf::reacts_to<worker_id, worker_id, closed>, caf::reacts_to<worker_id, worker_id, threshold_message>,
+    caf::reacts_to<worker_id, worker_id, leaving>, caf::reacts_to<worker_id, worker_id, membership_news>,
+    caf::reacts_to<worker_id, worker_id, received>, caf::reacts_to<worker_id, worker_id, heartbeat>>;
+
+/// The link to this neighbour broke: what was under way on it is lost. The next sign of life is on a new one.
+struct link_broken {
+  worker_id neighbour{};
+};
+
+/// One control connection of a gateway, from `open_control` or accepted.
+enum class connection_id : std::uint64_t {};
+
+struct open_control;
+/// The connection asked for with this key is there, and the other side speaks our version.
+struct control_opened {
+  std::uint64_t key = 0;
+  connection_id connection{};
+};
+/// It is not: one line that says what and where, with how to mend it.
+struct control_failed {
+  std::uint64_t key = 0;
+  std::string reason;
+};
+struct control_received {
+  connection_id connection{};
+  std::shared_ptr<const control_message> message;
+};
+struct control_closed {
+  connection_id connection{};
+  std::string reason;
+};
+struct send_control {
+  connection_id connection{};
+  std::shared_ptr<const control_message> message;
+};
+struct close_control {
+  connection_id connection{};
+};
+
+/// Who asks or answers over control connections.
+using control_client_actor =
+    caf::typed_actor<caf::reacts_to<control_opened>, caf::reacts_to<control_failed>,
+                     caf::reacts_to<control_received>, caf::reacts_to<control_closed>>;
+
+/// Connect to a node within `patience`, hello included. Answered to the client by `control_opened` or
+/// `control_failed`, always with this key.
+struct open_control {
+  std::uint64_t key = 0;
+  endpoint to;
+  control_client_actor client;
+  nanoseconds patience{std::chrono::seconds{5}};
+};
+
+/// A link of a run came up or went down. While it cannot be opened, down is said again whenever the reason
+/// changes.
+struct link_changed {
+  run_id run = 0;
+  node_index node{};
+  bool up = false;
+  std::string reason; ///< why it is down, or why it could not be opened yet
+};
+using link_listener_actor = caf::typed_actor<caf::reacts_to<link_changed>>;
+
+/// From now on this gateway keeps a link to every node of the run that shares an edge with this one: the node
+/// of lower number dials, again and again until `leave_run`. One run at a time: joining one leaves the one
+/// before. Links of other runs are turned away, after waiting two seconds for their run.
+struct join_run;
+struct leave_run {
+  run_id run = 0;
+};
+
+/// What crossed this gateway, in bytes as written to and read from connections, without TLS.
+struct traffic {
+  std::uint64_t link_bytes_sent = 0;
+  std::uint64_t link_bytes_received = 0;
+  std::uint64_t control_bytes_sent = 0;
+  std::uint64_t eval_bytes_sent = 0; ///< of control_bytes_sent: snapshots and results with parameters
+  std::uint64_t blocks_sent =
+      0; ///< parameter blocks on links; fewer than estimates when receivers share a node
+  std::uint64_t connections_refused = 0;
+  std::uint64_t backlog_bytes_max = 0; ///< most that was ever queued for one link
+};
+struct traffic_wanted {};
+
+/// How much of what was sent on a control connection still waits to be written; 0 if it is closed. Who sends
+/// a stream asks, and leaves out what a slow client does not take.
+struct backlog_wanted {
+  connection_id connection{};
+};
+struct backlog {
+  std::uint64_t bytes = 0;
+};
+
+/// The process's door to others (CAF's io layer): listens, dials, says hello, frames, checks, counts.
+using gateway_actor =
+    link_actor::extend<caf::reacts_to<open_control>, caf::reacts_to<send_control>,
+                       caf::reacts_to<close_control>, caf::reacts_to<join_run>, caf::reacts_to<leave_run>,
+                       caf::reacts_to<node_moved>, caf::replies_to<traffic_wanted>::with<traffic>,
+                       caf::replies_to<backlog_wanted>::with<backlog>>;
+
+// --- A run on several nodes, seen by who launches or follows it ---
+
+enum class fleet_phase {
+  connecting, ///< dialling the nodes
+  preparing,  ///< the nodes load data and check
+  linking,    ///< the nodes connect to each other
+  running,
+  over,   ///< every worker is finished or gone for good
+  failed, ///< refused or unreachable before the run began; nothing is left running
+};
+struct fleet_status {
+  fleet_phase phase = fleet_phase::connecting;
+  std::string failure; ///< one line, of `failed`
+  int exit_code = 0;
+  std::vector<bool> reachable;          ///< [nodes]
+  std::vector<std::string> waiting_for; ///< before `running`: the nodes that have not answered, and for what
+  std::uint64_t parameters = 0;         ///< as the nodes say
+  std::uint64_t training_samples = 0;
+  std::uint64_t rounds_dropped = 0; ///< reports that a node could not pass on
+  std::uint64_t link_bytes_sent = 0;
+  std::uint64_t eval_bytes_sent = 0;
+  double cpu_s = 0;    ///< processor time of the nodes in this run
+  std::string waiting; ///< the longest wait that a node tells: for whom, for what, how long
+};
+struct fleet_status_wanted {};
+/// The fleet's own timer.
+struct fleet_tick {};
+struct result_wanted {};
+/// The run is measured: the nodes may let go of it.
+struct release_run {};
+
+/// A client of all nodes of one run: launches it or only follows it. Passes what the nodes report on to a
+/// reporter, reconnects to nodes that come back.
+using fleet_actor = control_client_actor::extend<
+    caf::reacts_to<fleet_tick>, caf::reacts_to<stop_work>, caf::reacts_to<release_run>,
+    caf::reacts_to<node_moved>, // a restarted node, from the node that follows
+    caf::replies_to<fleet_status_wanted>::with<fleet_status>,
+    caf::replies_to<worker_id, snapshot_wanted>::with<snapshot>,
+    caf::replies_to<result_wanted>::with<std::shared_ptr<const result_reply>>>; // the leading node's, ready
+                                                                                // or not
+
+/// What this neighbour needs to join, whose process was started again. What its predecessor said counts no
+/// more.
+struct welcome_wanted {
+  worker_id joiner{};
+};
 
 struct meet_neighbours;
-struct begin_work {};
+/// With the run's origin, where it was not known yet at the meeting.
+struct begin_work {
+  std::optional<run_origin> origin;
+};
 
 /// The shell of a round machine: always responsive, since it neither computes nor blocks. A message from a
 /// neighbour is
@@ -184,30 +417,112 @@ using worker_actor = caf::typed_actor<
     caf::reacts_to<worker_id, membership_news>,   // who is up or down
     caf::reacts_to<worker_id, received>,          // your block is here
     caf::reacts_to<worker_id, heartbeat>,         // I am alive
+    caf::reacts_to<link_broken>,                  // from the gateway
     // from its own helpers and timers:
     caf::reacts_to<mini_batch>, caf::reacts_to<training_done>, caf::reacts_to<delay_over>,
     caf::reacts_to<gather_timeout_due>, // timeout-and-quorum: what is missing by now is not waited for
-    caf::reacts_to<heartbeat_due>,
+    caf::reacts_to<heartbeat_due>, caf::reacts_to<checkpoint_due>, caf::reacts_to<checkpoint_handled>,
     // from anybody:
     caf::reacts_to<stop_work>, caf::replies_to<snapshot_wanted>::with<snapshot>,
-    caf::replies_to<status_wanted>::with<worker_status>>;
+    caf::replies_to<status_wanted>::with<worker_status>,
+    caf::replies_to<welcome_wanted>::with<welcome_reply>>;
 
-/// All workers of the run, by number, and the run's origin.
+/// All workers of the run, by number, null for those of other processes, and the run's origin.
 struct watch_workers {
   std::vector<worker_actor> workers;
   run_origin origin;
 };
 
-/// The neighbours' handles, in the order of the graph, and the run's origin.
+/// The neighbours' handles, in the order of the graph, null for those of other nodes, which `links` reaches;
+/// and the run's origin, if it is known already.
 struct meet_neighbours {
   std::vector<worker_actor> neighbours;
-  run_origin origin;
+  std::optional<run_origin> origin;
+  link_actor links;
+};
+
+struct join_run {
+  run_id run = 0;
+  node_index self{};
+  std::vector<endpoint> nodes;
+  std::vector<node_index> placement; ///< [workers]
+  std::shared_ptr<const topology> graph;
+  std::uint64_t parameters = 0;      ///< the size of every block
+  std::vector<worker_actor> workers; ///< [workers], null for those of other nodes
+  nanoseconds suspect_after{std::chrono::seconds{3}};
+  link_listener_actor listener;
 };
 
 /// Measures the average model on the test set now and then, on a thread of its own, within 5 % of the
 /// processor time.
 using evaluator_actor =
     caf::typed_actor<caf::reacts_to<evaluation_due>, caf::reacts_to<answers_due>, caf::reacts_to<snapshot>>;
+
+// --- A node ---
+
+/// The node's own gateway is open; from the one who opened it, once.
+struct gateway_opened {
+  gateway_actor gateway;
+  endpoint advertised;
+};
+/// How a node stands, for the program around it.
+struct node_standing {
+  std::string state;    ///< as in `node_status`, or "joining", or "left" once it was told to stop
+  std::string run_name; ///< of the run it serves; empty: none
+  std::string failure;  ///< one line: `--join` was refused; the node is of no use
+  int exit_code = 0;    ///< of that failure
+};
+struct node_standing_wanted {};
+
+// --- The helpers of a node ---
+
+/// What came of an errand to another node.
+struct errand_done {
+  std::uint64_t key = 0;
+  std::vector<std::shared_ptr<const control_message>> answers; ///< as many as were waited for, or fewer
+  std::string failure;                                         ///< why fewer
+};
+struct errand_timer {
+  std::uint64_t attempt = 0;
+  bool call_again = false; ///< else: it takes too long
+};
+using errand_client_actor = caf::typed_actor<caf::reacts_to<errand_done>>;
+/// Says something to another node and waits for the answers.
+using errand_actor = control_client_actor::extend<caf::reacts_to<errand_timer>>;
+
+struct preparation;
+struct measurement;
+struct run_inputs;
+struct run_place;
+/// The data is there, and the directories; or there is a refusal in the reply, and nothing else.
+struct run_prepared {
+  run_id run = 0;
+  std::shared_ptr<const run_inputs> inputs;
+  std::shared_ptr<const run_place> place;
+  std::map<worker_id, checkpoint> resumed{}; ///< of the workers here, if the run goes on
+  prepare_run_reply reply;
+};
+/// The end is measured and written. Null if that failed.
+struct run_measured {
+  run_id run = 0;
+  std::shared_ptr<const result_reply> result;
+};
+using clerk_client_actor = caf::typed_actor<caf::reacts_to<run_prepared>, caf::reacts_to<run_measured>>;
+/// Does what takes long or blocks, one thing at a time.
+using clerk_actor = caf::typed_actor<caf::reacts_to<std::shared_ptr<const preparation>>,
+                                     caf::reacts_to<std::shared_ptr<const measurement>>>;
+
+struct node_tick {};
+
+/// Offers this process to runs: serves one at a time, answers clients, outlives its runs. `stop_work`: its
+/// workers end, what was measured is written, then its standing is "left". Never blocks.
+using node_actor = control_client_actor::extend<
+    caf::reacts_to<gateway_opened>, caf::reacts_to<link_changed>, caf::reacts_to<stop_work>,
+    caf::replies_to<node_standing_wanted>::with<node_standing>,
+    // from its own helpers and timers:
+    caf::reacts_to<run_prepared>, caf::reacts_to<run_measured>, caf::reacts_to<errand_done>,
+    caf::reacts_to<local_reports_ptr>, caf::reacts_to<part_changed>, caf::reacts_to<evaluation>,
+    caf::reacts_to<target_reached>, caf::reacts_to<node_tick>>;
 
 } // namespace dybw
 
@@ -219,6 +534,12 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::trainer_idle)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::delay_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::gather_timeout_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::heartbeat_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::checkpoint_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::checkpoint_handled)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::save_checkpoint)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::checkpoints_wanted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::end_of_checkpoints)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::checkpoints_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::stop_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::status_wanted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::snapshot_wanted)
@@ -237,3 +558,43 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::evaluation)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::begin_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::meet_neighbours)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::watch_workers)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::link_broken)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::open_control)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::control_opened)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::control_failed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::control_received)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::control_closed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::send_control)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::close_control)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::link_changed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::join_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::leave_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_moved)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::traffic)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::traffic_wanted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::backlog_wanted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::backlog)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::workers_gone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::workers_back)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::welcome_wanted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::welcome_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::target_reached)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::part_changed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::local_reports_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::pass_on_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::fleet_status)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::fleet_status_wanted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::fleet_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::result_wanted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::release_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const dybw::result_reply>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::gateway_opened)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_standing)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_standing_wanted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::errand_done)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::errand_timer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const dybw::preparation>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const dybw::measurement>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::run_prepared)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::run_measured)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_tick)

@@ -53,24 +53,35 @@ void evaluator_state::receive(const snapshot& x) {
 
 void evaluator_state::evaluate() {
   asked_ = false;
+  std::vector<parameter_block> present;
+  std::copy_if(estimates_.begin(), estimates_.end(), std::back_inserter(present),
+               [](const auto& x) { return bool{x}; });
+  if (present.empty()) {
+    self_->delayed_send(self_, options_.every, evaluation_due{});
+    return;
+  }
   const auto cpu_before = thread_cpu_s();
   evaluation e;
   e.time_s = to_seconds(time_since(options_.origin));
   e.local_steps = std::accumulate(local_steps_.begin(), local_steps_.end(), std::uint64_t{0});
-  const auto average = bench_->average_of(estimates_);
+  const auto average = bench_->average_of(present);
   e.consensus_distance = average.consensus_distance;
   const auto score = bench_->score(average.parameters, bench_->samples());
   e.test_accuracy = score.accuracy;
   e.test_loss = score.loss;
   e.worst_worker_accuracy = 1;
-  for (const auto& x : estimates_)
+  for (const auto& x : present)
     e.worst_worker_accuracy =
         std::min(e.worst_worker_accuracy, bench_->score(x.values(), samples_per_worker_).accuracy);
   e.cpu_s = thread_cpu_s() - cpu_before;
-  self_->send(options_.reporter, e); // before anybody stops, so that it is part of the run
+  for (const auto& sink : options_.sinks)
+    self_->send(sink, e); // before anybody stops, so that it is part of the run
   if (options_.target_accuracy && e.test_accuracy >= *options_.target_accuracy) {
-    for (const auto& w : options_.workers)
-      self_->send(w, stop_work{});
+    if (options_.on_target)
+      self_->send(options_.on_target, target_reached{});
+    else
+      for (const auto& w : options_.workers)
+        self_->send(w, stop_work{});
     return;
   }
   const auto processors = std::max(1U, std::thread::hardware_concurrency());

@@ -8,12 +8,13 @@ namespace dybw {
 struct evaluator_options {
   std::shared_ptr<const model> learner;
   std::shared_ptr<const dataset> test;
-  std::vector<worker_actor> workers;
-  std::vector<parameter_block> initial; ///< [workers], w_j(0)
-  reporter_actor reporter;
+  std::vector<estimate_source_actor> workers; ///< or their stand-ins
+  std::vector<parameter_block> initial;       ///< [workers], w_j(0); none: does not count before it answers
+  std::vector<evaluation_sink_actor> sinks;   ///< get each evaluation
   run_origin origin;
   nanoseconds every{0};
-  std::optional<double> target_accuracy; ///< reached: the workers are told to stop
+  std::optional<double> target_accuracy;
+  target_listener_actor on_target; ///< who is told when it is reached; null: the workers, to stop
 };
 
 class evaluator_state {

@@ -75,6 +75,13 @@ double relative_distance(std::span<const float> a, std::span<const float> b) {
   return size > 0 ? std::sqrt(moved / size) : 0;
 }
 
+std::vector<parameter_block> starting_points(const run_inputs& inputs) {
+  std::vector<parameter_block> points;
+  for (std::size_t i = 0; i < inputs.config.workers; ++i)
+    points.push_back(starting_point(inputs, worker_at(i)));
+  return points;
+}
+
 parameter_block copy_of(std::span<const float> values) {
   auto buffer = std::make_shared<float_buffer>(values.size());
   std::copy(values.begin(), values.end(), buffer->values().begin());
@@ -98,7 +105,7 @@ void measure_final(finished_run& run, const run_inputs& inputs, std::span<const 
   result.consensus_distance = average.consensus_distance;
   if (inputs.config.sgd.step_size == 0)
     result.mixing.mean_drift =
-        relative_distance(run.average.values(), bench.average_of(inputs.initial).parameters);
+        relative_distance(run.average.values(), bench.average_of(starting_points(inputs)).parameters);
 
   auto score = scorer{bench, result, stop};
   if (result.interrupted)

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/session.hpp"
+#include "actors/run_end.hpp"
 
 #include <functional>
 #include <span>

@@ -8,24 +8,56 @@
 
 namespace dybw {
 
+namespace {
+
+constexpr auto pass_on_every = std::chrono::milliseconds{100};
+
+} // namespace
+
+worker_end to_end(const worker_finished& x) {
+  return {x.totals, x.threshold_delays->quantile(0.99), x.threshold_delays->max()};
+}
+
+worker_finished to_last_word(const worker_end& x) {
+  auto delays = std::make_shared<duration_histogram>();
+  if (x.threshold_delay_max > nanoseconds{0}) {
+    for (auto i = 0; i < 100; ++i)
+      delays->add(x.threshold_delay_p99);
+    delays->add(x.threshold_delay_max);
+  }
+  return {x.totals, {}, std::move(delays)};
+}
+
 void reporter_state::start(const reporter_options& options) {
   const auto workers = options.graph->workers();
-  audit_.emplace(options.graph);
+  if (options.audit)
+    audit_.emplace(options.graph);
+  for (std::size_t i = 0; audit_ && options.late && i < workers; ++i) {
+    audit_->lost(worker_at(i));
+    audit_->back(worker_at(i));
+  }
   statistics_.emplace(workers);
   done_flags_.resize(workers);
+  expected_ = options.expected.empty() ? workers : options.expected.size();
   finals_.resize(workers);
+  sink_ = options.sink;
+  if (sink_) {
+    to_pass_on_ = std::make_shared<local_reports>();
+    self_->delayed_send(self_, pass_on_every, pass_on_due{});
+  }
   rounds_file_ = options.rounds_file;
   if (rounds_file_.empty())
     return;
-  rounds_.open(rounds_file_, std::ios::binary | std::ios::trunc);
+  rounds_.open(rounds_file_, std::ios::binary | (options.append ? std::ios::app : std::ios::trunc));
   flush_file();
 }
 
 void reporter_state::watch(const watch_workers& x) {
   origin_ = x.origin;
   for (const auto& w : x.workers) {
-    addresses_.push_back(w.address());
-    self_->monitor(w);
+    addresses_.push_back(w ? w.address() : caf::actor_addr{});
+    if (w)
+      self_->monitor(w);
   }
   if (rounds_.is_open())
     self_->delayed_send(self_, std::chrono::seconds{1}, flush_due{});
@@ -39,6 +71,12 @@ void reporter_state::add(const round_report& report) {
                     to_string(report.mixed.worker), report.mixed.round);
   if (rounds_.is_open())
     write(report);
+  if (sink_ && to_pass_on_->rounds.size() < passed_on_max)
+    to_pass_on_->rounds.push_back(report);
+  else if (sink_)
+    ++rounds_dropped_;
+  if (!audit_)
+    return;
   audit_->add(report.mixed);
   log_violations();
 }
@@ -48,13 +86,36 @@ void reporter_state::add(const worker_finished& last_word) {
   statistics_->add(last_word.totals);
   finals_[i] = last_word.parameters;
   threshold_delays_.merge(*last_word.threshold_delays);
-  audit_->left(last_word.totals.worker);
-  log_violations();
+  if (sink_)
+    to_pass_on_->finished.push_back(to_end(last_word));
+  if (audit_) {
+    audit_->left(last_word.totals.worker);
+    log_violations();
+  }
   mark_done(i);
 }
 
 void reporter_state::add(const evaluation& e) {
   evaluations_.push_back(e);
+}
+
+void reporter_state::add(const part_changed& x) {
+  if (sink_)
+    self_->send(sink_, x);
+}
+
+void reporter_state::pass_on() {
+  to_pass_on_->rounds_dropped = rounds_dropped_;
+  for (auto i : lost_)
+    to_pass_on_->lost.push_back(worker_at(i));
+  to_pass_on_->progress = progress();
+  self_->send(sink_, std::exchange(to_pass_on_, std::make_shared<local_reports>()));
+  self_->delayed_send(self_, pass_on_every, pass_on_due{});
+}
+
+void reporter_state::audit_lost(worker_id id) {
+  if (audit_)
+    audit_->lost(id);
 }
 
 void reporter_state::worker_down(const caf::down_msg& down) {
@@ -66,8 +127,34 @@ void reporter_state::worker_down(const caf::down_msg& down) {
     return; // its end after its last word
   spdlog::error("worker {} is gone ({}); the others go on", i, caf::to_string(down.reason));
   lost_.push_back(static_cast<std::uint32_t>(i));
-  audit_->lost(worker_at(i));
+  audit_lost(worker_at(i));
   mark_done(i);
+}
+
+/// Their node cannot be reached; it may come back.
+void reporter_state::gone(const workers_gone& x) {
+  for (auto id : x.workers) {
+    const auto i = index_of(id);
+    if (done_flags_[i])
+      continue;
+    spdlog::warn("worker {} is gone ({}); the others go on", i, x.reason);
+    lost_.push_back(static_cast<std::uint32_t>(i));
+    audit_lost(id);
+    mark_done(i);
+  }
+}
+
+void reporter_state::back(const workers_back& x) {
+  for (auto id : x.workers) {
+    const auto found = std::find(lost_.begin(), lost_.end(), static_cast<std::uint32_t>(id));
+    if (found == lost_.end())
+      continue;
+    lost_.erase(found);
+    if (audit_)
+      audit_->back(id);
+    done_flags_[index_of(id)] = false;
+    --done_;
+  }
 }
 
 void reporter_state::mark_done(std::size_t index) {
@@ -101,10 +188,13 @@ run_progress reporter_state::progress() const {
 run_outcome_ptr reporter_state::outcome() {
   flush_file();
   auto x = std::make_shared<run_outcome>();
-  statistics_->fill(x->result, done_ == done_flags_.size() ? end_ : time_since(origin_));
-  x->result.mixing = audit_->summary();
-  x->result.per_edge = audit_->activity();
-  x->result.mean_active_share = audit_->mean_active_share();
+  statistics_->fill(x->result, done_ == expected_ ? end_ : time_since(origin_));
+  if (audit_) {
+    x->result.mixing = audit_->summary();
+    x->result.per_edge = audit_->activity();
+    x->result.mean_active_share = audit_->mean_active_share();
+    x->violations = audit_->violations();
+  }
   x->result.threshold_delay_p99_s = to_seconds(threshold_delays_.quantile(0.99));
   x->result.threshold_delay_max_s = to_seconds(threshold_delays_.max());
   x->result.evaluations = evaluations_;
@@ -114,7 +204,6 @@ run_outcome_ptr reporter_state::outcome() {
   x->finals = finals_;
   x->series = statistics_->series();
   x->bin_width_s = statistics_->bin_width_s();
-  x->violations = audit_->violations();
   x->failure = failure_;
   return x;
 }
@@ -167,7 +256,11 @@ reporter_actor::behavior_type reporter(reporter_actor::stateful_pointer<reporter
       [self](const round_report& x) { self->state.add(x); },
       [self](const worker_finished& x) { self->state.add(x); },
       [self](const evaluation& x) { self->state.add(x); },
+      [self](const workers_gone& x) { self->state.gone(x); },
+      [self](const workers_back& x) { self->state.back(x); },
+      [self](const part_changed& x) { self->state.add(x); },
       [self](const flush_due&) { self->state.flush(); },
+      [self](const pass_on_due&) { self->state.pass_on(); },
       [self](const progress_wanted&) { return self->state.progress(); },
       [self](const outcome_wanted&) { return self->state.outcome(); },
   };

@@ -8,15 +8,30 @@
 
 namespace dybw {
 
+/// A last word as it travels between nodes, without parameters.
+worker_end to_end(const worker_finished& x);
+/// Back. The delays themselves stay on the node: standing in for them, a hundred at the 99th percentile and
+/// one at the maximum keep both for a worker, and give the largest percentile of many.
+worker_finished to_last_word(const worker_end& x);
+
 struct reporter_options {
   std::shared_ptr<const topology> graph; ///< the planned one
   std::filesystem::path rounds_file;     ///< rounds.jsonl; empty for none
+  bool append = false;                   ///< to what the file holds already
+  std::vector<worker_id> expected{};     ///< those that will report; empty: all
+  bool audit = true;                     ///< needs the reports of all workers
+  /// From the middle of a run: nothing is known of what a worker did before its first report.
+  bool late = false;
+  report_sink_actor sink{}; ///< gets it all as well; null for none
 };
 
-/// Adds up, audits and writes what the workers of this process report. Its mailbox is bounded by the workers'
-/// pace: one report per worker and round.
+/// Adds up, audits, writes and passes on what workers report: those of this process, or of all nodes. Its
+/// mailbox is bounded by the workers' pace: one report per worker and round.
 class reporter_state {
 public:
+  /// Most that is passed on at once; what is more is dropped there and counted.
+  static constexpr std::size_t passed_on_max = 20'000;
+
   static inline const char* name = "reporter";
 
   explicit reporter_state(reporter_actor::stateful_pointer<reporter_state> self) : self_(self) {}
@@ -26,7 +41,11 @@ public:
   void add(const round_report& report);
   void add(const worker_finished& last_word);
   void add(const evaluation& e);
+  void add(const part_changed& x);
+  void pass_on();
   void worker_down(const caf::down_msg& down);
+  void gone(const workers_gone& x);
+  void back(const workers_back& x);
   void flush();
   run_progress progress() const;
   run_outcome_ptr outcome();
@@ -36,6 +55,7 @@ private:
   void flush_file();
   void log_violations();
   void mark_done(std::size_t index);
+  void audit_lost(worker_id id);
 
   reporter_actor::stateful_pointer<reporter_state> self_;
   run_origin origin_;
@@ -44,6 +64,7 @@ private:
   std::vector<caf::actor_addr> addresses_;
   std::vector<bool> done_flags_;
   std::size_t done_ = 0;
+  std::size_t expected_ = 0;
   std::vector<parameter_block> finals_;
   std::vector<evaluation> evaluations_;
   std::vector<std::uint32_t> lost_;
@@ -54,6 +75,9 @@ private:
   std::filesystem::path rounds_file_;
   std::ofstream rounds_;
   std::string line_;
+  report_sink_actor sink_;
+  local_reports_ptr to_pass_on_;
+  std::uint64_t rounds_dropped_ = 0;
 };
 
 /// Spawn with `caf::detached`: it writes files.

@@ -1,16 +1,13 @@
 #include "actors/session.hpp"
 
+#include "actors/checkpoints.hpp"
 #include "actors/evaluator.hpp"
-#include "actors/final_measurement.hpp"
+#include "actors/longest_wait.hpp"
 #include "actors/process_usage.hpp"
-#include "actors/reporter.hpp"
-#include "actors/shard.hpp"
-#include "actors/trainer.hpp"
-#include "actors/worker.hpp"
-#include "learning/data/partition.hpp"
+#include "actors/run_host.hpp"
 
+#include <caf/io/middleman.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
-#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -25,57 +22,29 @@ constexpr auto poll_every = std::chrono::milliseconds{100};
 constexpr auto stall_after = std::chrono::seconds{2};
 /// How long a run may take to end once it was asked to: a gradient step, a settle, the last reports.
 constexpr auto stop_patience = std::chrono::milliseconds{1000};
+/// How long the disk may take for the last checkpoints.
+constexpr auto checkpoint_patience = std::chrono::seconds{30};
 
-bool has_model(const run_inputs& inputs) {
-  return inputs.learner->parameter_count() > 0;
-}
-
-std::vector<parameter_block> starting_points(const run_config& config, const model& learner) {
-  const auto make = [&](std::uint64_t seed) {
-    auto buffer = std::make_shared<float_buffer>(learner.parameter_count());
-    learner.initialise(seed, buffer->values());
-    return buffer;
-  };
-  if (config.start == start_rule::same)
-    return std::vector<parameter_block>(config.workers, parameter_block{make(config.seed)});
-  std::vector<parameter_block> points;
-  for (std::size_t i = 0; i < config.workers; ++i) {
-    auto buffer = make(config.seed);
-    auto generator = make_generator(config.seed, random_stream::parameters, i + 1);
-    std::normal_distribution<float> normal;
-    for (auto& x : buffer->values())
-      x = 1 + normal(generator); // a mean that is not zero, so that a relative drift means something
-    points.emplace_back(std::move(buffer));
-  }
-  return points;
-}
-
-/// The actors of one run, sent away together at the end.
-class cast {
+/// Sends the actors of one run away at the end and waits for them.
+class farewell {
 public:
-  explicit cast(caf::scoped_actor& self) : self_(self) {}
-  ~cast() {
-    for (const auto& a : actors_)
-      self_->send_exit(a, caf::exit_reason::user_shutdown);
+  farewell(caf::scoped_actor& self, run_host& host) : self_(self), host_(host) {}
+  ~farewell() {
+    const auto actors = host_.actors();
+    host_.take_down();
     if (!in_a_hurry_)
-      for (const auto& a : actors_)
+      for (const auto& a : actors)
         self_->wait_for(a);
   }
   /// Lets them end by themselves: one may be deep in a gradient, and the user waits.
   void do_not_wait() noexcept { in_a_hurry_ = true; }
 
-  cast(const cast&) = delete;
-  cast& operator=(const cast&) = delete;
-
-  template <class Handle>
-  Handle add(Handle handle) {
-    actors_.push_back(caf::actor_cast<caf::actor>(handle));
-    return handle;
-  }
+  farewell(const farewell&) = delete;
+  farewell& operator=(const farewell&) = delete;
 
 private:
   caf::scoped_actor& self_;
-  std::vector<caf::actor> actors_;
+  run_host& host_;
   bool in_a_hurry_ = false;
 };
 
@@ -89,134 +58,52 @@ std::optional<Answer> ask(caf::scoped_actor& self, const reporter_actor& reporte
   return answer;
 }
 
-/// Who has waited longest, for whom and for what.
-std::string longest_wait(caf::scoped_actor& self, const std::vector<worker_actor>& workers) {
-  std::string text;
-  auto longest = nanoseconds{0};
+std::string ask_for_longest_wait(caf::scoped_actor& self, const std::vector<worker_actor>& workers) {
+  longest_wait longest;
   for (const auto& w : workers)
     self->request(w, std::chrono::milliseconds{100}, status_wanted{})
-        .receive(
-            [&](const worker_status& s) {
-              for (const auto& cause : s.machine.waiting_for) {
-                const auto waited = s.now - cause.since;
-                if (waited <= longest)
-                  continue;
-                longest = waited;
-                const auto whom = cause.neighbour == s.worker ? std::string{"any worker"}
-                                                              : "worker " + to_string(cause.neighbour);
-                text = fmt::format("worker {} waits for {}: {}, {:.1f} s", to_string(s.worker), whom,
-                                   to_string(cause.what), to_seconds(waited));
-              }
-            },
-            [](const caf::error&) {}); // it is gone, or very busy: the others tell
-  return text;
+        .receive([&](const worker_status& s) { longest.add(s); },
+                 [](const caf::error&) {}); // it is gone, or very busy: the others tell
+  return longest.text();
 }
 
-void describe(run_result& result, const run_inputs& inputs, const policy_spec& policy) {
-  const auto& config = inputs.config;
-  result.policy = policy.text;
-  result.workers = config.workers;
-  result.edges = inputs.graph->edges().size();
-  result.topology = inputs.graph->name();
-  result.dataset = has_model(inputs) ? inputs.data.name : "none";
-  result.partition = config.partition_text;
-  result.model = inputs.learner->name();
-  result.parameters = inputs.learner->parameter_count();
-  result.seed = config.seed;
+std::vector<worker_id> all_workers(const run_config& config) {
+  std::vector<worker_id> ids(config.workers);
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    ids[i] = worker_at(i);
+  return ids;
 }
 
-std::size_t largest_shard(const run_inputs& inputs) {
-  std::size_t largest = 0;
-  for (const auto& rows : inputs.rows)
-    largest = std::max(largest, rows.size());
-  return largest;
-}
-
-/// The actors of one run, and when it began.
-struct ensemble {
-  std::shared_ptr<const topology> graph;
-  std::shared_ptr<const training_setup> setup; ///< null without a model
-  trainer_pool_actor trainers;                 ///< likewise
-  reporter_actor reports;
-  std::vector<worker_actor> workers;
-  run_origin origin;
-};
-
-worker_options options_of(worker_id id, const run_inputs& inputs, const policy_spec& policy,
-                          const ensemble& all) {
-  const auto& config = inputs.config;
-  worker_options options;
-  options.machine.self = id;
-  options.machine.graph = all.graph;
-  options.machine.connect = inputs.connect;
-  options.machine.planned_connecting =
-      config.exchange ? inputs.connecting : std::make_shared<const std::vector<edge>>();
-  options.machine.policy = policy;
-  options.machine.weights = config.weights;
-  options.machine.on_miss = config.on_miss;
-  if (config.rounds)
-    options.machine.last_round = *config.rounds;
-  if (config.round_timeout_s)
-    options.machine.round_timeout = from_seconds(*config.round_timeout_s);
-  options.training = all.setup;
-  options.initial = inputs.initial[index_of(id)];
-  options.clock =
-      std::make_shared<step_clock>(config.step_time, config.straggler, config.workers, id, config.seed);
-  options.suspect_after = from_seconds(config.suspect_after_s);
-  if (config.time_limit_s)
-    options.time_limit = from_seconds(*config.time_limit_s);
-  options.trainers = all.trainers;
-  options.reporter = all.reports;
+run_host_options options_of(const run_inputs& inputs, std::size_t policy, const run_controls& controls) {
+  run_host_options options;
+  options.policy = policy;
+  options.here = all_workers(inputs.config);
+  options.reports.rounds_file = controls.rounds_file;
+  options.reports.append = !controls.resumed.empty();
+  options.checkpoints = controls.checkpoints;
+  options.starts = starts_from(controls.resumed);
+  if (inputs.config.time_limit_s)
+    options.time_limit = from_seconds(*inputs.config.time_limit_s);
   return options;
 }
 
-ensemble spawn_all(caf::actor_system& system, cast& actors, const run_inputs& inputs,
-                   const policy_spec& policy, const std::filesystem::path& rounds_file) {
+void begin(caf::actor_system& system, run_host& host, const run_inputs& inputs) {
+  const auto origin = std::chrono::steady_clock::now();
+  host.meet({});
+  host.begin(origin);
   const auto& config = inputs.config;
-  ensemble all;
-  // Without exchange every worker is alone in its graph; all else is the same.
-  all.graph = config.exchange ? inputs.graph
-                              : std::make_shared<const topology>(config.workers, std::vector<edge>{},
-                                                                 inputs.graph->name());
-  if (has_model(inputs)) {
-    all.setup = std::make_shared<const training_setup>(training_setup{
-        inputs.learner, inputs.data.train,
-        std::make_shared<const sign_projection>(config.seed, inputs.learner->parameter_count()), config.sgd,
-        std::min(config.batch, largest_shard(inputs))});
-    const auto threads =
-        config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
-    all.trainers = actors.add(system.spawn(trainer_pool, all.setup, std::min(threads, config.workers), true));
-  }
-  all.reports = actors.add(system.spawn<caf::detached>(reporter, reporter_options{all.graph, rounds_file}));
-  for (std::size_t i = 0; i < config.workers; ++i) {
-    auto options = options_of(worker_at(i), inputs, policy, all);
-    if (all.setup)
-      options.shard = actors.add(system.spawn(
-          shard, mini_batch_sampler{inputs.rows[i], config.batch,
-                                    make_generator(config.seed, random_stream::mini_batches, i)}));
-    all.workers.push_back(actors.add(system.spawn(worker, std::move(options))));
-  }
-  return all;
-}
-
-/// Everybody meets before anybody begins.
-void begin(caf::scoped_actor& self, cast& actors, const run_inputs& inputs, ensemble& all) {
-  const auto& config = inputs.config;
-  all.origin = std::chrono::steady_clock::now();
-  self->send(all.reports, watch_workers{all.workers, all.origin});
-  for (std::size_t i = 0; i < all.workers.size(); ++i) {
-    meet_neighbours meet{{}, all.origin};
-    for (auto id : all.graph->neighbours(worker_at(i)))
-      meet.neighbours.push_back(all.workers[index_of(id)]);
-    self->send(all.workers[i], std::move(meet));
-  }
-  for (const auto& w : all.workers)
-    self->send(w, begin_work{});
-  if (all.setup)
-    actors.add(self->system().spawn<caf::detached>(
-        evaluator,
-        evaluator_options{inputs.learner, inputs.data.test, all.workers, inputs.initial, all.reports,
-                          all.origin, from_seconds(config.eval_every_s), config.target_accuracy}));
+  if (!has_model(inputs))
+    return;
+  evaluator_options options;
+  options.learner = inputs.learner;
+  options.test = inputs.data.test;
+  options.workers.assign(host.workers().begin(), host.workers().end());
+  options.initial = inputs.initial;
+  options.sinks = {host.reports()};
+  options.origin = origin;
+  options.every = from_seconds(config.eval_every_s);
+  options.target_accuracy = config.target_accuracy;
+  host.adopt(system.spawn<caf::detached>(evaluator, std::move(options)));
 }
 
 /// What a failed actor said, or the name of its error.
@@ -224,44 +111,36 @@ std::string reason_of(const caf::error& e) {
   return e.context().match_elements<std::string>() ? e.context().get_as<std::string>(0) : caf::to_string(e);
 }
 
-void fail(run_result& result, const std::string& why) {
-  if (result.failed)
-    return; // the first reason is the one to tell
-  result.failed = true;
-  result.failure = why;
-}
-
 /// Shows the progress and passes stops on until all workers are done; sets what ended the run in `result`.
 /// Returns how it stood at the end.
-run_progress follow(caf::scoped_actor& self, const ensemble& all, const run_controls& controls,
+run_progress follow(caf::scoped_actor& self, run_host& host, const run_controls& controls,
                     run_result& result) {
   std::optional<std::chrono::steady_clock::time_point> stopping_since;
   const auto stop = [&] {
     if (stopping_since)
       return;
     stopping_since = std::chrono::steady_clock::now();
-    for (const auto& w : all.workers)
-      self->send<caf::message_priority::high>(w, stop_work{});
+    host.stop();
   };
-  if (all.trainers)
-    self->monitor(all.trainers);
+  if (host.trainers())
+    self->monitor(host.trainers());
   std::string no_answer;
   std::uint64_t steps_seen = 0;
-  auto moved_at = all.origin;
+  auto moved_at = host.origin();
   run_progress last;
   for (;;) {
-    auto progress = ask<run_progress, progress_wanted>(self, all.reports, no_answer);
+    auto progress = ask<run_progress, progress_wanted>(self, host.reports(), no_answer);
     if (!progress) {
       fail(result, no_answer);
       return last;
     }
     last = *progress;
-    if (progress->workers_done == all.workers.size())
+    if (progress->workers_done == host.workers().size())
       return last;
     if (std::exchange(steps_seen, progress->local_steps) != progress->local_steps)
       moved_at = std::chrono::steady_clock::now();
     else if (time_since(moved_at) > stall_after)
-      progress->waiting = longest_wait(self, all.workers);
+      progress->waiting = ask_for_longest_wait(self, host.workers());
     if (progress->failure) {
       fail(result, *progress->failure);
       stop();
@@ -271,7 +150,7 @@ run_progress follow(caf::scoped_actor& self, const ensemble& all, const run_cont
       stop();
     }
     if (stopping_since && std::chrono::steady_clock::now() - *stopping_since > stop_patience) {
-      spdlog::warn("{} workers did not end in time", all.workers.size() - progress->workers_done);
+      spdlog::warn("{} workers did not end in time", host.workers().size() - progress->workers_done);
       return last;
     }
     self->receive(
@@ -284,39 +163,27 @@ run_progress follow(caf::scoped_actor& self, const ensemble& all, const run_cont
 }
 
 /// The estimates of workers that had no time for a last word.
-void ask_for_missing(caf::scoped_actor& self, const ensemble& all, run_outcome& outcome) {
-  for (std::size_t i = 0; i < all.workers.size(); ++i)
-    if (!outcome.finals[i] && all.setup)
-      self->request(all.workers[i], std::chrono::milliseconds{100}, snapshot_wanted{})
+void ask_for_missing(caf::scoped_actor& self, run_host& host, run_outcome& outcome) {
+  for (std::size_t i = 0; i < host.workers().size(); ++i)
+    if (!outcome.finals[i] && host.trainers())
+      self->request(host.workers()[i], std::chrono::milliseconds{100}, snapshot_wanted{})
           .receive([&](const snapshot& x) { outcome.finals[i] = x.parameters; },
                    [](const caf::error&) {}); // lost
 }
 
-/// Joins what the reporter collected with what is known of the run already, and judges it.
-void conclude(finished_run& run, const run_inputs& inputs, const policy_spec& policy,
-              const run_outcome& outcome, const std::function<bool()>& stop) {
-  auto& result = run.result;
-  const auto ended = std::exchange(result, outcome.result);
-  describe(result, inputs, policy);
-  result.interrupted = ended.interrupted;
-  result.failed = ended.failed;
-  result.failure = ended.failure;
-  run.series = outcome.series;
-  run.bin_width_s = outcome.bin_width_s;
-  if (has_model(inputs))
-    measure_final(run, inputs, outcome.finals, stop);
-  const auto& target = inputs.config.target_accuracy;
-  const auto reached =
-      std::find_if(result.evaluations.begin(), result.evaluations.end(),
-                   [&](const evaluation& e) { return target && e.test_accuracy >= *target; });
-  if (reached != result.evaluations.end())
-    result.time_to_target_s = reached->time_s;
-  if (outcome.failure)
-    fail(result, *outcome.failure);
-  if (!result.mixing.clean())
-    fail(result, "the audit found mixing that is not doubly stochastic: " + outcome.violations.front());
-  if (result.workers_lost.size() == inputs.config.workers)
-    fail(result, "all workers were lost");
+/// Until all checkpoints are on the disk that were sent to be written.
+void wait_for_checkpoints(caf::scoped_actor& self, const run_host& host) {
+  if (!host.checkpoints())
+    return;
+  self->request(host.checkpoints(), checkpoint_patience, checkpoints_wanted{})
+      .receive(
+          [](const checkpoints_status& status) {
+            if (!status.failure.empty())
+              spdlog::error("the last checkpoints are missing: {}", status.failure);
+          },
+          [](const caf::error& e) {
+            spdlog::error("the last checkpoints may be missing: {}", caf::to_string(e));
+          });
 }
 
 } // namespace
@@ -325,34 +192,15 @@ system_config::system_config() {
   add_message_types<caf::id_block::dybw>();
   set("scheduler.policy", caf::atom("sharing"));
   set("scheduler.max-threads", std::clamp<std::size_t>(std::thread::hardware_concurrency(), 2, 8));
+  add_error_category(caf::atom("dybw"), [](std::uint8_t code, caf::atom_value, const caf::message&) {
+    return to_string(static_cast<ec>(code));
+  });
 }
 
-run_inputs prepare_run(const run_config& config) {
-  run_inputs inputs;
-  inputs.config = config;
-  auto& graph = inputs.graph;
-  graph = std::make_shared<const topology>(make_topology(config.topology, config.workers, config.seed));
-  auto least = worker_id{0};
-  for (std::size_t i = 1; i < config.workers; ++i)
-    if (graph->degree(worker_at(i)) < graph->degree(least))
-      least = worker_at(i);
-  for (const auto& text : config.policies)
-    inputs.policies.push_back(parse_policy(text, graph->smallest_degree(), least));
-  inputs.connect = parse_connect(config.connect, *graph);
-  if (std::any_of(inputs.policies.begin(), inputs.policies.end(),
-                  [](const policy_spec& p) { return p.closes_by_threshold(); }))
-    inputs.connecting = std::make_shared<const std::vector<edge>>(
-        connecting_edges(*graph, inputs.connect, worker_id{0}, [](edge) { return true; }));
-  if (config.model == "none") {
-    inputs.learner = make_model("none", 1, 1);
-    inputs.initial.resize(config.workers);
-    return inputs;
-  }
-  inputs.data = load_data(config.data);
-  inputs.learner = make_model(config.model, inputs.data.train->features, inputs.data.train->classes);
-  inputs.rows = partition_rows(*inputs.data.train, config.workers, config.partition, config.seed);
-  inputs.initial = starting_points(config, *inputs.learner);
-  return inputs;
+system_config::system_config(const std::optional<tls_files>& tls) : system_config() {
+  load<caf::io::middleman>();
+  if (tls)
+    load_tls(*this, *tls);
 }
 
 finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std::size_t policy,
@@ -361,22 +209,24 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
   finished_run run;
   describe(run.result, inputs, spec);
   caf::scoped_actor self{system};
-  auto actors = cast{self};
-  auto all = spawn_all(system, actors, inputs, spec, controls.rounds_file);
+  auto host = run_host{system, inputs, options_of(inputs, policy, controls)};
+  auto end = farewell{self, host};
   const auto cpu_before = process_cpu_s();
-  begin(self, actors, inputs, all);
-  const auto last = follow(self, all, controls, run.result);
+  begin(system, host, inputs);
+  const auto last = follow(self, host, controls, run.result);
+  wait_for_checkpoints(self, host);
   std::string no_answer;
-  const auto outcome = ask<run_outcome_ptr, outcome_wanted>(self, all.reports, no_answer);
+  const auto outcome = ask<run_outcome_ptr, outcome_wanted>(self, host.reports(), no_answer);
   const auto cpu_s = process_cpu_s() - cpu_before;
   if (outcome) {
-    ask_for_missing(self, all, **outcome);
+    ask_for_missing(self, host, **outcome);
     conclude(run, inputs, spec, **outcome, [&] { return controls.watch && controls.watch(last); });
   } else {
     fail(run.result, no_answer);
   }
+  note_earlier(run.result, earlier_part(controls.resumed));
   if (run.result.interrupted)
-    actors.do_not_wait();
+    end.do_not_wait();
   run.result.host_cpu_s = cpu_s;
   run.result.peak_rss_bytes = peak_rss_bytes();
   return run;

@@ -11,6 +11,8 @@ void run(training_job& job, training_workspace& workspace) {
   if (job.wants_mix) {
     job.mixed = job.local->mix(job.neighbours, workspace);
     job.neighbours.clear(); // lets go of the neighbours' blocks
+    if (job.wants_velocity)
+      job.velocity = job.local->velocity();
   }
   if (job.wants_step && !job.step_dropped) {
     const auto begin = std::chrono::steady_clock::now();

@@ -12,14 +12,23 @@ void worker_state::start(worker_options options) {
   id_ = options_.machine.self;
   totals_.worker = id_;
   const auto graph = options_.machine.graph;
+  workers_ = static_cast<std::uint32_t>(graph->workers());
   for (auto neighbour_id : graph->neighbours(id_))
     neighbours_.emplace_back().id = neighbour_id;
-  machine_.emplace(std::move(options_.machine));
   detector_.emplace(neighbours_.size(), options_.suspect_after);
-  current_ = options_.initial;
+  if (!options_.machine.facts.empty()) // joins: the first sign of life counts as heard again
+    for (std::size_t i = 0; i < neighbours_.size(); ++i)
+      detector_->give_up(i);
+  machine_.emplace(std::move(options_.machine));
+  mixed_round_ = saved_round_ = machine_->completed();
+  const auto& resumed = options_.resumed;
+  current_ = resumed ? resumed->parameters : options_.initial;
   if (options_.training) {
     job_ = std::make_shared<training_job>();
-    job_->local = std::make_shared<local_training>(options_.training, current_);
+    job_->local = std::make_shared<local_training>(options_.training, current_,
+                                                   resumed ? resumed->velocity : parameter_block{});
+    if (resumed)
+      options_.resumed->parameters = options_.resumed->velocity = {}; // who holds a block keeps its memory
     job_->client = training_client_actor{worker_actor{self_}};
     self_->send(options_.shard, batch_wanted{});
   }
@@ -28,17 +37,26 @@ void worker_state::start(worker_options options) {
 void worker_state::meet(const meet_neighbours& x) {
   assert(x.neighbours.size() == neighbours_.size());
   origin_ = x.origin;
+  links_ = x.links;
   for (std::size_t i = 0; i < neighbours_.size(); ++i) {
     neighbours_[i].handle = x.neighbours[i];
-    self_->monitor(neighbours_[i].handle);
+    if (neighbours_[i].handle)
+      self_->monitor(neighbours_[i].handle);
   }
 }
 
-void worker_state::begin_rounds() {
+void worker_state::begin_rounds(const begin_work& x) {
+  if (x.origin)
+    origin_ = x.origin;
   detector_->begin(now());
   self_->delayed_send(self_, detector_->heartbeat_every(), heartbeat_due{});
   if (options_.time_limit)
-    self_->delayed_send(self_, *options_.time_limit, stop_work{});
+    self_->delayed_send(self_, std::max(*options_.time_limit - now(), nanoseconds{0}), stop_work{});
+  if (options_.checkpointer) {
+    self_->delayed_send(self_, options_.checkpoint_every, checkpoint_due{});
+    if (!options_.resumed) // so that a run can go on that is interrupted before any other
+      save(job_->local->velocity());
+  }
   apply(dybw::start{});
 }
 
@@ -50,7 +68,7 @@ void worker_state::receive(worker_id from, const estimate_message& m) {
   auto body = m.body;
   auto& n = *find(from);
   if (body.has_parameters) {
-    self_->send(n.handle, id_, received{body.round});
+    tell(n, received{body.round});
     // An estimate of another size than ours (none checked it on the way) cannot be mixed with.
     body.has_parameters = m.parameters.values().size() == current_.values().size();
     if (body.has_parameters)
@@ -89,11 +107,20 @@ void worker_state::neighbour_down(const caf::down_msg& down) {
   if (down.reason == caf::exit_reason::user_shutdown || down.reason == caf::exit_reason::normal)
     return; // the end of the run, not a crash
   for (std::size_t i = 0; i < neighbours_.size(); ++i)
-    if (neighbours_[i].handle.address() == down.source) {
+    if (neighbours_[i].handle && neighbours_[i].handle.address() == down.source) {
       detector_->give_up(i);
       neighbours_[i].window.reset();
       apply(neighbour_lost{neighbours_[i].id, neighbour_lost::cause::crashed});
     }
+}
+
+void worker_state::link_is_broken(worker_id id) {
+  auto* n = find(id);
+  if (n == nullptr)
+    return;
+  detector_->give_up(static_cast<std::size_t>(n - neighbours_.data()));
+  n->window.reset();
+  apply(neighbour_lost{id, neighbour_lost::cause::silent});
 }
 
 void worker_state::receive(const mini_batch& batch) {
@@ -106,6 +133,8 @@ void worker_state::receive([[maybe_unused]] const training_done& done) {
   job_under_way_ = false;
   if (job_->wants_mix) {
     current_ = std::move(job_->mixed.mixed);
+    if (job_->wants_velocity)
+      save(std::exchange(job_->velocity, {}));
     send_report();
   }
   if (job_->wants_step && job_->ticket == ticket_) {
@@ -145,8 +174,15 @@ void worker_state::heartbeat_is_due() {
     apply(neighbour_lost{neighbours_[i].id, neighbour_lost::cause::silent});
   }
   for (const auto& n : neighbours_)
-    self_->send(n.handle, id_, heartbeat{});
+    tell(n, heartbeat{});
   self_->delayed_send(self_, detector_->heartbeat_every(), heartbeat_due{});
+}
+
+/// Only wanted here: the state is whole between a mix and the next step.
+void worker_state::checkpoint_is_due() {
+  checkpoint_wanted_ = true;
+  if (!machine_->has_left())
+    self_->delayed_send(self_, options_.checkpoint_every, checkpoint_due{});
 }
 
 snapshot worker_state::take_snapshot() const {
@@ -157,7 +193,31 @@ worker_status worker_state::status() const {
   return {id_, machine_->status(), machine_->counters(), now()};
 }
 
+welcome_reply worker_state::welcome_for(worker_id joiner) {
+  if (find(joiner) == nullptr || machine_->current_phase() == phase::idle)
+    return {};
+  link_is_broken(joiner); // to its predecessor
+  const auto w = machine_->welcome_for(joiner);
+  if (!w)
+    return {};
+  welcome_reply reply;
+  reply.joiner = joiner;
+  reply.found = true;
+  reply.facts.facts = std::make_shared<const std::vector<fact>>(w->facts);
+  reply.round = w->round;
+  reply.parameters = current_;
+  return reply;
+}
+
 // --- Effects ---
+
+template <class Body>
+void worker_state::tell(const neighbour& to, Body body) {
+  if (to.handle)
+    self_->send(to.handle, id_, std::move(body));
+  else
+    self_->send(links_, id_, to.id, std::move(body));
+}
 
 void worker_state::apply(const event& e) {
   for (const auto& x : machine_->step(now(), e))
@@ -175,17 +235,17 @@ void worker_state::perform(const send& x) {
       totals_.bytes_sent += estimate_.values().size_bytes();
     }
     ++totals_.estimates_sent;
-    self_->send(n.handle, id_, std::move(m));
+    tell(n, std::move(m));
   } else if (const auto* t = std::get_if<threshold>(&x.message)) {
-    self_->send(n.handle, id_, threshold_message{*t, now()});
+    tell(n, threshold_message{*t, now()});
   } else if (const auto* a = std::get_if<accept>(&x.message)) {
-    self_->send(n.handle, id_, *a);
+    tell(n, *a);
   } else if (const auto* c = std::get_if<closed>(&x.message)) {
-    self_->send(n.handle, id_, *c);
+    tell(n, *c);
   } else if (const auto* l = std::get_if<leaving>(&x.message)) {
-    self_->send(n.handle, id_, *l);
+    tell(n, *l);
   } else {
-    self_->send(n.handle, id_, std::get<membership_news>(x.message));
+    tell(n, std::get<membership_news>(x.message));
   }
 }
 
@@ -228,6 +288,9 @@ void worker_state::perform(const mix& x) {
   for (auto& n : neighbours_)
     n.estimates.release(x.round);
   mix_pending_ = options_.training != nullptr;
+  mixed_round_ = x.round;
+  if (job_)
+    mixed_epoch_ = job_->batch.epoch; // the job's batch is still that of the step of this round
 }
 
 void worker_state::perform(const arm_timer& x) {
@@ -257,7 +320,8 @@ void worker_state::perform(const round_done& x) {
 }
 
 void worker_state::perform(const membership_changed& x) {
-  spdlog::info("worker {}: {} workers in this part of the network", to_string(id_), x.component);
+  spdlog::debug("worker {}: {} workers in this part of the network", to_string(id_), x.component);
+  self_->send(options_.reporter, part_changed{id_, x.component, x.lowest});
 }
 
 void worker_state::perform(const finished& x) {
@@ -280,6 +344,8 @@ void worker_state::submit_job() {
   if (step_pending_ && !step_ready)
     return; // the batch is on its way; mix and step travel together
   job_->wants_mix = std::exchange(mix_pending_, false);
+  job_->wants_velocity =
+      options_.checkpointer && job_->wants_mix && checkpoint_wanted_ && !checkpoint_under_way_;
   job_->neighbours.swap(mix_with_);
   job_->wants_step = std::exchange(step_pending_, false);
   job_->step_dropped = false;
@@ -306,7 +372,34 @@ void worker_state::send_report() {
   report_.reset();
 }
 
+/// Has the state after the newest mix written. REQUIRES: that mix is done and no later one has been asked
+/// for.
+void worker_state::save(const parameter_block& velocity) {
+  auto x = std::make_shared<checkpoint>();
+  x->run_hash = options_.run_hash;
+  x->worker = id_;
+  x->workers = workers_;
+  x->round = mixed_round_;
+  x->local_steps = machine_->counters().steps_used;
+  x->epoch = mixed_epoch_;
+  x->delays = options_.clock->drawn();
+  x->elapsed = now();
+  if (const auto& before = options_.resumed) {
+    x->local_steps += before->local_steps;
+    x->elapsed += before->elapsed;
+  }
+  x->parameters = current_;
+  x->velocity = velocity;
+  checkpoint_wanted_ = false;
+  checkpoint_under_way_ = true;
+  saved_round_ = mixed_round_;
+  self_->send(options_.checkpointer,
+              save_checkpoint{std::move(x), checkpoint_client_actor{worker_actor{self_}}});
+}
+
 void worker_state::send_last_word() {
+  if (options_.checkpointer && mixed_round_ > saved_round_)
+    save(job_->local->velocity());
   const auto& counters = machine_->counters();
   totals_.completed = finished_->completed;
   totals_.estimates_late = counters.estimates_late;
@@ -343,7 +436,7 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
   self->set_down_handler([self](const caf::down_msg& down) { self->state.neighbour_down(down); });
   return {
       [self](const meet_neighbours& x) { self->state.meet(x); },
-      [self](const begin_work&) { self->state.begin_rounds(); },
+      [self](const begin_work& x) { self->state.begin_rounds(x); },
       [self](worker_id from, const estimate_message& m) { self->state.receive(from, m); },
       [self](worker_id from, const accept& m) { self->state.receive(from, m); },
       [self](worker_id from, const closed& m) { self->state.receive(from, m); },
@@ -352,14 +445,18 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
       [self](worker_id from, const membership_news& m) { self->state.receive(from, m); },
       [self](worker_id from, const received& m) { self->state.receive(from, m); },
       [self](worker_id from, const heartbeat& m) { self->state.receive(from, m); },
+      [self](const link_broken& x) { self->state.link_is_broken(x.neighbour); },
       [self](const mini_batch& batch) { self->state.receive(batch); },
       [self](const training_done& done) { self->state.receive(done); },
       [self](const delay_over& x) { self->state.delay_is_over(x.ticket); },
       [self](const gather_timeout_due& x) { self->state.gather_timeout_is_due(x.at); },
       [self](const heartbeat_due&) { self->state.heartbeat_is_due(); },
+      [self](const checkpoint_due&) { self->state.checkpoint_is_due(); },
+      [self](const checkpoint_handled&) { self->state.checkpoint_is_handled(); },
       [self](const stop_work&) { self->state.stop(); },
       [self](const snapshot_wanted&) { return self->state.take_snapshot(); },
       [self](const status_wanted&) { return self->state.status(); },
+      [self](const welcome_wanted& x) { return self->state.welcome_for(x.joiner); },
   };
 }
 

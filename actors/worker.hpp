@@ -10,7 +10,8 @@
 
 namespace dybw {
 
-/// What a worker is spawned with.
+/// What a worker is spawned with. One that joins a live run has facts and a round in `machine`, and a
+/// neighbour's estimate as its `initial`; its momentum begins at zero.
 struct worker_options {
   machine_options machine;
   std::shared_ptr<const training_setup>
@@ -18,9 +19,13 @@ struct worker_options {
   parameter_block initial;           ///< w(0)
   std::shared_ptr<step_clock> clock; ///< this worker's; injected delays
   nanoseconds suspect_after{std::chrono::seconds{3}};
-  std::optional<nanoseconds> time_limit; ///< after this long the worker stops by itself
-  trainer_pool_actor trainers;           ///< may be null with `--model none`
-  shard_actor shard;                     ///< likewise
+  std::optional<nanoseconds> time_limit; ///< this long after the run's start the worker stops by itself
+  std::optional<checkpoint> resumed;     ///< of the round that `machine` goes on after
+  checkpointer_actor checkpointer;       ///< null: no checkpoints; with a model only
+  nanoseconds checkpoint_every{0};
+  std::uint64_t run_hash = 0;  ///< for checkpoints
+  trainer_pool_actor trainers; ///< may be null with `--model none`
+  shard_actor shard;           ///< likewise
   reporter_actor reporter;
 };
 
@@ -34,7 +39,7 @@ public:
 
   void start(worker_options options);
   void meet(const meet_neighbours& x);
-  void begin_rounds();
+  void begin_rounds(const begin_work& x);
 
   // messages from neighbours
   void receive(worker_id from, const estimate_message& m);
@@ -47,6 +52,7 @@ public:
       apply(message_received{from, m});
   }
   void neighbour_down(const caf::down_msg& down);
+  void link_is_broken(worker_id neighbour);
 
   // helpers and timers
   void receive(const mini_batch& batch);
@@ -54,15 +60,18 @@ public:
   void delay_is_over(std::uint64_t ticket) { apply(step_done{ticket}); }
   void gather_timeout_is_due(nanoseconds at);
   void heartbeat_is_due();
+  void checkpoint_is_due();
+  void checkpoint_is_handled() { checkpoint_under_way_ = false; }
   void stop() { apply(stop_requested{}); }
 
   snapshot take_snapshot() const;
   worker_status status() const;
+  welcome_reply welcome_for(worker_id joiner);
 
 private:
   struct neighbour {
     worker_id id{};
-    worker_actor handle;
+    worker_actor handle; ///< null if it lives in another process; `links_` reaches it
     flow_window window;
     estimate_slots<parameter_block> estimates;
   };
@@ -71,6 +80,8 @@ private:
   nanoseconds now() const { return origin_ ? time_since(*origin_) : nanoseconds{0}; }
   neighbour* find(worker_id id);
   bool alive(worker_id from);
+  template <class Body>
+  void tell(const neighbour& to, Body body);
   void apply(const event& e);
 
   void perform(const send& x);
@@ -85,16 +96,19 @@ private:
 
   void submit_job();
   void send_report();
+  void save(const parameter_block& velocity);
   void send_last_word();
   void wake_at(nanoseconds at);
 
   worker_actor::stateful_pointer<worker_state> self_;
   worker_options options_;
   worker_id id_{};
+  std::uint32_t workers_ = 0;
   std::optional<run_origin> origin_;
   std::optional<round_machine> machine_;
   std::optional<silence_detector> detector_;
   std::vector<neighbour> neighbours_; ///< in the order of the graph
+  link_actor links_;                  ///< to neighbours in other processes
 
   training_job_ptr job_; ///< one per worker, used again
   bool job_under_way_ = false;
@@ -108,8 +122,13 @@ private:
   nanoseconds compute_time_{0}; ///< of the newest step: gradient and injected delay
   nanoseconds dropped_{0};      ///< how long the step lasted that was dropped last
 
-  parameter_block estimate_; ///< w~_j of the newest step
-  parameter_block current_;  ///< w_j
+  parameter_block estimate_;      ///< w~_j of the newest step
+  parameter_block current_;       ///< w_j
+  round_number mixed_round_ = 0;  ///< of the newest mix that the machine asked for
+  std::uint64_t mixed_epoch_ = 0; ///< .. and of its step's mini-batch
+  round_number saved_round_ = 0;  ///< of the newest checkpoint sent to be written
+  bool checkpoint_wanted_ = false;
+  bool checkpoint_under_way_ = false;
   double loss_ = 0;
   std::uint32_t samples_ = 0;
   std::optional<round_report> report_; ///< of the round whose mix is under way

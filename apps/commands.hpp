@@ -11,6 +11,15 @@ namespace dybw {
 /// `input_error` for wrong input before anything starts. `arguments` are those behind "run".
 int run_command(std::span<const std::string> arguments);
 
+/// `dybw node`: offers this machine to runs until it is ended by a signal.
+int node_command(std::span<const std::string> arguments);
+
+/// `dybw status HOST:PORT` and `dybw stop HOST:PORT`: talk to a node.
+int status_command(std::span<const std::string> arguments);
+int stop_command(std::span<const std::string> arguments);
+std::string status_help();
+std::string stop_help();
+
 /// A subcommand of the program.
 struct command {
   std::string name;

@@ -21,8 +21,11 @@ bool asks_for_help(const std::string& word) {
 
 std::string overview(std::span<const command> commands) {
   std::string text = "dybw: decentralised training with dynamic backup workers\n\n";
+  std::size_t width = 0;
   for (const auto& each : commands)
-    text += "  dybw " + each.name + "  " + each.summary + "\n";
+    width = std::max(width, each.name.size());
+  for (const auto& each : commands)
+    text += "  dybw " + each.name + std::string(width - each.name.size() + 2, ' ') + each.summary + "\n";
   return text + "\n  dybw COMMAND --help  options of a command\n  dybw --version       versions of the "
                 "program and its libraries\n";
 }

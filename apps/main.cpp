@@ -1,5 +1,6 @@
 // Built for the plainest processor of its kind (see CMakeLists.txt), so that the check runs on any.
 #include "apps/commands.hpp"
+#include "apps/node_command.hpp"
 #include "apps/processor.hpp"
 #include "apps/run_options.hpp"
 
@@ -28,7 +29,11 @@
 int main(int count, char** words) {
   const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
   const std::array commands = {
-      dybw::command{"run", "train on this host and compare policies", dybw::run_help, dybw::run_command},
+      dybw::command{"run", "train on this host or on nodes, and compare policies", dybw::run_help,
+                    dybw::run_command},
+      dybw::command{"node", "offer this machine to runs", dybw::node_help, dybw::node_command},
+      dybw::command{"status", "show what a node is doing", dybw::status_help, dybw::status_command},
+      dybw::command{"stop", "end the run that a node serves", dybw::stop_help, dybw::stop_command},
   };
   return dybw::dispatch(arguments, commands, std::cout, std::cerr);
 }

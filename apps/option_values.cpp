@@ -55,8 +55,8 @@ std::string nearest_option(const po::options_description& known, const std::stri
 
 } // namespace
 
-option_values::option_values(const po::options_description& known, std::string command)
-    : known_(known), command_(std::move(command)) {
+option_values::option_values(const po::options_description& known, std::string command, std::size_t words_max)
+    : known_(known), command_(std::move(command)), words_max_(words_max) {
   po::store(po::parsed_options{&known_}, values_); // the defaults
 }
 
@@ -68,8 +68,12 @@ void option_values::add_arguments(std::span<const std::string> arguments) {
                             .style(allow_long | long_allow_next | long_allow_adjacent)
                             .run();
     for (const auto& option : parsed.options) {
-      if (option.position_key >= 0)
-        refuse_positional(option.value.front());
+      if (option.position_key >= 0) {
+        const auto& word = option.value.front();
+        if (word.starts_with('-') || words_.size() == words_max_)
+          refuse_positional(word);
+        words_.push_back(word);
+      }
       if (!option.value.empty() && option.value.front().starts_with("--"))
         throw input_error{input_fault::configuration, "--" + option.string_key + " needs a value", "",
                           "see " + command_ + " --help"};
@@ -109,6 +113,23 @@ void option_values::add_text(const std::string& content, const std::string& name
 
 bool option_values::given(const std::string& name) const {
   return values_.count(name) > 0 && !values_[name].defaulted();
+}
+
+std::map<std::string, std::string> option_values::all_given() const {
+  std::map<std::string, std::string> all;
+  for (const auto& [name, value] : values_)
+    if (const auto* text = boost::any_cast<std::string>(&value.value());
+        text != nullptr && !value.defaulted())
+      all.emplace(name, *text);
+  return all;
+}
+
+std::string option_values::standard(const std::string& name) const {
+  const auto none = without_values();
+  const auto found = none.values_.find(name);
+  const auto* text =
+      found != none.values_.end() ? boost::any_cast<std::string>(&found->second.value()) : nullptr;
+  return text != nullptr ? *text : std::string{};
 }
 
 bool option_values::flag(const std::string& name) const {

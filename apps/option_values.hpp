@@ -11,6 +11,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace dybw {
 
@@ -21,7 +22,9 @@ namespace dybw {
 class option_values {
 public:
   /// `known` holds every option: text values, or `bool_switch` for flags. `command` as in "dybw run".
-  option_values(const boost::program_options::options_description& known, std::string command);
+  /// `words_max`: how many words may stand on the command line that belong to no option.
+  option_values(const boost::program_options::options_description& known, std::string command,
+                std::size_t words_max = 0);
 
   void add_arguments(std::span<const std::string> arguments);
   /// INI without sections: `name = value` per line, `#` starts a comment. `config` cannot be nested.
@@ -29,9 +32,17 @@ public:
   /// As a file's content; `name` stands for the file in messages.
   void add_text(const std::string& content, const std::string& name);
 
+  /// Those that belong to no option, in order.
+  const std::vector<std::string>& words() const noexcept { return words_; }
   /// Not merely its default.
   bool given(const std::string& name) const;
   bool flag(const std::string& name) const;
+  /// Every option given that has a value, by name.
+  std::map<std::string, std::string> all_given() const;
+  /// Default of an option; empty for none.
+  std::string standard(const std::string& name) const;
+  /// The same options, none given.
+  option_values without_values() const { return {known_, command_, words_max_}; }
   /// REQUIRES: given, or has a default.
   const std::string& text(const std::string& name) const;
   /// In [min,max].
@@ -62,6 +73,8 @@ private:
 
   const boost::program_options::options_description& known_;
   std::string command_;
+  std::size_t words_max_;
+  std::vector<std::string> words_;
   boost::program_options::variables_map values_;
   std::map<std::string, std::string> file_of_; ///< options that were not on the command line
 };

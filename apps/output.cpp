@@ -52,6 +52,16 @@ ordered_json worker_to_json(const worker_summary& worker) {
   };
 }
 
+ordered_json node_to_json(const run_node& node) {
+  return {{"node", node.address}, {"workers", node.workers}, {"lost", node.lost}};
+}
+
+ordered_json resumed_to_json(const std::optional<resumed_part>& before) {
+  if (!before)
+    return nullptr;
+  return {{"round", before->round}, {"duration_s", number(before->duration_s)}};
+}
+
 ordered_json edge_to_json(const edge_activity& activity) {
   return {
       {"edge", {index_of(activity.link.a), index_of(activity.link.b)}},
@@ -101,6 +111,7 @@ ordered_json to_json(const run_result& result) {
       {"local_steps", result.local_steps},
       {"duration_s", number(result.duration_s)},
       {"mean_round_s", number(result.mean_round_s)},
+      {"resumed", resumed_to_json(result.resumed)},
       {"time_to_target_s", number(result.time_to_target_s)},
       {"test_accuracy", number(result.test_accuracy)},
       {"test_loss", number(result.test_loss)},
@@ -118,6 +129,8 @@ ordered_json to_json(const run_result& result) {
       {"coverage_sweeps", result.coverage_sweeps},
       {"samples", result.samples},
       {"bytes_sent", result.bytes_sent},
+      {"link_bytes_sent", result.link_bytes_sent},
+      {"eval_bytes_sent", result.eval_bytes_sent},
       {"host_cpu_s", number(result.host_cpu_s)},
       {"eval_cpu_s", number(result.eval_cpu_s)},
       {"peak_rss_bytes", result.peak_rss_bytes},
@@ -125,6 +138,7 @@ ordered_json to_json(const run_result& result) {
       {"threshold_delay_max_s", number(result.threshold_delay_max_s)},
       {"mixing", mixing_to_json(result.mixing)},
       {"workers_lost", ordered_json(result.workers_lost)},
+      {"nodes", array(result.nodes, node_to_json)},
       {"interrupted", result.interrupted},
       {"failed", result.failed},
       {"failure", result.failed ? ordered_json(result.failure) : ordered_json(nullptr)},
@@ -165,6 +179,7 @@ ordered_json config_to_json(const run_config& config) {
       {"threads", config.threads},
       {"seed", config.seed},
       {"eval-every", number(config.eval_every_s)},
+      {"checkpoint-every", number(config.checkpoint_every_s)},
   };
   if (config.weights)
     json["weights"] = *config.weights == weight_rule::active ? "active" : "graph";

@@ -14,6 +14,8 @@ namespace dybw {
 
 std::string progress_line(const progress& now) {
   auto line = now.policy + "  " + fixed_text(now.elapsed_s, 1) + " s";
+  if (!now.begun)
+    return line + "  starting" + (now.waiting.empty() ? "" : "  waiting: " + now.waiting);
   if (now.fraction)
     line += "  " + fixed_text(std::clamp(*now.fraction, 0.0, 1.0) * 100, 0) + " %";
   if (now.remaining_s)
@@ -42,8 +44,9 @@ void progress_display::show(const progress& now) {
     shown_ = true;
     return;
   }
-  if (now.policy != policy_) {
+  if (now.policy != policy_ || now.begun != begun_) {
     policy_ = now.policy;
+    begun_ = now.begun;
     next_line_s_ = line_every_s_;
   }
   if (now.elapsed_s < next_line_s_)

@@ -12,6 +12,7 @@ namespace dybw {
 /// How a run stands, for people.
 struct progress {
   std::string policy;
+  bool begun = true; ///< otherwise only `elapsed_s`, since somebody waits, and `waiting` count
   double elapsed_s = 0;
   std::optional<double> fraction;    ///< of the limit that will end the run first, 0 to 1
   std::optional<double> remaining_s; ///< expected
@@ -33,7 +34,8 @@ public:
   /// then.
   progress_display(std::ostream& out, std::optional<std::size_t> columns, double line_every_s = 5);
 
-  /// Reads no clock: `now.elapsed_s` says what time it is. Another policy begins anew.
+  /// Reads no clock: `now.elapsed_s` says what time it is. Another policy begins anew, and so does a run
+  /// after the waiting before it.
   void show(const progress& now);
   /// Wipes a refreshed line, so that something else can be printed.
   void clear();
@@ -43,6 +45,7 @@ private:
   std::optional<std::size_t> columns_;
   double line_every_s_;
   std::string policy_;
+  bool begun_ = true;
   double next_line_s_ = 0;
   bool shown_ = false;
 };

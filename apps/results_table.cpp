@@ -50,6 +50,10 @@ std::string rate_text(double rate) {
   return fixed_text(rate, rate < 1000 ? 1 : 0);
 }
 
+std::string megabytes(std::uint64_t bytes) {
+  return fixed_text(static_cast<double>(bytes) / 1e6, 1) + " MB";
+}
+
 /// What a reader must know beside the numbers; one line each.
 std::vector<std::string> remarks(const run_result& run) {
   std::vector<std::string> lines;
@@ -65,6 +69,9 @@ std::vector<std::string> remarks(const run_result& run) {
       lost += " " + std::to_string(run.workers_lost[i]);
     lines.push_back(lost + (run.workers_lost.size() > 10 ? " .." : ""));
   }
+  for (const auto& node : run.nodes)
+    if (node.lost)
+      lines.push_back("node " + node.address + " was out of reach at the end");
   if (run.timeouts > 0)
     lines.push_back(counted(run.timeouts, "wait") + " for a neighbour timed out");
   return lines;
@@ -145,6 +152,9 @@ std::string in_full(const run_result& run) {
   line("time spent computing", percent_text(run.compute_share));
   line("backup workers", fixed_text(run.mean_backup_workers, 2) + " per worker and round on average");
   line("edges used per round", percent_text(run.mean_active_share));
+  if (!run.nodes.empty())
+    line("between " + counted(run.nodes.size(), "node"), megabytes(run.link_bytes_sent) + " to neighbours, " +
+                                                             megabytes(run.eval_bytes_sent) + " for testing");
   line("processor time", seconds_text(run.host_cpu_s) + ", of it testing " + seconds_text(run.eval_cpu_s));
   if (run.mixing.clean())
     line("audit of the averaging", audit_text(run.mixing));

@@ -1,12 +1,15 @@
 #include "apps/run_directory.hpp"
 
 #include "apps/output.hpp"
+#include "apps/saved_options.hpp"
 #include "learning/consensus/policy.hpp"
 #include "learning/error.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cinttypes>
+#include <cstdio>
 #include <fstream>
 #include <functional>
 #include <system_error>
@@ -19,8 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array run_files = {"run.json", "report.html"};
+constexpr std::array run_files = {"run.json", "report.html", saved_options_name};
 constexpr std::array policy_files = {"rounds.jsonl", "evals.jsonl", "model.npy"};
+constexpr auto* checkpoints_name = "checkpoints";
 constexpr auto* unfinished = ".part"; ///< behind a name: the file while it is written
 
 std::string directory_name(std::string policy) {
@@ -44,6 +48,19 @@ struct leftovers {
   std::vector<fs::path> directories;
 };
 
+void take_checkpoints(const fs::path& directory, leftovers& found) {
+  if (!fs::is_directory(fs::symlink_status(directory)))
+    return;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    auto name = entry.path().filename().string();
+    if (name.ends_with(unfinished))
+      name.resize(name.size() - std::string_view{unfinished}.size());
+    if (name.starts_with("worker-") && name.ends_with(".ckpt") && fs::is_regular_file(entry.symlink_status()))
+      found.files.push_back(entry.path());
+  }
+  found.directories.push_back(directory);
+}
+
 leftovers find_leftovers(const fs::path& directory) {
   leftovers found;
   const auto take = [&](const fs::path& where, std::span<const char* const> names) {
@@ -57,6 +74,7 @@ leftovers find_leftovers(const fs::path& directory) {
     if (!fs::is_directory(entry.symlink_status()) || !is_policy_directory(entry.path().filename()))
       continue;
     const auto before = found.files.size();
+    take_checkpoints(entry.path() / checkpoints_name, found);
     take(entry.path(), policy_files);
     if (found.files.size() > before)
       found.directories.push_back(entry.path());
@@ -88,32 +106,55 @@ void write_whole(const fs::path& file, const std::function<void(std::ostream&)>&
   fs::rename(part, file);
 }
 
-} // namespace
+void check_writable(const fs::path& directory) {
+  if (access(directory.c_str(), W_OK | X_OK) != 0)
+    throw fs::filesystem_error{"", std::error_code{errno, std::generic_category()}};
+}
 
-run_directory::run_directory(fs::path directory, std::span<const std::string> policies, bool force)
-    : directory_(std::move(directory)) {
-  const auto option = "--out=" + directory_.string();
+/// What the file system refuses becomes a refusal of `--out`.
+void refusing_failures(const fs::path& directory, const std::function<void()>& act) {
+  const auto option = "--out=" + directory.string();
   try {
-    if (fs::exists(directory_) && !fs::is_directory(directory_))
+    if (fs::exists(directory) && !fs::is_directory(directory))
       throw input_error{input_fault::configuration, option + " is no directory", "", "give another --out"};
-    fs::create_directories(directory_);
-    const auto found = find_leftovers(directory_);
-    if (!found.files.empty() && !force)
-      throw input_error{input_fault::configuration,
-                        option + " holds another run (" + found.files.front().string() + ")", "",
-                        "give another --out, or --force to replace that run"};
-    if (access(directory_.c_str(), W_OK | X_OK) != 0)
-      throw fs::filesystem_error{"", std::error_code{errno, std::generic_category()}};
-    remove_run(found);
-    for (const auto& policy : policies)
-      fs::create_directories(directory_ / directory_name(policy));
-    for (const auto& policy : policies)
-      if (access((directory_ / directory_name(policy)).c_str(), W_OK | X_OK) != 0)
-        throw fs::filesystem_error{"", std::error_code{errno, std::generic_category()}};
+    act();
   } catch (const fs::filesystem_error& error) {
     throw input_error{input_fault::configuration, option + " cannot be written: " + error.code().message(),
                       "", "give another --out"};
   }
+}
+
+} // namespace
+
+run_directory::run_directory(fs::path directory, std::span<const std::string> policies, bool force)
+    : run_directory(std::move(directory)) {
+  refusing_failures(directory_, [&] {
+    fs::create_directories(directory_);
+    const auto found = find_leftovers(directory_);
+    if (!found.files.empty() && !force)
+      throw input_error{input_fault::configuration,
+                        "--out=" + directory_.string() + " holds another run (" +
+                            found.files.front().string() + ")",
+                        "", "give another --out, or --force to replace that run"};
+    check_writable(directory_);
+    remove_run(found); // nothing is removed where nothing can be written
+    make_directories(policies);
+  });
+}
+
+run_directory run_directory::reopen(fs::path directory, std::span<const std::string> policies) {
+  run_directory opened{std::move(directory)};
+  refusing_failures(opened.directory_, [&] { opened.make_directories(policies); });
+  return opened;
+}
+
+void run_directory::make_directories(std::span<const std::string> policies) const {
+  fs::create_directories(directory_);
+  check_writable(directory_);
+  for (const auto& policy : policies)
+    fs::create_directories(directory_ / directory_name(policy));
+  for (const auto& policy : policies)
+    check_writable(directory_ / directory_name(policy));
 }
 
 fs::path run_directory::rounds_file(const std::string& policy) const {
@@ -128,6 +169,10 @@ fs::path run_directory::model_file(const std::string& policy) const {
   return directory_ / directory_name(policy) / "model.npy";
 }
 
+fs::path run_directory::checkpoints(const std::string& policy) const {
+  return directory_ / directory_name(policy) / checkpoints_name;
+}
+
 void run_directory::write_run(const nlohmann::ordered_json& document) const {
   write_whole(run_file(), [&](std::ostream& out) { out << document.dump(2) << '\n'; });
 }
@@ -136,9 +181,41 @@ void run_directory::write_report(const std::string& html) const {
   write_whole(report_file(), [&](std::ostream& out) { out << html; });
 }
 
-void run_directory::write_evals(const std::string& policy,
-                                std::span<const nlohmann::ordered_json> lines) const {
+std::string run_directory::read_evals(const std::string& policy) const {
+  std::ifstream in(evals_file(policy), std::ios::binary);
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+void run_directory::write_options(const std::string& text) const {
+  write_whole(directory_ / saved_options_name, [&](std::ostream& out) { out << text; });
+}
+
+void run_directory::trim_rounds(const std::string& policy,
+                                const std::map<worker_id, round_number>& last) const {
+  const auto file = rounds_file(policy);
+  std::ifstream in(file, std::ios::binary);
+  if (!in)
+    return;
+  const auto stays = [&](const std::string& line) {
+    std::uint32_t worker = 0;
+    std::uint64_t round = 0;
+    if (std::sscanf(line.c_str(), R"({"worker":%)" SCNu32 R"(,"round":%)" SCNu64, &worker, &round) != 2 ||
+        !line.ends_with('}'))
+      return false;
+    const auto found = last.find(worker_id{worker});
+    return found != last.end() && round <= found->second;
+  };
+  write_whole(file, [&](std::ostream& out) {
+    for (std::string line; std::getline(in, line);)
+      if (stays(line))
+        out << line << '\n';
+  });
+}
+
+void run_directory::write_evals(const std::string& policy, std::span<const nlohmann::ordered_json> lines,
+                                const std::string& earlier) const {
   write_whole(evals_file(policy), [&](std::ostream& out) {
+    out << earlier;
     for (const auto& line : lines)
       out << line.dump() << '\n';
   });

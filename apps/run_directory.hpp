@@ -1,8 +1,11 @@
 #pragma once
 
+#include "learning/types.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,20 +22,40 @@ public:
   /// `force`.
   run_directory(std::filesystem::path directory, std::span<const std::string> policies, bool force);
 
+  /// One that is there already, or that another process of this run may have made: missing directories are
+  /// created, files stay. Throws as above if it cannot be written to.
+  static run_directory reopen(std::filesystem::path directory, std::span<const std::string> policies);
+
+  /// Only names files; touches nothing.
+  static run_directory at(std::filesystem::path directory) { return run_directory{std::move(directory)}; }
+
   const std::filesystem::path& path() const noexcept { return directory_; }
   std::filesystem::path run_file() const { return directory_ / "run.json"; }
   std::filesystem::path report_file() const { return directory_ / "report.html"; }
   std::filesystem::path rounds_file(const std::string& policy) const;
   std::filesystem::path evals_file(const std::string& policy) const;
   std::filesystem::path model_file(const std::string& policy) const;
+  /// Directory of the workers' checkpoints.
+  std::filesystem::path checkpoints(const std::string& policy) const;
 
   void write_run(const nlohmann::ordered_json& document) const;
+  /// The options that a run with checkpoints was given.
+  void write_options(const std::string& text) const;
+  /// Before rounds are appended: drops the lines of rounds after `last` (by worker), which are to be done
+  /// again, and what is left of a line that was cut short.
+  void trim_rounds(const std::string& policy, const std::map<worker_id, round_number>& last) const;
   void write_report(const std::string& html) const;
-  /// One line per value.
-  void write_evals(const std::string& policy, std::span<const nlohmann::ordered_json> lines) const;
+  /// One line per value; `earlier` lines before them.
+  void write_evals(const std::string& policy, std::span<const nlohmann::ordered_json> lines,
+                   const std::string& earlier = {}) const;
+  /// The lines that are there.
+  std::string read_evals(const std::string& policy) const;
   void write_model(const std::string& policy, std::span<const float> parameters) const;
 
 private:
+  explicit run_directory(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  void make_directories(std::span<const std::string> policies) const;
+
   std::filesystem::path directory_;
 };
 

@@ -1,6 +1,7 @@
 #include "apps/run_option_list.hpp"
 
 #include "apps/option_values.hpp"
+#include "apps/remote_options.hpp"
 #include "learning/run_config.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
@@ -126,6 +127,28 @@ po::options_description system_group() {
   return list;
 }
 
+po::options_description nodes_group() {
+  auto list = group("Other machines (each runs dybw node; data is read there)");
+  list.add_options()("nodes", value("HOST:PORT[,..]"),
+                     "spread the workers over these nodes instead of running them here")(
+      "nodes-file", value("FILE"), "the same from a file: one HOST:PORT per line, # starts a comment")(
+      "detach", po::bool_switch(),
+      "return as soon as the run has begun; the nodes go on and write the results");
+  return list;
+}
+
+po::options_description checkpoint_group() {
+  auto list = group("Going on with a run");
+  list.add_options()(
+      "checkpoint-every", value("S"),
+      "keep the state of every worker below --out every S seconds, so that the run can go on later")(
+      "resume", value("DIR"),
+      "go on with the run in DIR from its checkpoints, with its options; limits, --data, --threads and "
+      "output "
+      "may be others. With --nodes: name of the run below their --out");
+  return list;
+}
+
 po::options_description output_group() {
   const run_config standard;
   auto list = group("Output");
@@ -146,7 +169,8 @@ po::options_description output_group() {
 po::options_description run_option_list() {
   po::options_description all{columns_max, description_columns_min};
   all.add(data_group()).add(graph_group()).add(policy_group()).add(stopping_group());
-  all.add(learning_group()).add(time_group()).add(system_group()).add(output_group());
+  all.add(learning_group()).add(time_group()).add(nodes_group()).add(tls_option_group());
+  all.add(system_group()).add(checkpoint_group()).add(output_group());
   return all;
 }
 

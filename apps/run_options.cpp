@@ -2,7 +2,9 @@
 
 #include "apps/demo_preset.hpp"
 #include "apps/option_values.hpp"
+#include "apps/remote_options.hpp"
 #include "apps/run_option_list.hpp"
+#include "apps/saved_options.hpp"
 #include "learning/consensus/policy.hpp"
 #include "learning/graph/connecting_edges.hpp"
 #include "learning/graph/topology.hpp"
@@ -27,13 +29,19 @@ constexpr std::uint64_t whole_max = std::numeric_limits<std::int64_t>::max();
 constexpr double default_time_limit_s = 30;
 
 /// Options that leave the preset as it is: they do not change what the run shows.
-constexpr std::array not_shaping = {"out", "force", "format", "log-level", "quiet", "threads", "seed"};
+constexpr std::array not_shaping = {"out",      "force",   "format", "log-level",  "quiet",
+                                    "threads",  "seed",    "nodes",  "nodes-file", "detach",
+                                    "tls-cert", "tls-key", "tls-ca"};
 
 /// Moments are 64-bit nanoseconds: sums of a few of these cannot overflow.
 bool fits_duration(double s) {
   return s > 0 && s <= 1e8;
 }
 const std::string a_duration = "a number of seconds above 0, at most 1e8";
+
+bool names_nodes(const option_values& given) {
+  return given.given("nodes") || given.given("nodes-file");
+}
 
 void read_data(const option_values& given, run_config& config) {
   constexpr auto digits = 0U;
@@ -43,7 +51,7 @@ void read_data(const option_values& given, run_config& config) {
   if (which == digits && given.given("data"))
     given.refuse("data", "contradicts --dataset=digits, which is built in",
                  "leave it out or give --dataset mnist, cifar10 or csv");
-  if (which != digits && !given.given("data"))
+  if (which != digits && !given.given("data") && !names_nodes(given))
     given.refuse("dataset", "needs files",
                  which == csv ? "give the file with --data FILE" : "give their directory with --data DIR");
   if (given.given("data")) {
@@ -167,22 +175,78 @@ void read_times(const option_values& given, run_config& config) {
   config.suspect_after_s = given.real("suspect-after", fits_duration, a_duration);
 }
 
+/// What a run that can go on needs.
+void read_checkpointing(const option_values& given, run_options& options) {
+  auto& config = options.config;
+  if (given.given("resume"))
+    options.resume = given.text("resume");
+  if (!given.given("checkpoint-every"))
+    return;
+  config.checkpoint_every_s = given.real("checkpoint-every", fits_duration, a_duration);
+  if (config.model == "none")
+    given.refuse("checkpoint-every", "contradicts --model=none, which has nothing to keep", "leave it out");
+  if (config.policies.size() > 1)
+    given.refuse("checkpoint-every",
+                 "is for one run, not one for each of " + std::to_string(config.policies.size()) +
+                     " policies",
+                 "give one --policy");
+  if (options.nodes)
+    return; // each keeps its workers' below its own --out
+  if (!options.output.directory)
+    given.refuse("checkpoint-every", "needs a directory to write to", "add --out DIR");
+  options.saved = saved_options(given);
+}
+
 output_options read_output(const option_values& given, const run_config& config, const std::string& date) {
   output_options output;
   output.force = given.flag("force");
   output.quiet = given.flag("quiet");
   output.format = static_cast<output_format>(given.choice("format", {"text", "json"}));
   output.level = static_cast<log_level>(given.choice("log-level", {"debug", "info", "warn", "error", "off"}));
+  if (given.flag("detach")) {
+    if (given.given("out"))
+      given.refuse("out", "contradicts --detach, with which nothing is collected here",
+                   "leave it out: every node writes below its own --out");
+    return output;
+  }
   if (given.given("out")) {
     if (given.text("out").empty())
       given.refuse("out", "is empty", "give a directory");
     output.directory = given.text("out");
+  } else if (given.given("resume") && !names_nodes(given)) {
+    output.directory = given.text("resume");
   } else if (config.policies.size() > 1 && output.format == output_format::text) {
     output.directory = std::filesystem::path{"runs"} / (date + "-" + std::to_string(config.seed));
   }
   if (output.force && !given.given("out"))
     given.refuse("force", "overwrites what --out names", "add --out DIR or leave it out");
   return output;
+}
+
+std::optional<nodes_options> read_nodes(const option_values& given, const run_config& config) {
+  if (!names_nodes(given)) {
+    for (const auto* option : {"tls-cert", "tls-key", "tls-ca"})
+      if (given.given(option))
+        given.refuse(option, "is for runs on other machines", "add --nodes or leave it out");
+    if (given.flag("detach"))
+      throw input_error{input_fault::configuration, "--detach is for runs on other machines", "",
+                        "add --nodes or leave it out"};
+    return std::nullopt;
+  }
+  if (given.given("nodes") && given.given("nodes-file"))
+    given.refuse("nodes-file", "contradicts --nodes", "give one of them");
+  nodes_options options;
+  options.nodes = given.given("nodes")
+                      ? given.reading("nodes", [&] { return parse_nodes(given.text("nodes")); })
+                      : read_nodes_file(given.text("nodes-file"));
+  options.detach = given.flag("detach");
+  if (options.detach && config.policies.size() > 1)
+    throw input_error{input_fault::configuration,
+                      "--detach leaves one run behind, not one for each of " +
+                          std::to_string(config.policies.size()) + " policies",
+                      "", "give one --policy, or stay until they are done"};
+  options.tls = read_tls(given);
+  return options;
 }
 
 bool is_shaped(const option_values& given, const boost::program_options::options_description& known) {
@@ -201,7 +265,11 @@ run_options read_run_options(std::span<const std::string> arguments, const std::
   given.add_arguments(arguments);
   run_options options;
   options.demo = !is_shaped(given, known);
-  if (given.given("config"))
+  if (given.given("resume") && given.text("resume").empty())
+    given.refuse("resume", "is empty", "name the run to go on with");
+  if (given.given("resume") && !names_nodes(given))
+    add_saved_options(given, given.text("resume"));
+  else if (given.given("config"))
     given.add_file(given.text("config"));
   else if (options.demo)
     given.add_text(demo_preset, "config/demo.ini");
@@ -216,7 +284,9 @@ run_options read_run_options(std::span<const std::string> arguments, const std::
   read_learning(given, config);
   read_stopping(given, config);
   read_times(given, config);
+  options.nodes = read_nodes(given, config);
   options.output = read_output(given, config, date);
+  read_checkpointing(given, options);
   return options;
 }
 
@@ -225,7 +295,9 @@ std::string run_help() {
   help << "dybw run: trains a model with many workers that exchange their estimates with neighbours only.\n\n"
           "  dybw run                                      a comparison of two policies, about 40 seconds\n"
           "  dybw run --policy full,static:1,dtur --straggler slow:2:5    several policies, side by side\n"
-          "  dybw run --config config/mnist-mlp.ini --data data/mnist     options from a file\n\n"
+          "  dybw run --config config/mnist-mlp.ini --data data/mnist     options from a file\n"
+          "  dybw run --resume DIR                         go on with a run of --checkpoint-every\n"
+          "  dybw run --nodes a:7400,b:7400                on other machines that run dybw node\n\n"
           "Without any option that shapes the run it plays config/demo.ini. Times are in seconds.\n"
        << run_option_list();
   return help.str();

@@ -1,17 +1,18 @@
 #pragma once
 
+#include "actors/gateway.hpp"
+#include "apps/logging.hpp"
 #include "learning/run_config.hpp"
 
 #include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace dybw {
 
 enum class output_format { text, json };
-
-enum class log_level { debug, info, warn, error, off };
 
 /// What a run prints and where it writes.
 struct output_options {
@@ -22,19 +23,32 @@ struct output_options {
   bool quiet = false; ///< no progress
 };
 
+/// Where the workers are to live if not here.
+struct nodes_options {
+  std::vector<endpoint> nodes;
+  bool detach = false; ///< do not wait for the end
+  std::optional<tls_files> tls;
+};
+
 /// The options of `dybw run`, checked as far as that goes without reading the data.
 struct run_options {
   run_config config;
   output_options output;
+  std::optional<nodes_options> nodes; ///< unset: on this host
+  /// The run to go on with: its directory, or with nodes its name below their --out.
+  std::optional<std::string> resume;
+  /// Content of `saved_options_name` for a run with checkpoints in `output.directory`; empty for others.
+  std::string saved;
   /// No option shaped the run, so the preset config/demo.ini (built into the program) did.
   bool demo = false;
 };
 
 /// Reads the options of `dybw run`: `arguments` (without "dybw run"), under them the file of `--config`,
 /// under it the defaults; the preset if nothing but `--out`, `--force`, `--format`, `--log-level`, `--quiet`,
-/// `--threads` and `--seed` is given. `date` (see `date_text`) goes into the default of `--out`. Reads the
-/// files of topologies, connecting edges and traces, but no data. Throws `input_error` for whatever is wrong
-/// (data fault for a malformed file).
+/// `--threads`, `--seed` and what names nodes is given. `date` (see `date_text`) goes into the default of
+/// `--out`. Of a run that goes on (`--resume`) the options that it had are under those of `arguments`. Reads
+/// the files of topologies, connecting edges and traces, but no data. Throws `input_error` for whatever is
+/// wrong (data fault for a malformed file).
 run_options read_run_options(std::span<const std::string> arguments, const std::string& date);
 
 /// What `dybw run --help` prints: grouped, with defaults, at most 100 columns.

@@ -7,7 +7,7 @@
 
 namespace dybw {
 
-std::string text_table::text() const {
+std::string text_table::text(std::ios_base& (*side)(std::ios_base&)) const {
   std::vector<std::size_t> widths;
   for (const auto& row : rows_) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -18,8 +18,8 @@ std::string text_table::text() const {
   for (const auto& row : rows_) {
     std::ostringstream line;
     for (std::size_t i = 0; i < row.size(); ++i)
-      line << (i == 0 ? "" : "  ") << (i == 0 ? std::left : std::right)
-           << std::setw(static_cast<int>(widths[i])) << row[i];
+      line << (i == 0 ? "" : "  ") << (i == 0 ? std::left : side) << std::setw(static_cast<int>(widths[i]))
+           << row[i];
     auto trimmed = line.str();
     trimmed.erase(trimmed.find_last_not_of(' ') + 1);
     text += trimmed + '\n';

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ios>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,9 +13,13 @@ public:
   /// Rows may differ in length. A header is a row like any other.
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   /// Each row a line, without spaces at its end.
-  std::string text() const;
+  std::string text() const { return text(std::right); }
+  /// The same with every column to the left.
+  std::string text_left() const { return text(std::left); }
 
 private:
+  std::string text(std::ios_base& (*side)(std::ios_base&)) const;
+
   std::vector<std::vector<std::string>> rows_;
 };
 

@@ -9,11 +9,12 @@ namespace dybw {
 enum class input_fault : int {
   configuration = 2, ///< wrong usage or configuration
   data = 3,          ///< wrong or unreadable data
+  network = 4,       ///< a peer or the network
 };
 
-/// Wrong input, found at the edge before anything starts. `what()` is the single line a user sees behind
-/// "dybw: error: ": `WHAT, WHERE; HOW TO MEND IT`. Programming errors are assertions, and what is expected in
-/// operation is an event; neither uses this.
+/// Wrong input, found at the edge before anything starts, or a peer that cannot be reached or refuses.
+/// `what()` is the single line a user sees behind "dybw: error: ": `WHAT, WHERE; HOW TO MEND IT`. Programming
+/// errors are assertions, and what is expected in operation is an event; neither uses this.
 class input_error : public std::runtime_error {
 public:
   /// `what` says what is wrong, `where` names the option, file or line, `mend` how to put it right (may be

@@ -52,6 +52,7 @@ struct run_config {
   std::size_t threads = 0; ///< trainer threads; 0: one per processor
   std::uint64_t seed = 1;
   double eval_every_s = 0.5;
+  std::optional<double> checkpoint_every_s;
   bool exchange = true; ///< false: sends and mixes nothing; only to measure what the exchange costs
 };
 

@@ -62,6 +62,19 @@ struct edge_activity {
   double active_share = 0;
 };
 
+/// A node of a run on several.
+struct run_node {
+  std::string address;
+  std::vector<std::uint32_t> workers; ///< that live there
+  bool lost = false;                  ///< could not be reached at the end
+};
+
+/// What a run had done before it went on from checkpoints.
+struct resumed_part {
+  round_number round = 0; ///< that every worker had completed
+  double duration_s = 0;
+};
+
 /// One run of one policy: the RUN of `run.json`, fields by the same names (docs: "What a run writes"), in SI
 /// units.
 struct run_result {
@@ -79,6 +92,8 @@ struct run_result {
   std::uint64_t local_steps = 0;
   double duration_s = 0;
   double mean_round_s = 0; ///< duration / rounds
+  /// Set if the run went on from checkpoints: all but `rounds` is of the part since then.
+  std::optional<resumed_part> resumed;
   std::optional<double> time_to_target_s;
   std::optional<double> test_accuracy; ///< of the average model; none for `--model none`
   std::optional<double> test_loss;
@@ -98,7 +113,9 @@ struct run_result {
   std::uint64_t samples = 0;         ///< training samples whose gradients were used
   std::uint64_t bytes_sent =
       0; ///< parameters handed to neighbours, as bytes; in one process they are shared, not copied
-  double host_cpu_s = 0;
+  std::uint64_t link_bytes_sent = 0; ///< on links between nodes, as written; 0 on one host
+  std::uint64_t eval_bytes_sent = 0; ///< between nodes for evaluation and the final collection; 0 on one host
+  double host_cpu_s = 0;             ///< of all nodes
   double eval_cpu_s = 0;
   std::uint64_t peak_rss_bytes = 0;
   double threshold_delay_p99_s =
@@ -106,6 +123,7 @@ struct run_result {
   double threshold_delay_max_s = 0;
   mixing_summary mixing;
   std::vector<std::uint32_t> workers_lost;
+  std::vector<run_node> nodes; ///< empty on one host
   bool interrupted = false;
   bool failed = false; ///< the run did not end as asked; `failure` says why
   std::string failure;

@@ -13,6 +13,24 @@ std::string to_string(ec code) {
     return "the message announces more than any limit allows";
   case ec::truncated:
     return "the message holds fewer bytes than it announces";
+  case ec::trailing:
+    return "the message holds more bytes than it needs";
+  case ec::malformed:
+    return "the message holds a value that does not exist";
+  case ec::unknown_kind:
+    return "the message is of a kind that does not exist";
+  case ec::not_dybw:
+    return "the other side does not speak dybw's protocol";
+  case ec::speaks_tls:
+    return "the other side speaks TLS, this one does not";
+  case ec::unexpected:
+    return "the message has no place at this point of the conversation";
+  case ec::wrong_size:
+    return "the parameters are not of the run's size";
+  case ec::stranger:
+    return "the message is not between neighbours across this link";
+  case ec::unknown_block:
+    return "the message refers to a parameter block that was not sent";
   }
   return "unknown error";
 }

@@ -15,8 +15,9 @@
 /// What travels between actors: the wire types, every `inspect`, the one block of type IDs.
 ///
 /// A message from a neighbour is `(worker_id sender, body)`; the bodies are those of the round machine
-/// (learning/consensus/messages.hpp). All numbers are little-endian on the wire as far as CAF writes them;
-/// parameter blocks travel in the host's byte order, which nodes compare before they work together.
+/// (learning/consensus/messages.hpp). Between nodes they travel in frames (messages/frame.hpp), written by
+/// inspectors of our own (messages/codec.hpp); CAF's write numbers in network order. Parameter blocks travel
+/// in the host's byte order, which nodes compare before they work together.
 namespace dybw {
 
 /// The largest parameter vector that is accepted from outside: 2^28 float32, one GiB.

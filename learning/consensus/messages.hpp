@@ -59,6 +59,13 @@ struct membership_news {
   std::shared_ptr<const std::vector<fact>> facts;
 };
 
+/// What a neighbour gives a worker whose process was started again while the run goes on (a *joiner*); its
+/// shell adds its parameters. Of several welcomes the facts may simply be appended; the latest round counts.
+struct welcome {
+  std::vector<fact> facts; ///< never empty
+  round_number round = 0;  ///< to go on after
+};
+
 using protocol_message = std::variant<estimate, accept, closed, threshold, leaving, membership_news>;
 
 } // namespace dybw

@@ -39,7 +39,10 @@ mixing_audit::mixing_audit(std::shared_ptr<const topology> graph, round_number a
 
 void mixing_audit::add(mix_report report) {
   auto& w = workers_[index_of(report.worker)];
-  assert(report.round > w.reported);
+  if (w.returning)
+    note_return(w, report.round);
+  if (report.round <= std::max(w.reported, last_checked_))
+    return;
   w.reported = report.round;
   pending_[report.round].push_back(std::move(report));
   advance();
@@ -55,6 +58,48 @@ void mixing_audit::lost(worker_id worker) {
   advance();
 }
 
+void mixing_audit::back(worker_id worker) {
+  auto& w = workers_[index_of(worker)];
+  if (!w.lost && !w.left)
+    return;
+  w.lost = w.left = false;
+  w.returning = true;
+  w.back_after = w.reported;
+  const auto neighbours = graph_->neighbours(worker);
+  w.apart.assign(neighbours.begin(), neighbours.end());
+}
+
+void mixing_audit::note_return(worker_state& w, round_number first) {
+  w.returning = false;
+  const auto after = w.reported + 1;
+  if (first != after)
+    w.unknown.emplace_back(std::min(first, after), std::max(first, after) - 1);
+}
+
+/// Whether what the worker did in this round, if anything, is not known.
+bool mixing_audit::is_unknown(worker_id worker, round_number round) const {
+  const auto& w = workers_[index_of(worker)];
+  if ((w.lost || w.returning) && w.reported < round)
+    return true;
+  return std::any_of(w.unknown.begin(), w.unknown.end(),
+                     [round](const auto& x) { return x.first <= round && round <= x.second; });
+}
+
+/// Whether the edge may be one-sided. `other`: the neighbour's report of the round, null if there is none.
+bool mixing_audit::is_excused(const mix_report& report, worker_id neighbour, const mix_report* other) const {
+  if (contains(report.departed, neighbour) || is_unknown(report.worker, report.round) ||
+      is_unknown(neighbour, report.round))
+    return true;
+  return other != nullptr ? contains(other->departed, report.worker)
+                          : contains(workers_[index_of(neighbour)].apart, report.worker);
+}
+
+void mixing_audit::note_departed(const mix_report& report) {
+  auto& w = workers_[index_of(report.worker)];
+  if (report.round > w.back_after)
+    std::erase_if(w.apart, [&](worker_id id) { return !contains(report.departed, id); });
+}
+
 void mixing_audit::advance() {
   auto complete = ~round_number{0};
   for (const auto& w : workers_)
@@ -64,6 +109,8 @@ void mixing_audit::advance() {
     check(pending_.begin()->first, pending_.begin()->second);
     pending_.erase(pending_.begin());
   }
+  for (auto& w : workers_)
+    std::erase_if(w.unknown, [this](const auto& x) { return x.second <= last_checked_; });
   while (pending_.size() > rounds_pending_max) {
     ++summary_.rounds_unaudited;
     pending_.erase(pending_.begin());
@@ -71,6 +118,8 @@ void mixing_audit::advance() {
 }
 
 void mixing_audit::check(round_number round, const std::vector<mix_report>& reports) {
+  if (last_checked_ == 0)
+    stretch_begin_ = round - 1;
   ++summary_.rounds_audited;
   auto by_worker = std::unordered_map<worker_id, const mix_report*>{};
   for (const auto& r : reports)
@@ -95,10 +144,7 @@ void mixing_audit::check(round_number round, const std::vector<mix_report>& repo
           committed.push_back(make_edge(r.worker, t.neighbour));
         continue;
       }
-      const auto& state = workers_[index_of(t.neighbour)];
-      const auto unknown = other == by_worker.end() && state.lost && state.reported < round;
-      if (unknown || contains(r.departed, t.neighbour) ||
-          (other != by_worker.end() && contains(other->second->departed, r.worker))) {
+      if (is_excused(r, t.neighbour, other == by_worker.end() ? nullptr : other->second)) {
         ++summary_.edges_lost;
         excused.push_back(r.worker);
         excused.push_back(t.neighbour);
@@ -140,6 +186,8 @@ void mixing_audit::check(round_number round, const std::vector<mix_report>& repo
       ++active_[static_cast<std::size_t>(i - edges.begin())];
   }
   join_components(round, committed);
+  for (const auto& r : reports)
+    note_departed(r);
   last_checked_ = round;
 }
 
@@ -148,7 +196,7 @@ void mixing_audit::join_components(round_number round, const std::vector<edge>& 
     component_[root(component_, index_of(e.a))] = root(component_, index_of(e.b));
   auto first = workers_.size();
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    if (workers_[i].lost)
+    if (workers_[i].lost || is_unknown(worker_at(i), round))
       continue;
     if (first == workers_.size())
       first = i;

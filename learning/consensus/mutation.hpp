@@ -16,6 +16,11 @@ enum class mutation {
   settle_exact_round_only, ///< settling does not end with `closed` of a later round
   suspect_privately,       ///< who gives up on a neighbour tells nobody
   return_in_silence,       ///< a neighbour whose link comes up is not told where we are
+  joiner_raises_nothing,   ///< a joiner does not raise its links when it hears the neighbours
+  joiner_trusts_facts,     ///< a joiner thinks up what its welcome says is up
+  joiner_counts_at_once,   ///< .. counts a neighbour in rounds that its predecessor may have shared with it
+  keep_lost_offers,        ///< an estimate from before its sender was lost may still be accepted
+  leaving_for_ever,        ///< who has left is not taken back when it starts again
 };
 
 #ifdef DYBW_MUTATIONS

@@ -9,8 +9,8 @@ namespace dybw {
 
 namespace {
 
-/// How many of the facts' workers are in the same component as `self`.
-std::size_t component_size(const topology& graph, const membership& facts, worker_id self) {
+/// The workers in the same component as `self`.
+std::vector<worker_id> component_of(const topology& graph, const membership& facts, worker_id self) {
   std::vector<bool> seen(graph.workers());
   std::vector<worker_id> queue{self};
   seen[index_of(self)] = true;
@@ -20,7 +20,7 @@ std::size_t component_size(const topology& graph, const membership& facts, worke
         seen[index_of(next)] = true;
         queue.push_back(next);
       }
-  return queue.size();
+  return queue;
 }
 
 } // namespace
@@ -66,7 +66,10 @@ round_machine::round_machine(machine_options options)
     n.planned_degree = graph.degree(id);
   }
   component_ = graph.workers();
-  if (by_threshold_) {
+  completed_ = std::min(options_.completed, options_.last_round);
+  if (!options_.facts.empty())
+    take_over(options_.facts);
+  else if (by_threshold_) {
     if (!options_.planned_connecting)
       options_.planned_connecting = std::make_shared<const std::vector<edge>>(
           connecting_edges(graph, options_.connect, options_.self, [](edge) { return true; }));
@@ -104,6 +107,9 @@ void round_machine::on(const start&) {
   started_ = now_;
   for (auto& n : neighbours_)
     n.last_estimate = now_;
+  if (!options_.facts.empty())
+    for (const auto& n : neighbours_)
+      send_facts(n); // also a sign of life: who hears it raises the link
   begin_step();
 }
 
@@ -129,6 +135,7 @@ void round_machine::on(const timer_expired&) {
   record_.timed_out = true;
   ++counters_.timeouts;
   close_requested_ = true;
+  seeks_company_ = false;
   if (by_threshold_ && !mutated(mutation::timeout_closes_alone)) {
     threshold_round_ = std::max(threshold_round_, current_);
     announce(threshold{coverage_.generation(), coverage_.sweep(), current_, std::nullopt}, nullptr);
@@ -154,6 +161,8 @@ void round_machine::on(const neighbour_heard& e) {
   if (n == nullptr)
     return;
   n->silent = false;
+  if (mutated(mutation::joiner_raises_nothing) && !n->met)
+    return;
   if (!facts_.link_up(make_edge(options_.self, n->id)))
     learn({facts_.next(options_.self, n->id, true)}, nullptr);
   if (!n->usable) // it may not know that it was declared down, or we not that it came back
@@ -181,6 +190,7 @@ void round_machine::on(const stop_requested&) {
 void round_machine::on(neighbour& from, const estimate& m) {
   if (m.round == 0)
     return; // no such round
+  meet(from, m.round);
   if (m.round > from.offered) {
     from.pace.observe(now_ - from.last_estimate);
     from.last_estimate = now_;
@@ -199,6 +209,7 @@ void round_machine::on(neighbour& from, const estimate& m) {
 }
 
 void round_machine::on(neighbour& from, const accept& m) {
+  meet(from, m.round);
   from.in = std::max(from.in, m.round);
   if (in_round() && m.round == current_ && !from.barred)
     from.accepts_us = true;
@@ -207,6 +218,7 @@ void round_machine::on(neighbour& from, const accept& m) {
 void round_machine::on(neighbour& from, const closed& m) {
   if (mutated(mutation::ignore_closed))
     return;
+  meet(from, m.round);
   from.closed = std::max(from.closed, m.round);
   from.in = std::max(from.in, m.round + 1);
   if (in_round() && m.round == current_ && !from.closed_degree && !from.barred)
@@ -230,6 +242,7 @@ void round_machine::on(neighbour& from, const threshold& m) {
 
 void round_machine::on(neighbour& from, const leaving&) {
   from.leaving = true;
+  seeks_company_ = false;
 }
 
 void round_machine::on(neighbour& from, const membership_news& m) {
@@ -301,7 +314,9 @@ void round_machine::join(round_number round) {
   record_.departed.clear();
   set_phase(phase::gathering);
   for (auto& n : neighbours_) {
-    n.barred = !n.usable;
+    n.barred = !n.usable || n.apart_in(round);
+    if (n.apart_in(round))
+      record_.departed.push_back(n.id);
     n.accepted = n.accepts_us = n.fired = false;
     n.closed_degree.reset();
   }
@@ -331,6 +346,8 @@ bool round_machine::may_still_come(const neighbour& n) const {
 bool round_machine::should_close() const {
   if (close_requested_ || stopping_)
     return true;
+  if (seeks_company_)
+    return false;
   const auto still_to_come = static_cast<std::size_t>(std::count_if(
       neighbours_.begin(), neighbours_.end(), [this](const neighbour& n) { return may_still_come(n); }));
   if (policy_->quorum_is_met(round_view{current_, neighbours_.size(), accepted_, still_to_come}))
@@ -451,13 +468,10 @@ void round_machine::catch_up(const neighbour& n) {
 // --- Membership ---
 
 void round_machine::learn(const std::vector<fact>& facts, const neighbour* from) {
-  const auto& graph = *options_.graph;
   const auto self = options_.self;
   auto news = std::vector<fact>{};
   for (const auto& f : facts) {
-    if (f.b < f.a || index_of(f.b) >= graph.workers() || (f.a != f.b && !graph.has_edge(f.a, f.b)))
-      continue; // not of this graph
-    if (facts_.learn(f))
+    if (is_of_this_graph(f) && facts_.learn(f))
       news.push_back(f);
   }
   for (std::size_t i = 0, count = news.size(); i < count; ++i) {
@@ -487,9 +501,16 @@ void round_machine::learn(const std::vector<fact>& facts, const neighbour* from)
   update_usable();
 }
 
+bool round_machine::is_of_this_graph(const fact& f) const {
+  const auto& graph = *options_.graph;
+  return f.a <= f.b && index_of(f.b) < graph.workers() && (f.a == f.b || graph.has_edge(f.a, f.b));
+}
+
 void round_machine::new_generation() {
-  component_ = component_size(*options_.graph, facts_, options_.self);
-  effects_.push_back(membership_changed{facts_.generation(), component_});
+  const auto component = component_of(*options_.graph, facts_, options_.self);
+  component_ = component.size();
+  lowest_ = *std::min_element(component.begin(), component.end());
+  effects_.push_back(membership_changed{facts_.generation(), component_, lowest_});
   if (!by_threshold_)
     return;
   coverage_.reset(facts_.generation(), std::make_shared<const std::vector<edge>>(
@@ -505,6 +526,8 @@ void round_machine::update_usable() {
     if (usable == n.usable)
       continue;
     n.usable = usable;
+    if (!usable && !mutated(mutation::keep_lost_offers))
+      n.offered_parameters = false; // who returns may be a new process that knows nothing of it
     if (usable)
       returned(n);
     else
@@ -522,8 +545,54 @@ void round_machine::lost(neighbour& n) {
     record_.departed.push_back(n.id);
 }
 
+/// A joiner's start. What its predecessor said and did is not known: so every link is down until its other
+/// end is heard, and a false or outdated word of our own end is contradicted.
+void round_machine::take_over(const std::vector<fact>& facts) {
+  const auto self = options_.self;
+  for (const auto& f : facts)
+    if (is_of_this_graph(f))
+      facts_.learn(f);
+  if (!facts_.worker_up(self))
+    facts_.learn(facts_.next(self, self, true));
+  for (auto& n : neighbours_) {
+    if (mutated(mutation::joiner_trusts_facts) && facts_.usable(make_edge(self, n.id)))
+      continue;
+    if (facts_.link_up(make_edge(self, n.id)))
+      facts_.learn(facts_.next(self, n.id, false));
+    n.silent = true;
+    n.usable = false;
+    n.met = mutated(mutation::joiner_counts_at_once);
+  }
+  seeks_company_ = !neighbours_.empty();
+  new_generation();
+  effects_.clear();
+}
+
+/// A neighbour has told a joiner where it is: it sent nothing to our predecessor in rounds after this one.
+void round_machine::meet(neighbour& n, round_number its_round) {
+  seeks_company_ = false;
+  if (!mutated(mutation::leaving_for_ever))
+    n.leaving = false; // after `leaving` only a new process says where it is
+  if (n.met)
+    return;
+  n.met = true;
+  n.apart_until = its_round;
+}
+
+std::optional<welcome> round_machine::welcome_for(worker_id joiner) const {
+  const auto n = std::find_if(neighbours_.begin(), neighbours_.end(),
+                              [joiner](const neighbour& x) { return x.id == joiner; });
+  if (n == neighbours_.end() || phase_ == phase::idle || phase_ == phase::left)
+    return std::nullopt;
+  assert(!facts_.link_up(make_edge(options_.self, joiner)));
+  // Not in a round that its predecessor may have counted in, as far as we know.
+  const auto here = in_round() ? std::max(current_, over_) : completed_;
+  return welcome{facts_.facts(), std::min(std::max(here, n->in), options_.last_round)};
+}
+
 /// Tells a neighbour whose link has come up what it missed: the facts, and where we are.
 void round_machine::returned(neighbour& n) {
+  n.last_estimate = now_; // its absence is not its pace
   send_facts(n);
   if (mutated(mutation::return_in_silence))
     return;
@@ -564,8 +633,9 @@ nanoseconds round_machine::gather_limit() const {
   // The first waits tell little: a straggler's pace takes a round per edge to reach those far from it (under
   // DTUR, a sweep), and rare stragglers take many rounds to show. So what is not known fades only slowly.
   const auto workers = options_.graph->workers();
-  const auto is_early = completed_ < workers || (by_threshold_ && !sweep_wait_.observed());
-  const auto rounds = static_cast<std::int64_t>(is_early ? 0 : completed_ - workers);
+  const auto done = completed_ - std::min(completed_, options_.completed);
+  const auto is_early = done < workers || (by_threshold_ && !sweep_wait_.observed());
+  const auto rounds = static_cast<std::int64_t>(is_early ? 0 : done - workers);
   auto limit = std::max<nanoseconds>(unknown / (64 + rounds) * 64, std::chrono::seconds{1});
   for (const auto& n : neighbours_)
     if (may_still_come(n))
@@ -599,8 +669,10 @@ machine_status round_machine::status() const {
   s.round = in_round() ? current_ : completed_;
   s.completed = completed_;
   s.since = phase_since_;
+  s.component = component_;
+  s.lowest = lowest_;
   for (const auto& n : neighbours_) {
-    if (phase_ == phase::gathering && may_still_come(n)) {
+    if (phase_ == phase::gathering && (may_still_come(n) || seeks_company_)) {
       ++s.quorum_missing;
       s.waiting_for.push_back({n.id, wait_cause::kind::estimate, phase_since_});
     } else if (phase_ == phase::settling && awaits_answer(n)) {

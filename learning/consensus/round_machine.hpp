@@ -124,6 +124,7 @@ struct round_done {
 struct membership_changed {
   std::uint64_t generation = 0;
   std::size_t component = 0;
+  worker_id lowest{}; ///< the lowest-numbered of them
 };
 
 /// The worker has done its last round and sent `leaving`. It still passes floods on.
@@ -148,6 +149,10 @@ struct machine_options {
   miss_rule on_miss = miss_rule::carry;
   round_number last_round = ~round_number{0}; ///< K: no worker joins a round after it
   std::optional<nanoseconds> round_timeout;   ///< unset: learned
+  round_number completed = 0;                 ///< go on after this round; 0: from the beginning
+  /// What is known of the network at the start. Not empty for a joiner, whose process was started again while
+  /// the run goes on: it begins with all its links down and raises each when it hears the neighbour.
+  std::vector<fact> facts;
 };
 
 enum class phase { idle, computing, gathering, settling, left };
@@ -169,6 +174,8 @@ struct machine_status {
   nanoseconds since{0};               ///< when the phase began
   std::optional<nanoseconds> timeout; ///< gathering: when it gives up
   std::size_t quorum_missing = 0;     ///< gathering: neighbours that may still be accepted
+  std::size_t component = 0;          ///< workers in this part of the network, as far as known
+  worker_id lowest{};                 ///< the lowest-numbered of them
   std::vector<wait_cause> waiting_for;
 };
 
@@ -198,6 +205,11 @@ public:
   const std::vector<effect>& step(nanoseconds now, const event& e);
 
   machine_status status() const;
+
+  /// What this neighbour needs to join. Nothing from who has not begun or has left. REQUIRES: the link to it
+  /// was given up (`neighbour_lost`), so that nothing of its predecessor's counts here any more.
+  std::optional<welcome> welcome_for(worker_id joiner) const;
+
   const machine_counters& counters() const noexcept { return counters_; }
   const membership& facts() const noexcept { return facts_; }
   round_number completed() const noexcept { return completed_; }
@@ -217,6 +229,9 @@ private:
     round_number closed = 0; ///< the newest round it closed
     pace_estimator pace;
     nanoseconds last_estimate{0};
+    // of a joiner's neighbours:
+    bool met = true;              ///< has said where it is
+    round_number apart_until = 0; ///< rounds up to this one may have been shared with our predecessor
     // about the round in progress:
     bool barred = false;   ///< was lost while the round was open: takes no part any more
     bool accepted = false; ///< by us
@@ -224,6 +239,7 @@ private:
     bool fired = false; ///< its edge has fired a threshold in this round and generation
     std::optional<std::size_t> closed_degree;
 
+    bool apart_in(round_number round) const { return !met || round <= apart_until; }
     bool committed() const { return accepted && accepts_us; }
   };
 
@@ -264,6 +280,9 @@ private:
   void catch_up(const neighbour& n);
   round_number round_to_join() const;
 
+  void take_over(const std::vector<fact>& facts);
+  void meet(neighbour& n, round_number its_round);
+  bool is_of_this_graph(const fact& f) const;
   void learn(const std::vector<fact>& facts, const neighbour* from);
   void update_usable();
   void lost(neighbour& n);
@@ -308,6 +327,10 @@ private:
   std::uint64_t sweeps_timed_ = 0;
   nanoseconds deadline_{0};
   std::size_t component_ = 0;
+  worker_id lowest_{};
+  /// A joiner that no neighbour has told where it is does not go on alone: it would run ahead, and all would
+  /// skip the rounds in between to catch up with it.
+  bool seeks_company_ = false;
 
   round_record record_;
   machine_counters counters_;

@@ -26,6 +26,9 @@ public:
   /// Gives a neighbour up at once (its connection closed).
   void give_up(std::size_t neighbour) { lost_[neighbour] = true; }
 
+  /// Whether it was given up and gave no sign of life since.
+  bool is_lost(std::size_t neighbour) const { return lost_[neighbour]; }
+
   struct verdict {
     bool paused = false;           ///< this process itself was stopped
     std::vector<std::size_t> lost; ///< newly lost neighbours; empty if paused

@@ -26,6 +26,11 @@ std::span<const std::uint32_t> mini_batch_sampler::next() {
   return batch;
 }
 
+void mini_batch_sampler::skip(std::uint64_t count) {
+  for (; count > 0; --count)
+    next();
+}
+
 std::size_t mini_batch_sampler::batches_per_epoch() const noexcept {
   return (rows_.size() - 1) / batch_size_ + 1; // rounded up, without overflow for a huge batch
 }

@@ -19,6 +19,9 @@ public:
   /// The next batch; valid until the next call. No allocation.
   std::span<const std::uint32_t> next();
 
+  /// As many batches as if `next` had been called `count` times: to go on from a checkpoint.
+  void skip(std::uint64_t count);
+
   /// Epochs begun so far minus one: 0 while the first pass lasts. The epoch of the batch last returned.
   std::uint64_t epoch() const noexcept { return epoch_; }
   std::size_t batches_per_epoch() const noexcept;

@@ -1,5 +1,6 @@
 #include "learning/model/local_training.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 namespace dybw {
@@ -8,13 +9,26 @@ training_workspace::training_workspace(const training_setup& setup)
     : features_(setup.batch * setup.data->features), labels_(setup.batch),
       gradient_(setup.learner->parameter_count()), scratch_(setup.learner->make_workspace(setup.batch)) {}
 
-local_training::local_training(std::shared_ptr<const training_setup> setup, parameter_block initial)
+local_training::local_training(std::shared_ptr<const training_setup> setup, parameter_block initial,
+                               const parameter_block& velocity)
     : setup_(std::move(setup)), pool_(setup_->learner->parameter_count()), current_(std::move(initial)) {
   assert(current_.values().size() == setup_->learner->parameter_count());
   if (setup_->sgd.momentum > 0) {
     velocity_.resize(setup_->learner->parameter_count());
     velocity_next_.resize(velocity_.size());
+    if (velocity) {
+      assert(velocity.values().size() == velocity_.size());
+      std::ranges::copy(velocity.values(), velocity_.begin());
+    }
   }
+}
+
+parameter_block local_training::velocity() const {
+  if (velocity_.empty())
+    return {};
+  auto copy = std::make_shared<float_buffer>(velocity_.size());
+  std::ranges::copy(velocity_, copy->values().begin());
+  return parameter_block{std::move(copy)};
 }
 
 local_training::step_outcome local_training::step(std::span<const std::uint32_t> rows, std::uint64_t epoch,
@@ -44,19 +58,20 @@ local_training::mix_outcome local_training::mix(std::span<const weighted_block> 
   velocity_.swap(velocity_next_);
   mix_outcome outcome;
   const auto own = stepped_.values();
-  outcome.projection_before = (*setup_->projection)(own);
-  outcome.norm_before = norm(own);
   if (neighbours.empty()) {
+    outcome.projection_before = outcome.projection_after = (*setup_->projection)(own);
+    outcome.norm_before = norm(own);
     current_ = std::move(stepped_);
-    outcome.projection_after = outcome.projection_before;
   } else {
     workspace.inputs_.clear();
     for (const auto& n : neighbours)
       workspace.inputs_.push_back({n.estimate.values(), n.weight});
     auto mixed = pool_.acquire();
-    mix_estimates(own, workspace.inputs_, mixed->values());
+    const auto seen = mix_with_witness(own, workspace.inputs_, mixed->values(), *setup_->projection);
+    outcome.projection_before = seen.projection_before;
+    outcome.norm_before = seen.norm_before;
+    outcome.projection_after = seen.projection_after;
     current_ = parameter_block{std::move(mixed)};
-    outcome.projection_after = (*setup_->projection)(current_.values());
   }
   stepped_ = parameter_block{};
   outcome.mixed = current_;

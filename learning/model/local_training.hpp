@@ -49,8 +49,10 @@ struct weighted_block {
 ///     w  = w~ + sum of P_ij (w~_i - w~)                                             mix()
 class local_training {
 public:
-  /// `initial` is w(0), [parameter_count].
-  local_training(std::shared_ptr<const training_setup> setup, parameter_block initial);
+  /// `initial` is w(0), [parameter_count]. `velocity` is that of the step before it, of a run that goes on;
+  /// none: at rest. Without momentum it is not used.
+  local_training(std::shared_ptr<const training_setup> setup, parameter_block initial,
+                 const parameter_block& velocity = {});
 
   struct step_outcome {
     parameter_block estimate; ///< w~
@@ -71,6 +73,8 @@ public:
   mix_outcome mix(std::span<const weighted_block> neighbours, training_workspace& workspace);
 
   const parameter_block& current() const noexcept { return current_; } ///< w
+  /// A copy of v as of the step that led to w: with w, where to go on. None without momentum.
+  parameter_block velocity() const;
 
 private:
   std::shared_ptr<const training_setup> setup_;

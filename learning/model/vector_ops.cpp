@@ -14,11 +14,6 @@ namespace {
 
 constexpr std::size_t block_size = 1024; ///< elements: 4 KiB of float32, a fraction of the L1 cache
 
-/// Double precision sums, one per lane, so that the compiler can add packets without changing the order of
-/// the additions. 32 lanes fill eight AVX2 registers.
-constexpr std::size_t lane_count = 32;
-using lane_sums = std::array<double, lane_count>;
-
 double total(const lane_sums& lanes) {
   auto sums = lanes;
   for (auto width = lane_count / 2; width > 0; width /= 2)
@@ -43,6 +38,32 @@ float flipped(float x, std::uint32_t signs, std::uint32_t k) {
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) ^ ((signs << (31U - k)) & 0x80000000U));
 }
 
+/// One block of a mix, `first` its place in the vectors. `own` is w~_j's, apart from `out`.
+void mix_block(std::span<const float> own, std::span<const mix_input> neighbours, std::size_t first,
+               float* out) {
+  const auto* so_far = own.data();
+  const auto part = [&](const mix_input& n) { return n.estimate.data() + first; };
+  const auto weight = [](const mix_input& n) { return static_cast<float>(n.weight); };
+  auto left = neighbours;
+  for (; left.size() >= 2; left = left.subspan(2)) { // two at a time: half the traffic to `out`
+    const auto *const x = part(left[0]), *const y = part(left[1]);
+    const auto p = weight(left[0]), q = weight(left[1]);
+#pragma GCC ivdep
+    for (std::size_t k = 0; k < own.size(); ++k)
+      out[k] = so_far[k] + p * (x[k] - own[k]) + q * (y[k] - own[k]);
+    so_far = out;
+  }
+  if (!left.empty()) {
+    const auto* const x = part(left[0]);
+    const auto p = weight(left[0]);
+#pragma GCC ivdep
+    for (std::size_t k = 0; k < own.size(); ++k)
+      out[k] = so_far[k] + p * (x[k] - own[k]);
+  } else if (neighbours.empty()) {
+    std::copy_n(own.data(), own.size(), out);
+  }
+}
+
 } // namespace
 
 void mix_estimates(std::span<const float> own, std::span<const mix_input> neighbours, std::span<float> out) {
@@ -50,17 +71,8 @@ void mix_estimates(std::span<const float> own, std::span<const mix_input> neighb
   std::array<float, block_size> own_block; // every term uses w~_j, which `out` may overwrite
   for (std::size_t first = 0; first < own.size(); first += block_size) {
     const auto count = std::min(block_size, own.size() - first);
-    auto* const result = out.data() + first;
     std::copy_n(own.data() + first, count, own_block.data());
-    std::copy_n(own_block.data(), count, result);
-    for (const auto& neighbour : neighbours) {
-      assert(neighbour.estimate.size() == own.size());
-      const auto* const estimate = neighbour.estimate.data() + first;
-      const auto weight = static_cast<float>(neighbour.weight);
-#pragma GCC ivdep
-      for (std::size_t k = 0; k < count; ++k)
-        result[k] += weight * (estimate[k] - own_block[k]);
-    }
+    mix_block(std::span{own_block}.first(count), neighbours, first, out.data() + first);
   }
 }
 
@@ -71,21 +83,44 @@ sign_projection::sign_projection(std::uint64_t seed, std::size_t parameter_count
     signs_[k] = split_mix(key + k);
 }
 
-double sign_projection::operator()(std::span<const float> x) const {
-  assert((x.size() + 63) / 64 == signs_.size());
-  lane_sums lanes{};
+void sign_projection::add(std::span<const float> x, std::size_t at, lane_sums& lanes) const {
+  assert(at % lane_count == 0);
   std::size_t first = 0;
   for (; first + lane_count <= x.size(); first += lane_count) {
     const auto* const values = x.data() + first;
-    const auto signs = static_cast<std::uint32_t>(signs_[first / 64] >> (first % 64));
+    const auto signs = static_cast<std::uint32_t>(signs_[(at + first) / 64] >> ((at + first) % 64));
     for (std::uint32_t k = 0; k < lane_count; ++k)
       lanes[k] += static_cast<double>(flipped(values[k], signs, k));
   }
   for (auto i = first; i < x.size(); ++i) {
-    const auto signs = static_cast<std::uint32_t>(signs_[i / 64] >> (first % 64));
+    const auto signs = static_cast<std::uint32_t>(signs_[(at + i) / 64] >> ((at + first) % 64));
     lanes[i - first] += static_cast<double>(flipped(x[i], signs, static_cast<std::uint32_t>(i - first)));
   }
+}
+
+double sign_projection::operator()(std::span<const float> x) const {
+  assert((x.size() + 63) / 64 == signs_.size());
+  lane_sums lanes{};
+  add(x, 0, lanes);
   return total(lanes);
+}
+
+mix_witness mix_with_witness(std::span<const float> own, std::span<const mix_input> neighbours,
+                             std::span<float> out, const sign_projection& project) {
+  assert(out.size() == own.size());
+  lane_sums before{};
+  lane_sums squares{};
+  lane_sums after{};
+  for (std::size_t first = 0; first < own.size(); first += block_size) {
+    const auto count = std::min(block_size, own.size() - first);
+    const auto x = own.subspan(first, count);
+    project.add(x, first, before);
+    add_squares(
+        count, [&](std::size_t k) { return static_cast<double>(x[k]); }, squares);
+    mix_block(x, neighbours, first, out.data() + first);
+    project.add(out.subspan(first, count), first, after);
+  }
+  return {total(before), std::sqrt(total(squares)), total(after)};
 }
 
 double average_and_consensus_distance(std::span<const std::span<const float>> vectors,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -17,6 +19,11 @@ struct mix_input {
 /// estimates systematically. `out` may be `own`; otherwise the spans do not overlap. [parameter_count] each.
 void mix_estimates(std::span<const float> own, std::span<const mix_input> neighbours, std::span<float> out);
 
+/// Double precision sums, one per lane, so that the compiler can add packets without changing the order of
+/// the additions. 32 lanes fill eight AVX2 registers.
+constexpr std::size_t lane_count = 32;
+using lane_sums = std::array<double, lane_count>;
+
 /// A seeded random projection to one number: the audit's independent witness. Entries are +1 or -1
 /// (Rademacher; they keep norms in expectation, Achlioptas, JCSS 2003). Immutable, shared by all threads of a
 /// process.
@@ -25,10 +32,24 @@ public:
   sign_projection(std::uint64_t seed, std::size_t parameter_count);
   /// sum_k s_k x_k, accumulated in double. REQUIRES: x.size() == parameter_count.
   double operator()(std::span<const float> x) const;
+  /// Adds those of a part of a vector, the first being its entry `at`. REQUIRES: `at` and all parts' sizes
+  /// but the last one's are multiples of `lane_count`.
+  void add(std::span<const float> x, std::size_t at, lane_sums& lanes) const;
 
 private:
   std::vector<std::uint64_t> signs_; ///< one bit per parameter
 };
+
+/// What the audit wants to know of a mix.
+struct mix_witness {
+  double projection_before = 0;
+  double norm_before = 0;
+  double projection_after = 0;
+};
+
+/// `mix_estimates` and its witness, each block looked at while it is in cache. `out` is not `own`.
+mix_witness mix_with_witness(std::span<const float> own, std::span<const mix_input> neighbours,
+                             std::span<float> out, const sign_projection& project);
 
 /// Mean over the vectors of |x_i - mean|^2 (the consensus distance) and the mean itself, in double precision
 /// sums. All spans are [parameter_count]; REQUIRES at least one vector.

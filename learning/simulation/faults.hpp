@@ -4,6 +4,7 @@
 #include "learning/types.hpp"
 
 #include <variant>
+#include <vector>
 
 /// What may go wrong in a simulated network, and when a run is asked to stop.
 namespace dybw {
@@ -41,7 +42,8 @@ struct cut_fault {
   enum class kind {
     holds, ///< as TCP over a network that comes back: what is sent arrives after the mending
     loses, ///< the connection breaks: what is under way and what is sent is lost. Each end notices by a
-           ///< `suspicion`, by silence, or at the latest when the new connection stands
+           ///< `suspicion`, by silence, or at the latest before the first message of the new connection.
+           ///< Until then what it sends may travel on the new one
   };
   edge link;
   kind how = kind::holds;
@@ -51,11 +53,22 @@ struct mend_fault {
   edge link;
 };
 
+/// The worker's process is started again (and killed before, if it is alive) and joins. It asks neighbours
+/// for a welcome now and begins after a while, when the facts and the round may be out of date. Those dead,
+/// hung, through or cut off give none; without any it stays away. All its connections are broken; each stands
+/// again when its link is mended.
+struct restart_fault {
+  worker_id worker{};
+  std::vector<worker_id> asked; ///< neighbours
+  nanoseconds begins_after{0};
+};
+
 /// The worker is asked to stop (a limit reached, a target, Ctrl-C).
 struct stop_fault {
   worker_id worker{};
 };
 
-using fault = std::variant<crash_fault, hang_fault, suspicion_fault, cut_fault, mend_fault, stop_fault>;
+using fault =
+    std::variant<crash_fault, hang_fault, suspicion_fault, cut_fault, mend_fault, restart_fault, stop_fault>;
 
 } // namespace dybw

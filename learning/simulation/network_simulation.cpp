@@ -25,24 +25,44 @@ struct network_simulation::link {
   nanoseconds last_arrival{0};
   std::uint32_t connection = 0; ///< deliveries of an earlier connection are void
   std::optional<cut_fault::kind> cut;
-  bool cut_noticed = false; ///< by the receiver, of a cut that loses
-  std::size_t held = 0;     ///< messages that came due while the link held them back
+  std::size_t held = 0; ///< messages that came due while the link held them back
 };
 
 struct network_simulation::occurrence {
-  enum class kind : std::uint8_t { start, delivery, step, timer, pulse, wake, strike, noticed, stop };
+  enum class kind : std::uint8_t {
+    start,
+    delivery,
+    step,
+    timer,
+    pulse,
+    wake,
+    strike,
+    noticed,
+    stop,
+    rebirth
+  };
   kind what = kind::start;
   std::uint32_t worker = 0;
-  std::uint32_t connection = 0; ///< delivery
-  std::size_t index = 0;        ///< delivery: link; strike: fault; noticed: neighbour's slot
-  std::uint64_t number = 0;     ///< step: ticket; timer: which; noticed: cause
+  std::uint32_t era =
+      0; ///< delivery: the connection; otherwise the worker's incarnation. Older ones are void
+  std::size_t index = 0;    ///< delivery: link; strike: fault; noticed: neighbour's slot
+  std::uint64_t number = 0; ///< step: ticket; timer: which; noticed: cause
+};
+
+/// A crashed worker's next life.
+struct network_simulation::rebirth {
+  std::vector<fact> facts;
+  round_number completed = 0;
+  estimate_handle estimate;
 };
 
 struct network_simulation::shell {
-  shell(worker_id who, machine_options options, std::size_t neighbours, nanoseconds suspect_after)
-      : id(who), machine(std::move(options)), detector(neighbours, suspect_after), degree(neighbours) {}
+  shell(machine_options options, std::size_t neighbours, nanoseconds suspect_after)
+      : id(options.self), machine(std::move(options)), detector(neighbours, suspect_after),
+        degree(neighbours) {}
 
   worker_id id;
+  std::uint32_t incarnation = 0;
   round_machine machine;
   silence_detector detector;
   std::size_t first_link = 0; ///< its outgoing links are first_link .. first_link + degree - 1
@@ -59,6 +79,7 @@ struct network_simulation::shell {
   estimate_handle stepped; ///< w~_j
   estimate_witness before;
   estimate_witness after;
+  std::unique_ptr<rebirth> next_life;
 };
 
 network_simulation::network_simulation(simulation_options options, simulated_model* model,
@@ -70,7 +91,6 @@ network_simulation::network_simulation(simulation_options options, simulated_mod
   if (shared.policy.closes_by_threshold() && !shared.planned_connecting)
     shared.planned_connecting = std::make_shared<const std::vector<edge>>(
         connecting_edges(graph, shared.connect, worker_id{}, [](edge) { return true; }));
-  const auto suspect_after = options_.suspect_after.value_or(std::chrono::hours{1});
   shells_.reserve(graph.workers());
   links_.resize(2 * graph.edges().size());
   std::size_t next_link = 0;
@@ -78,7 +98,7 @@ network_simulation::network_simulation(simulation_options options, simulated_mod
     const auto id = worker_at(i);
     auto machine = shared;
     machine.self = id;
-    auto& s = shells_.emplace_back(id, std::move(machine), graph.degree(id), suspect_after);
+    auto& s = shells_.emplace_back(std::move(machine), graph.degree(id), suspect_after());
     s.first_link = next_link;
     for (auto to : graph.neighbours(id)) {
       links_[next_link].from = id;
@@ -87,14 +107,7 @@ network_simulation::network_simulation(simulation_options options, simulated_mod
     }
     if (model_ != nullptr)
       s.current = model_->start(id);
-    s.detector.begin(nanoseconds{0});
-    queue_.push(nanoseconds{0}, {occurrence::kind::start, static_cast<std::uint32_t>(i), 0, 0, 0});
-    if (options_.suspect_after) { // spread out, as real processes' are
-      const auto every = s.detector.heartbeat_every();
-      const auto first =
-          every * static_cast<std::int64_t>(i + 1) / static_cast<std::int64_t>(graph.workers());
-      queue_.push(first, {occurrence::kind::pulse, static_cast<std::uint32_t>(i), 0, 0, 0});
-    }
+    begin(s);
   }
   for (auto& l : links_) {
     l.reverse = link_between(l.to, l.from);
@@ -104,6 +117,29 @@ network_simulation::network_simulation(simulation_options options, simulated_mod
 }
 
 network_simulation::~network_simulation() = default;
+
+void network_simulation::begin(shell& s) {
+  s.detector.begin(now());
+  push(now(), s, {occurrence::kind::start});
+  if (!options_.suspect_after)
+    return;
+  const auto workers = options_.machine.graph->workers();
+  const auto every = s.detector.heartbeat_every(); // spread out, as real processes' are
+  const auto first =
+      every * static_cast<std::int64_t>(index_of(s.id) + 1) / static_cast<std::int64_t>(workers);
+  push(now() + first, s, {occurrence::kind::pulse});
+}
+
+/// For the worker's present incarnation.
+void network_simulation::push(nanoseconds at, const shell& s, occurrence o) {
+  o.worker = static_cast<std::uint32_t>(s.id);
+  o.era = s.incarnation;
+  queue_.push(at, o);
+}
+
+nanoseconds network_simulation::suspect_after() const {
+  return options_.suspect_after.value_or(std::chrono::hours{1});
+}
 
 network_simulation::shell& network_simulation::at(worker_id id) {
   return shells_[index_of(id)];
@@ -133,7 +169,7 @@ const estimate_handle& network_simulation::estimate_of(worker_id id) const {
 }
 
 void network_simulation::schedule(nanoseconds at, const fault& f) {
-  queue_.push(at, {occurrence::kind::strike, 0, 0, faults_.size(), 0});
+  queue_.push(at, {occurrence::kind::strike, 0, 0, faults_.size()});
   faults_.push_back(f);
 }
 
@@ -160,7 +196,7 @@ void network_simulation::handle(const occurrence& o) {
   }
   if (o.what == occurrence::kind::delivery) {
     auto& l = links_[o.index];
-    if (o.connection != l.connection)
+    if (o.era != l.connection)
       return;
     if (l.cut) {
       ++l.held;
@@ -168,6 +204,10 @@ void network_simulation::handle(const occurrence& o) {
     }
   }
   auto& s = shells_[o.worker];
+  if (o.what != occurrence::kind::delivery && o.era != s.incarnation)
+    return;
+  if (o.what == occurrence::kind::rebirth)
+    return be_born(s);
   if (!s.alive) {
     if (o.what == occurrence::kind::delivery)
       take(links_[o.index]);
@@ -186,14 +226,14 @@ void network_simulation::happen(shell& s, const occurrence& o) {
   case occurrence::kind::start:
     return apply(s, start{});
   case occurrence::kind::delivery:
-    if (o.connection == links_[o.index].connection) // the connection may have broken while it waited
+    if (o.era == links_[o.index].connection) // the connection may have broken while it waited
       deliver(s, o.index);
     return;
   case occurrence::kind::step:
     if (o.number != s.ticket)
       return;
     if (now() < s.step_due) // stood still during a hang
-      return queue_.push(s.step_due, o);
+      return push(s.step_due, s, o);
     s.ticket = 0;
     s.stepped = model_ != nullptr ? model_->step(s.id, s.current) : estimate_handle{};
     return apply(s, step_done{o.number});
@@ -209,6 +249,7 @@ void network_simulation::happen(shell& s, const occurrence& o) {
     return apply(s, stop_requested{});
   case occurrence::kind::wake:
   case occurrence::kind::strike:
+  case occurrence::kind::rebirth:
     break;
   }
   assert(false);
@@ -227,6 +268,8 @@ void network_simulation::apply(shell& s, const event& e) {
 void network_simulation::deliver(shell& s, std::size_t link_index) {
   auto& l = links_[link_index];
   const auto e = take(l);
+  if (std::holds_alternative<connection_broken>(e.content))
+    return give_up(s, l.to_slot, neighbour_lost::cause::silent);
   if (s.detector.heard(l.to_slot, now()))
     apply(s, neighbour_heard{l.from});
   if (const auto* ack = std::get_if<received>(&e.content)) {
@@ -248,8 +291,7 @@ void network_simulation::pulse(shell& s) {
     apply(s, paused{});
   for (auto slot : verdict.lost)
     give_up(s, slot, neighbour_lost::cause::silent);
-  queue_.push(now() + s.detector.heartbeat_every(),
-              {occurrence::kind::pulse, static_cast<std::uint32_t>(s.id), 0, 0, 0});
+  push(now() + s.detector.heartbeat_every(), s, {occurrence::kind::pulse});
 }
 
 void network_simulation::wake(shell& s) {
@@ -267,7 +309,6 @@ void network_simulation::wake(shell& s) {
 
 void network_simulation::give_up(shell& s, std::size_t slot, neighbour_lost::cause why) {
   auto& out = links_[s.first_link + slot];
-  links_[out.reverse].cut_noticed = true;
   out.window.reset();
   s.detector.give_up(slot);
   apply(s, neighbour_lost{out.to, why});
@@ -299,7 +340,7 @@ void network_simulation::perform(shell& s, const use_estimate& e) {
 void network_simulation::perform(shell& s, const compute& e) {
   s.ticket = e.ticket;
   s.step_due = now() + options_.step_time(s.id, now());
-  queue_.push(s.step_due, {occurrence::kind::step, static_cast<std::uint32_t>(s.id), 0, 0, e.ticket});
+  push(s.step_due, s, {.what = occurrence::kind::step, .number = e.ticket});
 }
 
 void network_simulation::perform(shell& s, const drop_step& e) {
@@ -323,8 +364,7 @@ void network_simulation::perform(shell& s, const mix& e) {
 }
 
 void network_simulation::perform(shell& s, const arm_timer& e) {
-  queue_.push(std::max(e.at, now()),
-              {occurrence::kind::timer, static_cast<std::uint32_t>(s.id), 0, 0, ++s.timer});
+  push(std::max(e.at, now()), s, {.what = occurrence::kind::timer, .number = ++s.timer});
 }
 
 void network_simulation::perform(shell& s, const round_done& e) {
@@ -373,7 +413,7 @@ void network_simulation::schedule_delivery(std::size_t link_index) {
   const auto takes = options_.latency(link_use{l.from, l.to, l.under_way.back().carries_parameters()}, now());
   l.last_arrival = std::max(l.last_arrival, now() + takes);
   queue_.push(l.last_arrival,
-              {occurrence::kind::delivery, static_cast<std::uint32_t>(l.to), l.connection, link_index, 0});
+              {occurrence::kind::delivery, static_cast<std::uint32_t>(l.to), l.connection, link_index});
 }
 
 network_simulation::envelope network_simulation::take(link& l) {
@@ -397,6 +437,10 @@ void network_simulation::lose_under_way(link& l) {
 
 void network_simulation::strike(const crash_fault& f) {
   auto& s = at(f.worker);
+  if (s.next_life) { // before it has begun
+    s.next_life.reset();
+    --unfinished_;
+  }
   if (!s.alive)
     return;
   s.alive = false;
@@ -417,26 +461,27 @@ void network_simulation::strike(const hang_fault& f) {
   s.frozen_until = std::max(was, now() + f.length);
   s.wake_order = f.order;
   s.step_due += s.frozen_until - was;
-  queue_.push(s.frozen_until, {occurrence::kind::wake, static_cast<std::uint32_t>(f.worker), 0, 0, 0});
+  push(s.frozen_until, s, {occurrence::kind::wake});
 }
 
 void network_simulation::strike(const suspicion_fault& f) {
   const auto index = link_between(f.who, f.whom);
-  handle({occurrence::kind::noticed, static_cast<std::uint32_t>(f.who), 0, index - at(f.who).first_link,
-          static_cast<std::uint64_t>(f.why)});
+  handle({occurrence::kind::noticed, static_cast<std::uint32_t>(f.who), at(f.who).incarnation,
+          index - at(f.who).first_link, static_cast<std::uint64_t>(f.why)});
 }
 
 void network_simulation::strike(const cut_fault& f) {
   const auto forth = link_between(f.link.a, f.link.b);
   for (auto i : {forth, links_[forth].reverse}) {
-    auto& l = links_[i];
-    if (l.cut)
-      continue;
-    l.cut = f.how;
-    l.cut_noticed = false;
-    if (f.how == cut_fault::kind::loses)
-      lose_under_way(l);
+    if (!links_[i].cut)
+      cut_off(links_[i], f.how);
   }
+}
+
+void network_simulation::cut_off(link& l, cut_fault::kind how) {
+  l.cut = how;
+  if (how == cut_fault::kind::loses)
+    lose_under_way(l);
 }
 
 void network_simulation::strike(const mend_fault& f) {
@@ -445,20 +490,71 @@ void network_simulation::strike(const mend_fault& f) {
     auto& l = links_[i];
     if (!l.cut)
       continue;
-    if (l.cut == cut_fault::kind::loses && !l.cut_noticed) // a new connection tells that the old one is gone
-      handle({occurrence::kind::noticed, static_cast<std::uint32_t>(l.to), 0, l.to_slot,
-              static_cast<std::uint64_t>(neighbour_lost::cause::silent)});
-  }
-  for (auto i : {forth, links_[forth].reverse}) {
-    auto& l = links_[i];
-    l.cut.reset();
+    const auto was = *std::exchange(l.cut, std::nullopt);
+    if (was == cut_fault::kind::loses && !at(l.to).detector.is_lost(l.to_slot))
+      post(i, {connection_broken{}, {}});
     for (; l.held > 0; --l.held)
       schedule_delivery(i);
   }
 }
 
+void network_simulation::strike(const restart_fault& f) {
+  strike(crash_fault{f.worker, false});
+  auto& s = at(f.worker);
+  auto life = std::make_unique<rebirth>();
+  for (auto id : f.asked) {
+    auto& giver = at(id);
+    const auto& way = links_[link_between(id, f.worker)];
+    if (!giver.alive || now() < giver.frozen_until || way.cut)
+      continue;
+    give_up(giver, link_between(id, f.worker) - giver.first_link, neighbour_lost::cause::silent);
+    const auto w = giver.machine.welcome_for(f.worker);
+    if (!w)
+      continue;
+    life->facts.insert(life->facts.end(), w->facts.begin(), w->facts.end());
+    if (!life->estimate || w->round > life->completed)
+      life->estimate = giver.current;
+    life->completed = std::max(life->completed, w->round);
+  }
+  for (std::size_t i = 0; i < s.degree; ++i) {
+    auto& out = links_[s.first_link + i];
+    cut_off(out, cut_fault::kind::loses);
+    cut_off(links_[out.reverse], cut_fault::kind::loses);
+  }
+  ++s.incarnation;
+  if (life->facts.empty())
+    return;
+  ++unfinished_;
+  s.next_life = std::move(life);
+  push(now() + f.begins_after, s, {occurrence::kind::rebirth});
+}
+
+/// The worker's new process begins.
+void network_simulation::be_born(shell& s) {
+  const auto life = std::move(s.next_life);
+  if (!life)
+    return;
+  auto machine = options_.machine;
+  machine.self = s.id;
+  machine.completed = life->completed;
+  machine.facts = life->facts;
+  auto fresh = shell{std::move(machine), s.degree, suspect_after()};
+  fresh.first_link = s.first_link;
+  fresh.incarnation = s.incarnation;
+  fresh.current = life->estimate;
+  for (std::size_t i = 0; i < s.degree; ++i) {
+    fresh.detector.give_up(i);
+    links_[s.first_link + i].window.reset();
+    links_[links_[s.first_link + i].reverse].slots = {};
+  }
+  s = std::move(fresh);
+  if (observer_ != nullptr)
+    observer_->restarted(now(), s.id, life->completed);
+  begin(s);
+}
+
 void network_simulation::strike(const stop_fault& f) {
-  handle({occurrence::kind::stop, static_cast<std::uint32_t>(f.worker), 0, 0, 0});
+  handle({occurrence::kind::stop, static_cast<std::uint32_t>(f.worker), at(f.worker).incarnation});
 }
 
 } // namespace dybw

@@ -45,6 +45,8 @@ public:
   virtual void membership_changed(nanoseconds, worker_id, const dybw::membership_changed&) {}
   virtual void finished(nanoseconds, worker_id, const dybw::finished&) {}
   virtual void crashed(nanoseconds, worker_id) {}
+  /// A crashed worker begins again, after this round.
+  virtual void restarted(nanoseconds, worker_id, round_number) {}
   /// Every event that a machine took, with what it did: for transcripts.
   virtual void stepped(nanoseconds, worker_id, const event&, const std::vector<effect>&) {}
 };
@@ -91,17 +93,23 @@ private:
     round_number round = 0;
   };
   struct sign_of_life {};
+  struct connection_broken {}; ///< from the receiver's own side, ahead of a new connection's messages
   struct envelope {
-    std::variant<sign_of_life, received, protocol_message> content;
+    std::variant<sign_of_life, connection_broken, received, protocol_message> content;
     estimate_handle block;
     bool carries_parameters() const;
   };
   struct link;
   struct shell;
   struct occurrence;
+  struct rebirth;
 
   void handle(const occurrence& o);
   void happen(shell& s, const occurrence& o);
+  void push(nanoseconds at, const shell& s, occurrence o);
+  void begin(shell& s);
+  void be_born(shell& s);
+  nanoseconds suspect_after() const;
   void deliver(shell& s, std::size_t link_index);
   void pulse(shell& s);
   void wake(shell& s);
@@ -123,12 +131,14 @@ private:
   void strike(const suspicion_fault& f);
   void strike(const cut_fault& f);
   void strike(const mend_fault& f);
+  void strike(const restart_fault& f);
   void strike(const stop_fault& f);
 
   void post(std::size_t link_index, envelope e);
   void schedule_delivery(std::size_t link_index);
   envelope take(link& l);
   void lose_under_way(link& l);
+  void cut_off(link& l, cut_fault::kind how);
   void note_gone(shell& s);
   shell& at(worker_id id);
   /// REQUIRES: an edge of the graph.

@@ -12,13 +12,26 @@ step_clock::step_clock(const std::string& base, const std::string& straggler, st
 
 nanoseconds step_clock::step(nanoseconds now) {
   assert(has_base());
-  return from_seconds(base_->draw(generator_) * straggler_->factor(now));
+  return from_seconds(base_->draw(generator_) * factor(now));
 }
 
 nanoseconds step_clock::delay_after(nanoseconds now, nanoseconds measured) {
   if (has_base())
     return step(now);
-  return from_seconds(to_seconds(measured) * (straggler_->factor(now) - 1));
+  return from_seconds(to_seconds(measured) * (factor(now) - 1));
+}
+
+void step_clock::skip(std::uint64_t count) {
+  for (; count > 0; --count)
+    if (has_base())
+      step(nanoseconds{0});
+    else
+      factor(nanoseconds{0});
+}
+
+double step_clock::factor(nanoseconds now) {
+  ++drawn_;
+  return straggler_->factor(now);
 }
 
 void check_step_options(const std::string& base, const std::string& straggler, std::size_t workers) {

@@ -23,10 +23,19 @@ public:
   /// with a base, measured * (factor - 1) without.
   nanoseconds delay_after(nanoseconds now, nanoseconds measured);
 
+  /// How many times have been drawn.
+  std::uint64_t drawn() const noexcept { return drawn_; }
+  /// As if `count` times had been drawn: to go on from a checkpoint. A straggler that is slow for stretches
+  /// of time is wherever its next moment finds it.
+  void skip(std::uint64_t count);
+
 private:
+  double factor(nanoseconds now);
+
   std::unique_ptr<duration_distribution> base_;
   std::unique_ptr<straggler_model> straggler_;
   random_generator generator_;
+  std::uint64_t drawn_ = 0;
 };
 
 /// Throws `input_error` if no `step_clock` can be made of these options; to be called once before a run

@@ -12,9 +12,14 @@ namespace {
 constexpr auto every = std::chrono::milliseconds{200};
 constexpr auto patience = std::chrono::seconds{1};
 
+target_listener_actor::behavior_type fake_target_listener(target_listener_actor::pointer,
+                                                          std::shared_ptr<int> times) {
+  return {[times](const target_reached&) { ++*times; }};
+}
+
 /// An evaluator over two fake workers, whose estimates the test sets.
 struct measured_pair {
-  explicit measured_pair(std::optional<double> target = std::nullopt) {
+  explicit measured_pair(std::optional<double> target = std::nullopt, bool tells_others = false) {
     evaluator_options options;
     options.learner = make_model("softmax", 4, 2);
     options.test = small_data(50);
@@ -23,12 +28,14 @@ struct measured_pair {
       inboxes[i]->answer = {worker_at(i), filled_block(*options.learner, 0), 0};
       workers.push_back(actors.spawn(fake_worker, inboxes[i]));
     }
-    options.workers = workers;
+    options.workers.assign(workers.begin(), workers.end());
     options.initial.assign(2, filled_block(*options.learner, 0));
-    options.reporter = actors.spawn(fake_reporter, in);
+    options.sinks.push_back(actors.spawn(fake_reporter, in));
     options.origin = std::chrono::steady_clock::now();
     options.every = every;
     options.target_accuracy = target;
+    if (tells_others)
+      options.on_target = actors.spawn(fake_target_listener, targets);
     learner = options.learner;
     handle = actors.spawn(evaluator, std::move(options));
     actors.run();
@@ -43,6 +50,7 @@ struct measured_pair {
   std::vector<worker_actor> workers;
   std::shared_ptr<const model> learner;
   reports_ptr in = std::make_shared<reports>();
+  std::shared_ptr<int> targets = std::make_shared<int>(0);
   evaluator_actor handle;
 };
 
@@ -123,6 +131,31 @@ TEST_CASE("evaluator: below the target nobody is told to stop") {
   run.actors.advance(every);
   REQUIRE(run.evaluations().size() == 1);
   CHECK(run.inboxes[0]->stops == 0);
+}
+
+TEST_CASE("evaluator: whoever is to be told of the target is, and then ends the run itself") {
+  measured_pair run{0.01, true};
+  run.actors.advance(every);
+  CHECK(*run.targets == 1);
+  CHECK(run.inboxes[0]->stops == 0);
+}
+
+TEST_CASE("evaluator: a worker that cannot be reached does not count") {
+  measured_pair run;
+  run.answer(0, 1, 10);
+  run.answer(1, 3, 20);
+  run.actors.advance(every);
+  run.inboxes[1]->answer = {worker_at(1), {}, 0}; // what its stand-in says
+  run.actors.advance(std::chrono::seconds{5});
+  REQUIRE(run.evaluations().size() == 2);
+  CHECK(run.evaluations()[0].consensus_distance > 0);
+  CHECK(run.evaluations()[1].consensus_distance == 0);
+  run.inboxes[0]->answer = {worker_at(0), {}, 0};
+  run.actors.advance(std::chrono::seconds{5});
+  CHECK(run.evaluations().size() == 2); // nobody is there to be measured
+  run.answer(0, 1, 30);
+  run.actors.advance(std::chrono::seconds{5});
+  CHECK(run.evaluations().size() == 3);
 }
 
 } // namespace dybw::test

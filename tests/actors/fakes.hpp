@@ -3,6 +3,7 @@
 #include "actors/actors.hpp"
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -23,6 +24,15 @@ struct letters {
   std::size_t snapshots = 0;
 
   snapshot answer;
+
+  void take(const estimate_message& m) { estimates.push_back(m); }
+  void take(const accept& m) { accepts.push_back(m); }
+  void take(const closed& m) { closings.push_back(m); }
+  void take(const threshold_message& m) { thresholds.push_back(m); }
+  void take(const leaving&) { ++leavings; }
+  void take(const membership_news& m) { facts.insert(facts.end(), m.facts->begin(), m.facts->end()); }
+  void take(const received& m) { receipts.push_back(m); }
+  void take(const heartbeat&) { ++heartbeats; }
 };
 using letters_ptr = std::shared_ptr<letters>;
 
@@ -30,27 +40,55 @@ inline worker_actor::behavior_type fake_worker(worker_actor::pointer, letters_pt
   return {
       [](const meet_neighbours&) {},
       [](const begin_work&) {},
-      [in](worker_id, const estimate_message& m) { in->estimates.push_back(m); },
-      [in](worker_id, const accept& m) { in->accepts.push_back(m); },
-      [in](worker_id, const closed& m) { in->closings.push_back(m); },
-      [in](worker_id, const threshold_message& m) { in->thresholds.push_back(m); },
-      [in](worker_id, const leaving&) { ++in->leavings; },
-      [in](worker_id, const membership_news& m) {
-        in->facts.insert(in->facts.end(), m.facts->begin(), m.facts->end());
-      },
-      [in](worker_id, const received& m) { in->receipts.push_back(m); },
-      [in](worker_id, const heartbeat&) { ++in->heartbeats; },
+      [in](worker_id, const estimate_message& m) { in->take(m); },
+      [in](worker_id, const accept& m) { in->take(m); },
+      [in](worker_id, const closed& m) { in->take(m); },
+      [in](worker_id, const threshold_message& m) { in->take(m); },
+      [in](worker_id, const leaving& m) { in->take(m); },
+      [in](worker_id, const membership_news& m) { in->take(m); },
+      [in](worker_id, const received& m) { in->take(m); },
+      [in](worker_id, const heartbeat& m) { in->take(m); },
+      [](const link_broken&) {},
       [](const mini_batch&) {},
       [](const training_done&) {},
       [](const delay_over&) {},
       [](const gather_timeout_due&) {},
       [](const heartbeat_due&) {},
+      [](const checkpoint_due&) {},
+      [](const checkpoint_handled&) {},
       [in](const stop_work&) { ++in->stops; },
       [in](const snapshot_wanted&) {
         ++in->snapshots;
         return in->answer;
       },
       [](const status_wanted&) { return worker_status{}; },
+      [](const welcome_wanted&) { return welcome_reply{}; },
+  };
+}
+
+/// What was told to the links: who said it, and what for whom.
+struct link_letters {
+  std::map<worker_id, letters_ptr> inboxes; ///< by receiver
+  std::vector<worker_id> senders;           ///< of every message
+
+  template <class Body>
+  void take(worker_id from, worker_id to, const Body& body) {
+    senders.push_back(from);
+    inboxes.at(to)->take(body);
+  }
+};
+using link_letters_ptr = std::shared_ptr<link_letters>;
+
+inline link_actor::behavior_type fake_links(link_actor::pointer, link_letters_ptr in) {
+  return {
+      [in](worker_id from, worker_id to, const estimate_message& m) { in->take(from, to, m); },
+      [in](worker_id from, worker_id to, const accept& m) { in->take(from, to, m); },
+      [in](worker_id from, worker_id to, const closed& m) { in->take(from, to, m); },
+      [in](worker_id from, worker_id to, const threshold_message& m) { in->take(from, to, m); },
+      [in](worker_id from, worker_id to, const leaving& m) { in->take(from, to, m); },
+      [in](worker_id from, worker_id to, const membership_news& m) { in->take(from, to, m); },
+      [in](worker_id from, worker_id to, const received& m) { in->take(from, to, m); },
+      [in](worker_id from, worker_id to, const heartbeat& m) { in->take(from, to, m); },
   };
 }
 
@@ -77,9 +115,27 @@ inline reporter_actor::behavior_type fake_reporter(reporter_actor::pointer, repo
       [in](const round_report& x) { in->rounds.push_back(x); },
       [in](const worker_finished& x) { in->last_words.push_back(x); },
       [in](const evaluation& x) { in->evaluations.push_back(x); },
+      [](const workers_gone&) {},
+      [](const workers_back&) {},
+      [](const part_changed&) {},
       [](const flush_due&) {},
+      [](const pass_on_due&) {},
       [](const progress_wanted&) { return run_progress{}; },
       [](const outcome_wanted&) { return run_outcome_ptr{}; },
+  };
+}
+
+/// What a reporter passed on to its node.
+struct passed_on {
+  std::vector<local_reports_ptr> batches;
+  std::vector<part_changed> parts;
+};
+using passed_on_ptr = std::shared_ptr<passed_on>;
+
+inline report_sink_actor::behavior_type fake_sink(report_sink_actor::pointer, passed_on_ptr in) {
+  return {
+      [in](const local_reports_ptr& x) { in->batches.push_back(x); },
+      [in](const part_changed& x) { in->parts.push_back(x); },
   };
 }
 

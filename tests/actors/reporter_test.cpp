@@ -42,9 +42,13 @@ worker_finished last_word_of(worker_id worker, round_number completed) {
 
 /// A reporter that watches two fake workers on an edge.
 struct watched_pair {
-  explicit watched_pair(const std::filesystem::path& rounds_file = {}) {
-    const auto graph = std::make_shared<const topology>(make_topology("path", 2, 1));
-    handle = actors.spawn(reporter, reporter_options{graph, rounds_file});
+  explicit watched_pair(const std::filesystem::path& rounds_file = {})
+      : watched_pair(reporter_options{nullptr, rounds_file}) {}
+  explicit watched_pair(reporter_options options, bool has_sink = false) {
+    options.graph = std::make_shared<const topology>(make_topology("path", 2, 1));
+    if (has_sink)
+      options.sink = actors.spawn(fake_sink, sink);
+    handle = actors.spawn(reporter, options);
     for (int i = 0; i < 2; ++i)
       workers.push_back(actors.spawn(fake_worker, std::make_shared<letters>()));
     actors.tell(handle, watch_workers{workers, std::chrono::steady_clock::now()});
@@ -55,6 +59,7 @@ struct watched_pair {
   test_system actors;
   reporter_actor handle;
   std::vector<worker_actor> workers;
+  passed_on_ptr sink = std::make_shared<passed_on>();
 };
 
 std::vector<std::string> lines_of(const std::filesystem::path& file) {
@@ -221,7 +226,7 @@ TEST_CASE("reporter: a rounds file that cannot be written is the run's failure")
   CHECK(failure->find("/nowhere/rounds.jsonl") != std::string::npos);
 }
 
-TEST_CASE("reporter: a worker that dies before its last word is lost, and done; the run goes on") {
+TEST_CASE("reporter: a worker that dies before its last word is lost, and done, the run goes on") {
   watched_pair run;
   run.actors.tell(run.handle, report_of(zero, 1, one));
   run.actors.kill(run.workers[1]);
@@ -234,6 +239,30 @@ TEST_CASE("reporter: a worker that dies before its last word is lost, and done; 
   CHECK(outcome->result.mixing.clean()); // its last report may be missing
   CHECK(outcome->result.mixing.edges_lost == 1);
   CHECK(outcome->finals.size() == 2);
+}
+
+TEST_CASE("reporter: workers of a node that is gone and back are audited again, and not lost at the end") {
+  watched_pair run;
+  run.actors.tell(run.handle, report_of(zero, 1, one));
+  run.actors.tell(run.handle, report_of(one, 1, zero));
+  run.actors.tell(run.handle, workers_gone{{one}, "the connection closed"});
+  CHECK(run.progress().workers_done == 1);
+  run.actors.tell(run.handle, report_of(zero, 2, one)); // perhaps; its report is missing
+  CHECK(run.outcome()->result.mixing.edges_lost == 1);
+  CHECK(run.outcome()->result.workers_lost == std::vector<std::uint32_t>{1});
+  run.actors.tell(run.handle, workers_back{{one}});
+  CHECK(run.progress().workers_done == 0);
+  run.actors.tell(run.handle, report_of(zero, 7, one));
+  CHECK(run.outcome()->result.mixing.rounds_unaudited == 1); // waits for it
+  run.actors.tell(run.handle, report_of(one, 7, zero));
+  run.actors.tell(run.handle, last_word_of(zero, 7));
+  run.actors.tell(run.handle, last_word_of(one, 7));
+  const auto outcome = run.outcome();
+  CHECK(outcome->result.mixing.rounds_audited == 3);
+  CHECK(outcome->result.mixing.rounds_unaudited == 0);
+  CHECK(outcome->result.mixing.edges_lost == 1);
+  CHECK(outcome->result.mixing.clean());
+  CHECK(outcome->result.workers_lost.empty());
 }
 
 TEST_CASE("reporter: a worker that ends after its last word is not lost, and counts once") {
@@ -256,6 +285,129 @@ TEST_CASE("reporter: evaluations are kept in order and their cost is added up") 
   REQUIRE(outcome->result.evaluations.size() == 3);
   CHECK(outcome->result.evaluations[2].time_s == 3);
   CHECK(outcome->result.eval_cpu_s == doctest::Approx(1.5));
+}
+
+TEST_CASE("reporter: what workers say is passed on ten times a second, and silence too") {
+  watched_pair run{reporter_options{}, true};
+  const auto& batches = run.sink->batches;
+  run.actors.tell(run.handle, report_of(zero, 1, one));
+  run.actors.tell(run.handle, report_of(one, 1, zero));
+  auto delays = std::make_shared<duration_histogram>();
+  delays->add(nanoseconds{5'000'000});
+  auto last = last_word_of(one, 1);
+  last.threshold_delays = delays;
+  run.actors.tell(run.handle, last);
+  CHECK(batches.empty());
+  run.actors.advance(std::chrono::milliseconds{100});
+  REQUIRE(batches.size() == 1);
+  CHECK(batches[0]->rounds.size() == 2);
+  REQUIRE(batches[0]->finished.size() == 1);
+  CHECK(batches[0]->finished[0].totals.worker == one);
+  CHECK(batches[0]->finished[0].threshold_delay_max == nanoseconds{5'000'000});
+  CHECK(batches[0]->progress.workers_done == 1);
+  CHECK(batches[0]->progress.local_steps == 2);
+  run.actors.advance(std::chrono::milliseconds{100});
+  REQUIRE(batches.size() == 2);
+  CHECK(batches[1]->rounds.empty());
+  CHECK(batches[1]->finished.empty());
+}
+
+TEST_CASE("reporter: of too much at once the rest is not passed on, but counted") {
+  watched_pair run{reporter_options{}, true};
+  const auto most = reporter_state::passed_on_max;
+  for (round_number round = 1; round <= most + 3; ++round)
+    caf::anon_send(run.handle, report_of(zero, round, one));
+  run.actors.run();
+  run.actors.advance(std::chrono::milliseconds{100});
+  REQUIRE(run.sink->batches.size() == 1);
+  CHECK(run.sink->batches[0]->rounds.size() == most);
+  CHECK(run.sink->batches[0]->rounds_dropped == 3);
+  CHECK(run.progress().local_steps == most + 3);
+  run.actors.tell(run.handle, report_of(zero, most + 4, one));
+  run.actors.advance(std::chrono::milliseconds{100});
+  CHECK(run.sink->batches[1]->rounds.size() == 1);
+  CHECK(run.sink->batches[1]->rounds_dropped == 3);
+}
+
+TEST_CASE("reporter: the news of a worker's part of the network goes to the sink at once") {
+  watched_pair run{reporter_options{}, true};
+  run.actors.tell(run.handle, part_changed{one, 1, one});
+  REQUIRE(run.sink->parts.size() == 1);
+  CHECK(run.sink->parts[0].worker == one);
+  CHECK(run.sink->parts[0].component == 1);
+  CHECK(run.sink->parts[0].lowest == one);
+}
+
+TEST_CASE("reporter: that of a node expects its own workers only, and does not judge half a matrix") {
+  reporter_options options;
+  options.expected = {one};
+  options.audit = false;
+  watched_pair run{options};
+  run.actors.tell(run.handle, report_of(one, 1, zero)); // worker 0 reports elsewhere
+  run.actors.tell(run.handle, last_word_of(one, 1));
+  CHECK(run.progress().workers_done == 1);
+  const auto outcome = run.outcome();
+  CHECK(outcome->result.mixing.rounds_audited == 0);
+  CHECK(outcome->result.mixing.clean());
+  CHECK(outcome->result.local_steps == 1);
+}
+
+TEST_CASE("reporter: workers whose node is gone are lost, and are not when it is back") {
+  watched_pair run;
+  run.actors.tell(run.handle, report_of(zero, 1, one));
+  run.actors.tell(run.handle, report_of(one, 1, zero));
+  run.actors.tell(run.handle, workers_gone{{one}, "no sign of life"});
+  CHECK(run.progress().workers_done == 1);
+  run.actors.tell(run.handle, report_of(zero, 2, one));
+  CHECK(run.outcome()->result.workers_lost == std::vector<std::uint32_t>{1});
+  run.actors.tell(run.handle, workers_back{{one}});
+  CHECK(run.progress().workers_done == 0);
+  for (round_number round = 5; round <= 6; ++round) {
+    run.actors.tell(run.handle, report_of(one, round, zero));
+    run.actors.tell(run.handle, report_of(zero, round, one));
+  }
+  run.actors.tell(run.handle, last_word_of(zero, 6));
+  run.actors.tell(run.handle, last_word_of(one, 6));
+  const auto outcome = run.outcome();
+  CHECK(outcome->result.workers_lost.empty());
+  CHECK(outcome->result.mixing.clean());
+  CHECK(outcome->result.mixing.edges_lost == 1); // round 2
+  CHECK(outcome->result.mixing.rounds_audited == 4);
+}
+
+TEST_CASE("reporter: from the middle of a run the audit does not hold against a worker what was before") {
+  reporter_options options;
+  options.late = true;
+  watched_pair run{options};
+  run.actors.tell(run.handle, report_of(zero, 41, one)); // worker 1 said it before anybody listened
+  run.actors.tell(run.handle, report_of(zero, 42, one));
+  run.actors.tell(run.handle, report_of(one, 42, zero));
+  run.actors.tell(run.handle, last_word_of(zero, 42));
+  run.actors.tell(run.handle, last_word_of(one, 42));
+  const auto outcome = run.outcome();
+  CHECK(outcome->result.mixing.clean());
+  CHECK(outcome->result.mixing.one_sided_edges == 0);
+  CHECK(outcome->result.mixing.edges_lost == 1);
+}
+
+TEST_CASE("reporter: a joined run's rounds follow those that the file holds already") {
+  const temporary_directory place;
+  const auto file = place.path() / "rounds.jsonl";
+  {
+    watched_pair before{file};
+    before.actors.tell(before.handle, report_of(zero, 1, one));
+    before.outcome();
+  }
+  reporter_options options;
+  options.rounds_file = file;
+  options.append = true;
+  watched_pair after{options};
+  after.actors.tell(after.handle, report_of(zero, 9, one));
+  after.outcome();
+  const auto lines = lines_of(file);
+  REQUIRE(lines.size() == 2);
+  CHECK(nlohmann::json::parse(lines[0])["round"] == 1);
+  CHECK(nlohmann::json::parse(lines[1])["round"] == 9);
 }
 
 } // namespace dybw::test

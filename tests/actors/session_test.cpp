@@ -1,10 +1,12 @@
 #include "actors/session.hpp"
 #include "learning/error.hpp"
 #include "learning/model/test_bench.hpp"
+#include "tests/actors/small_table.hpp"
 #include "tests/actors/throwing_model.hpp"
-#include "tests/apps/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
@@ -20,32 +22,6 @@ struct real_system {
   system_config config;
   caf::actor_system system{config};
 };
-
-/// A table of two classes, told apart by which of two columns is larger.
-std::filesystem::path write_table(const temporary_directory& place) {
-  const auto data = small_data(240);
-  const auto& values = std::get<std::vector<float>>(data->values);
-  const auto file = place.path() / "table.csv";
-  std::ofstream out(file);
-  out << "a,b,c,d,label\n";
-  for (std::size_t i = 0; i < data->size(); ++i) {
-    for (std::size_t k = 0; k < 4; ++k)
-      out << values[4 * i + k] << ',';
-    out << data->labels[i] << '\n';
-  }
-  return file;
-}
-
-run_config table_config(const temporary_directory& place) {
-  run_config config;
-  config.data.name = "csv";
-  config.data.path = write_table(place);
-  config.workers = 4;
-  config.batch = 8;
-  config.rounds = 25;
-  config.eval_every_s = 0.02;
-  return config;
-}
 
 finished_run run_of(const run_config& config, const run_controls& controls = {}) {
   real_system actors;
@@ -185,7 +161,7 @@ TEST_CASE("session: averaging alone brings random starts together and does not m
   }
 }
 
-TEST_CASE("session: the same start is the same for everybody; random starts differ and follow the seed") {
+TEST_CASE("session: the same start is the same for everybody, random starts differ and follow the seed") {
   const temporary_directory place;
   auto config = table_config(place);
   const auto values = [](const parameter_block& x) {
@@ -214,8 +190,9 @@ TEST_CASE("session: a target ends the run and its time is told") {
   REQUIRE(run.result.time_to_target_s);
   CHECK(*run.result.time_to_target_s <= run.result.duration_s);
   CHECK(run.result.duration_s < 60);
-  REQUIRE_FALSE(run.result.evaluations.empty());
-  CHECK(run.result.evaluations.back().test_accuracy >= 0.6);
+  // The last one, of what the workers did until they heard of it, may be a little worse again.
+  const auto& all = run.result.evaluations;
+  CHECK(std::any_of(all.begin(), all.end(), [](const evaluation& e) { return e.test_accuracy >= 0.6; }));
 }
 
 TEST_CASE("session: the time limit ends the run, also when a step takes far longer") {

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 
 namespace dybw::test {
@@ -23,6 +24,9 @@ struct lone_options {
   std::string step_time = {};
   std::optional<nanoseconds> time_limit = {};
   bool training = true;
+  std::vector<worker_id> elsewhere = {}; ///< neighbours in another process
+  round_number completed = 0;
+  std::vector<fact> facts = {};
 };
 
 /// One real worker, all around it fake: neighbours, trainers and reporter.
@@ -36,6 +40,8 @@ public:
     options.machine.policy = parse_policy(how.policy, graph->smallest_degree(), worker_id{0});
     options.machine.last_round = how.last_round;
     options.machine.round_timeout = how.round_timeout;
+    options.machine.completed = how.completed;
+    options.machine.facts = how.facts;
     if (how.training) {
       options.training = setup;
       options.initial = initial;
@@ -49,12 +55,19 @@ public:
     handle = actors.spawn(worker, std::move(options));
     for (auto id : graph->neighbours(self)) {
       inboxes[id] = std::make_shared<letters>();
-      neighbours[id] = actors.spawn(fake_worker, inboxes[id]);
+      if (std::ranges::count(how.elsewhere, id) > 0) {
+        sent_away->inboxes[id] = inboxes[id];
+        neighbours[id] = nullptr;
+      } else {
+        neighbours[id] = actors.spawn(fake_worker, inboxes[id]);
+      }
     }
+    if (!how.elsewhere.empty())
+      links = actors.spawn(fake_links, sent_away);
   }
 
   void meet() {
-    meet_neighbours m{{}, std::chrono::steady_clock::now()};
+    meet_neighbours m{{}, std::chrono::steady_clock::now(), links};
     for (const auto& [id, neighbour] : neighbours)
       m.neighbours.push_back(neighbour);
     actors.tell(handle, std::move(m));
@@ -91,6 +104,9 @@ public:
 
   letters& at(worker_id neighbour) { return *inboxes.at(neighbour); }
   worker_status status() { return actors.ask<worker_status>(handle, status_wanted{}); }
+  welcome_reply welcome_for(worker_id joiner) {
+    return actors.ask<welcome_reply>(handle, welcome_wanted{joiner});
+  }
   snapshot estimate() { return actors.ask<snapshot>(handle, snapshot_wanted{}); }
 
   std::shared_ptr<const training_setup> setup = small_setup();
@@ -101,7 +117,9 @@ public:
   std::shared_ptr<const topology> graph;
   worker_id self;
   std::map<worker_id, letters_ptr> inboxes;
-  std::map<worker_id, worker_actor> neighbours;
+  std::map<worker_id, worker_actor> neighbours; ///< null for those elsewhere
+  link_letters_ptr sent_away = std::make_shared<link_letters>();
+  link_actor links;
   worker_actor handle;
   test_system actors; // last: it ends the actors before what they write to goes
 };
@@ -436,7 +454,7 @@ TEST_CASE("worker: an estimate of an earlier round does not displace the newest"
   CHECK(w.estimate().parameters.values()[0] == doctest::Approx((2 * stepped + 5) / 3));
 }
 
-TEST_CASE("worker: keeps at most two blocks under way to a neighbour; further estimates travel without "
+TEST_CASE("worker: keeps at most two blocks under way to a neighbour, further estimates travel without "
           "parameters") {
   lone_worker w{{.workers = 2}}; // an edge; worker 0 never says that it has received anything
   w.begin();
@@ -521,6 +539,130 @@ TEST_CASE("worker: says every sixth of the suspicion time that it is alive, also
   w.actors.tell(w.handle, stop_work{});
   w.actors.advance(std::chrono::milliseconds{500});
   CHECK(w.at(zero).heartbeats == 2);
+}
+
+TEST_CASE(
+    "worker: all that it says to a neighbour elsewhere goes to the links, from it to that neighbour alone") {
+  lone_worker w{{.elsewhere = {two}}};
+  w.begin();
+  w.do_job();
+  REQUIRE(w.at(two).estimates.size() == 1);
+  CHECK(w.at(two).estimates[0].body.round == 1);
+  // The block of the neighbour here, not a copy of it.
+  CHECK(w.at(two).estimates[0].parameters.values().data() ==
+        w.at(zero).estimates.at(0).parameters.values().data());
+  w.hear_estimate(two, 1);
+  CHECK(w.at(two).receipts.size() == 1);
+  CHECK(w.at(two).accepts.size() == 1);
+  w.hear_estimate(zero, 1);
+  CHECK(w.at(two).closings.size() == 1);
+  w.hear(zero, accept{1});
+  w.hear(two, accept{1});
+  w.do_job();
+  REQUIRE(w.reported->rounds.size() == 1);
+  CHECK(w.reported->rounds[0].mixed.committed.size() == 2);
+  w.actors.advance(std::chrono::milliseconds{500});
+  CHECK(w.at(two).heartbeats == 1);
+  w.hear(zero, membership_news{std::make_shared<const std::vector<fact>>(
+                   std::vector<fact>{{worker_id{0}, worker_id{0}, 3, true}})});
+  CHECK(w.at(two).facts.size() == 1);
+  w.actors.tell(w.handle, stop_work{});
+  w.do_job(); // the mix of this round has no next one to wait for
+  CHECK(w.at(two).leavings == 1);
+  CHECK(w.sent_away->inboxes.size() == 1); // never what is for worker 0
+  CHECK(std::ranges::count(w.sent_away->senders, w.self) ==
+        static_cast<std::ptrdiff_t>(w.sent_away->senders.size()));
+}
+
+TEST_CASE("worker: a threshold is passed on to a neighbour elsewhere") {
+  lone_worker w{{.policy = "dtur", .elsewhere = {two}}};
+  w.begin();
+  w.hear(zero, threshold_message{{0, 0, 1, edge{zero, w.self}}, nanoseconds{0}});
+  REQUIRE(w.at(two).thresholds.size() == 1);
+  CHECK(w.at(two).thresholds[0].body.round == 1);
+}
+
+TEST_CASE(
+    "worker: a broken link is told to the others, ends the wait and counts as up again at a sign of life") {
+  lone_worker w{{.elsewhere = {two}}};
+  w.begin();
+  w.do_job();
+  w.hear_estimate(zero, 1);
+  w.hear(zero, accept{1});
+  w.actors.tell(w.handle, link_broken{two});
+  const auto down = fact{w.self, two, 1, false};
+  CHECK(std::ranges::count(w.at(zero).facts, down) == 1);
+  w.do_job(); // the round closed with worker 0 alone
+  REQUIRE(w.reported->rounds.size() == 1);
+  CHECK(w.reported->rounds[0].mixed.committed.size() == 1);
+  w.hear(two, heartbeat{});
+  const auto up = fact{w.self, two, 2, true};
+  CHECK(std::ranges::count(w.at(zero).facts, up) == 1);
+  CHECK(std::ranges::count(w.at(two).facts, up) >= 1);
+}
+
+TEST_CASE("worker: after a broken link blocks travel again, whatever was unacknowledged on it") {
+  lone_worker w{{.workers = 2, .elsewhere = {zero}}};
+  w.begin();
+  for (round_number round = 1; round <= 3; ++round) {
+    w.do_job();
+    w.hear_estimate(zero, round);
+    w.hear(zero, accept{round});
+  }
+  CHECK_FALSE(w.at(zero).estimates.back().body.has_parameters); // two are under way
+  w.actors.tell(w.handle, link_broken{zero});
+  w.hear(zero, heartbeat{});
+  w.do_job();
+  CHECK(w.at(zero).estimates.back().body.has_parameters);
+}
+
+TEST_CASE("worker: a broken link to a stranger does nothing") {
+  lone_worker w;
+  w.begin();
+  w.do_job();
+  w.actors.tell(w.handle, link_broken{worker_id{77}});
+  CHECK(w.at(zero).facts.empty());
+  CHECK(w.status().machine.quorum_missing == 2);
+}
+
+TEST_CASE("worker: welcomes a neighbour that starts again, giving up what was said to the one before") {
+  lone_worker w{{.elsewhere = {two}}};
+  CHECK_FALSE(w.welcome_for(two).found); // it has not begun itself
+  w.begin();
+  w.do_job();
+  const auto welcome = w.welcome_for(two);
+  REQUIRE(welcome.found);
+  CHECK(welcome.round == 1);
+  CHECK(*welcome.facts.facts == std::vector{fact{w.self, two, 1, false}});
+  CHECK(welcome.parameters.values().data() == w.initial.values().data());
+  CHECK(std::ranges::count(w.at(zero).facts, fact{w.self, two, 1, false}) == 1);
+  CHECK(w.welcome_for(two).facts.facts->size() == 1); // asked again, it has nothing new to give up
+  w.hear(two, heartbeat{});
+  CHECK(std::ranges::count(w.at(zero).facts, fact{w.self, two, 2, true}) == 1);
+  CHECK_FALSE(w.welcome_for(worker_id{77}).found);
+}
+
+TEST_CASE("worker: that joins says so at once, raises its links at signs of life and trains from the "
+          "estimate given") {
+  lone_worker w{{.completed = 7, .facts = {fact{worker_id{0}, worker_id{1}, 1, false}}}};
+  w.begin();
+  CHECK(std::ranges::count(w.at(zero).facts, fact{zero, w.self, 1, false}) == 1);
+  CHECK(std::ranges::count(w.at(two).facts, fact{w.self, two, 1, false}) == 1);
+  for (auto id : {zero, two}) {
+    w.hear(id, heartbeat{});
+    CHECK(w.at(id).closings.at(0).round == 7);
+    w.hear(id, closed{8, 0});
+  }
+  w.do_job();
+  for (auto id : {zero, two}) {
+    REQUIRE(w.at(id).estimates.size() == 1);
+    CHECK(w.at(id).estimates[0].body.round == 9);
+    w.hear_estimate(id, 9);
+    w.hear(id, accept{9});
+  }
+  w.do_job();
+  REQUIRE(w.reported->rounds.size() == 1);
+  CHECK(w.reported->rounds[0].mixed.committed.size() == 2);
 }
 
 TEST_CASE("worker: without a model the protocol runs all the same") {

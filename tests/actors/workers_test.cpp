@@ -48,7 +48,7 @@ public:
     const auto origin = std::chrono::steady_clock::now();
     caf::anon_send(handle, watch_workers{workers, origin});
     for (std::size_t i = 0; i < how.workers; ++i) {
-      meet_neighbours m{{}, origin};
+      meet_neighbours m{{}, origin, {}};
       for (auto id : graph->neighbours(worker_at(i)))
         m.neighbours.push_back(workers[index_of(id)]);
       caf::anon_send(workers[i], std::move(m));

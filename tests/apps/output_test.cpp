@@ -53,6 +53,9 @@ TEST_CASE("output: the fields hold what their names say") {
   run.bytes_sent = 6;
   run.peak_rss_bytes = 7;
   run.workers_lost = {1};
+  run.link_bytes_sent = 8;
+  run.eval_bytes_sent = 9;
+  run.nodes = {{"a:7400", {0}, false}, {"b:7400", {1}, true}};
   const auto json = to_json(run);
   CHECK(json.at("policy") == "static:1");
   CHECK(json.at("clock") == "real");
@@ -66,6 +69,11 @@ TEST_CASE("output: the fields hold what their names say") {
   CHECK(json.at("bytes_sent") == 6);
   CHECK(json.at("peak_rss_bytes") == 7);
   CHECK(json.at("workers_lost").dump() == "[1]");
+  CHECK(json.at("link_bytes_sent") == 8);
+  CHECK(json.at("eval_bytes_sent") == 9);
+  CHECK(json.at("nodes").dump() ==
+        R"([{"node":"a:7400","workers":[0],"lost":false},{"node":"b:7400","workers":[1],"lost":true}])");
+  CHECK(to_json(sample_result("full")).at("nodes").empty());
   CHECK(json.at("failure").is_null());
   CHECK(json.at("per_worker").at(1).at("worker") == 1);
   CHECK(json.at("per_worker").at(1).at("wait_s") == 0.5);

@@ -67,4 +67,22 @@ TEST_CASE("progress: without a terminal a line is written now and then, by the r
   CHECK(starts == std::vector<std::string>{"dtur  5.0 s ", "dtur  10.0 s"});
 }
 
+TEST_CASE("progress: what a run waits for before it begins is shown apart from the run itself") {
+  progress p;
+  p.policy = "dtur";
+  p.begun = false;
+  p.elapsed_s = 6;
+  p.waiting = "node b:7400 to load its data";
+  CHECK(progress_line(p) == "dtur  6.0 s  starting  waiting: node b:7400 to load its data");
+  std::ostringstream out;
+  progress_display display{out, std::nullopt, 5};
+  display.show(p);
+  CHECK(out.str().find("starting") != std::string::npos);
+  p.begun = true;
+  p.waiting.clear();
+  p.elapsed_s = 5.5; // counts from the run's own beginning
+  display.show(p);
+  CHECK(out.str().find("dtur  5.5 s  round 0") != std::string::npos);
+}
+
 } // namespace dybw

@@ -75,6 +75,19 @@ TEST_CASE("results_table: violations, failures and losses are spelled out") {
   }
 }
 
+TEST_CASE("results_table: a run on nodes says what crossed between them, and which one was lost") {
+  auto run = sample_result("dtur");
+  CHECK(results_table(std::vector{run}).find("between") == std::string::npos);
+  run.nodes = {{"a:7400", {0}, false}, {"b:7400", {1}, true}};
+  run.link_bytes_sent = 12'340'000;
+  run.eval_bytes_sent = 56'000;
+  const auto text = results_table(std::vector{run});
+  CHECK(text.find("between 2 nodes           12.3 MB to neighbours, 0.1 MB for testing\n") !=
+        std::string::npos);
+  CHECK(text.find("node b:7400 was out of reach at the end\n") != std::string::npos);
+  CHECK(text.find("node a:7400") == std::string::npos);
+}
+
 TEST_CASE("results_table: one run is shown in full, with its workers") {
   CHECK(results_table(std::vector{sample_result("dtur")}) ==
         R"(dtur: digits (iid), softmax (7,850 parameters), 2 workers on ring (1 edge), seed 1

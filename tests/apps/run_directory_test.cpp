@@ -124,4 +124,19 @@ TEST_CASE("run_directory: a write that fails says so and leaves the old file") {
   CHECK(content(place.path() / "report.html") == "first");
 }
 
+TEST_CASE("run_directory: one that is opened again keeps its files and gets what is missing") {
+  const temporary_directory place;
+  const auto path = place.path() / "run";
+  const run_directory first{path, std::vector<std::string>{"full"}, false};
+  write(first.rounds_file("full"), "old");
+  first.write_run({{"dybw", "0"}});
+  const auto again = run_directory::reopen(path, policies);
+  CHECK(content(again.rounds_file("full")) == "old");
+  CHECK(fs::exists(again.run_file()));
+  CHECK(fs::is_directory(path / "static-1"));
+  CHECK(again.checkpoints("static:1") == path / "static-1" / "checkpoints");
+  write(place.path() / "file", "");
+  CHECK_THROWS_AS(run_directory::reopen(place.path() / "file", policies), input_error);
+}
+
 } // namespace dybw

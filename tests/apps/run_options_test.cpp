@@ -68,7 +68,7 @@ TEST_CASE("run_options: spelling mistakes are refused with what could have been 
       {"--polcy=dtur", "unknown option --polcy; did you mean --policy?"},
       {"-workers 4", "unknown option -workers; did you mean --workers?"},
       {"--xyzzyx 4", "unknown option --xyzzyx; dybw run --help lists all"},
-      {"--nodes a:1", "unknown option --nodes"},
+      {"--node a:1", "unknown option --node; did you mean --nodes?"},
       {"--work 4", "unknown option --work"},
       {"dtur", "unexpected argument 'dtur'"},
       {"--workers", "--workers needs a value"},
@@ -366,6 +366,51 @@ TEST_CASE("run_options: the date of a run sorts by time") {
   const auto date = date_text();
   CHECK(date.size() == 15);
   CHECK(date[8] == '-');
+}
+
+TEST_CASE("run_options: nodes are named on the command line or in a file, and data may then stay with them") {
+  const temporary_directory place;
+  const auto file = written(place, "# two machines\na.example.org:7400\n[::1]:7401  # the second\n\n");
+  const std::vector<endpoint> two{{"a.example.org", 7400}, {"::1", 7401}};
+  CHECK_FALSE(read("").nodes);
+  CHECK(read("--nodes a.example.org:7400,[::1]:7401").nodes->nodes == two);
+  CHECK(read("--nodes-file " + file.string()).nodes->nodes == two);
+  CHECK(read("--dataset mnist --nodes a:1").config.data.path.empty());
+  CHECK(read("--nodes a:1 --detach --policy full").nodes->detach);
+  CHECK_FALSE(read("--nodes a:1 --policy full").nodes->detach);
+  CHECK(read("--nodes a:1").demo);
+  CHECK_FALSE(read("--nodes a:1 --workers 4").demo);
+}
+
+TEST_CASE("run_options: nodes that are none, or named twice, are refused") {
+  check_all_refused({
+      {"--nodes a", "the address \"a\" has no port"},
+      {"--nodes a:1,", "the address \"\" has no port"},
+      {"--nodes a:70000", "has no port from 0 to 65535"},
+      {"--nodes a:0", "has port 0"},
+      {"--nodes a:1,b:2,a:1", "node a:1 is named twice"},
+      {"--nodes b:2 --nodes-file x", "contradicts --nodes"},
+  });
+  const temporary_directory place;
+  const auto check_file = [&](const std::string& content, const std::string& fragment) {
+    check_all_refused({{"--nodes-file " + written(place, content).string(), fragment}});
+  };
+  check_file("a:1\nb\n", "options.ini:2: the address \"b\" has no port");
+  check_file("a:1\n\na:1\n", "node a:1 is named twice, ");
+  check_file("a:1\n\na:1\n", "options.ini:3");
+  check_file("# none\n", "names no node");
+  CHECK(refused("--nodes-file nowhere.txt").code == 3);
+}
+
+TEST_CASE("run_options: what belongs to nodes is refused without them, and what --detach leaves behind") {
+  check_all_refused({
+      {"--detach", "--detach is for runs on other machines"},
+      {"--tls-cert x.pem", "--tls-cert=x.pem is for runs on other machines"},
+      {"--nodes a:1 --tls-cert x.pem", "--tls-key is not given; TLS needs"},
+      {"--nodes a:1 --detach --policy full,dtur", "not one for each of 2 policies"},
+      {"--nodes a:1 --detach", "not one for each of 2 policies"}, // the demonstration has two
+      {"--nodes a:1 --detach --policy full --out x", "--out=x contradicts --detach"},
+  });
 }
 
 } // namespace dybw

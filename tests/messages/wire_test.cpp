@@ -81,7 +81,7 @@ TEST_CASE("wire: a threshold comes back with its edge, or without one") {
   CHECK(held.passed_on == nanoseconds{4});
 }
 
-TEST_CASE("wire: membership facts come back in order; none at all come back as an empty list") {
+TEST_CASE("wire: membership facts come back in order, none at all come back as an empty list") {
   const std::vector<fact> facts{{worker_id{0}, worker_id{0}, 1, false},
                                 {worker_id{1}, worker_id{2}, ~0ULL, true}};
   const auto copy = reloaded(news_of(facts));

@@ -40,6 +40,8 @@ public:
   bool go_on_until(const std::string& text, std::chrono::milliseconds time);
 
   void send(int signal);
+  pid_t id() const noexcept { return process_; }                  ///< -1 once it was waited for
+  const std::string& errors() const noexcept { return end_.err; } ///< collected so far
 
   /// Waits for the end; kills the program if it takes longer.
   process_end wait(std::chrono::milliseconds patience = std::chrono::seconds{60});

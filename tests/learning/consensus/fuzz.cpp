@@ -75,9 +75,21 @@ private:
 
 // --- The schedule.
 
-enum class trouble { none, timeouts, crashes, silent_crashes, hangs, suspicions, partition, everything };
-const char* const trouble_names[] = {"none",  "timeouts",   "crashes",   "silent crashes",
-                                     "hangs", "suspicions", "partition", "everything"};
+enum class trouble {
+  none,
+  timeouts,
+  crashes,
+  silent_crashes,
+  hangs,
+  suspicions,
+  partition,
+  reconnections,
+  restarts,
+  everything
+};
+const char* const trouble_names[] = {"none",     "timeouts",   "crashes",   "silent crashes",
+                                     "hangs",    "suspicions", "partition", "reconnections",
+                                     "restarts", "everything"};
 
 struct schedule {
   simulation_options options;
@@ -265,6 +277,66 @@ void draw_partition(schedule& s, dice& d, nanoseconds window) {
   }
 }
 
+/// Connections that break and are opened again, one by one or all of a worker's.
+void draw_reconnections(schedule& s, dice& d, nanoseconds window) {
+  const auto suspect = *s.options.suspect_after;
+  for (auto count = 1 + d.below(6); count > 0; --count) {
+    const auto at = d.duration(nanoseconds{0}, window);
+    const auto length = d.chance(0.3)   ? nanoseconds{0}
+                        : d.chance(0.5) ? d.duration(nanoseconds{0}, 2 * s.unit)
+                                        : d.duration(nanoseconds{0}, 2 * suspect);
+    const auto one = s.graph->edges()[d.below(s.graph->edges().size())];
+    const auto all = d.chance(0.3);
+    for (const auto e : s.graph->edges()) {
+      if (all ? e.a != one.a && e.b != one.a : e != one)
+        continue;
+      add(s, at, at + length, cut_fault{e, cut_fault::kind::loses});
+      add(s, at + length, at + length, mend_fault{e});
+      for (const auto& [end, other] : {std::pair{e.a, e.b}, std::pair{e.b, e.a}})
+        if (d.chance(0.5)) { // told when it breaks; otherwise by the new connection
+          const auto told = at + d.duration(nanoseconds{0}, length);
+          add(s, told, told, suspicion_fault{end, other});
+        }
+    }
+  }
+}
+
+/// Workers that are killed and join again, some several times: in no time, so that the others are hardly a
+/// message further, or after a while, knowing what is out of date.
+void draw_restarts(schedule& s, dice& d, nanoseconds window) {
+  const auto suspect = *s.options.suspect_after;
+  const auto in_no_time = d.chance(0.5);
+  const auto soon = s.unit + s.latency_max;
+  const auto longest = in_no_time ? nanoseconds{0} : suspect;
+  for (auto count = 1 + d.below(in_no_time ? 8 : 3); count > 0; --count) {
+    const auto who = worker_at(d.below(s.graph->workers()));
+    const auto near = s.graph->neighbours(who);
+    const auto died = d.duration(nanoseconds{0}, window);
+    const auto again =
+        died + (d.chance(0.3) ? nanoseconds{0} : d.duration(nanoseconds{0}, soon + 4 * longest));
+    add(s, died, died, crash_fault{who, d.chance(0.5)});
+    if (d.chance(0.7))
+      for (auto n : near)
+        if (d.chance(0.7)) {
+          const auto told = died + d.duration(nanoseconds{0}, std::min(again - died, s.unit));
+          add(s, told, told,
+              suspicion_fault{
+                  n, who, d.chance(0.2) ? neighbour_lost::cause::crashed : neighbour_lost::cause::silent});
+        }
+    auto restart = restart_fault{who, {near.begin(), near.end()}, {}};
+    if (d.chance(0.7))
+      restart.asked = {near[d.below(near.size())]};
+    restart.begins_after = d.chance(0.3) ? nanoseconds{0} : d.duration(nanoseconds{0}, soon + 2 * longest);
+    add(s, again, again + restart.begins_after, restart);
+    for (auto n : near) {
+      const auto stands = again + (d.chance(0.4)   ? nanoseconds{0}
+                                   : d.chance(0.5) ? restart.begins_after
+                                                   : d.duration(nanoseconds{0}, soon + 3 * longest));
+      add(s, stands, stands, mend_fault{make_edge(who, n)});
+    }
+  }
+}
+
 void draw_stops(schedule& s, dice& d, nanoseconds window) {
   s.stops = true;
   const auto at = d.duration(nanoseconds{0}, window);
@@ -275,6 +347,12 @@ void draw_stops(schedule& s, dice& d, nanoseconds window) {
       const auto when = at + d.duration(nanoseconds{0}, spread);
       add(s, when, when, stop_fault{worker_at(i)});
     }
+}
+
+/// Restarts twice as often as each of the others: what can go wrong with them is rare.
+trouble draw_trouble(dice& d) {
+  const auto kind = 1 + d.below(10);
+  return kind == 10 ? trouble::restarts : static_cast<trouble>(kind);
 }
 
 schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
@@ -299,7 +377,7 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
   m.last_round = 30 + d.below(16);
   if (d.chance(0.2))
     m.last_round += 4 * n;
-  s.kind = d.chance(0.35) ? trouble::none : static_cast<trouble>(1 + d.below(7));
+  s.kind = d.chance(0.35) ? trouble::none : draw_trouble(d);
   // Faults come while about the first half of the rounds is done.
   const auto window = s.unit * static_cast<std::int64_t>(m.last_round / 2);
   const auto all = s.kind == trouble::everything;
@@ -323,6 +401,10 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
     draw_suspicions(s, d, window);
   if (once(trouble::partition))
     draw_partition(s, d, window);
+  if (once(trouble::reconnections))
+    draw_reconnections(s, d, window);
+  if (once(trouble::restarts))
+    draw_restarts(s, d, window);
   s.tail_from = s.quiet_from + 4 * s.options.suspect_after.value_or(nanoseconds{0}) + 20 * s.latency_max +
                 2 * s.step_max;
   // Where suspicion is hastier than the links, honest workers are given up now and then all along.
@@ -369,6 +451,9 @@ public:
     expect(r.started <= r.joined && r.joined <= r.closed && r.closed <= r.mixed && r.mixed == now,
            [&] { return "a round's moments are out of order"; });
     w.round = r.round;
+    // A joiner whose neighbours have all died since waits for somebody to tell it where they are.
+    if (std::exchange(w.joins, false) && r.timed_out && live_degree(report.worker) == 0)
+      ++timeouts_alone_;
     audit_.add(report);
     note_closing(r);
     note_spread(report.worker);
@@ -377,8 +462,9 @@ public:
     tail_->add(report);
     if (left_ > 0)
       return;
-    expect(r.departed.empty(),
-           [&] { return "a departure without failures in round " + std::to_string(r.round); });
+    for (auto id : r.departed)
+      expect(worker_[index_of(id)].crashed,
+             [&] { return "a departure without failures in round " + std::to_string(r.round); });
     expect(!r.timed_out || schedule_.kind == trouble::timeouts, [&] {
       return "worker " + to_string(report.worker) + " timed out without failures in round " +
              std::to_string(r.round);
@@ -398,6 +484,21 @@ public:
       if (tail_)
         tail_->lost(id);
     }
+  }
+
+  void restarted(nanoseconds, worker_id id, round_number completed) override {
+    if (trace_)
+      std::cerr << "worker " << to_string(id) << " joins after round " << completed << '\n';
+    auto& w = worker_[index_of(id)];
+    if (w.finished)
+      --left_;
+    w = {};
+    w.round = completed;
+    w.joins = true;
+    ++result.restarts;
+    audit_.back(id);
+    if (tail_)
+      tail_->back(id);
   }
 
   void finished(nanoseconds, worker_id id, const dybw::finished&) override {
@@ -440,7 +541,7 @@ public:
       result.fingerprint += static_cast<double>(i + 1) * scalar_model::value(sim.estimate_of(worker_at(i)));
     }
     if (schedule_.kind == trouble::none || (schedule_.patient && !schedule_.jumpy))
-      expect(timeouts == 0,
+      expect(timeouts == timeouts_alone_,
              [&] { return std::to_string(timeouts) + " timeouts although nobody was waited for in vain"; });
     conclude_tail(sim);
     if (is_honest()) {
@@ -458,6 +559,7 @@ private:
     std::uint64_t sweeps_before_tail = 0;
     bool finished = false;
     bool crashed = false;
+    bool joins = false; ///< began again and has not completed a round since
   };
 
   bool by_threshold() const { return schedule_.options.machine.policy.closes_by_threshold(); }
@@ -622,6 +724,7 @@ private:
   std::vector<worker_notes> worker_;
   const network_simulation* sim_ = nullptr;
   std::size_t left_ = 0;
+  std::uint64_t timeouts_alone_ = 0;
   round_number tail_after_ = 0; ///< rounds after this one are the tail
   std::map<round_number, closing> closings_;
 };

@@ -29,7 +29,8 @@ struct fuzz_result {
   std::uint64_t events = 0;
   std::uint64_t rounds = 0;
   std::uint64_t edges_lost = 0;
-  double fingerprint = 0; ///< sum of all estimates at the end, weighted by the worker
+  std::uint64_t restarts = 0; ///< workers that joined again
+  double fingerprint = 0;     ///< sum of all estimates at the end, weighted by the worker
 };
 
 /// Runs one schedule. With `trace` every event and effect goes to standard error.

@@ -41,9 +41,10 @@ void fuzz(std::size_t family_index, std::uint64_t part) {
     total.events += result.events;
     total.rounds += result.rounds;
     total.edges_lost += result.edges_lost;
+    total.restarts += result.restarts;
   }
   MESSAGE(std::string{family.name}, ": ", count, " schedules, ", total.rounds, " rounds, ", total.events,
-          " events, ", total.edges_lost, " edges lost");
+          " events, ", total.edges_lost, " edges lost, ", total.restarts, " restarts");
 }
 
 } // namespace

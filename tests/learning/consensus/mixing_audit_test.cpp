@@ -185,6 +185,14 @@ TEST_CASE(
   CHECK(activity[1].active_share == doctest::Approx(2.0 / 9));
 }
 
+TEST_CASE(
+    "mixing_audit: of a run that is seen from its middle on, stretches count from the first round seen") {
+  auto a = mixing_audit{pair()};
+  a.add(report(0, 700, {{1, 0.5}}));
+  a.add(report(1, 700, {{0, 0.5}}));
+  CHECK(a.summary().connect_rounds_max == 1);
+}
+
 TEST_CASE("mixing_audit: an audit from a later round on counts its stretches from there") {
   auto a = mixing_audit{pair(), 100};
   a.add(report(0, 101, {{1, 0.5}}));
@@ -202,4 +210,111 @@ TEST_CASE("mixing_audit: when all have left or are lost nothing stays unaudited"
   a.left(worker_at(2));
   CHECK(a.summary().rounds_unaudited == 0);
   CHECK(a.summary().rounds_audited == 2);
+}
+
+TEST_CASE("mixing_audit: a lost worker that is back is waited for again and audited from there on") {
+  auto a = mixing_audit{pair()};
+  a.add(report(0, 1, {{1, 0.5}}));
+  a.add(report(1, 1, {{0, 0.5}}));
+  a.lost(worker_at(1));
+  a.add(report(0, 2, {}));
+  a.add(report(0, 3, {}));
+  CHECK(a.summary().rounds_audited == 3);
+  a.back(worker_at(1));
+  a.add(report(0, 4, {}));
+  a.add(report(0, 5, {{1, 0.5}}));
+  CHECK(a.summary().rounds_audited == 3); // it may have been in these
+  a.add(report(1, 5, {{0, 0.5}}));
+  CHECK(a.summary().rounds_audited == 5);
+  CHECK(a.summary().clean());
+  CHECK(a.summary().edges_lost == 0);
+  SUBCASE("also for what only one end mixed") {
+    a.add(report(0, 6, {{1, 0.5}}));
+    a.add(report(1, 6, {}));
+    CHECK(a.summary().one_sided_edges == 1);
+  }
+  SUBCASE("and again, after another loss") {
+    a.lost(worker_at(1));
+    a.back(worker_at(1));
+    a.add(report(0, 6, {{1, 0.5}}));
+    a.add(report(0, 9, {}));
+    a.add(report(1, 9, {}));
+    CHECK(a.summary().edges_lost == 1);
+    CHECK(a.summary().clean());
+    CHECK(a.summary().rounds_unaudited == 0);
+  }
+}
+
+TEST_CASE("mixing_audit: what a worker did between its last report and its return is not known") {
+  auto a = mixing_audit{pair()};
+  a.add(report(1, 3, {}));
+  a.lost(worker_at(1));
+  a.back(worker_at(1)); // before anybody was audited without it
+  for (round_number k = 1; k <= 4; ++k)
+    a.add(report(0, k, {}));
+  a.add(report(0, 5, {{1, 0.5}}));
+  a.add(report(0, 6, {}));
+  a.add(report(1, 6, {}));
+  CHECK(a.summary().edges_lost == 1);
+  CHECK(a.summary().clean());
+}
+
+TEST_CASE(
+    "mixing_audit: rounds that a worker reports again after its return excuse their one-sided edges only") {
+  auto a = mixing_audit{pair()};
+  a.add(report(1, 4, {}));
+  a.add(report(1, 5, {}));
+  a.lost(worker_at(1));
+  a.back(worker_at(1));
+  a.add(report(1, 5, {{0, 0.5}})); // a second time, with other partners
+  a.add(report(0, 5, {{1, 0.5}}));
+  a.add(report(1, 6, {}));
+  a.add(report(0, 6, {{1, 0.5}}));
+  CHECK(a.summary().edges_lost == 1);
+  CHECK(a.summary().one_sided_edges == 1);
+}
+
+TEST_CASE("mixing_audit: a round that only the process before reported to its partner is no violation") {
+  // Worker 1 committed round 8 with worker 0 and died before it could say so. Its next process, told of round
+  // 3 by worker 2, reported rounds 4 and 12, and has worker 0 as departed until it knows where that is.
+  auto a = mixing_audit{path_of_three()};
+  a.add(report(1, 7, {}));
+  a.lost(worker_at(1));
+  a.back(worker_at(1));
+  auto r = report(1, 4, {{2, 0.5}});
+  r.departed = {worker_at(0)};
+  a.add(r);
+  a.add(report(1, 12, {{2, 0.5}}));
+  a.add(report(0, 8, {{1, 0.5}}));
+  a.add(report(0, 13, {{1, 0.5}}));
+  a.add(report(2, 12, {{1, 0.5}}));
+  a.add(report(2, 14, {}));
+  a.add(report(1, 14, {}));
+  a.add(report(0, 14, {}));
+  CHECK(a.summary().edges_lost == 1);
+  CHECK(a.summary().one_sided_edges == 1); // round 13: by then it had heard from worker 0
+}
+
+TEST_CASE("mixing_audit: reports that come too late, or twice, are not used") {
+  auto a = mixing_audit{pair()};
+  a.add(report(0, 1, {{1, 0.5}}));
+  a.lost(worker_at(1));
+  a.add(report(1, 1, {{0, 0.5}})); // that round is checked
+  a.add(report(0, 1, {{1, 0.5}}));
+  CHECK(a.summary().rounds_audited == 1);
+  CHECK(a.summary().rounds_unaudited == 0);
+  CHECK(a.summary().clean());
+}
+
+TEST_CASE("mixing_audit: a worker that is back and never reports holds a bounded number of rounds") {
+  auto a = mixing_audit{pair()};
+  a.lost(worker_at(1));
+  a.back(worker_at(1));
+  const auto rounds = mixing_audit::rounds_pending_max + 10;
+  for (round_number k = 1; k <= rounds; ++k)
+    a.add(report(0, k, {}));
+  CHECK(a.summary().rounds_unaudited == rounds);
+  a.left(worker_at(1)); // done without another round
+  CHECK(a.summary().rounds_unaudited == 10);
+  CHECK(a.summary().rounds_audited == mixing_audit::rounds_pending_max);
 }

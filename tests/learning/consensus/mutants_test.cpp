@@ -15,7 +15,7 @@ namespace {
 using namespace dybw;
 using namespace dybw::test;
 
-constexpr std::uint64_t schedules_max = 3000;
+constexpr std::uint64_t schedules_max = 10000;
 
 struct caught {
   std::uint64_t after = 0;
@@ -53,6 +53,11 @@ DYBW_MUTANT("waits although nobody is left to wait for", wait_for_all_live)
 DYBW_MUTANT("settles on closed of the very round only", settle_exact_round_only)
 DYBW_MUTANT("suspects in private", suspect_privately)
 DYBW_MUTANT("says nothing to a neighbour whose link comes up", return_in_silence)
+DYBW_MUTANT("forgets to raise its links when it joins", joiner_raises_nothing)
+DYBW_MUTANT("joins as if what is up in its welcome were up", joiner_trusts_facts)
+DYBW_MUTANT("counts in rounds that its predecessor may have counted in", joiner_counts_at_once)
+DYBW_MUTANT("accepts what a neighbour offered before it was lost", keep_lost_offers)
+DYBW_MUTANT("takes who has left for gone when it joins again", leaving_for_ever)
 
 TEST_CASE("mutant: the fuzzer finds nothing in the machine as it is") {
   const auto found = hunt(mutation::none, schedules_max / 4);

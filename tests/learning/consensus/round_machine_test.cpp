@@ -448,7 +448,7 @@ TEST_CASE("round_machine: a given round timeout is used as it is") {
   CHECK(w.timer() - w.now() == 42ms);
 }
 
-TEST_CASE("round_machine: a timeout closes the round; an early or stale timer does nothing") {
+TEST_CASE("round_machine: a timeout closes the round, an early or stale timer does nothing") {
   auto w = worker_probe{pair(), 0, "full", [](machine_options& o) { o.round_timeout = 500ms; }};
   w.begin();
   w.finish_step();
@@ -494,7 +494,7 @@ TEST_CASE("round_machine: a stop while computing drops the step and leaves") {
   CHECK(w.tell(step_done{1}) == "");
 }
 
-TEST_CASE("round_machine: a stop while gathering closes and settles first; leaving goes last") {
+TEST_CASE("round_machine: a stop while gathering closes and settles first, leaving goes last") {
   auto w = worker_probe{triangle(), 0, "full"};
   w.begin();
   w.finish_step();
@@ -669,4 +669,181 @@ TEST_CASE("round_machine: a process that was paused mixes nothing in its open ro
   CHECK(w.tell(paused{}) == "closed{1, 1} to 1, closed{1, 1} to 2, mix{1}, done{1}, compute{2}");
   CHECK(w.record().departed.size() == 2);
   CHECK(w.tell(paused{}) == ""); // computing: nothing to give up
+}
+
+// --- Going on, and joining a live run.
+
+namespace {
+
+auto after(round_number completed, std::vector<fact> facts = {}) {
+  return [=](machine_options& o) {
+    o.completed = completed;
+    o.facts = facts;
+  };
+}
+
+} // namespace
+
+TEST_CASE("round_machine: it goes on after a given round, with its neighbours as they are") {
+  auto w = worker_probe{triangle(), 0, "full", after(7)};
+  CHECK(w.machine().completed() == 7);
+  CHECK(w.begin() == "compute{1}");
+  CHECK(w.finish_step() == "estimate{8} to 1, estimate{8} to 2, timer");
+  CHECK(w.hear(1, estimate{8}) == "accept{8} to 1, use{1, 8}");
+}
+
+TEST_CASE("round_machine: who would go on after the last round leaves at once") {
+  auto w = worker_probe{pair(), 0, "full", [](machine_options& o) {
+                          o.completed = 9;
+                          o.last_round = 5;
+                        }};
+  CHECK(w.begin() == "leaving to 1, finished{5}");
+}
+
+TEST_CASE("round_machine: a joiner tells its facts, has every link down and raises each when it hears the "
+          "neighbour") {
+  auto w = worker_probe{triangle(), 0, "full", after(7, {link_fact(0, 1, 1, false)})};
+  const auto facts = std::string{"membership{0-1 down v1, 0-2 down v1} to "};
+  CHECK(w.begin() == facts + "1, " + facts + "2, compute{1}");
+  CHECK(w.machine().status().component == 1);
+  const auto did = w.tell(heard(1));
+  CHECK(did.find("membership{0-1 up v2} to 1") == 0);
+  CHECK(did.find("closed{7, 0} to 1") != std::string::npos);
+  CHECK(w.machine().facts().link_up(edge_of(0, 1)));
+  CHECK_FALSE(w.machine().facts().link_up(edge_of(0, 2)));
+}
+
+TEST_CASE("round_machine: a joiner that was declared down raises itself") {
+  auto w = worker_probe{pair(), 0, "full", after(7, {worker_fact(0, 3, false)})};
+  CHECK(w.begin().find("membership{0 up v4, 0-1 down v1} to 1") == 0);
+}
+
+TEST_CASE("round_machine: facts about other graphs are not taken over") {
+  auto w = worker_probe{path_of_three(), 0, "full",
+                        after(7, {link_fact(0, 2, 1, false), worker_fact(77, 1, false),
+                                  fact{worker_at(1), worker_at(0), 1, false}})};
+  CHECK(w.begin() == "membership{0-1 down v1} to 1, compute{1}");
+}
+
+TEST_CASE("round_machine: a joiner counts a neighbour only after the first round that it hears it to be in") {
+  // It does not know whether its predecessor counted in that round: then it would count twice.
+  auto w = worker_probe{pair(), 0, "full", after(7, {link_fact(0, 1, 1, false)})};
+  w.begin();
+  w.tell(heard(1));
+  w.hear(1, closed{8, 1}); // of the round in which it may have accepted our predecessor
+  SUBCASE("not in this one") {
+    w.hear(1, estimate{9});
+    CHECK(w.finish_step() ==
+          "closed{8, 0} to 1, estimate{9} to 1, accept{9} to 1, use{1, 9}, closed{9, 1} to 1");
+  }
+  SUBCASE("nor if it heard of the neighbour while gathering") {
+    auto v = worker_probe{triangle(), 0, "full", after(7, {link_fact(0, 1, 1, false)})};
+    v.begin();
+    v.tell(heard(1));
+    v.tell(heard(2));
+    v.hear(2, closed{7, 2});
+    v.finish_step();
+    CHECK(v.hear(1, estimate{8}) == "");
+    v.hear(2, estimate{8});
+    CHECK(v.hear(2, accept{8}) == "mix{8 2:0.333}, done{8}, compute{2}");
+    CHECK(v.record().departed == std::vector{worker_at(1)});
+  }
+}
+
+TEST_CASE("round_machine: a joiner that has heard from nobody waits, so as not to run ahead alone") {
+  auto w = worker_probe{pair(), 0, "full", after(7, {link_fact(0, 1, 1, false)})};
+  w.begin();
+  CHECK(w.finish_step() == "timer");
+  CHECK(w.machine().status().waiting_for.size() == 1);
+  SUBCASE("until somebody tells it where it is") {
+    CHECK(w.tell(heard(1)).find("estimate{8, no parameters} to 1") != std::string::npos);
+    CHECK(w.hear(1, closed{12, 0}) == "closed{8, 0} to 1, mix{8}, done{8}, compute{2}");
+    CHECK(w.finish_step().find("closed{12, 0} to 1, estimate{13} to 1") == 0);
+  }
+  SUBCASE("until its patience ends") {
+    w.wait(w.timer() - w.now());
+    CHECK(w.tell(timer_expired{}) == "mix{8}, done{8}, compute{2}");
+    CHECK(w.record().timed_out);
+    CHECK(w.finish_step() == "mix{9}, done{9}, compute{3}");
+  }
+  SUBCASE("until its neighbour says that it has left") {
+    w.tell(heard(1));
+    CHECK(w.hear(1, leaving{}) == "mix{8}, done{8}, compute{2}");
+  }
+}
+
+TEST_CASE("round_machine: a neighbour welcomes a joiner with its facts and a round that its predecessor was "
+          "not past") {
+  auto w = worker_probe{triangle(), 0, "full"};
+  CHECK_FALSE(w.machine().welcome_for(worker_at(1))); // it has not begun itself
+  w.begin();
+  w.tell(lost(1));
+  CHECK(w.machine().welcome_for(worker_at(1))->round == 0);
+  CHECK(w.machine().welcome_for(worker_at(1))->facts == std::vector{link_fact(0, 1, 1, false)});
+  CHECK_FALSE(w.machine().welcome_for(worker_at(77)));
+  w.finish_step();
+  CHECK(w.machine().welcome_for(worker_at(1))->round == 1); // it may have counted in the round in progress
+  w.hear(2, estimate{1});
+  w.hear(2, accept{1});
+  CHECK(w.machine().welcome_for(worker_at(1))->round == 1);
+  w.hear(1, closed{4, 1}); // came late: it was in round 5
+  CHECK(w.machine().welcome_for(worker_at(1))->round == 5);
+  w.tell(stop_requested{});
+  CHECK_FALSE(w.machine().welcome_for(worker_at(1))); // nothing goes on here
+}
+
+TEST_CASE("round_machine: what a neighbour offered before it was lost is not accepted when it returns") {
+  auto w = worker_probe{triangle(), 0, "full"};
+  w.begin();
+  w.hear(1, estimate{1});
+  w.tell(lost(1));
+  w.tell(heard(1));
+  CHECK(w.finish_step() == "estimate{1} to 1, estimate{1} to 2, timer");
+  CHECK(w.hear(1, estimate{1}) == ""); // a round is offered once
+}
+
+TEST_CASE("round_machine: who has left and starts again is waited for again") {
+  auto w = worker_probe{pair(), 0, "full"};
+  w.begin();
+  w.hear(1, leaving{});
+  w.tell(lost(1));
+  w.tell(heard(1));
+  w.hear(1, closed{3, 0});
+  CHECK(w.finish_step() == "closed{3, 0} to 1, estimate{4} to 1, timer");
+}
+
+TEST_CASE("round_machine: a neighbour's absence is not taken for its pace") {
+  auto w = worker_probe{pair(), 0, "full"};
+  w.begin();
+  for (round_number k = 1; k <= 40; ++k)
+    complete_round(w, k);
+  w.tell(lost(1));
+  w.wait(10min);
+  w.tell(heard(1));
+  w.hear(1, estimate{41});
+  w.hear(1, closed{41, 0});
+  w.finish_step();
+  CHECK(w.timer() - w.now() < 60s);
+}
+
+TEST_CASE("round_machine: a change of membership tells how many workers are left and the lowest of them") {
+  auto w = worker_probe{path_of_three(), 1, "full"};
+  w.begin();
+  CHECK(w.machine().status().component == 3);
+  CHECK(w.machine().status().lowest == worker_at(0));
+  auto told = std::vector<membership_changed>{};
+  auto m = round_machine{[] {
+    machine_options o;
+    o.self = worker_at(1);
+    o.policy = parse_policy("full", 1, worker_id{});
+    o.graph = path_of_three();
+    return o;
+  }()};
+  for (const auto& x : m.step(nanoseconds{0}, lost(0)))
+    if (const auto* c = std::get_if<membership_changed>(&x))
+      told.push_back(*c);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].component == 2);
+  CHECK(told[0].lowest == worker_at(1));
+  CHECK(m.status().lowest == worker_at(1));
 }

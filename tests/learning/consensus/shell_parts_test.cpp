@@ -25,7 +25,9 @@ TEST_CASE("silence_detector: a lost neighbour is heard again once") {
   auto d = silence_detector{1, 3s};
   d.begin(0s);
   d.give_up(0);
+  CHECK(d.is_lost(0));
   CHECK(d.heard(0, 1s));
+  CHECK_FALSE(d.is_lost(0));
   CHECK_FALSE(d.heard(0, 2s));
 }
 

@@ -72,3 +72,17 @@ TEST_CASE("mini_batch_sampler: the largest batch size takes the whole shard at o
   CHECK(sampler.next().size() == 5);
   CHECK(sampler.epoch() == 1);
 }
+
+TEST_CASE("mini_batch_sampler: skipped batches are those that would have been dealt") {
+  for (std::uint64_t count : {0U, 1U, 6U, 7U, 8U, 100U}) {
+    mini_batch_sampler dealt{some_rows(50), 8, random_generator{1}};
+    mini_batch_sampler skipped{some_rows(50), 8, random_generator{1}};
+    for (std::uint64_t i = 0; i < count; ++i)
+      dealt.next();
+    skipped.skip(count);
+    CHECK(skipped.epoch() == dealt.epoch());
+    for (int i = 0; i < 20; ++i)
+      CHECK(std::ranges::equal(skipped.next(), dealt.next()));
+    CHECK(skipped.epoch() == dealt.epoch());
+  }
+}

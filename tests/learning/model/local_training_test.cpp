@@ -75,7 +75,7 @@ struct small_worker {
 
 } // namespace
 
-TEST_CASE("local_training: a step leaves w as it is; its w~ is w minus the step size times the gradient") {
+TEST_CASE("local_training: a step leaves w as it is, its w~ is w minus the step size times the gradient") {
   small_worker worker{{.step_size = 0.5}};
   const auto before = values_of(worker.initial);
   const auto stepped = worker.step();
@@ -154,6 +154,30 @@ TEST_CASE("local_training: momentum carries steps on, and is not mixed") {
   const auto w2 = values_of(worker.step().estimate);
   for (std::size_t k = 0; k < w.size(); ++k) // v2 = 0.5 v1 + g, and v1 is what moved w0 to w1
     CHECK(w2[k] == doctest::Approx(w[k] + 0.5F * (w1[k] - w0[k]) - 0.3F * gradient[k]).epsilon(1e-4));
+}
+
+TEST_CASE("local_training: from its parameters and velocity it goes on as if it had never stopped") {
+  for (const float momentum : {0.0F, 0.9F}) {
+    const sgd_options sgd{.step_size = 0.3F, .momentum = momentum};
+    small_worker straight{sgd};
+    for (int round = 0; round < 3; ++round) {
+      straight.step();
+      straight.mix();
+    }
+    const auto w = straight.local.current();
+    const auto v = straight.local.velocity();
+    CHECK(static_cast<bool>(v) == (momentum > 0));
+    local_training resumed{straight.setup, w, v};
+    training_workspace workspace{*straight.setup};
+    straight.step(); // leaves both as they were
+    CHECK(values_of(straight.local.velocity()) == values_of(v));
+    for (int round = 0; round < 3; ++round) {
+      const auto expected = values_of(straight.step().estimate);
+      straight.mix();
+      CHECK(values_of(resumed.step(straight.rows, 0, workspace).estimate) == expected);
+      resumed.mix({}, workspace);
+    }
+  }
 }
 
 TEST_CASE("local_training: a step size of 0 computes no gradient, and its w~ is w, the same block") {

@@ -143,6 +143,28 @@ TEST_CASE("mix_estimates: a thousand rounds on changing graphs do not move the m
   }
 }
 
+TEST_CASE("mix_with_witness: mixes as mix_estimates does and tells what separate passes would") {
+  std::mt19937_64 generator(6);
+  for (const std::size_t size : {0, 1, 31, 33, 1024, 1025, 4999}) {
+    CAPTURE(size);
+    const auto estimates = random_vectors(4, size, generator);
+    const dybw::sign_projection project(5, size);
+    for (std::size_t degree = 0; degree < 4; ++degree) {
+      std::vector<dybw::mix_input> neighbours;
+      for (std::size_t i = 1; i <= degree; ++i)
+        neighbours.push_back({estimates[i], 0.3 / static_cast<double>(i)});
+      std::vector<float> expected(size);
+      std::vector<float> mixed(size);
+      dybw::mix_estimates(estimates[0], neighbours, expected);
+      const auto seen = dybw::mix_with_witness(estimates[0], neighbours, mixed, project);
+      CHECK(mixed == expected);
+      CHECK(seen.projection_before == project(estimates[0]));
+      CHECK(seen.norm_before == dybw::norm(estimates[0]));
+      CHECK(seen.projection_after == project(mixed));
+    }
+  }
+}
+
 TEST_CASE("sign_projection: is the sum over all entries, each with the sign that a unit vector shows") {
   std::mt19937_64 generator(5);
   for (const std::size_t size : {1, 31, 32, 33, 63, 64, 65, 95, 97, 1000}) {

@@ -48,11 +48,17 @@ struct recorder final : simulation_observer {
   explicit recorder(const simulation_options& o) : audit(o.machine.graph) {}
   void round_done(nanoseconds now, const round_record& r, const mix_report& report) override {
     done.emplace_back(now, report.worker, r.round);
+    if (!r.committed.empty())
+      mixed.push_back(done.back());
     timed_out += r.timed_out ? 1 : 0;
     audit.add(report);
   }
   void finished(nanoseconds, worker_id id, const dybw::finished&) override { audit.left(id); }
   void crashed(nanoseconds, worker_id id) override { audit.lost(id); }
+  void restarted(nanoseconds, worker_id id, round_number) override {
+    audit.back(id);
+    restarts.push_back(id);
+  }
   void stepped(nanoseconds, worker_id id, const event& e, const std::vector<effect>&) override {
     if (std::holds_alternative<paused>(e))
       ++pauses;
@@ -62,7 +68,10 @@ struct recorder final : simulation_observer {
 
   mixing_audit audit;
   std::vector<std::tuple<nanoseconds, worker_id, round_number>> done;
+  std::vector<std::tuple<nanoseconds, worker_id, round_number>>
+      mixed; ///< of those, with at least one neighbour
   std::vector<worker_id> losses;
+  std::vector<worker_id> restarts;
   int timed_out = 0;
   int pauses = 0;
 };
@@ -291,4 +300,59 @@ TEST_CASE("network_simulation: thousands of workers and no model at all") {
   REQUIRE(sim.run(1h));
   CHECK(seen.done.size() == 20000);
   CHECK(seen.audit.summary().clean());
+}
+
+TEST_CASE(
+    "network_simulation: both ends of a broken connection are told before the new one brings anything") {
+  auto o = options_for("ring", 2, "full", 10);
+  o.suspect_after = 3s;
+  auto seen = recorder{o};
+  auto sim = network_simulation{o, nullptr, &seen};
+  sim.schedule(1050ms, cut_fault{make_edge(a, b), cut_fault::kind::loses});
+  sim.schedule(1050ms, mend_fault{make_edge(a, b)});
+  REQUIRE(sim.run(1h));
+  CHECK(seen.losses.size() == 2);
+  CHECK(seen.timed_out == 0);
+  CHECK(seen.audit.summary().clean());
+  CHECK(std::get<0>(seen.done.back()) < 14s); // the round that broke is the only one lost
+}
+
+TEST_CASE("network_simulation: a worker that is killed and joins again counts within a few rounds") {
+  for (const auto* policy : {"full", "static:1", "dtur"}) {
+    auto o = options_for("circulant:1,2", 6, policy, 60);
+    o.suspect_after = 3s;
+    auto model = numbers{};
+    auto seen = recorder{o};
+    auto sim = network_simulation{o, &model, &seen};
+    sim.schedule(10050ms, crash_fault{b});
+    sim.schedule(20050ms, restart_fault{b, {a, worker_at(2)}, 2s});
+    for (auto n : o.machine.graph->neighbours(b))
+      sim.schedule(21050ms, mend_fault{make_edge(b, n)});
+    REQUIRE(sim.run(1h));
+    CHECK(seen.restarts == std::vector{b});
+    const auto joined = std::find_if(seen.mixed.begin(), seen.mixed.end(), [](const auto& x) {
+      return std::get<1>(x) == b && std::get<0>(x) > 22s;
+    });
+    REQUIRE(joined != seen.mixed.end());
+    CHECK(std::get<0>(*joined) < 30s);
+    CHECK(sim.machine(b).completed() == 60);
+    CHECK(seen.timed_out == 0);
+    CHECK(seen.audit.summary().clean());
+    CHECK(seen.audit.summary().rounds_unaudited == 0);
+    CHECK(sim.machine(b).facts().generation() == sim.machine(worker_at(4)).facts().generation());
+    CHECK(sim.machine(worker_at(4)).status().component == 6);
+  }
+}
+
+TEST_CASE("network_simulation: without anybody to welcome it a worker stays away") {
+  auto o = options_for("ring", 4, "full", 20);
+  o.suspect_after = 3s;
+  auto seen = recorder{o};
+  auto sim = network_simulation{o, nullptr, &seen};
+  for (std::size_t i = 0; i < 2; ++i)
+    sim.schedule(5050ms, crash_fault{worker_at(i)});
+  sim.schedule(9s, restart_fault{a, {b}, 0s}); // worker 1 is dead, too
+  REQUIRE(sim.run(1h));
+  CHECK(sim.crashed(a));
+  CHECK(seen.restarts.empty());
 }

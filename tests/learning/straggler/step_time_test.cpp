@@ -81,3 +81,19 @@ TEST_CASE("step_time: the options can be checked before anything starts") {
   CHECK(refused("", "slow:5:2").starts_with("2 --straggler=slow:5:2 must "));
   CHECK(refused("trace:no/such/file", "none").starts_with("3 cannot read"));
 }
+
+TEST_CASE("step_time: skipped draws are those that would have been made") {
+  for (const auto* base : {"exp:0.05", ""})
+    for (const auto* straggler : {"none", "slow:2:3", "random:0.5:4", "bursts:0.5,1:3"}) {
+      CAPTURE(straggler);
+      step_clock drawn{base, straggler, 4, worker_at(2), 1};
+      step_clock skipped{base, straggler, 4, worker_at(2), 1};
+      for (int i = 0; i < 57; ++i)
+        drawn.delay_after(i * 100ms, 10ms);
+      CHECK(drawn.drawn() == 57);
+      skipped.skip(57);
+      CHECK(skipped.drawn() == 57);
+      for (int i = 57; i < 200; ++i)
+        CHECK(skipped.delay_after(i * 100ms, 10ms) == drawn.delay_after(i * 100ms, 10ms));
+    }
+}

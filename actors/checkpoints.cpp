@@ -1,0 +1,115 @@
+#include "actors/checkpoints.hpp"
+
+#include "learning/data/mini_batch.hpp"
+#include "learning/error.hpp"
+#include "learning/random.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <string_view>
+
+namespace dybw {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// FNV-1a (Fowler, Noll, Vo). Not for use against forgery.
+class hasher {
+public:
+  void add(std::string_view text) {
+    for (const auto c : text)
+      add_byte(static_cast<unsigned char>(c));
+    add_byte(0xff); // "a" and "bc" are not "ab" and "c"
+  }
+  void add(std::uint64_t x) {
+    for (int i = 0; i < 8; ++i)
+      add_byte(static_cast<unsigned char>(x >> (8 * i)));
+  }
+  void add(double x) { add(std::bit_cast<std::uint64_t>(x)); }
+  void add(std::span<const edge> edges) {
+    add(static_cast<std::uint64_t>(edges.size()));
+    for (const auto e : edges)
+      add(std::uint64_t{static_cast<std::uint32_t>(e.a)} << 32U | static_cast<std::uint32_t>(e.b));
+  }
+  std::uint64_t value() const noexcept { return value_; }
+
+private:
+  void add_byte(unsigned char x) { value_ = (value_ ^ x) * 0x100000001b3ULL; }
+  std::uint64_t value_ = 0xcbf29ce484222325ULL;
+};
+
+} // namespace
+
+std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy) {
+  const auto& config = inputs.config;
+  hasher h;
+  h.add(config.data.name);
+  h.add(config.data.test_share);
+  h.add(config.partition_text);
+  h.add(config.model);
+  h.add(std::uint64_t{config.workers});
+  h.add(inputs.graph->edges());
+  if (inputs.connecting)
+    h.add(*inputs.connecting);
+  h.add(inputs.policies[policy].text);
+  h.add(static_cast<std::uint64_t>(config.on_miss));
+  h.add(config.weights ? 1 + static_cast<std::uint64_t>(*config.weights) : std::uint64_t{0});
+  h.add(static_cast<std::uint64_t>(config.start));
+  h.add(static_cast<std::uint64_t>(config.exchange));
+  h.add(std::uint64_t{config.batch});
+  for (const double x :
+       {config.sgd.step_size, config.sgd.step_decay, config.sgd.momentum, config.sgd.weight_decay})
+    h.add(x);
+  h.add(config.step_time);
+  h.add(config.straggler);
+  h.add(config.seed);
+  if (inputs.data.train) {
+    h.add(std::uint64_t{inputs.data.train->labels.size()});
+    h.add(std::uint64_t{inputs.data.train->features});
+    h.add(std::uint64_t{inputs.data.train->classes});
+  }
+  return h.value();
+}
+
+fs::path checkpoint_file(const fs::path& directory, worker_id id) {
+  return directory / ("worker-" + to_string(id) + ".ckpt");
+}
+
+std::map<worker_id, checkpoint> read_checkpoints(const fs::path& directory, const run_inputs& inputs,
+                                                 std::size_t policy, std::span<const worker_id> workers) {
+  const auto& config = inputs.config;
+  checkpoint_frame expected;
+  expected.run_hash = run_hash(inputs, policy);
+  expected.workers = static_cast<std::uint32_t>(config.workers);
+  expected.parameters = inputs.learner->parameter_count();
+  expected.has_velocity = config.sgd.momentum > 0;
+  std::map<worker_id, checkpoint> all;
+  for (const auto id : workers) {
+    expected.worker = id;
+    const auto file = checkpoint_file(directory, id);
+    auto x = read_checkpoint(file, expected);
+    // The data is not in the hash; at least the shard must be as large as it was.
+    const mini_batch_sampler sampler{inputs.rows[index_of(id)], config.batch, random_generator{}};
+    if (x.epoch != (x.local_steps > 0 ? (x.local_steps - 1) / sampler.batches_per_epoch() : 0))
+      throw input_error{input_fault::data,
+                        "the checkpoint does not fit the data: its epochs have other lengths", file.string(),
+                        "give the data of that run"};
+    all.emplace(id, std::move(x));
+  }
+  return all;
+}
+
+std::optional<resumed_part> earlier_part(const std::map<worker_id, checkpoint>& resumed) {
+  if (resumed.empty())
+    return std::nullopt;
+  resumed_part part;
+  part.round = resumed.begin()->second.round;
+  for (const auto& [id, x] : resumed) {
+    part.round = std::min(part.round, x.round);
+    part.duration_s = std::max(part.duration_s, to_seconds(x.elapsed));
+  }
+  return part;
+}
+
+} // namespace dybw

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "actors/run_inputs.hpp"
+#include "learning/data/checkpoint.hpp"
+#include "learning/run_result.hpp"
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+
+namespace dybw {
+
+/// A hash of all that must be the same when a run goes on: data, model, graph, policy, steps, seed; not when
+/// it ends, how many threads it uses and what it prints. REQUIRES: loaded inputs.
+std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy);
+
+/// worker-N.ckpt below the directory of a run's checkpoints.
+std::filesystem::path checkpoint_file(const std::filesystem::path& directory, worker_id id);
+
+/// The checkpoints of these workers. Throws `input_error` (data fault) if one is missing, damaged or of
+/// another run. REQUIRES: inputs with a model, loaded for these workers.
+std::map<worker_id, checkpoint> read_checkpoints(const std::filesystem::path& directory,
+                                                 const run_inputs& inputs, std::size_t policy,
+                                                 std::span<const worker_id> workers);
+
+/// What a run had done before it goes on from these. None if there are none.
+std::optional<resumed_part> earlier_part(const std::map<worker_id, checkpoint>& resumed);
+
+} // namespace dybw

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "actors/actors.hpp"
+#include "actors/tls.hpp"
+
+#include <optional>
+
+namespace dybw {
+
+/// Whether an address of this host name is loopback only ("localhost", 127.0.0.0/8, ::1).
+bool is_loopback(const std::string& host);
+
+struct gateway_options {
+  std::optional<endpoint> listen;    ///< port 0: any free one; none: dials only
+  std::optional<endpoint> advertise; ///< where others reach this node; none: where it listens
+  bool tls = false; ///< the files are in the actor system's configuration (see `system_config`)
+  control_client_actor
+      acceptor; ///< gets what arrives on accepted control connections; may be null without `listen`
+  nanoseconds hello_within{std::chrono::seconds{5}}; ///< whoever connects has to say hello in this time
+};
+
+struct opened_gateway {
+  gateway_actor handle;
+  endpoint advertised; ///< with the real port; empty host if it does not listen
+};
+
+/// Opens the port and starts the gateway. Throws `input_error` (network fault) if the port cannot be opened.
+/// The middleman must be loaded. The gateway lives until it gets an exit message.
+/// What crosses the process's border:
+///  - A connection begins with a hello of each side, within `hello_within`; other versions, byte orders, runs
+///  and
+///    nodes are told why they are refused. At most 256 connections may be at that stage.
+///  - A link is closed when nothing came for twice `suspect_after` (unless this process was stopped itself),
+///  when the
+///    other side does not take what is sent (two blocks per pair of neighbours and 1 MiB), or breaks the
+///    protocol.
+///  - While the blocks of a slow link arrive, the workers here get a `heartbeat` from those at the other end.
+opened_gateway open_gateway(caf::actor_system& system, const gateway_options& options);
+
+} // namespace dybw

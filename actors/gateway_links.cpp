@@ -1,0 +1,239 @@
+#include "actors/gateway_broker.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace dybw {
+
+namespace {
+
+constexpr auto link_patience = std::chrono::seconds{5};
+/// A link of a run that is not joined yet waits so long for it.
+constexpr auto park_time = std::chrono::seconds{2};
+
+std::string number_of(node_index node) {
+  return std::to_string(index_of(node));
+}
+
+} // namespace
+
+void gateway_broker::join_links(const join_run& x) {
+  leave_links();
+  links_.emplace(x);
+  keep_links(clock::now());
+  std::vector<conversation_ptr> waiting;
+  for (const auto& [handle, c] : conversations_)
+    if (c->at == step::parked && c->greeting.run == x.run)
+      waiting.push_back(c);
+  for (const auto& c : waiting)
+    greet_link(c, c->greeting);
+}
+
+void gateway_broker::leave_links() {
+  if (!links_)
+    return;
+  links_.reset();
+  for (auto i = calls_.begin(); i != calls_.end();) {
+    const auto of_control = static_cast<bool>(i->second.client);
+    if (!of_control)
+      *i->second.cancelled = true;
+    i = of_control ? std::next(i) : calls_.erase(i);
+  }
+  link_conversations_.clear();
+  std::vector<conversation_ptr> linked;
+  for (const auto& [handle, c] : conversations_)
+    if (c->role == connection_role::link && c->at != step::parked && c->at != step::parting)
+      linked.push_back(c);
+  for (const auto& c : linked)
+    part(c); // what was said last still goes out
+}
+
+void gateway_broker::move_node(const node_moved& x) {
+  if (!links_ || links_->run().run != x.run)
+    return;
+  auto* link = links_->find(x.node);
+  if (link == nullptr)
+    return;
+  for (auto i = calls_.begin(); i != calls_.end(); ++i)
+    if (!i->second.client && i->second.node == x.node) {
+      *i->second.cancelled = true;
+      calls_.erase(i);
+      link->dialling = false;
+      break;
+    }
+  const auto now = clock::now();
+  links_->moved(*link, x.advertised, now);
+  if (const auto old = link_conversations_.find(x.node); old != link_conversations_.end()) {
+    const auto c = old->second; // of the process that was there before
+    link_down(x.node, "the node has a new process, at " + to_string(x.advertised), true);
+    end(c);
+    links_->moved(*link, x.advertised, now);
+  }
+  keep_links(now);
+}
+
+void gateway_broker::keep_links(moment now) {
+  for (const auto node : links_->silent(now)) {
+    const auto c = link_conversations_.at(node);
+    link_down(node, "no sign of life from " + c->where, true);
+    end(c);
+  }
+  for (const auto node : links_->due(now)) {
+    call x;
+    x.to = links_->find(node)->where;
+    x.run = links_->run().run;
+    x.node = node;
+    make_call(std::move(x), link_patience);
+  }
+  for (const auto node : links_->mute(now)) {
+    const auto& c = link_conversations_.at(node);
+    append_frame(c->line->out().tail(), dybw::alive{});
+    note(c);
+  }
+}
+
+/// A node wants to link up.
+void gateway_broker::greet_link(const conversation_ptr& c, const hello& x) {
+  if (!links_ || links_->run().run != x.run) {
+    c->at = step::parked;
+    c->greeting = x;
+    c->deadline = clock::now() + park_time;
+    return;
+  }
+  const auto* link = links_->find(x.from);
+  if (x.incarnation == incarnation_)
+    return refuse(c, "the node reached itself; two nodes are listed under one address");
+  if (x.to != links_->run().self || link == nullptr || link->dials)
+    return refuse(c, "this is node " + number_of(links_->run().self) + ", which expects no link from node " +
+                         number_of(x.from) + " to node " + number_of(x.to) +
+                         "; the nodes are listed differently");
+  auto answer = our_hello(connection_role::link);
+  answer.run = x.run;
+  answer.from = x.to;
+  answer.to = x.from;
+  c->where = to_string(link->where);
+  append_frame(c->line->out().tail(), answer);
+  note(c);
+  open_link(c, x.from);
+}
+
+/// The node that we dialled has answered.
+void gateway_broker::take_link_reply(const conversation_ptr& c, const hello& x) {
+  if (!links_ || links_->run().run != c->made.run)
+    return part(c);
+  if (x.run != c->made.run || x.from != c->made.node || x.to != links_->run().self)
+    return refuse(c, "another node answers than node " + number_of(c->made.node) + " of this run");
+  open_link(c, c->made.node);
+}
+
+void gateway_broker::open_link(const conversation_ptr& c, node_index node) {
+  if (const auto old = link_conversations_.find(node); old != link_conversations_.end()) {
+    const auto previous = old->second;
+    link_down(node, "replaced by a new connection", true);
+    end(previous);
+  }
+  const auto& run = links_->run();
+  auto rules = std::make_shared<link_rules>();
+  rules->graph = run.graph;
+  rules->placement = run.placement;
+  rules->self = run.self;
+  rules->peer = node;
+  rules->parameters = run.parameters;
+  c->line->parser().expect_link(std::move(rules));
+  c->at = step::link;
+  c->node = node;
+  link_conversations_[node] = c;
+  links_->up(*links_->find(node), clock::now());
+  spdlog::debug("linked with node {}, {}", index_of(node), c->where);
+  tell_listener(node, true, {});
+}
+
+/// Broken, or not to be had yet; `was_up` says which.
+void gateway_broker::link_down(node_index node, const std::string& reason, bool was_up) {
+  auto* link = links_ ? links_->find(node) : nullptr;
+  if (link == nullptr)
+    return;
+  const auto news = links_->failed(*link, clock::now(), reason);
+  if (was_up) {
+    spdlog::debug("the link with node {} is down: {}", index_of(node), reason);
+    for (const auto& [here, there] : link->pairs)
+      if (const auto* w = links_->local(here))
+        send(*w, link_broken{there});
+  }
+  if (was_up || news)
+    tell_listener(node, false, reason);
+}
+
+void gateway_broker::tell_listener(node_index node, bool up, const std::string& reason) {
+  const auto& run = links_->run();
+  if (run.listener)
+    send(run.listener, link_changed{run.run, node, up, reason});
+}
+
+// --- What comes ---
+
+void gateway_broker::deliver(const peer_message& m) {
+  const auto* w = links_ ? links_->local(m.to) : nullptr;
+  if (w != nullptr)
+    std::visit([&](const auto& body) { send(*w, m.from, body); }, m.body);
+}
+
+/// Bytes came. While they are those of a block, the other node's heartbeats wait behind it.
+void gateway_broker::heard_on_link(conversation& c) {
+  auto* link = links_ ? links_->find(c.node) : nullptr;
+  if (link == nullptr)
+    return;
+  const auto now = clock::now();
+  link->heard = now;
+  if (c.line->parser().block_space().empty() || !links_->sign_of_life_due(*link, now))
+    return;
+  for (const auto& [here, there] : link->pairs)
+    if (const auto* w = links_->local(here))
+      send(*w, there, heartbeat{});
+}
+
+// --- What goes ---
+
+void gateway_broker::send_peer(worker_id from, worker_id to, const peer_body& body) {
+  auto* link = links_ ? links_->route(to) : nullptr;
+  if (link == nullptr || !link->up)
+    return; // who is cut off has been told
+  const auto c = link_conversations_.at(link->node);
+  if (std::holds_alternative<heartbeat>(body) && c->line->is_full())
+    return; // what waits is sign of life enough, once it goes
+  link->said = clock::now();
+  if (const auto* e = std::get_if<estimate_message>(&body); e != nullptr && e->body.has_parameters) {
+    write_estimate(*c, from, to, *e);
+    write_out(c); // a turn may bring many
+  } else {
+    append_peer(c->line->out().tail(), from, to, body);
+    note(c);
+  }
+}
+
+/// The block goes once per round and connection, however many of its receivers live there.
+void gateway_broker::write_estimate(conversation& c, worker_id from, worker_id to,
+                                    const estimate_message& m) {
+  auto& out = c.line->out();
+  const auto values = m.parameters.values();
+  if (values.size() != links_->run().parameters) { // the other side would take it for an attack
+    spdlog::error("worker {} sends {} parameters in a run with {}", to_string(from), values.size(),
+                  links_->run().parameters);
+    return append_peer(out.tail(), from, to, estimate_message{{m.body.round, false}, {}});
+  }
+  auto& last = c.blocks_sent[from];
+  if (last.round == m.body.round && last.values == values.data() && m.body.round != 0)
+    return append_again(out.tail(), from, to, m.body.round);
+  append_estimate_head(out.tail(), from, to, m.body.round, values.size());
+  out.append(m.parameters);
+  last = {m.body.round, values.data()};
+  ++blocks_sent_;
+}
+
+bool gateway_broker::takes_what_is_sent(const conversation& c) {
+  const auto waiting = c.line->out().bytes();
+  backlog_max_ = std::max(backlog_max_, waiting);
+  const auto* link = links_ ? links_->find(c.node) : nullptr;
+  return link == nullptr || waiting <= links_->backlog_max(*link);
+}
+
+} // namespace dybw

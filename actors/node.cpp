@@ -1,0 +1,129 @@
+#include "actors/node.hpp"
+
+#include "actors/errand.hpp"
+#include "actors/node_state.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+
+namespace dybw {
+
+namespace {
+
+/// What a failed actor said, or the name of its error.
+std::string reason_of(const caf::error& e) {
+  return e.context().match_elements<std::string>() ? e.context().get_as<std::string>(0) : caf::to_string(e);
+}
+
+} // namespace
+
+void node_state::start(node_options options) {
+  options_ = std::move(options);
+  epoch_ = std::chrono::steady_clock::now();
+  tenancy_ = tenancy{options_.slots};
+  clerk_ = self_->spawn<caf::detached + caf::monitored>(clerk, clerk_client_actor{node_actor{self_}},
+                                                        options_.files);
+}
+
+void node_state::open(const gateway_opened& x) {
+  gateway_ = x.gateway;
+  advertised_ = x.advertised;
+  tenancy_.advertise(advertised_);
+  self_->monitor(gateway_);
+  if (options_.join)
+    seek_place();
+  tick();
+}
+
+node_standing node_state::standing() const {
+  node_standing x;
+  x.failure = failure_;
+  x.exit_code = exit_code_;
+  x.state = leaving_ && !stay_ ? "left" : joining_ ? "joining" : tenancy_.state_text();
+  if (stay_)
+    x.run_name = tenancy_.spec().name;
+  return x;
+}
+
+void node_state::run_errand(errand_options options, errand_handler handler) {
+  options.gateway = gateway_;
+  options.client = node_actor{self_};
+  options.key = ++newest_key_;
+  errands_.emplace(options.key, std::move(handler));
+  self_->spawn(errand, std::move(options));
+}
+
+void node_state::errand_is_done(const errand_done& x) {
+  const auto found = errands_.find(x.key);
+  if (found == errands_.end())
+    return;
+  const auto handler = std::move(found->second);
+  errands_.erase(found);
+  handler(x);
+}
+
+void node_state::helper_down(const caf::down_msg& down) {
+  if (gateway_ && down.source == gateway_.address()) {
+    failure_ = "the port is lost: " + reason_of(down.reason);
+    exit_code_ = 4;
+  } else if (clerk_ && down.source == clerk_.address()) {
+    failure_ = "the node failed: " + reason_of(down.reason);
+    exit_code_ = 1;
+  } else if (stay_ && stay_->host && stay_->host->trainers() &&
+             down.source == stay_->host->trainers().address()) {
+    fail_run("training failed: " + reason_of(down.reason));
+  }
+}
+
+/// The actors that nothing else would end.
+void node_state::shut_down() {
+  stay_.reset();
+  self_->send_exit(clerk_, caf::exit_reason::user_shutdown);
+}
+
+namespace {
+
+node_actor::behavior_type node(node_actor::stateful_pointer<node_state> self, node_options options) {
+  self->state.start(std::move(options));
+  self->set_down_handler([self](const caf::down_msg& down) { self->state.helper_down(down); });
+  self->set_exit_handler([self](caf::exit_msg& x) {
+    self->state.shut_down();
+    self->quit(std::move(x.reason));
+  });
+  return {
+      [](const control_opened&) {}, // it does not call itself, errands do
+      [](const control_failed&) {},
+      [self](const control_received& x) { self->state.receive(x); },
+      [self](const control_closed& x) { self->state.closed(x); },
+      [self](const gateway_opened& x) { self->state.open(x); },
+      [self](const link_changed& x) { self->state.link_changed(x); },
+      [self](const stop_work&) { self->state.leave(); },
+      [self](const node_standing_wanted&) { return self->state.standing(); },
+      [self](const run_prepared& x) { self->state.prepared(x); },
+      [self](const run_measured& x) { self->state.measured(x); },
+      [self](const errand_done& x) { self->state.errand_is_done(x); },
+      [self](const local_reports_ptr& x) { self->state.take(x); },
+      [self](const part_changed& x) { self->state.take(x); },
+      [self](const evaluation& x) { self->state.take(x); },
+      [self](const target_reached&) { self->state.target_is_reached(); },
+      [self](const node_tick&) { self->state.tick(); },
+  };
+}
+
+} // namespace
+
+opened_node open_node(caf::actor_system& system, node_options options) {
+  auto door = options.gateway;
+  auto handle = system.spawn(node, std::move(options));
+  door.acceptor = handle;
+  try {
+    const auto gateway = open_gateway(system, door);
+    caf::anon_send(handle, gateway_opened{gateway.handle, gateway.advertised});
+    return {handle, gateway.handle, gateway.advertised};
+  } catch (...) {
+    caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+    throw;
+  }
+}
+
+} // namespace dybw

@@ -1,0 +1,400 @@
+#include "actors/errand.hpp"
+#include "actors/longest_wait.hpp"
+#include "actors/node_state.hpp"
+#include "actors/process_usage.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <ctime>
+
+namespace dybw {
+
+namespace {
+
+constexpr auto exit_network = 4;
+/// For questions to workers of this process.
+constexpr auto worker_patience = std::chrono::seconds{1};
+/// Nobody else gets a place for so long after it was given to a joiner.
+constexpr nanoseconds place_reserved{std::chrono::seconds{30}};
+constexpr nanoseconds probe_patience{std::chrono::seconds{1}};
+
+std::string time_of_day() {
+  const auto now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  return fmt::format("{:02}:{:02}:{:02}", local.tm_hour, local.tm_min, local.tm_sec);
+}
+
+} // namespace
+
+void node_state::receive(const control_received& x) {
+  std::visit([&](const auto& m) { on(x.connection, m); }, *x.message);
+}
+
+void node_state::closed(const control_closed& x) {
+  if (stay_)
+    stay_->subscribers.erase(x.connection);
+  if (tenancy_.closed(x.connection)) {
+    spdlog::info("run {}: its launcher went away before it began ({})", tenancy_.spec().name, x.reason);
+    let_go();
+  }
+}
+
+void node_state::reply(connection_id to, control_message message) {
+  send(to, std::make_shared<const control_message>(std::move(message)));
+}
+
+void node_state::send(connection_id to, std::shared_ptr<const control_message> message) {
+  self_->send(gateway_, send_control{to, std::move(message)});
+}
+
+// --- Starting a run ---
+
+void node_state::on(connection_id from, const prepare_run_request& x) {
+  auto refused = tenancy_.prepare(x.spec, from, time_of_day());
+  if (!refused && (leaving_ || joining_)) {
+    tenancy_.let_go();
+    refused = refusal_text{leaving_ ? "it is about to end; start it again" : "it is joining another run",
+                           exit_network};
+  }
+  if (refused) {
+    prepare_run_reply refusal;
+    refusal.refusal = refused->line;
+    refusal.exit_code = refused->exit_code;
+    reply(from, std::move(refusal));
+    return;
+  }
+  prepare(x.spec, x.spec.resume.empty() ? run_start::afresh : run_start::resumed, 0);
+}
+
+void node_state::prepare(const run_spec& spec, run_start how, std::uint64_t data_hash) {
+  stay_ = std::make_unique<stay>();
+  stay_->how = how;
+  stay_->origin = std::chrono::steady_clock::now();
+  preparation what{spec, how, options_.data, options_.threads, data_hash};
+  self_->send(clerk_, std::make_shared<const preparation>(std::move(what)));
+}
+
+void node_state::prepared(const run_prepared& x) {
+  if (!tenancy_.serves(x.run) || tenancy_.now() != tenancy::phase::preparing)
+    return; // nobody wants it any more
+  const auto owner = tenancy_.owner();
+  if (!x.reply.refusal.empty()) {
+    if (owner)
+      reply(*owner, x.reply);
+    else
+      refuse_join(x.reply.refusal, x.reply.exit_code);
+    let_go();
+    return;
+  }
+  tenancy_.prepared(x.run);
+  stay_->inputs = x.inputs;
+  stay_->place = x.place;
+  stay_->resumed = x.resumed;
+  stay_->ready = x.reply;
+  if (owner)
+    reply(*owner, x.reply);
+  else
+    seek_welcome();
+}
+
+void node_state::on(connection_id from, const connect_request& x) {
+  if (const auto refused = tenancy_.connect(x.run)) {
+    reply(from, connect_reply{refused->line});
+    return;
+  }
+  stay_->asked_to_connect = from;
+  stay_->linking_since = std::chrono::steady_clock::now();
+  spawn_host(starts_from(stay_->resumed));
+  for (auto& [id, from_disk] : stay_->resumed)
+    from_disk.parameters = from_disk.velocity = {}; // the workers have them
+  if (stay_->part->leads(now()))
+    start_lead(false);
+  advance_linking();
+}
+
+void node_state::on(connection_id from, const begin_request& x) {
+  if (const auto refused = tenancy_.begin(x.run)) {
+    reply(from, begin_reply{refused->line});
+    return;
+  }
+  reply(from, begin_reply{});
+  begin_run(std::chrono::steady_clock::now());
+}
+
+void node_state::on(connection_id, const abandon_request& x) {
+  if (tenancy_.abandon(x.run))
+    let_go();
+}
+
+// --- During a run ---
+
+void node_state::on(connection_id from, const stop_request& x) {
+  switch (tenancy_.stop(x.run)) {
+  case tenancy::stop_verdict::no_run:
+    reply(from, stop_reply{tenancy_.no_run_text(x.run)});
+    return;
+  case tenancy::stop_verdict::let_go:
+    let_go();
+    break;
+  case tenancy::stop_verdict::stop:
+    spdlog::info("run {} is to stop", tenancy_.spec().name);
+    stay_->interrupted = true;
+    stop_run(true);
+    break;
+  case tenancy::stop_verdict::nothing:
+    break;
+  }
+  reply(from, stop_reply{});
+}
+
+void node_state::on(connection_id from, const node_status_request&) {
+  struct inquiry {
+    std::size_t missing = 0;
+    longest_wait longest;
+  };
+  const auto begun = stay_ && stay_->host && tenancy_.now() == tenancy::phase::running;
+  if (!begun) {
+    send_status(from, {});
+    return;
+  }
+  auto all = std::make_shared<inquiry>();
+  all->missing = stay_->host->here().size();
+  const auto answered = [this, all, from] {
+    if (--all->missing == 0)
+      send_status(from, all->longest.text());
+  };
+  for (auto id : stay_->host->here())
+    self_->request(stay_->host->workers()[index_of(id)], worker_patience, status_wanted{})
+        .then(
+            [all, answered](const worker_status& s) {
+              all->longest.add(s);
+              answered();
+            },
+            [answered](const caf::error&) { answered(); }); // the others tell
+}
+
+void node_state::send_status(connection_id to, const std::string& waiting) {
+  node_status s;
+  s.version = options_.version;
+  s.advertised = advertised_;
+  s.state = tenancy_.state_text();
+  s.slots = options_.slots;
+  s.connections_refused = traffic_.connections_refused;
+  s.peak_rss_bytes = peak_rss_bytes();
+  if (stay_) {
+    const auto& spec = tenancy_.spec();
+    s.run = spec.run;
+    s.run_name = spec.name;
+    s.policy = spec.config.policies.front();
+    s.nodes = spec.nodes;
+    for (auto id : tenancy_.workers_here())
+      s.workers.push_back(static_cast<std::uint32_t>(id));
+    if (tenancy_.has_begun()) {
+      s.elapsed_s = to_seconds(elapsed());
+      s.newest_round = stay_->progress.newest_round;
+      s.local_steps = stay_->progress.local_steps;
+      s.loss = stay_->progress.loss;
+    }
+    if (stay_->part) {
+      s.component = static_cast<std::uint32_t>(stay_->part->component());
+      s.lead = static_cast<std::uint32_t>(stay_->part->lead());
+    }
+    s.waiting = waiting;
+    const auto sent = traffic_in_run();
+    s.link_bytes_sent = sent.link_bytes_sent;
+    s.eval_bytes_sent = sent.eval_bytes_sent;
+  }
+  reply(to, std::move(s));
+}
+
+void node_state::on(connection_id from, const subscribe_request& x) {
+  if (!tenancy_.serves(x.run))
+    return;
+  subscriber s;
+  s.dropped_before = stay_->rounds_dropped;
+  if (tenancy_.has_begun() && elapsed() < first_rounds_time) {
+    s.gets_first_rounds = stay_->first_rounds.size() == stay_->rounds_passed;
+    s.dropped = s.gets_first_rounds ? 0 : stay_->rounds_passed;
+  }
+  stay_->subscribers[from] = s;
+  stay_->asked_at = std::chrono::steady_clock::now();
+}
+
+void node_state::on(connection_id from, const snapshot_request& x) {
+  snapshot_reply nothing;
+  nothing.worker = x.worker;
+  const auto i = index_of(x.worker);
+  const auto known = tenancy_.serves(x.run) && stay_->host && i < stay_->host->workers().size();
+  if (!known || !stay_->host->workers()[i]) {
+    reply(from, std::move(nothing));
+    return;
+  }
+  stay_->asked_at = std::chrono::steady_clock::now();
+  self_->request(stay_->host->workers()[i], 5 * worker_patience, snapshot_wanted{})
+      .then(
+          [this, from](const snapshot& s) {
+            reply(from, snapshot_reply{s.worker, true, s.local_steps, s.parameters});
+          },
+          [this, from, nothing](const caf::error&) { reply(from, nothing); });
+}
+
+void node_state::on(connection_id from, const result_request& x) {
+  std::shared_ptr<const result_reply> result;
+  if (tenancy_.serves(x.run)) {
+    stay_->asked_at = std::chrono::steady_clock::now();
+    result = stay_->result;
+  } else if (x.run == last_run_) {
+    result = last_result_;
+  }
+  if (result) {
+    reply(from, *result);
+    return;
+  }
+  result_reply not_yet;
+  not_yet.leads = tenancy_.serves(x.run) && stay_->lead;
+  reply(from, std::move(not_yet));
+}
+
+void node_state::on(connection_id, const run_over& x) {
+  if (!tenancy_.serves(x.run))
+    return;
+  stay_->over_elsewhere = true;
+  if (tenancy_.over(x.run))
+    let_go();
+}
+
+// --- Joining ---
+
+/// A restarted node wants a place: that of its own address, or one whose node does not answer.
+void node_state::on(connection_id from, const join_request& x) {
+  const auto refuse = [&](const std::string& why) {
+    join_reply refusal;
+    refusal.refusal = why;
+    reply(from, std::move(refusal));
+  };
+  if (tenancy_.now() == tenancy::phase::finishing)
+    return refuse(fmt::format("run {} is ending; start the node without --join", tenancy_.spec().name));
+  if (tenancy_.now() != tenancy::phase::running)
+    return refuse("no run is going on there; start the node without --join");
+  offer_place(from, x.advertised);
+}
+
+void node_state::offer_place(connection_id to, const endpoint& joiner) {
+  const auto& spec = tenancy_.spec();
+  for (std::size_t i = 0; i < spec.nodes.size(); ++i)
+    if (spec.nodes[i] == joiner && node_at(i) != spec.self)
+      return send_place(to, node_at(i), joiner);
+  struct search {
+    std::size_t missing = 0;
+    std::optional<node_index> free;
+  };
+  auto all = std::make_shared<search>();
+  const auto run = spec.run;
+  const auto now = std::chrono::steady_clock::now();
+  std::erase_if(places_given_, [&](const auto& x) { return now - x.second > place_reserved; });
+  for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
+    if (node_at(i) == spec.self || places_given_.contains(node_at(i)))
+      continue;
+    ++all->missing;
+    errand_options probe;
+    probe.to = spec.nodes[i];
+    probe.messages = {std::make_shared<const control_message>(node_status_request{})};
+    probe.patience = probe_patience;
+    run_errand(std::move(probe), [this, all, run, i, to, joiner](const errand_done& x) {
+      const auto* status = x.answers.empty() ? nullptr : std::get_if<node_status>(x.answers.front().get());
+      if ((status == nullptr || status->run != run) && (!all->free || i < index_of(*all->free)))
+        all->free = node_at(i);
+      if (--all->missing > 0 || !tenancy_.serves(run))
+        return;
+      if (all->free)
+        return send_place(to, *all->free, joiner);
+      join_reply refusal;
+      refusal.refusal = fmt::format("no place is free in run {}: all its {} nodes are there; start the node "
+                                    "without --join",
+                                    tenancy_.spec().name, tenancy_.spec().nodes.size());
+      reply(to, std::move(refusal));
+    });
+  }
+  if (all->missing == 0) {
+    join_reply refusal;
+    refusal.refusal = fmt::format("no place is free in run {}; try again later", spec.name);
+    reply(to, std::move(refusal));
+  }
+}
+
+void node_state::send_place(connection_id to, node_index place, const endpoint& joiner) {
+  places_given_[place] = std::chrono::steady_clock::now();
+  join_reply given;
+  given.spec = tenancy_.spec();
+  given.spec.self = place;
+  given.spec.nodes[index_of(place)] = joiner;
+  given.elapsed_s = to_seconds(elapsed());
+  given.data_hash = stay_->ready.data_hash;
+  spdlog::info("run {}: node {} takes place {}", given.spec.name, to_string(joiner), index_of(place));
+  reply(to, std::move(given));
+}
+
+void node_state::on(connection_id, const node_moved& x) {
+  if (!tenancy_.serves(x.run) || !tenancy_.has_begun() || index_of(x.node) >= tenancy_.spec().nodes.size() ||
+      x.node == tenancy_.spec().self)
+    return;
+  tenancy_.spec().nodes[index_of(x.node)] = x.advertised;
+  self_->send(gateway_, x);
+  if (stay_->lead)
+    self_->send(stay_->lead->fleet(), x);
+}
+
+void node_state::on(connection_id from, const welcome_request& x) {
+  if (tenancy_.serves(x.run) && tenancy_.now() == tenancy::phase::running && stay_->host &&
+      index_of(x.joiner) < stay_->host->workers().size()) {
+    welcome(from, x.joiner);
+    return;
+  }
+  welcome_reply nothing;
+  nothing.joiner = x.joiner;
+  reply(from, std::move(nothing));
+}
+
+/// From all neighbours of the joiner here: each gives up its link, the facts add up, the latest round counts.
+void node_state::welcome(connection_id to, worker_id joiner) {
+  struct gathering {
+    std::size_t missing = 0;
+    std::vector<fact> facts;
+    welcome_reply sum;
+  };
+  auto all = std::make_shared<gathering>();
+  all->sum.joiner = joiner;
+  const auto answered = [this, all, to] {
+    if (--all->missing > 0)
+      return;
+    all->sum.facts.facts = std::make_shared<const std::vector<fact>>(std::move(all->facts));
+    reply(to, std::move(all->sum));
+  };
+  all->missing = 1; // this loop
+  for (auto id : stay_->host->graph()->neighbours(joiner)) {
+    const auto& worker = stay_->host->workers()[index_of(id)];
+    if (!worker)
+      continue;
+    ++all->missing;
+    self_->request(worker, worker_patience, welcome_wanted{joiner})
+        .then(
+            [all, answered](const welcome_reply& x) {
+              if (x.found) {
+                all->facts.insert(all->facts.end(), x.facts.facts->begin(), x.facts.facts->end());
+                if (!all->sum.found || x.round > all->sum.round) {
+                  all->sum.round = x.round;
+                  all->sum.parameters = x.parameters;
+                }
+                all->sum.found = true;
+              }
+              answered();
+            },
+            [answered](const caf::error&) { answered(); });
+  }
+  answered();
+}
+
+} // namespace dybw

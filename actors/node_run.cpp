@@ -1,0 +1,453 @@
+#include "actors/checkpoints.hpp"
+#include "actors/errand.hpp"
+#include "actors/node_state.hpp"
+#include "actors/process_usage.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace dybw {
+
+namespace {
+
+constexpr auto gateway_patience = std::chrono::seconds{2};
+/// How long a stop is told to nodes that do not answer.
+constexpr nanoseconds pass_stop_on_for{std::chrono::seconds{30}};
+
+} // namespace
+
+// --- Connecting and beginning ---
+
+/// Everybody is there, nobody begins; the gateway connects to the nodes of the neighbours.
+void node_state::spawn_host(std::map<worker_id, worker_start> starts) {
+  const auto& spec = tenancy_.spec();
+  const auto& config = stay_->inputs->config;
+  const auto joins = stay_->how == run_start::joined;
+  run_host_options options;
+  options.here = tenancy_.workers_here();
+  options.reports.rounds_file = stay_->place->rounds_file;
+  options.reports.append = joins;
+  options.reports.expected = options.here;
+  options.reports.audit = false;
+  options.reports.sink = node_actor{self_};
+  options.starts = std::move(starts);
+  options.checkpoints = stay_->place->checkpoints;
+  if (config.time_limit_s)
+    options.time_limit = from_seconds(*config.time_limit_s);
+  stay_->host = std::make_unique<run_host>(self_->home_system(), *stay_->inputs, std::move(options));
+  auto& host = *stay_->host;
+  if (host.trainers())
+    self_->monitor(host.trainers());
+  stay_->part.emplace(spec.placement, spec.self, joins, now());
+  for (auto id : host.here())
+    for (auto neighbour : host.graph()->neighbours(id))
+      if (const auto node = spec.placement[index_of(neighbour)]; node != spec.self)
+        stay_->links_missing.emplace(node, "no answer yet");
+  self_->request(gateway_, gateway_patience, traffic_wanted{})
+      .then(
+          [this, run = spec.run](const traffic& x) {
+            if (tenancy_.serves(run))
+              stay_->traffic_before = traffic_ = x;
+          },
+          [](const caf::error&) {});
+  join_run links;
+  links.run = spec.run;
+  links.self = spec.self;
+  links.nodes = spec.nodes;
+  links.placement = spec.placement;
+  links.graph = host.graph();
+  links.parameters = stay_->inputs->learner->parameter_count();
+  links.workers = host.workers();
+  links.suspect_after = from_seconds(config.suspect_after_s);
+  links.listener = node_actor{self_};
+  self_->send(gateway_, std::move(links));
+  host.meet(gateway_);
+}
+
+void node_state::link_changed(const dybw::link_changed& x) {
+  if (!tenancy_.serves(x.run) || index_of(x.node) >= tenancy_.spec().nodes.size())
+    return;
+  if (tenancy_.has_begun()) { // the workers hear of it
+    const auto node = to_string(tenancy_.spec().nodes[index_of(x.node)]);
+    if (tenancy_.now() == tenancy::phase::running && x.up)
+      spdlog::info("linked with {}", node);
+    else if (tenancy_.now() == tenancy::phase::running)
+      spdlog::warn("the link with {} is down: {}", node, x.reason);
+    return;
+  }
+  if (x.up)
+    stay_->links_missing.erase(x.node);
+  else
+    stay_->links_missing[x.node] = x.reason;
+  advance_linking();
+}
+
+void node_state::advance_linking() {
+  if (tenancy_.now() != tenancy::phase::linking)
+    return;
+  const auto since = time_since(stay_->linking_since);
+  if (!stay_->links_missing.empty()) {
+    if (since > link_patience) {
+      const auto& [node, why] = *stay_->links_missing.begin();
+      refuse_links(fmt::format("it cannot connect to node {}: {}",
+                               to_string(tenancy_.spec().nodes[index_of(node)]), why));
+    }
+    return;
+  }
+  if (stay_->lead && !stay_->others_reached && since < follow_patience)
+    return;
+  tenancy_.linked();
+  reply(*stay_->asked_to_connect, connect_reply{});
+}
+
+void node_state::refuse_links(const std::string& why) {
+  reply(*stay_->asked_to_connect, connect_reply{why});
+  let_go();
+}
+
+void node_state::begin_run(run_origin origin) {
+  const auto& spec = tenancy_.spec();
+  spdlog::info("run {}: {} of {} workers are here", spec.name, stay_->host->here().size(),
+               spec.placement.size());
+  stay_->origin = origin;
+  stay_->cpu_before_s = process_cpu_s();
+  stay_->host->begin(origin);
+  if (stay_->lead)
+    stay_->lead->begin(origin);
+}
+
+// --- Reports ---
+
+void node_state::take(const local_reports_ptr& x) {
+  if (!stay_ || !stay_->host || self_->current_sender() != stay_->host->reports())
+    return; // of the run before
+  stay_->progress = x->progress;
+  stay_->ends.insert(stay_->ends.end(), x->finished.begin(), x->finished.end());
+  stay_->lost = x->lost;
+  stay_->rounds_dropped = x->rounds_dropped;
+  stay_->rounds_passed += x->rounds.size();
+  if (elapsed() < first_rounds_time && stay_->first_rounds.size() + x->rounds.size() <= first_rounds_max)
+    stay_->first_rounds.insert(stay_->first_rounds.end(), x->rounds.begin(), x->rounds.end());
+  else if (elapsed() >= first_rounds_time)
+    std::vector<round_report>{}.swap(stay_->first_rounds);
+  if (stay_->lead)
+    stay_->lead->take(*x);
+  if (x->progress.failure)
+    fail_run(*x->progress.failure);
+  // Each batch says what has been sent up to now; the gateway's answers keep them in order.
+  const auto pass_on = [this, x, run = tenancy_.spec().run] {
+    if (tenancy_.serves(run))
+      send_reports(*x);
+  };
+  self_->request(gateway_, gateway_patience, traffic_wanted{})
+      .then(
+          [this, pass_on](const traffic& sent) {
+            traffic_ = sent;
+            pass_on();
+          },
+          [pass_on](const caf::error&) { pass_on(); });
+  if (tenancy_.now() == tenancy::phase::running && x->progress.workers_done == stay_->host->here().size())
+    finish();
+}
+
+void node_state::take(const part_changed& x) {
+  if (stay_ && stay_->part && self_->current_sender() == stay_->host->reports())
+    stay_->part->changed(x.worker, x.component, x.lowest, now());
+}
+
+void node_state::take(const evaluation& x) {
+  if (stay_ && stay_->lead && stay_->lead->is_evaluator(self_->current_sender()))
+    stay_->evaluations.push_back(x);
+}
+
+void node_state::target_is_reached() {
+  if (stay_ && stay_->lead && stay_->lead->is_evaluator(self_->current_sender()) &&
+      tenancy_.stop(0) == tenancy::stop_verdict::stop)
+    stop_run(true);
+}
+
+void node_state::send_reports(const local_reports& x) {
+  report_batch common;
+  common.run = tenancy_.spec().run;
+  common.elapsed_s = to_seconds(elapsed());
+  common.lost = stay_->lost;
+  common.component = static_cast<std::uint32_t>(stay_->part->component());
+  common.lead = static_cast<std::uint32_t>(stay_->part->lead());
+  common.failure = stay_->failure;
+  const auto sent = traffic_in_run();
+  common.link_bytes_sent = sent.link_bytes_sent;
+  common.eval_bytes_sent = sent.eval_bytes_sent;
+  common.cpu_s = tenancy_.has_begun() ? process_cpu_s() - stay_->cpu_before_s : 0;
+  for (auto& [connection, s] : stay_->subscribers) {
+    if (s.backlog > subscriber_backlog_max) {
+      s.dropped += x.rounds.size();
+      watch_backlog(connection);
+      continue;
+    }
+    auto batch = common;
+    if (std::exchange(s.gets_first_rounds, false))
+      batch.rounds = stay_->first_rounds; // with those of `x`
+    else
+      batch.rounds = x.rounds;
+    const auto from = [](const auto& all, std::size_t first) {
+      return std::pair{all.begin() + static_cast<std::ptrdiff_t>(first), all.end()};
+    };
+    const auto [end, last_end] = from(stay_->ends, s.ends_sent);
+    batch.finished.assign(end, last_end);
+    s.ends_sent = stay_->ends.size();
+    const auto [newest, last] = from(stay_->evaluations, s.evaluations_sent);
+    batch.evaluations.assign(newest, last);
+    s.evaluations_sent = stay_->evaluations.size();
+    batch.rounds_dropped = stay_->rounds_dropped - s.dropped_before + s.dropped;
+    reply(connection, std::move(batch));
+    watch_backlog(connection);
+  }
+}
+
+void node_state::watch_backlog(connection_id to) {
+  self_->request(gateway_, gateway_patience, backlog_wanted{to})
+      .then(
+          [this, to](const backlog& x) {
+            if (!stay_)
+              return;
+            if (const auto s = stay_->subscribers.find(to); s != stay_->subscribers.end())
+              s->second.backlog = x.bytes;
+          },
+          [](const caf::error&) {});
+}
+
+// --- Leading ---
+
+void node_state::start_lead(bool late) {
+  if (late)
+    spdlog::info("run {}: this node leads now", tenancy_.spec().name);
+  run_lead_options options;
+  options.gateway = gateway_;
+  options.inputs = stay_->inputs;
+  options.spec = tenancy_.spec();
+  options.here = stay_->host->workers();
+  options.graph = stay_->host->graph();
+  options.late = late;
+  options.on_evaluation = node_actor{self_};
+  options.on_target = node_actor{self_};
+  stay_->lead = std::make_unique<run_lead>(self_->home_system(), std::move(options));
+  if (!tenancy_.has_begun())
+    return;
+  stay_->lead->begin(stay_->origin);
+  local_reports so_far;
+  so_far.finished = stay_->ends;
+  so_far.lost = stay_->lost;
+  stay_->lead->take(so_far);
+  if (tenancy_.stopping())
+    self_->send(stay_->lead->fleet(), stop_work{});
+}
+
+/// Begins to lead, or stops, as the network falls apart and comes together.
+void node_state::keep_lead() {
+  if (!tenancy_.has_begun() || stay_->measuring || stay_->is_measured || !stay_->part)
+    return;
+  const auto leads = stay_->part->leads(now());
+  if (leads && !stay_->lead) {
+    start_lead(true);
+  } else if (!leads && stay_->lead) {
+    spdlog::info("run {}: this node does not lead any more", tenancy_.spec().name);
+    stay_->lead.reset();
+    stay_->evaluations.clear();
+    for (auto& [connection, s] : stay_->subscribers)
+      s.evaluations_sent = 0;
+  }
+}
+
+/// The log says how many workers are in touch when that has changed, from here to the end of the work.
+void node_state::tell_part() {
+  if (tenancy_.now() != tenancy::phase::running || !stay_->part)
+    return;
+  const auto all = tenancy_.spec().placement.size();
+  const auto size = stay_->part->component();
+  const auto told = std::exchange(stay_->part_told, size);
+  if (size == told || (told == 0 && size == all))
+    return;
+  if (size < all)
+    spdlog::warn("run {}: {} of {} workers are in touch", tenancy_.spec().name, size, all);
+  else
+    spdlog::info("run {}: all {} workers are in touch again", tenancy_.spec().name, all);
+}
+
+void node_state::note_fleet(const fleet_status& x) {
+  if (!stay_->others_reached) {
+    stay_->others_reached =
+        std::all_of(x.reachable.begin(), x.reachable.end(), [](bool reached) { return reached; });
+    advance_linking();
+  }
+  if (tenancy_.now() != tenancy::phase::finishing || stay_->measuring || stay_->is_measured)
+    return;
+  if (x.phase == fleet_phase::over || leaving_)
+    measure(x);
+}
+
+run_result node_state::known_result(const fleet_status& x) const {
+  run_result known;
+  known.interrupted = stay_->interrupted || leaving_;
+  known.failure = stay_->failure.empty() ? x.failure : stay_->failure;
+  known.failed = !known.failure.empty();
+  known.resumed = earlier_part(stay_->resumed);
+  const auto& spec = tenancy_.spec();
+  for (std::size_t i = 0; i < spec.nodes.size(); ++i)
+    known.nodes.push_back({to_string(spec.nodes[i]), {}, !x.reachable[i]});
+  for (std::size_t w = 0; w < spec.placement.size(); ++w)
+    known.nodes[index_of(spec.placement[w])].workers.push_back(static_cast<std::uint32_t>(w));
+  const auto sent = traffic_in_run();
+  known.link_bytes_sent = x.link_bytes_sent + sent.link_bytes_sent;
+  known.eval_bytes_sent = x.eval_bytes_sent + sent.eval_bytes_sent;
+  known.host_cpu_s = x.cpu_s + process_cpu_s() - stay_->cpu_before_s;
+  known.peak_rss_bytes = peak_rss_bytes();
+  return known;
+}
+
+void node_state::measure(const fleet_status& x) {
+  stay_->measuring = true;
+  measurement what;
+  what.spec = tenancy_.spec();
+  what.inputs = stay_->inputs;
+  what.here = stay_->host->workers();
+  what.fleet = stay_->lead->fleet();
+  what.reports = stay_->lead->reports();
+  what.known = known_result(x);
+  what.hurry = leaving_;
+  self_->send(clerk_, std::make_shared<const measurement>(std::move(what)));
+}
+
+void node_state::measured(const run_measured& x) {
+  if (x.result) {
+    last_run_ = x.run;
+    last_result_ = x.result;
+  }
+  if (!tenancy_.serves(x.run))
+    return;
+  stay_->measuring = false;
+  stay_->is_measured = true;
+  stay_->measured_at = std::chrono::steady_clock::now();
+  stay_->result = x.result;
+  if (stay_->lead && !leaving_)
+    self_->send(stay_->lead->fleet(), release_run{});
+}
+
+// --- The end ---
+
+void node_state::stop_run(bool pass_on) {
+  if (!stay_->stopping_since)
+    stay_->stopping_since = std::chrono::steady_clock::now();
+  stay_->host->stop();
+  if (pass_on && stay_->lead)
+    self_->send(stay_->lead->fleet(), stop_work{});
+  if (pass_on)
+    pass_stop_on();
+}
+
+void node_state::pass_stop_on() {
+  const auto& spec = tenancy_.spec();
+  const auto message = std::make_shared<const control_message>(stop_request{spec.run});
+  for (std::size_t i = 0; i < spec.nodes.size(); ++i)
+    if (node_at(i) != spec.self) {
+      errand_options to_stop;
+      to_stop.to = spec.nodes[i];
+      to_stop.messages = {message};
+      to_stop.keep_trying = pass_stop_on_for;
+      run_errand(std::move(to_stop), [](const errand_done&) {});
+    }
+}
+
+void node_state::fail_run(const std::string& why) {
+  if (!stay_->failure.empty())
+    return; // the first reason is the one to tell
+  stay_->failure = why;
+  spdlog::error("run {}: {}", tenancy_.spec().name, why);
+  if (tenancy_.stop(0) == tenancy::stop_verdict::stop)
+    stop_run(true);
+}
+
+void node_state::finish() {
+  spdlog::info("run {}: the workers here are done", tenancy_.spec().name);
+  tenancy_.finishing();
+  stay_->finishing_since = std::chrono::steady_clock::now();
+}
+
+bool node_state::may_let_go() const {
+  if (stay_->over_elsewhere)
+    return true;
+  const auto finished_for = time_since(stay_->finishing_since);
+  if (stay_->lead && !stay_->is_measured)
+    return leaving_ && finished_for > stop_patience;
+  if (leaving_)
+    return true;
+  const auto listened_to = !stay_->subscribers.empty();
+  if (stay_->is_measured)
+    return !listened_to ||
+           std::min(time_since(stay_->measured_at), time_since(stay_->asked_at)) > linger_time;
+  const auto quiet = std::min(finished_for, time_since(stay_->asked_at));
+  return quiet > (listened_to ? linger_time_max : linger_time);
+}
+
+void node_state::let_go() {
+  spdlog::info("run {}: done with it", tenancy_.spec().name);
+  self_->send(gateway_, leave_run{tenancy_.spec().run});
+  stay_.reset();
+  joining_.reset();
+  tenancy_.let_go();
+}
+
+void node_state::leave() {
+  leaving_ = true;
+  if (!stay_)
+    return;
+  if (!tenancy_.has_begun()) {
+    let_go();
+    return;
+  }
+  tenancy_.stop(0);
+  stop_run(false);
+}
+
+traffic node_state::traffic_in_run() const {
+  auto x = traffic_;
+  x.link_bytes_sent -= std::min(x.link_bytes_sent, stay_->traffic_before.link_bytes_sent);
+  x.eval_bytes_sent -= std::min(x.eval_bytes_sent, stay_->traffic_before.eval_bytes_sent);
+  return x;
+}
+
+// --- Time ---
+
+void node_state::tick() {
+  self_->delayed_send(self_, std::chrono::milliseconds{100}, node_tick{});
+  if (gateway_)
+    self_->request(gateway_, gateway_patience, traffic_wanted{})
+        .then([this](const traffic& x) { traffic_ = x; }, [](const caf::error&) {});
+  if (!stay_)
+    return;
+  advance_linking();
+  if (!stay_)
+    return;
+  keep_lead();
+  tell_part();
+  if (stay_->lead)
+    self_->request(stay_->lead->fleet(), gateway_patience, fleet_status_wanted{})
+        .then(
+            [this, run = tenancy_.spec().run](const fleet_status& x) {
+              if (tenancy_.serves(run) && stay_->lead)
+                note_fleet(x);
+            },
+            [](const caf::error&) {}); // it was taken down
+  if (tenancy_.now() == tenancy::phase::running && stay_->stopping_since) {
+    const auto patience = leaving_ ? leave_patience : stop_patience;
+    if (time_since(*stay_->stopping_since) > patience) {
+      spdlog::warn("run {}: not all workers ended in time", tenancy_.spec().name);
+      finish();
+    }
+  }
+  if (tenancy_.now() == tenancy::phase::finishing && may_let_go())
+    let_go();
+}
+
+} // namespace dybw

@@ -1,0 +1,429 @@
+#include "actors/remote_session.hpp"
+
+#include "actors/ask_nodes.hpp"
+#include "actors/fleet.hpp"
+#include "actors/reporter.hpp"
+#include "learning/error.hpp"
+#include "learning/placement.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <random>
+
+namespace dybw {
+
+namespace {
+
+constexpr auto poll_every = std::chrono::milliseconds{100};
+constexpr auto stall_after = std::chrono::seconds{2};
+constexpr nanoseconds ask_patience{std::chrono::seconds{4}};
+/// How long the nodes may take to let go of the run before.
+constexpr auto idle_patience = std::chrono::seconds{10};
+/// How long the nodes may take to end a run that they were told to stop.
+constexpr auto stop_patience = std::chrono::seconds{10};
+/// How long the leading node may take to collect the estimates and to measure the end.
+constexpr auto result_patience = std::chrono::seconds{120};
+constexpr auto result_patience_interrupted = std::chrono::seconds{10};
+/// Nodes report ten times a second.
+constexpr auto next_report = std::chrono::milliseconds{250};
+constexpr auto ask_result_every = std::chrono::milliseconds{200};
+
+using result_ptr = std::shared_ptr<const result_reply>;
+
+run_id random_run_id() {
+  std::random_device source;
+  std::uniform_int_distribution<run_id> any{1};
+  return any(source);
+}
+
+/// A node that listens on every address cannot know by which one it is reached; who called it does.
+endpoint reachable_address(const endpoint& called, const endpoint& advertised) {
+  const auto everywhere = advertised.host.empty() || advertised.host == "0.0.0.0" ||
+                          advertised.host == "::" || advertised.port == 0;
+  return everywhere ? called : advertised;
+}
+
+void refuse_doubles(std::span<const endpoint> called, const std::vector<endpoint>& nodes) {
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (nodes[i] == nodes[j])
+        throw input_error{input_fault::configuration,
+                          "nodes " + to_string(called[j]) + " and " + to_string(called[i]) + " are the same",
+                          "at " + to_string(nodes[i]), "name each node once"};
+}
+
+/// The nodes' status once all of them are free; nothing if interrupted.
+std::optional<std::vector<node_status>> wait_until_idle(caf::actor_system& system,
+                                                        const gateway_actor& gateway,
+                                                        std::span<const endpoint> nodes,
+                                                        const std::function<bool()>& interrupted) {
+  caf::scoped_actor self{system};
+  const auto begin = std::chrono::steady_clock::now();
+  for (;;) {
+    const auto answers = ask_nodes(system, gateway, nodes, node_status_request{}, ask_patience, interrupted);
+    if (interrupted && interrupted())
+      return std::nullopt;
+    std::vector<node_status> all;
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+      all.push_back(expect_answer<node_status>(answers[i], nodes[i]));
+    const auto busy = std::find_if(all.begin(), all.end(), [](const auto& x) { return x.state != "idle"; });
+    if (busy == all.end())
+      return all;
+    if (busy->state != "finishing" || std::chrono::steady_clock::now() - begin > idle_patience) {
+      const auto where = to_string(nodes[static_cast<std::size_t>(busy - all.begin())]);
+      throw input_error{input_fault::network, "node " + where + " is busy with run " + busy->run_name,
+                        busy->state, "wait for its end, or end it with: dybw stop " + where};
+    }
+    self->receive(caf::after(poll_every) >> [] {});
+  }
+}
+
+run_spec spec_of(const remote_plan& plan, std::size_t policy) {
+  const auto& graph = *plan.inputs.graph;
+  run_spec spec;
+  spec.run = random_run_id();
+  spec.config = plan.inputs.config;
+  spec.config.policies = {plan.inputs.policies[policy].text};
+  spec.edges.assign(graph.edges().begin(), graph.edges().end());
+  if (plan.inputs.policies[policy].closes_by_threshold() && plan.inputs.connecting)
+    spec.connecting = *plan.inputs.connecting;
+  spec.nodes = plan.nodes;
+  spec.placement = plan.placement;
+  spec.resume = plan.resume;
+  spec.name = name_of_run(plan, policy);
+  return spec;
+}
+
+/// The fields that are known without a node.
+void describe(run_result& result, const remote_plan& plan, std::size_t policy) {
+  const auto& config = plan.inputs.config;
+  result.policy = plan.inputs.policies[policy].text;
+  result.workers = config.workers;
+  result.edges = plan.inputs.graph->edges().size();
+  result.topology = plan.inputs.graph->name();
+  result.dataset = config.model == "none" ? "none" : config.data.name;
+  result.partition = config.partition_text;
+  result.model = config.model;
+  result.seed = config.seed;
+  for (const auto& node : plan.nodes)
+    result.nodes.push_back({to_string(node), {}, false});
+  for (std::size_t w = 0; w < plan.placement.size(); ++w)
+    result.nodes[index_of(plan.placement[w])].workers.push_back(static_cast<std::uint32_t>(w));
+}
+
+/// The actors of one launched run, and what is known of it.
+class launched_run {
+public:
+  launched_run(caf::actor_system& system, const gateway_actor& gateway, const remote_plan& plan,
+               std::size_t policy, const remote_controls& controls)
+      : self_(system), plan_(plan), controls_(controls) {
+    auto graph = plan.inputs.graph;
+    if (!plan.inputs.config.exchange)
+      graph = std::make_shared<const topology>(graph->workers(), std::vector<edge>{}, graph->name());
+    reports_ =
+        system.spawn<caf::detached>(reporter, reporter_options{std::move(graph), controls.rounds_file});
+    fleet_ = system.spawn(fleet, fleet_options{gateway, reports_, spec_of(plan, policy), true, std::nullopt});
+    describe(end_.run.result, plan, policy);
+  }
+  ~launched_run() {
+    for (const auto& a : {caf::actor_cast<caf::actor>(fleet_), caf::actor_cast<caf::actor>(reports_)}) {
+      self_->send_exit(a, caf::exit_reason::user_shutdown);
+      self_->wait_for(a);
+    }
+  }
+  launched_run(const launched_run&) = delete;
+  launched_run& operator=(const launched_run&) = delete;
+
+  remote_end play() {
+    if (!launch() || controls_.detach)
+      return std::move(end_);
+    follow();
+    const auto measured = find_result();
+    conclude(measured);
+    self_->send(fleet_, release_run{});
+    ask<fleet_status>(fleet_, fleet_status_wanted{}); // an exit would overtake it
+    return std::move(end_);
+  }
+
+private:
+  run_result& result() { return end_.run.result; }
+
+  template <class Answer, class Handle, class Question>
+  std::optional<Answer> ask(const Handle& whom, Question question) {
+    std::optional<Answer> answer;
+    self_->request(whom, std::chrono::seconds{30}, std::move(question))
+        .receive([&](Answer& x) { answer = std::move(x); },
+                 [&](const caf::error& e) { give_up(1, "the program failed: " + caf::to_string(e)); });
+    return answer;
+  }
+
+  void give_up(int exit_code, const std::string& why) {
+    if (!result().failed)
+      end_.exit_code = exit_code;
+    fail(result(), why);
+  }
+
+  void pause() {
+    self_->receive(caf::after(poll_every) >> [] {});
+  }
+
+  /// Shows how it stands. Returns whether the user wants an end.
+  bool shows_interrupt(const run_progress& now) {
+    last_ = now;
+    return controls_.watch && controls_.watch(now);
+  }
+
+  /// Until the run has begun. False if it will not; the reason is in the result.
+  bool launch() {
+    const auto since = std::chrono::steady_clock::now();
+    for (;;) {
+      const auto status = ask<fleet_status>(fleet_, fleet_status_wanted{});
+      if (!status)
+        return false;
+      if (status->phase == fleet_phase::failed) {
+        if (!result().interrupted)
+          give_up(status->exit_code, status->failure);
+        return false;
+      }
+      if (status->phase == fleet_phase::running || status->phase == fleet_phase::over)
+        return end_.began = true;
+      run_progress now;
+      now.begun = false;
+      now.elapsed = time_since(since);
+      if (!status->waiting_for.empty())
+        now.waiting = status->waiting_for.front();
+      if (shows_interrupt(now) && !std::exchange(result().interrupted, true))
+        self_->send(fleet_, stop_work{});
+      pause();
+    }
+  }
+
+  void stop() {
+    if (stopping_since_)
+      return;
+    stopping_since_ = std::chrono::steady_clock::now();
+    self_->send(fleet_, stop_work{});
+  }
+
+  /// Until the run is over, or does not end although it was told to.
+  void follow() {
+    auto moved_at = std::chrono::steady_clock::now();
+    std::uint64_t steps_seen = 0;
+    for (;;) {
+      const auto status = ask<fleet_status>(fleet_, fleet_status_wanted{});
+      auto progress = ask<run_progress>(reports_, progress_wanted{});
+      if (!status || !progress)
+        return;
+      if (status->phase == fleet_phase::over)
+        return;
+      if (std::exchange(steps_seen, progress->local_steps) != progress->local_steps)
+        moved_at = std::chrono::steady_clock::now();
+      else if (time_since(moved_at) > stall_after)
+        progress->waiting = status->waiting;
+      if (progress->failure || !status->failure.empty()) {
+        give_up(1, progress->failure.value_or(status->failure));
+        stop();
+      }
+      if (shows_interrupt(*progress) && !stopping_since_) {
+        result().interrupted = true;
+        stop();
+      }
+      if (stopping_since_ && std::chrono::steady_clock::now() - *stopping_since_ > stop_patience) {
+        spdlog::warn("the nodes did not end the run in time");
+        return;
+      }
+      pause();
+    }
+  }
+
+  /// Asks for the result without blocking; it comes as a message.
+  void request_result() {
+    self_->system().spawn(
+        [whom = fleet_, asker = caf::actor_cast<caf::actor>(self_.ptr())](caf::event_based_actor* messenger) {
+          messenger->request(whom, 2 * fleet_state::question_patience, result_wanted{})
+              .then([=](const result_ptr& x) { messenger->send(asker, x); },
+                    [=](const caf::error&) { messenger->send(asker, result_ptr{}); });
+        });
+  }
+
+  /// The measured end from the leading node; null if nobody has it in time.
+  result_ptr find_result() {
+    if (!end_.began)
+      return nullptr;
+    const auto since = std::chrono::steady_clock::now();
+    auto asked_at = since - ask_result_every;
+    auto under_way = false;
+    result_ptr found;
+    for (;;) {
+      const auto now = std::chrono::steady_clock::now();
+      const auto patience =
+          result().interrupted || stopping_since_ ? result_patience_interrupted : result_patience;
+      if (now - since > patience || out_of_reach())
+        return nullptr;
+      if (!under_way && now - asked_at >= ask_result_every) {
+        asked_at = now;
+        under_way = true;
+        request_result();
+      }
+      self_->receive(
+          [&](const result_ptr& x) {
+            under_way = false;
+            if (x && x->ready)
+              found = x;
+          },
+          caf::after(poll_every) >> [] {});
+      if (found)
+        return found;
+      auto progress = last_;
+      progress.waiting = "the leading node to measure the end";
+      if (shows_interrupt(progress))
+        result().interrupted = true;
+    }
+  }
+
+  /// Nobody is left who could have the result.
+  bool out_of_reach() {
+    const auto status = ask<fleet_status>(fleet_, fleet_status_wanted{});
+    return !status || status->exit_code == static_cast<int>(input_fault::network);
+  }
+
+  void conclude(const result_ptr& measured) {
+    if (measured)
+      self_->receive(caf::after(next_report) >> [] {}); // it says what the final collection took
+    const auto status = ask<fleet_status>(fleet_, fleet_status_wanted{});
+    const auto collected = ask<run_outcome_ptr>(reports_, outcome_wanted{});
+    if (!status || !collected)
+      return;
+    const auto& outcome = **collected;
+    auto& run = end_.run;
+    const auto known = std::exchange(run.result, outcome.result);
+    adopt(known);
+    run.series = outcome.series;
+    run.bin_width_s = outcome.bin_width_s;
+    result().parameters = status->parameters;
+    result().link_bytes_sent = status->link_bytes_sent;
+    result().eval_bytes_sent = status->eval_bytes_sent;
+    result().host_cpu_s = status->cpu_s;
+    for (std::size_t i = 0; i < result().nodes.size(); ++i)
+      result().nodes[i].lost = !status->reachable[i];
+    if (measured)
+      adopt_measured(*measured);
+    else if (!result().interrupted)
+      give_up(4, status->failure.empty() ? "no node could measure the end of the run; see their logs"
+                                         : status->failure);
+    const auto failed_before = result().failed;
+    judge(result(), plan_.inputs.config, outcome);
+    if (!failed_before && result().failed)
+      end_.exit_code = result().workers_lost.size() == result().workers ? 4 : 1;
+  }
+
+  /// What is not in the reports.
+  void adopt(const run_result& known) {
+    auto& r = result();
+    r.policy = known.policy;
+    r.workers = known.workers;
+    r.edges = known.edges;
+    r.topology = known.topology;
+    r.dataset = known.dataset;
+    r.partition = known.partition;
+    r.model = known.model;
+    r.seed = known.seed;
+    r.nodes = known.nodes;
+    r.interrupted = known.interrupted;
+    r.failed = known.failed;
+    r.failure = known.failure;
+  }
+
+  void adopt_measured(const result_reply& measured) {
+    auto& r = result();
+    const auto& x = measured.result;
+    end_.run.average = measured.average;
+    r.dataset = x.dataset;
+    r.model = x.model;
+    r.test_accuracy = x.test_accuracy;
+    r.test_loss = x.test_loss;
+    r.worst_worker_accuracy = x.worst_worker_accuracy;
+    r.consensus_distance = x.consensus_distance;
+    r.mixing.mean_drift = x.mixing.mean_drift;
+    note_earlier(r, x.resumed);
+    r.eval_cpu_s = x.eval_cpu_s;
+    r.peak_rss_bytes = x.peak_rss_bytes;
+    for (std::size_t i = 0; i < std::min(r.per_worker.size(), x.per_worker.size()); ++i) {
+      r.per_worker[i].test_accuracy = x.per_worker[i].test_accuracy;
+      r.per_worker[i].test_loss = x.per_worker[i].test_loss;
+    }
+    const auto known_until = r.evaluations.empty() ? -1 : r.evaluations.back().time_s;
+    for (const auto& e : x.evaluations)
+      if (e.time_s > known_until)
+        r.evaluations.push_back(e);
+  }
+
+  caf::scoped_actor self_;
+  const remote_plan& plan_;
+  const remote_controls& controls_;
+  reporter_actor reports_;
+  fleet_actor fleet_;
+  remote_end end_;
+  run_progress last_;
+  std::optional<std::chrono::steady_clock::time_point> stopping_since_;
+};
+
+} // namespace
+
+std::optional<remote_plan> plan_on_nodes(caf::actor_system& system, const gateway_actor& gateway,
+                                         const run_config& config, std::span<const endpoint> nodes,
+                                         const std::string& name, const std::function<bool()>& interrupted) {
+  remote_plan plan;
+  plan.inputs = plan_run(config);
+  plan.name = name;
+  const auto all = wait_until_idle(system, gateway, nodes, interrupted);
+  if (!all)
+    return std::nullopt;
+  std::vector<std::uint32_t> slots;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    plan.nodes.push_back(reachable_address(nodes[i], (*all)[i].advertised));
+    slots.push_back((*all)[i].slots);
+  }
+  refuse_doubles(nodes, plan.nodes);
+  for (auto node : place_workers(config.workers, slots))
+    plan.placement.push_back(node_at(node));
+  return plan;
+}
+
+std::string name_of_run(const remote_plan& plan, std::size_t policy) {
+  if (plan.inputs.policies.size() == 1)
+    return plan.name;
+  auto text = plan.inputs.policies[policy].text;
+  std::replace(text.begin(), text.end(), ':', '-');
+  return plan.name + '-' + text;
+}
+
+remote_end run_policy_on_nodes(caf::actor_system& system, const gateway_actor& gateway,
+                               const remote_plan& plan, std::size_t policy, const remote_controls& controls) {
+  const auto since = std::chrono::steady_clock::now();
+  const auto interrupted = [&] {
+    run_progress now;
+    now.begun = false;
+    now.elapsed = time_since(since);
+    now.waiting = "the nodes to be free";
+    return controls.watch && controls.watch(now);
+  };
+  remote_end end;
+  try {
+    if (!wait_until_idle(system, gateway, plan.nodes, interrupted)) {
+      describe(end.run.result, plan, policy);
+      end.run.result.interrupted = true;
+      return end;
+    }
+  } catch (const input_error& error) {
+    describe(end.run.result, plan, policy);
+    fail(end.run.result, error.what());
+    end.exit_code = error.exit_code();
+    return end;
+  }
+  return launched_run{system, gateway, plan, policy, controls}.play();
+}
+
+} // namespace dybw

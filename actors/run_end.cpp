@@ -1,0 +1,66 @@
+#include "actors/run_end.hpp"
+
+#include "actors/final_measurement.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace dybw {
+
+void describe(run_result& result, const run_inputs& inputs, const policy_spec& policy) {
+  const auto& config = inputs.config;
+  result.policy = policy.text;
+  result.workers = config.workers;
+  result.edges = inputs.graph->edges().size();
+  result.topology = inputs.graph->name();
+  result.dataset = has_model(inputs) ? inputs.data.name : "none";
+  result.partition = config.partition_text;
+  result.model = inputs.learner->name();
+  result.parameters = inputs.learner->parameter_count();
+  result.seed = config.seed;
+}
+
+void note_earlier(run_result& result, const std::optional<resumed_part>& before) {
+  result.resumed = before;
+  if (before && result.rounds > before->round)
+    result.mean_round_s = result.duration_s / static_cast<double>(result.rounds - before->round);
+}
+
+void fail(run_result& result, const std::string& why) {
+  if (result.failed)
+    return; // the first reason is the one to tell
+  result.failed = true;
+  result.failure = why;
+}
+
+void judge(run_result& result, const run_config& config, const run_outcome& outcome) {
+  const auto& target = config.target_accuracy;
+  const auto reached =
+      std::find_if(result.evaluations.begin(), result.evaluations.end(),
+                   [&](const evaluation& e) { return target && e.test_accuracy >= *target; });
+  if (reached != result.evaluations.end())
+    result.time_to_target_s = reached->time_s;
+  if (outcome.failure)
+    fail(result, *outcome.failure);
+  if (!result.mixing.clean())
+    fail(result, "the audit found mixing that is not doubly stochastic: " + outcome.violations.front());
+  if (result.workers_lost.size() == config.workers)
+    fail(result, "all workers were lost");
+}
+
+void conclude(finished_run& run, const run_inputs& inputs, const policy_spec& policy,
+              const run_outcome& outcome, const std::function<bool()>& stop) {
+  auto& result = run.result;
+  const auto ended = std::exchange(result, outcome.result);
+  describe(result, inputs, policy);
+  result.interrupted = ended.interrupted;
+  result.failed = ended.failed;
+  result.failure = ended.failure;
+  run.series = outcome.series;
+  run.bin_width_s = outcome.bin_width_s;
+  if (has_model(inputs))
+    measure_final(run, inputs, outcome.finals, stop);
+  judge(result, inputs.config, outcome);
+}
+
+} // namespace dybw

@@ -1,0 +1,146 @@
+#include "actors/run_host.hpp"
+
+#include "actors/checkpointer.hpp"
+#include "actors/checkpoints.hpp"
+#include "actors/shard.hpp"
+#include "actors/trainer.hpp"
+
+#include <algorithm>
+#include <thread>
+
+namespace dybw {
+
+namespace {
+
+std::size_t largest_shard(const run_inputs& inputs, const std::vector<worker_id>& here) {
+  std::size_t largest = 0;
+  for (auto id : here)
+    largest = std::max(largest, inputs.rows[index_of(id)].size());
+  return largest;
+}
+
+/// The worker's mini-batches, from the one on that it needs next.
+mini_batch_sampler sampler_of(worker_id id, const run_inputs& inputs, const run_host_options& options) {
+  const auto& config = inputs.config;
+  mini_batch_sampler sampler{inputs.rows[index_of(id)], config.batch,
+                             make_generator(config.seed, random_stream::mini_batches, index_of(id))};
+  if (const auto found = options.starts.find(id); found != options.starts.end() && found->second.resumed)
+    sampler.skip(found->second.resumed->local_steps);
+  return sampler;
+}
+
+} // namespace
+
+std::map<worker_id, worker_start> starts_from(std::map<worker_id, checkpoint> checkpoints) {
+  std::map<worker_id, worker_start> starts;
+  for (auto& [id, x] : checkpoints)
+    starts[id].resumed = std::move(x);
+  return starts;
+}
+
+run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host_options options)
+    : run_host() { // so that what was spawned ends if the rest throws
+  here_ = options.here;
+  const auto& config = inputs.config;
+  // Without exchange every worker is alone in its graph; all else is the same.
+  graph_ = config.exchange
+               ? inputs.graph
+               : std::make_shared<const topology>(config.workers, std::vector<edge>{}, inputs.graph->name());
+  if (has_model(inputs)) {
+    setup_ = std::make_shared<const training_setup>(training_setup{
+        inputs.learner, inputs.data.train,
+        std::make_shared<const sign_projection>(config.seed, inputs.learner->parameter_count()), config.sgd,
+        std::min(config.batch, largest_shard(inputs, here_))});
+    const auto threads =
+        config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
+    trainers_ = adopt(system.spawn(trainer_pool, setup_, std::min(threads, here_.size()), true));
+  }
+  options.reports.graph = graph_;
+  reports_ = adopt(system.spawn<caf::detached>(reporter, options.reports));
+  if (setup_ && config.checkpoint_every_s && !options.checkpoints.empty())
+    checkpointer_ = adopt(system.spawn<caf::detached>(checkpointer, options.checkpoints));
+  workers_.resize(config.workers);
+  for (auto id : here_) {
+    auto worker_opts = options_of(id, inputs, options);
+    const auto i = index_of(id);
+    if (setup_)
+      worker_opts.shard = adopt(system.spawn(shard, sampler_of(id, inputs, options)));
+    workers_[i] = adopt(system.spawn(worker, std::move(worker_opts)));
+  }
+}
+
+worker_options run_host::options_of(worker_id id, const run_inputs& inputs,
+                                    const run_host_options& options) const {
+  const auto& config = inputs.config;
+  worker_options x;
+  x.machine.self = id;
+  x.machine.graph = graph_;
+  x.machine.connect = inputs.connect;
+  x.machine.planned_connecting =
+      config.exchange ? inputs.connecting : std::make_shared<const std::vector<edge>>();
+  x.machine.policy = inputs.policies[options.policy];
+  x.machine.weights = config.weights;
+  x.machine.on_miss = config.on_miss;
+  if (config.rounds)
+    x.machine.last_round = *config.rounds;
+  if (config.round_timeout_s)
+    x.machine.round_timeout = from_seconds(*config.round_timeout_s);
+  x.training = setup_;
+  x.initial = inputs.initial[index_of(id)];
+  if (const auto found = options.starts.find(id); found != options.starts.end()) {
+    x.machine.completed = found->second.completed;
+    x.machine.facts = found->second.facts;
+    if (setup_)
+      x.initial = found->second.parameters;
+    x.resumed = found->second.resumed;
+  }
+  x.clock = std::make_shared<step_clock>(config.step_time, config.straggler, config.workers, id, config.seed);
+  if (x.resumed) {
+    x.machine.completed = x.resumed->round;
+    x.clock->skip(x.resumed->delays);
+  }
+  if (checkpointer_) {
+    x.checkpointer = checkpointer_;
+    x.checkpoint_every = from_seconds(*config.checkpoint_every_s);
+    x.run_hash = run_hash(inputs, options.policy);
+  }
+  x.suspect_after = from_seconds(config.suspect_after_s);
+  x.time_limit = options.time_limit;
+  x.trainers = trainers_;
+  x.reporter = reports_;
+  return x;
+}
+
+void run_host::meet(const link_actor& links) {
+  for (auto id : here_) {
+    meet_neighbours meet{{}, {}, links};
+    for (auto neighbour : graph_->neighbours(id))
+      meet.neighbours.push_back(workers_[index_of(neighbour)]);
+    caf::anon_send(workers_[index_of(id)], std::move(meet));
+  }
+}
+
+/// Everybody here has met before anybody here begins; who begins elsewhere first is heard, not answered.
+void run_host::begin(run_origin origin) {
+  origin_ = origin;
+  caf::anon_send(reports_, watch_workers{workers_, origin});
+  for (auto id : here_)
+    caf::anon_send(workers_[index_of(id)], begin_work{origin});
+}
+
+void run_host::stop() {
+  for (auto id : here_)
+    caf::anon_send<caf::message_priority::high>(workers_[index_of(id)], stop_work{});
+}
+
+void run_host::take_down() {
+  for (const auto& a : actors_)
+    if (a != checkpointer_)
+      caf::anon_send_exit(a, caf::exit_reason::user_shutdown);
+  if (checkpointer_) // an exit would overtake what is still to be written
+    caf::anon_send(checkpointer_, end_of_checkpoints{});
+  actors_.clear();
+  checkpointer_ = nullptr;
+}
+
+} // namespace dybw

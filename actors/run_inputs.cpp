@@ -1,0 +1,143 @@
+#include "actors/run_inputs.hpp"
+
+#include "learning/data/load.hpp"
+#include "learning/data/partition.hpp"
+#include "learning/error.hpp"
+#include "learning/random.hpp"
+#include "learning/straggler/step_time.hpp"
+
+#include <algorithm>
+#include <random>
+
+namespace dybw {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw input_error{input_fault::configuration, "the run's description " + what, "from the launcher",
+                    "use the same version of dybw everywhere"};
+}
+
+void read_policies(run_inputs& inputs) {
+  const auto& graph = *inputs.graph;
+  auto least = worker_id{0};
+  for (std::size_t i = 1; i < graph.workers(); ++i)
+    if (graph.degree(worker_at(i)) < graph.degree(least))
+      least = worker_at(i);
+  for (const auto& text : inputs.config.policies)
+    inputs.policies.push_back(parse_policy(text, graph.smallest_degree(), least));
+}
+
+bool closes_by_threshold(const run_inputs& inputs) {
+  return std::any_of(inputs.policies.begin(), inputs.policies.end(),
+                     [](const policy_spec& p) { return p.closes_by_threshold(); });
+}
+
+void check_edges(const std::vector<edge>& edges, std::size_t workers) {
+  for (const auto& e : edges)
+    if (!(e.a < e.b) || index_of(e.b) >= workers)
+      refuse("has an edge that is none: " + to_string(e.a) + ' ' + to_string(e.b));
+}
+
+void check(const run_spec& spec) {
+  const auto workers = spec.config.workers;
+  if (workers == 0 || spec.placement.size() != workers)
+    refuse("places " + std::to_string(spec.placement.size()) + " of " + std::to_string(workers) + " workers");
+  for (auto node : spec.placement)
+    if (index_of(node) >= spec.nodes.size())
+      refuse("places a worker on no node");
+  if (index_of(spec.self) >= spec.nodes.size())
+    refuse("has no place for this node");
+  if (spec.config.policies.size() != 1)
+    refuse("has " + std::to_string(spec.config.policies.size()) + " policies");
+  if (spec.config.batch == 0)
+    refuse("has empty mini-batches");
+  check_edges(spec.edges, workers);
+  check_edges(spec.connecting, workers);
+}
+
+parameter_block make_starting_point(const run_config& config, const model& learner, worker_id id) {
+  auto buffer = std::make_shared<float_buffer>(learner.parameter_count());
+  learner.initialise(config.seed, buffer->values());
+  if (config.start == start_rule::random) {
+    auto generator = make_generator(config.seed, random_stream::parameters, index_of(id) + 1);
+    std::normal_distribution<float> normal;
+    for (auto& x : buffer->values())
+      x = 1 + normal(generator); // a mean that is not zero, so that a relative drift means something
+  }
+  return parameter_block{std::move(buffer)};
+}
+
+} // namespace
+
+run_inputs plan_run(const run_config& config) {
+  run_inputs inputs;
+  inputs.config = config;
+  inputs.graph =
+      std::make_shared<const topology>(make_topology(config.topology, config.workers, config.seed));
+  read_policies(inputs);
+  inputs.connect = parse_connect(config.connect, *inputs.graph);
+  if (closes_by_threshold(inputs))
+    inputs.connecting = std::make_shared<const std::vector<edge>>(
+        connecting_edges(*inputs.graph, inputs.connect, worker_id{0}, [](edge) { return true; }));
+  return inputs;
+}
+
+run_inputs plan_run(const run_spec& spec) {
+  check(spec);
+  run_inputs inputs;
+  inputs.config = spec.config;
+  inputs.graph = std::make_shared<const topology>(spec.config.workers, spec.edges, spec.config.topology);
+  if (first_unreachable(*inputs.graph))
+    refuse("has a graph that does not hang together");
+  read_policies(inputs);
+  check_step_options(spec.config.step_time, spec.config.straggler, spec.config.workers);
+  if (!closes_by_threshold(inputs))
+    return inputs;
+  inputs.connecting = std::make_shared<const std::vector<edge>>(spec.connecting);
+  const topology connecting{spec.config.workers, spec.connecting, {}};
+  if (first_unreachable(connecting))
+    refuse("has connecting edges that do not join all workers");
+  for (const auto& e : spec.connecting)
+    if (!inputs.graph->has_edge(e.a, e.b))
+      refuse("has connecting edges that are no edges");
+  if (spec.config.connect == "path")
+    inputs.connect = {connect_spec::kind::path, spec.connecting};
+  else if (spec.config.connect != "tree")
+    inputs.connect = {connect_spec::kind::file, spec.connecting};
+  return inputs;
+}
+
+void load_inputs(run_inputs& inputs, const std::function<bool(worker_id)>& lives_here) {
+  const auto& config = inputs.config;
+  inputs.initial.assign(config.workers, {});
+  if (config.model == "none") {
+    inputs.learner = make_model("none", 1, 1);
+    return;
+  }
+  inputs.data = load_data(config.data);
+  inputs.learner = make_model(config.model, inputs.data.train->features, inputs.data.train->classes);
+  inputs.rows = partition_rows(*inputs.data.train, config.workers, config.partition, config.seed);
+  const auto same = config.start == start_rule::same;
+  const auto first = make_starting_point(config, *inputs.learner, worker_id{0});
+  for (std::size_t i = 0; i < config.workers; ++i) {
+    const auto here = lives_here(worker_at(i));
+    if (!here)
+      std::vector<std::uint32_t>{}.swap(inputs.rows[i]);
+    if (same || here)
+      inputs.initial[i] = same ? first : make_starting_point(config, *inputs.learner, worker_at(i));
+  }
+}
+
+run_inputs prepare_run(const run_config& config) {
+  auto inputs = plan_run(config);
+  load_inputs(inputs, [](worker_id) { return true; });
+  return inputs;
+}
+
+parameter_block starting_point(const run_inputs& inputs, worker_id id) {
+  const auto& known = inputs.initial[index_of(id)];
+  return known ? known : make_starting_point(inputs.config, *inputs.learner, id);
+}
+
+} // namespace dybw

@@ -1,0 +1,63 @@
+#include "actors/run_lead.hpp"
+
+#include "actors/evaluator.hpp"
+#include "actors/fleet.hpp"
+#include "actors/stand_in.hpp"
+
+namespace dybw {
+
+run_lead::run_lead(caf::actor_system& system, run_lead_options options)
+    : system_(system), options_(std::move(options)) {
+  reporter_options reports;
+  reports.graph = options_.graph;
+  reports.late = options_.late;
+  reports_ = adopt(system.spawn<caf::detached>(reporter, reports));
+  fleet_options follows;
+  follows.gateway = options_.gateway;
+  follows.reporter = reports_;
+  follows.spec = options_.spec;
+  follows.here = options_.spec.self;
+  fleet_ = adopt(system.spawn(dybw::fleet, std::move(follows)));
+}
+
+run_lead::~run_lead() {
+  for (const auto& a : actors_)
+    caf::anon_send_exit(a, caf::exit_reason::user_shutdown);
+}
+
+void run_lead::begin(run_origin origin) {
+  begun_ = true;
+  caf::anon_send(reports_, watch_workers{{}, origin});
+  const auto& inputs = *options_.inputs;
+  if (!has_model(inputs))
+    return;
+  evaluator_options options;
+  options.learner = inputs.learner;
+  options.test = inputs.data.test;
+  options.initial = inputs.initial;
+  options.sinks = {reports_, options_.on_evaluation};
+  options.origin = origin;
+  options.every = from_seconds(inputs.config.eval_every_s);
+  options.target_accuracy = inputs.config.target_accuracy;
+  options.on_target = options_.on_target;
+  for (std::size_t i = 0; i < options_.here.size(); ++i) {
+    if (options_.here[i])
+      options.workers.push_back(options_.here[i]);
+    else
+      options.workers.push_back(adopt(system_.spawn(stand_in, fleet_, worker_at(i))));
+  }
+  evaluator_ = adopt(system_.spawn<caf::detached>(evaluator, std::move(options)));
+}
+
+void run_lead::take(const local_reports& x) {
+  for (const auto& r : x.rounds)
+    caf::anon_send(reports_, r);
+  for (const auto& end : x.finished)
+    caf::anon_send(reports_, to_last_word(end));
+  if (x.lost.size() > lost_) {
+    lost_ = x.lost.size();
+    caf::anon_send(reports_, workers_gone{x.lost, "it ended on this node"});
+  }
+}
+
+} // namespace dybw

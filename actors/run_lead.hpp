@@ -1,0 +1,54 @@
+#pragma once
+
+#include "actors/run_host.hpp"
+
+namespace dybw {
+
+struct run_lead_options {
+  gateway_actor gateway;
+  std::shared_ptr<const run_inputs> inputs;
+  run_spec spec;
+  std::vector<worker_actor> here; ///< [workers], null for those of other nodes
+  std::shared_ptr<const topology> graph;
+  bool late = false; ///< takes over in the middle of the run
+  evaluation_sink_actor on_evaluation;
+  target_listener_actor on_target;
+};
+
+/// What the leading node has beside its own workers: a fleet that follows the other nodes, a reporter that
+/// sees all workers, the evaluator. They end with it. Not thread-safe.
+class run_lead {
+public:
+  run_lead(caf::actor_system& system, run_lead_options options);
+  ~run_lead();
+  run_lead(const run_lead&) = delete;
+  run_lead& operator=(const run_lead&) = delete;
+
+  void begin(run_origin origin);
+  bool has_begun() const noexcept { return begun_; }
+
+  /// What the workers here report; the other nodes' comes by the fleet.
+  void take(const local_reports& x);
+
+  const fleet_actor& fleet() const noexcept { return fleet_; }
+  const reporter_actor& reports() const noexcept { return reports_; }
+  bool is_evaluator(const caf::strong_actor_ptr& sender) const { return evaluator_ && evaluator_ == sender; }
+
+private:
+  template <class Handle>
+  Handle adopt(Handle handle) {
+    actors_.push_back(caf::actor_cast<caf::actor>(handle));
+    return handle;
+  }
+
+  caf::actor_system& system_;
+  run_lead_options options_;
+  fleet_actor fleet_;
+  reporter_actor reports_;
+  evaluator_actor evaluator_; ///< null before the beginning, and without a model
+  std::vector<caf::actor> actors_;
+  std::size_t lost_ = 0; ///< workers here that are known to be lost
+  bool begun_ = false;
+};
+
+} // namespace dybw

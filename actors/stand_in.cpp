@@ -1,0 +1,53 @@
+#include "actors/stand_in.hpp"
+
+#include <utility>
+
+namespace dybw {
+
+namespace {
+
+constexpr int rest_factor = 9; ///< rests so many times as long as fetching took
+
+} // namespace
+
+caf::typed_response_promise<snapshot> stand_in_state::take_snapshot() {
+  auto promise = self_->make_response_promise<snapshot>();
+  if (!fetching_ && std::chrono::steady_clock::now() < next_) {
+    promise.deliver(newest_);
+    return promise;
+  }
+  waiting_.push_back(promise);
+  if (!fetching_)
+    fetch();
+  return promise;
+}
+
+void stand_in_state::fetch() {
+  fetching_ = true;
+  asked_ = std::chrono::steady_clock::now();
+  self_->request(fleet_, patience, newest_.worker, snapshot_wanted{})
+      .then([this](const snapshot& x) { arrived(x); },
+            [this](const caf::error&) {
+              arrived(snapshot{newest_.worker, {}, newest_.local_steps});
+            });
+}
+
+void stand_in_state::arrived(const snapshot& x) {
+  newest_ = x;
+  fetching_ = false;
+  const auto now = std::chrono::steady_clock::now();
+  next_ = now + rest_factor * (now - asked_);
+  for (auto& promise : std::exchange(waiting_, {}))
+    promise.deliver(newest_);
+}
+
+estimate_source_actor::behavior_type stand_in(estimate_source_actor::stateful_pointer<stand_in_state> self,
+                                              const fleet_actor& fleet, worker_id worker) {
+  self->state.start(fleet, worker);
+  return {
+      [](const stop_work&) {},
+      [self](const snapshot_wanted&) { return self->state.take_snapshot(); },
+  };
+}
+
+} // namespace dybw

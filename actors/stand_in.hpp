@@ -1,0 +1,40 @@
+#pragma once
+
+#include "actors/actors.hpp"
+
+namespace dybw {
+
+/// Stands in for a worker of another node: gets its estimate over a control connection, for the evaluator.
+/// Fetching takes at most a tenth of the time, so that it does not take the links from the training: in
+/// between, the last estimate is the answer. Who cannot be reached is answered without parameters. Stops are
+/// not its business.
+class stand_in_state {
+public:
+  static inline const char* name = "stand_in";
+  static constexpr nanoseconds patience{std::chrono::seconds{65}};
+
+  explicit stand_in_state(estimate_source_actor::stateful_pointer<stand_in_state> self) : self_(self) {}
+
+  void start(const fleet_actor& fleet, worker_id worker) {
+    fleet_ = fleet;
+    newest_.worker = worker;
+  }
+  caf::typed_response_promise<snapshot> take_snapshot();
+
+private:
+  void fetch();
+  void arrived(const snapshot& x);
+
+  estimate_source_actor::stateful_pointer<stand_in_state> self_;
+  fleet_actor fleet_;
+  snapshot newest_;
+  bool fetching_ = false;
+  std::vector<caf::typed_response_promise<snapshot>> waiting_;
+  std::chrono::steady_clock::time_point asked_;
+  std::chrono::steady_clock::time_point next_{};
+};
+
+estimate_source_actor::behavior_type stand_in(estimate_source_actor::stateful_pointer<stand_in_state> self,
+                                              const fleet_actor& fleet, worker_id worker);
+
+} // namespace dybw

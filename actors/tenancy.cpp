@@ -1,0 +1,151 @@
+#include "actors/tenancy.hpp"
+
+#include "learning/error.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+namespace dybw {
+
+namespace {
+
+constexpr auto exit_configuration = static_cast<int>(input_fault::configuration);
+constexpr auto exit_network = static_cast<int>(input_fault::network);
+
+} // namespace
+
+std::optional<refusal_text> tenancy::prepare(const run_spec& spec, std::optional<connection_id> owner,
+                                             const std::string& now) {
+  if (phase_ != phase::idle)
+    return refusal_text{fmt::format("it is busy with run {} since {}; wait for its end, or stop it with "
+                                    "`dybw stop {}`",
+                                    spec_.name, since_, here_),
+                        exit_network};
+  std::size_t here = 0;
+  for (auto node : spec.placement)
+    here += node == spec.self ? 1 : 0;
+  if (here == 0)
+    return refusal_text{"the run places no worker on it; take it out of --nodes, or raise --workers",
+                        exit_configuration};
+  if (slots_ > 0 && here > slots_)
+    return refusal_text{fmt::format("it is to take {} workers and has {} slots; lower --workers, add nodes, "
+                                    "or start it with more --slots",
+                                    here, slots_),
+                        exit_configuration};
+  if (spec.run == 0)
+    return refusal_text{"the run has no number; use the same version of dybw everywhere", exit_configuration};
+  phase_ = phase::preparing;
+  spec_ = spec;
+  owner_ = owner;
+  since_ = now;
+  stopping_ = false;
+  return std::nullopt;
+}
+
+refusal_text tenancy::not_this_run(run_id run, const std::string& what) const {
+  if (!serves(run))
+    return {fmt::format("it cannot {} a run that it does not have (any more); launch the run again", what),
+            exit_network};
+  return {
+      fmt::format("it cannot {} run {}, which is {}; launch the run again", what, spec_.name, state_text()),
+      exit_network};
+}
+
+std::optional<refusal_text> tenancy::connect(run_id run) {
+  if (!serves(run) || phase_ != phase::prepared)
+    return not_this_run(run, "connect");
+  phase_ = phase::linking;
+  return std::nullopt;
+}
+
+std::optional<refusal_text> tenancy::begin(run_id run) {
+  if (!serves(run) || phase_ != phase::linked)
+    return not_this_run(run, "begin");
+  phase_ = phase::running;
+  owner_.reset();
+  return std::nullopt;
+}
+
+tenancy::stop_verdict tenancy::stop(run_id run) {
+  if (phase_ == phase::idle || (run != 0 && !serves(run)))
+    return stop_verdict::no_run;
+  if (!has_begun())
+    return stop_verdict::let_go;
+  if (stopping_ || phase_ == phase::finishing)
+    return stop_verdict::nothing;
+  stopping_ = true;
+  return stop_verdict::stop;
+}
+
+std::string tenancy::no_run_text(run_id run) const {
+  if (phase_ == phase::idle)
+    return fmt::format("no run to stop at {}: it is idle", here_);
+  return fmt::format("no run {:016x} to stop at {}: it is busy with run {}", run, here_, spec_.name);
+}
+
+bool tenancy::abandon(run_id run) {
+  return serves(run) && !has_begun();
+}
+
+bool tenancy::closed(connection_id connection) {
+  return phase_ != phase::idle && owner_ == connection;
+}
+
+bool tenancy::over(run_id run) {
+  return serves(run) && phase_ == phase::finishing;
+}
+
+bool tenancy::prepared(run_id run) {
+  if (!serves(run) || phase_ != phase::preparing)
+    return false;
+  phase_ = phase::prepared;
+  return true;
+}
+
+void tenancy::linked() {
+  if (phase_ == phase::linking)
+    phase_ = phase::linked;
+}
+
+void tenancy::running() {
+  phase_ = phase::running;
+  owner_.reset();
+}
+
+void tenancy::finishing() {
+  if (phase_ == phase::running)
+    phase_ = phase::finishing;
+}
+
+void tenancy::let_go() {
+  phase_ = phase::idle;
+  spec_ = {};
+  owner_.reset();
+  stopping_ = false;
+}
+
+std::vector<worker_id> tenancy::workers_here() const {
+  std::vector<worker_id> here;
+  for (std::size_t i = 0; phase_ != phase::idle && i < spec_.placement.size(); ++i)
+    if (spec_.placement[i] == spec_.self)
+      here.push_back(worker_at(i));
+  return here;
+}
+
+std::string tenancy::state_text() const {
+  switch (phase_) {
+  case phase::idle:
+    return "idle";
+  case phase::preparing:
+  case phase::prepared:
+  case phase::linking:
+  case phase::linked:
+    return "preparing";
+  case phase::running:
+    return "running";
+  case phase::finishing:
+    return "finishing";
+  }
+  return {};
+}
+
+} // namespace dybw

@@ -1,0 +1,15 @@
+#include "apps/network.hpp"
+
+namespace dybw {
+
+network::network(const std::optional<tls_files>& tls) : config_(tls), system_(config_) {
+  gateway_options options;
+  options.tls = tls.has_value();
+  gateway_ = open_gateway(system_, options).handle;
+}
+
+network::~network() {
+  caf::anon_send_exit(gateway_, caf::exit_reason::user_shutdown);
+}
+
+} // namespace dybw

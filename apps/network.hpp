@@ -1,0 +1,27 @@
+#pragma once
+
+#include "actors/gateway.hpp"
+#include "actors/session.hpp"
+
+#include <optional>
+
+namespace dybw {
+
+/// An actor system with a gateway that only dials: what a command needs that talks to nodes.
+class network {
+public:
+  explicit network(const std::optional<tls_files>& tls);
+  ~network();
+  network(const network&) = delete;
+  network& operator=(const network&) = delete;
+
+  caf::actor_system& system() noexcept { return system_; }
+  const gateway_actor& gateway() const noexcept { return gateway_; }
+
+private:
+  system_config config_;
+  caf::actor_system system_;
+  gateway_actor gateway_;
+};
+
+} // namespace dybw

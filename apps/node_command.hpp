@@ -1,0 +1,34 @@
+#pragma once
+
+#include "actors/node.hpp"
+#include "apps/logging.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace dybw {
+
+/// The options of `dybw node`, checked.
+struct node_command_options {
+  endpoint listen;
+  std::optional<endpoint> advertise;
+  std::optional<endpoint> join;
+  std::filesystem::path data; ///< empty: only data that is built in
+  std::optional<std::filesystem::path> out;
+  std::uint32_t slots = 0;
+  std::size_t threads = 0; ///< 0: as many as the run asks for
+  std::optional<tls_files> tls;
+  log_level level = log_level::info;
+  bool quiet = false;
+};
+
+/// Reads the options of `dybw node`. Throws `input_error` for whatever is wrong: among others an address that
+/// is not loopback without TLS, unless `--insecure` is given.
+node_command_options read_node_options(std::span<const std::string> arguments);
+
+/// What `dybw node --help` prints.
+std::string node_help();
+
+} // namespace dybw

@@ -1,0 +1,92 @@
+#include "apps/node_files.hpp"
+
+#include "apps/run_files.hpp"
+#include "learning/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+namespace dybw {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Names come from other machines: they must not lead out of --out.
+void check_name(const std::string& name, const std::string& what) {
+  constexpr std::size_t length_max = 200;
+  const auto fits = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_' || c == '.';
+  };
+  if (name.empty() || name.size() > length_max || name.front() == '.' ||
+      !std::all_of(name.begin(), name.end(), fits))
+    throw input_error{input_fault::configuration,
+                      what + " \"" + name + "\" is not the name of a directory below --out", "",
+                      "use letters, digits, '-', '_' and '.'"};
+}
+
+/// Claims the file at once: another node with the same --out is refused, whatever the order.
+void claim(const fs::path& file) {
+  auto* const made = std::fopen(file.c_str(), "wx");
+  if (made == nullptr)
+    throw input_error{input_fault::configuration, "--out of this node cannot be used",
+                      file.string() + ": " + std::generic_category().message(errno),
+                      "give every node a directory of its own"};
+  std::fclose(made);
+}
+
+/// Where the checkpoints are that the run goes on from.
+fs::path find_checkpoints(const fs::path& out, const run_spec& spec) {
+  check_name(spec.resume, "run to go on from");
+  const auto path = run_directory::at(out / spec.resume).checkpoints(spec.config.policies.front());
+  if (!fs::is_directory(path))
+    throw input_error{input_fault::configuration, "there are no checkpoints of " + spec.resume, path.string(),
+                      "name a run that this node has written"};
+  return path;
+}
+
+run_place open_place(const fs::path& out, const run_spec& spec, run_start how) {
+  check_name(spec.name, "run");
+  run_place place;
+  if (!spec.resume.empty())
+    place.resume = find_checkpoints(out, spec);
+  const auto& policies = spec.config.policies;
+  const auto joined = how == run_start::joined;
+  const auto directory = joined ? run_directory::reopen(out / spec.name, policies)
+                                : run_directory{out / spec.name, policies, false};
+  place.rounds_file = directory.rounds_file(policies.front());
+  place.checkpoints = directory.checkpoints(policies.front());
+  if (!joined)
+    claim(place.rounds_file);
+  return place;
+}
+
+} // namespace
+
+node_files make_node_files(const std::optional<fs::path>& out) {
+  node_files files;
+  if (!out) {
+    files.open = [](const run_spec& spec, run_start) -> run_place {
+      if (!spec.resume.empty())
+        throw input_error{input_fault::configuration, "there are no checkpoints of " + spec.resume,
+                          "--out is not given", "start the node with the --out of that run"};
+      return {};
+    };
+    files.write = [](const run_spec&, const finished_run&) {};
+    return files;
+  }
+  files.open = [out = *out](const run_spec& spec, run_start how) { return open_place(out, spec, how); };
+  files.write = [out = *out](const run_spec& spec, const finished_run& run) {
+    const auto directory = run_directory::reopen(out / spec.name, spec.config.policies);
+    auto series = nlohmann::json::array();
+    series.push_back(series_to_json(run));
+    write_files(directory, spec.config, std::array{run.result}, series, run);
+  };
+  return files;
+}
+
+} // namespace dybw

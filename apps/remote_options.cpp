@@ -1,0 +1,90 @@
+#include "apps/remote_options.hpp"
+
+#include "learning/option_text.hpp"
+
+#include <boost/program_options/value_semantic.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace po = boost::program_options;
+
+namespace dybw {
+
+namespace {
+
+constexpr unsigned columns_max = 100;
+constexpr unsigned description_columns_min = 64;
+constexpr std::array tls_options = {"tls-cert", "tls-key", "tls-ca"};
+
+void add_node(std::vector<endpoint>& nodes, const endpoint& node, const std::string& where) {
+  if (node.port == 0)
+    throw input_error{input_fault::configuration, "the address \"" + to_string(node) + "\" has port 0", where,
+                      "give the port that the node listens on"};
+  if (std::find(nodes.begin(), nodes.end(), node) != nodes.end())
+    throw input_error{input_fault::configuration, "node " + to_string(node) + " is named twice", where,
+                      "name each node once"};
+  nodes.push_back(node);
+}
+
+} // namespace
+
+po::options_description tls_option_group() {
+  po::options_description list{"Security: TLS between all machines (PEM files, see scripts/make-certs)",
+                               columns_max, description_columns_min};
+  const auto file = [] { return po::value<std::string>()->value_name("FILE"); };
+  list.add_options()("tls-cert", file(), "certificate that this machine shows")(
+      "tls-key", file(), "its private key")("tls-ca", file(),
+                                            "certificate of the authority that must have signed the others'");
+  return list;
+}
+
+std::optional<tls_files> read_tls(const option_values& given) {
+  const auto there = std::count_if(tls_options.begin(), tls_options.end(),
+                                   [&](const char* name) { return given.given(name); });
+  if (there == 0)
+    return std::nullopt;
+  for (const auto* name : tls_options)
+    if (!given.given(name))
+      throw input_error{input_fault::configuration, "--" + std::string{name} + " is not given", "",
+                        "TLS needs --tls-cert, --tls-key and --tls-ca; scripts/make-certs makes such files"};
+  tls_files files{given.text("tls-cert"), given.text("tls-key"), given.text("tls-ca")};
+  check_tls(files);
+  return files;
+}
+
+std::vector<endpoint> parse_nodes(const std::string& list) {
+  std::vector<endpoint> nodes;
+  for (const auto word : split(list, ','))
+    add_node(nodes, parse_endpoint(std::string{word}), "--nodes=" + list);
+  return nodes;
+}
+
+std::vector<endpoint> read_nodes_file(const std::filesystem::path& file) {
+  std::vector<endpoint> nodes;
+  for (const auto& line : read_lines(file, "list of nodes")) {
+    const auto where = file.string() + ":" + std::to_string(line.number);
+    endpoint node;
+    try {
+      node = parse_endpoint(line.text);
+    } catch (const input_error& error) {
+      throw input_error{error.fault(), where + ": " + error.what(), "", ""};
+    }
+    add_node(nodes, node, where);
+  }
+  if (nodes.empty())
+    throw input_error{input_fault::configuration, "--nodes-file=" + file.string() + " names no node", "",
+                      "give one HOST:PORT per line"};
+  return nodes;
+}
+
+endpoint read_node(const option_values& given, const std::string& command) {
+  if (given.words().empty())
+    throw input_error{input_fault::configuration, "no node is given", "",
+                      "give its address: " + command + " HOST:PORT"};
+  std::vector<endpoint> one;
+  add_node(one, parse_endpoint(given.words().front()), "");
+  return one.front();
+}
+
+} // namespace dybw

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "actors/gateway.hpp"
+#include "apps/option_values.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dybw {
+
+/// The options `--tls-cert`, `--tls-key` and `--tls-ca`, the same for every command that talks to nodes.
+boost::program_options::options_description tls_option_group();
+
+/// Their files, checked; nothing if none is given. Throws `input_error` (configuration fault) if some but not
+/// all are, or they do not fit together.
+std::optional<tls_files> read_tls(const option_values& given);
+
+/// The nodes of `--nodes` (HOST:PORT, separated by commas). Throws `input_error` (configuration fault), also
+/// for a node that is named twice.
+std::vector<endpoint> parse_nodes(const std::string& list);
+
+/// The nodes of `--nodes-file`: one HOST:PORT per line, `#` starts a comment. Throws `input_error` naming
+/// file and line (data fault if the file cannot be read).
+std::vector<endpoint> read_nodes_file(const std::filesystem::path& file);
+
+/// The node that is the only word behind "dybw status" or "dybw stop".
+endpoint read_node(const option_values& given, const std::string& command);
+
+} // namespace dybw

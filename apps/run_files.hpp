@@ -1,0 +1,20 @@
+#pragma once
+
+#include "actors/run_end.hpp"
+#include "apps/run_directory.hpp"
+
+#include <span>
+
+namespace dybw {
+
+/// A SERIES of the report page: a run's rounds over time.
+nlohmann::json series_to_json(const finished_run& run);
+
+/// Writes run.json and report.html from all that is known so far, and the newest run's evaluations and model.
+/// `series` has one SERIES per result. `earlier_evals`: lines of a run that went on. Throws
+/// `std::system_error`.
+void write_files(const run_directory& directory, const run_config& config,
+                 std::span<const run_result> results, const nlohmann::json& series,
+                 const finished_run& newest, const std::string& earlier_evals = {});
+
+} // namespace dybw

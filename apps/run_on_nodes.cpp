@@ -1,0 +1,87 @@
+#include "apps/run_on_nodes.hpp"
+
+#include "actors/remote_session.hpp"
+#include "apps/interrupts.hpp"
+#include "apps/network.hpp"
+#include "apps/node_text.hpp"
+#include "apps/output.hpp"
+#include "apps/run_output.hpp"
+#include "apps/version.hpp"
+#include "learning/error.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <iostream>
+
+namespace dybw {
+
+namespace {
+
+int say(const std::string& failure, int exit_code) {
+  std::cerr << "dybw: error: " << failure << std::endl;
+  return exit_code;
+}
+
+void print_begun(const run_options& options, const remote_plan& plan) {
+  const auto name = name_of_run(plan, 0);
+  const auto& first = plan.nodes.front();
+  if (options.output.format == output_format::json) {
+    auto nodes = nlohmann::ordered_json::array();
+    for (const auto& node : plan.nodes)
+      nodes.push_back(to_string(node));
+    std::cout << nlohmann::ordered_json{{"dybw", version()},
+                                        {"config", config_to_json(options.config)},
+                                        {"run", name},
+                                        {"nodes", nodes}}
+                     .dump(2)
+              << std::endl;
+    return;
+  }
+  std::cout << "run " << name << " has begun on " << plan.nodes.size()
+            << (plan.nodes.size() == 1 ? " node" : " nodes") << "\nfollow it:  dybw status "
+            << to_string(first) << "\nend it:     dybw stop " << to_string(first) << "\nresults:    in "
+            << name << " below --out of the nodes" << std::endl;
+}
+
+} // namespace
+
+int run_on_nodes(const run_options& options) {
+  network net{options.nodes->tls};
+  const auto name = date_text() + '-' + std::to_string(options.config.seed);
+  auto plan = plan_on_nodes(net.system(), net.gateway(), options.config, options.nodes->nodes, name,
+                            interrupt_guard::interrupted);
+  if (!plan)
+    return interrupt_guard::exit_code;
+  plan->resume = options.resume.value_or("");
+  if (!options.config.data.path.empty())
+    spdlog::warn("--data={} is not used: nodes read data from their own --data",
+                 options.config.data.path.string());
+  run_output output{options};
+  if (!options.output.quiet)
+    std::cerr << placement_text(plan->nodes, plan->placement) << std::flush;
+  for (std::size_t i = 0; i < plan->inputs.policies.size() && !interrupt_guard::interrupted(); ++i) {
+    const auto& policy = plan->inputs.policies[i].text;
+    remote_controls controls;
+    controls.rounds_file = output.rounds_file(policy);
+    controls.watch = output.watch(policy);
+    controls.detach = options.nodes->detach;
+    const auto end = run_policy_on_nodes(net.system(), net.gateway(), *plan, i, controls);
+    output.clear();
+    if (end.began && controls.detach) {
+      print_begun(options, *plan);
+      return 0;
+    }
+    if (end.began)
+      output.add(end.run);
+    if (end.run.result.failed) {
+      if (!output.empty())
+        output.print();
+      return say(end.run.result.failure, end.exit_code);
+    }
+  }
+  if (!output.empty())
+    output.print();
+  return interrupt_guard::interrupted() ? interrupt_guard::exit_code : 0;
+}
+
+} // namespace dybw

@@ -1,0 +1,98 @@
+#include "apps/run_output.hpp"
+
+#include "apps/interrupts.hpp"
+#include "apps/output.hpp"
+
+#include <algorithm>
+#include <iostream>
+
+#include <unistd.h>
+
+namespace dybw {
+
+namespace {
+
+/// How far the run is towards the limit that will end it first.
+progress to_progress(const run_config& config, const std::string& policy, const run_progress& now) {
+  progress p;
+  p.policy = policy;
+  p.begun = now.begun;
+  p.elapsed_s = to_seconds(now.elapsed);
+  p.round = now.newest_round;
+  if (now.local_steps > 0 && config.model != "none")
+    p.loss = now.loss;
+  p.accuracy = now.accuracy;
+  if (now.local_steps > 0)
+    p.backup_workers = now.backup_workers;
+  p.gradients_per_s = p.elapsed_s > 0 ? static_cast<double>(now.local_steps) / p.elapsed_s : 0;
+  if (config.time_limit_s)
+    p.fraction = std::min(1.0, p.elapsed_s / *config.time_limit_s);
+  if (config.rounds) {
+    const auto share = static_cast<double>(now.newest_round) / static_cast<double>(*config.rounds);
+    p.fraction = std::max(p.fraction.value_or(0), share);
+  }
+  if (p.fraction && *p.fraction > 0)
+    p.remaining_s = p.elapsed_s * (1 / *p.fraction - 1);
+  p.waiting = now.waiting;
+  return p;
+}
+
+} // namespace
+
+run_output::run_output(const run_options& options)
+    : options_(options), display_(std::cerr, terminal_columns(STDERR_FILENO)) {
+  const auto& directory = options.output.directory;
+  if (directory && options.resume && !options.nodes) {
+    directory_ = run_directory::reopen(*directory, options.config.policies);
+    return;
+  }
+  if (directory)
+    directory_.emplace(*directory, options.config.policies, options.output.force);
+  if (!options.saved.empty())
+    directory_->write_options(options.saved);
+}
+
+void run_output::go_on(const std::string& policy, const std::map<worker_id, checkpoint>& from) {
+  std::map<worker_id, round_number> last;
+  for (const auto& [id, x] : from)
+    last[id] = x.round;
+  directory_->trim_rounds(policy, last);
+  earlier_evals_ = directory_->read_evals(policy);
+  directory_->write_options(options_.saved);
+}
+
+std::filesystem::path run_output::checkpoints(const std::string& policy) const {
+  return directory_ ? directory_->checkpoints(policy) : std::filesystem::path{};
+}
+
+std::filesystem::path run_output::rounds_file(const std::string& policy) const {
+  return directory_ ? directory_->rounds_file(policy) : std::filesystem::path{};
+}
+
+std::function<bool(const run_progress&)> run_output::watch(const std::string& policy) {
+  return [this, policy](const run_progress& now) {
+    if (!options_.output.quiet)
+      display_.show(to_progress(options_.config, policy, now));
+    return interrupt_guard::interrupted();
+  };
+}
+
+void run_output::add(const finished_run& run) {
+  display_.clear();
+  results_.push_back(run.result);
+  series_.push_back(series_to_json(run));
+  if (directory_)
+    write_files(*directory_, options_.config, results_, series_, run, earlier_evals_);
+}
+
+void run_output::print() const {
+  if (options_.output.format == output_format::json)
+    std::cout << results_to_json(options_.config, results_).dump(2) << '\n';
+  else
+    std::cout << results_table(results_);
+  if (directory_ && options_.output.format == output_format::text)
+    std::cout << "\nReport: " << directory_->report_file().string() << '\n';
+  std::cout.flush();
+}
+
+} // namespace dybw

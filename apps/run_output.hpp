@@ -1,0 +1,48 @@
+#pragma once
+
+#include "apps/progress.hpp"
+#include "apps/run_files.hpp"
+#include "apps/run_options.hpp"
+#include "learning/data/checkpoint.hpp"
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dybw {
+
+/// What `dybw run` shows and writes, wherever its workers live: progress on standard error, files after every
+/// policy, the results on standard output.
+class run_output {
+public:
+  /// Makes the directory of the results, if there is to be one. Throws `input_error`.
+  explicit run_output(const run_options& options);
+
+  /// Makes ready for a run that goes on from these checkpoints. REQUIRES: `options.resume`, on one host.
+  void go_on(const std::string& policy, const std::map<worker_id, checkpoint>& from);
+  /// Directory of a policy's checkpoints; empty for nowhere.
+  std::filesystem::path checkpoints(const std::string& policy) const;
+  /// Where the rounds of a policy go; empty for nowhere.
+  std::filesystem::path rounds_file(const std::string& policy) const;
+  /// Shows how a run stands; says whether the user wants an end. For `run_controls`.
+  std::function<bool(const run_progress&)> watch(const std::string& policy);
+  /// Writes what is known now, so that an interrupt or a crash later loses nothing.
+  void add(const finished_run& run);
+  bool empty() const noexcept { return results_.empty(); }
+  /// Prints the results. REQUIRES: at least one.
+  void print() const;
+  /// Wipes the progress line.
+  void clear() { display_.clear(); }
+
+private:
+  const run_options& options_;
+  std::optional<run_directory> directory_;
+  progress_display display_;
+  std::vector<run_result> results_;
+  nlohmann::json series_ = nlohmann::json::array();
+  std::string earlier_evals_;
+};
+
+} // namespace dybw

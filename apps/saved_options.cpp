@@ -1,0 +1,75 @@
+#include "apps/saved_options.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace dybw {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Options that say where and how to print, or only what to do now.
+constexpr std::array not_saved = {"out",    "force",    "format",  "log-level", "quiet",
+                                  "config", "resume",   "help",    "nodes",     "nodes-file",
+                                  "detach", "tls-cert", "tls-key", "tls-ca"};
+
+/// Those of the saved ones that may be others when a run goes on.
+constexpr std::array may_change = {"rounds", "time-limit", "target-accuracy", "threads",
+                                   "data",   "eval-every", "checkpoint-every"};
+
+template <class Names>
+bool is_among(const Names& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// A value that names a file is made to do so from any directory.
+std::string anywhere(const std::string& name, const std::string& value) {
+  if (name == "data")
+    return fs::absolute(value).lexically_normal().string();
+  for (const std::string prefix : {"file:", "trace:"})
+    if (value.starts_with(prefix))
+      return prefix + fs::absolute(value.substr(prefix.size())).lexically_normal().string();
+  return value;
+}
+
+} // namespace
+
+std::string saved_options(const option_values& given) {
+  std::string text = "# Options of the run in this directory, for: dybw run --resume DIR\n";
+  for (const auto& [name, value] : given.all_given())
+    if (!is_among(not_saved, name))
+      text += name + " = " + anywhere(name, value) + '\n';
+  return text;
+}
+
+void add_saved_options(option_values& given, const fs::path& directory) {
+  const auto file = directory / saved_options_name;
+  if (!fs::is_regular_file(file))
+    given.refuse("resume", "holds no run with checkpoints: there is no " + file.string(),
+                 "name the --out of a run with --checkpoint-every");
+  for (const auto* option : {"config", "force"})
+    if (given.given(option))
+      throw input_error{input_fault::configuration,
+                        std::string{"--"} + option + " contradicts --resume=" + directory.string(), "",
+                        "leave it out: the run goes on as it began"};
+  if (given.given("out") &&
+      fs::absolute(given.text("out")).lexically_normal() != fs::absolute(directory).lexically_normal())
+    given.refuse("out", "contradicts --resume=" + directory.string(),
+                 "leave it out: the run goes on where it is");
+  auto saved = given.without_values();
+  saved.add_file(file);
+  const auto before = saved.all_given();
+  for (const auto& [name, value] : given.all_given()) {
+    if (is_among(not_saved, name) || is_among(may_change, name))
+      continue;
+    const auto found = before.find(name);
+    const auto was = found != before.end() ? found->second : given.standard(name);
+    if (anywhere(name, value) != was)
+      given.refuse(name, "contradicts " + file.string() + (was.empty() ? "" : ", which has " + was),
+                   "leave it out");
+  }
+  given.add_file(file);
+}
+
+} // namespace dybw

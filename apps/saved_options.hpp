@@ -1,0 +1,21 @@
+#pragma once
+
+#include "apps/option_values.hpp"
+
+#include <filesystem>
+#include <string>
+
+namespace dybw {
+
+/// In the directory of a run with checkpoints: the options that it was given, for `--resume`.
+inline constexpr auto* saved_options_name = "config.ini";
+
+/// Its content: what was given, but for where and how to print; paths as seen from anywhere.
+std::string saved_options(const option_values& given);
+
+/// Adds the options of the run in `directory` below those of the command line. Throws `input_error`
+/// (configuration fault) if there is no such run, or if the command line contradicts it in more than limits,
+/// the place of the data, threads and output.
+void add_saved_options(option_values& given, const std::filesystem::path& directory);
+
+} // namespace dybw

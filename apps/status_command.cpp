@@ -1,0 +1,87 @@
+#include "actors/ask_nodes.hpp"
+#include "apps/commands.hpp"
+#include "apps/network.hpp"
+#include "apps/node_text.hpp"
+#include "apps/remote_options.hpp"
+
+#include <boost/program_options/value_semantic.hpp>
+
+#include <iostream>
+#include <sstream>
+
+namespace po = boost::program_options;
+
+namespace dybw {
+
+namespace {
+
+constexpr unsigned columns_max = 100;
+constexpr unsigned description_columns_min = 64;
+
+po::options_description option_list(bool has_format) {
+  const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
+  po::options_description own{"Options", columns_max, description_columns_min};
+  own.add_options()("timeout", text("S")->default_value("4"),
+                    "longest wait for a connection, and then for the answer, in seconds");
+  if (has_format)
+    own.add_options()("format", text("text|json")->default_value("text"), "what to print");
+  own.add_options()("help", po::bool_switch(), "show this page");
+  po::options_description all{columns_max, description_columns_min};
+  all.add(own).add(tls_option_group());
+  return all;
+}
+
+/// The answer of the node that the options name.
+node_answer ask(const option_values& given, const endpoint& node, const control_message& question) {
+  const auto patience = from_seconds(given.real(
+      "timeout", [](double x) { return x > 0 && x <= 3600; }, "a number of seconds above 0, at most 3600"));
+  network net{read_tls(given)};
+  return ask_nodes(net.system(), net.gateway(), std::array{node}, question, patience).front();
+}
+
+std::string help_of(const std::string& opening, bool has_format) {
+  std::ostringstream help;
+  help << opening << option_list(has_format);
+  return help.str();
+}
+
+} // namespace
+
+int status_command(std::span<const std::string> arguments) {
+  const auto known = option_list(true);
+  option_values given{known, "dybw status", 1};
+  given.add_arguments(arguments);
+  const auto as_json = given.choice("format", {"text", "json"}) == 1;
+  const auto node = read_node(given, "dybw status");
+  const auto answer = ask(given, node, node_status_request{});
+  const auto& status = expect_answer<node_status>(answer, node);
+  std::cout << (as_json ? to_json(status).dump(2) + "\n" : status_text(status));
+  return 0;
+}
+
+std::string status_help() {
+  return help_of("dybw status HOST:PORT: shows what a node is doing.\n\n", true);
+}
+
+int stop_command(std::span<const std::string> arguments) {
+  const auto known = option_list(false);
+  option_values given{known, "dybw stop", 1};
+  given.add_arguments(arguments);
+  const auto node = read_node(given, "dybw stop");
+  const auto answer = ask(given, node, stop_request{});
+  const auto& reply = expect_answer<stop_reply>(answer, node);
+  if (!reply.refusal.empty())
+    throw input_error{input_fault::network, reply.refusal, "", ""};
+  std::cout << "the run on " << to_string(node) << " ends, on all its nodes; what was measured is written"
+            << std::endl;
+  return 0;
+}
+
+std::string stop_help() {
+  return help_of(
+      "dybw stop HOST:PORT: ends the run that a node serves, on all nodes. Rounds in progress are\n"
+      "finished, results are written, and the nodes stay up for the next run.\n\n",
+      false);
+}
+
+} // namespace dybw

@@ -1,0 +1,131 @@
+#include "apps/node_command.hpp"
+
+#include "apps/commands.hpp"
+#include "learning/error.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace dybw {
+
+namespace {
+
+std::vector<std::string> words_of(const std::string& line) {
+  std::istringstream in(line);
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
+node_command_options read(const std::string& line) {
+  return read_node_options(words_of(line));
+}
+
+/// The message with which a line of options is refused; empty if it is not.
+std::string refused(const std::function<void(const std::string&)>& read_line, const std::string& line) {
+  try {
+    read_line(line);
+  } catch (const input_error& error) {
+    CHECK(error.exit_code() == 2);
+    return error.what();
+  }
+  return "";
+}
+
+void check_refused(const std::function<void(const std::string&)>& read_line, const std::string& line,
+                   const std::string& fragment) {
+  INFO(line);
+  const auto message = refused(read_line, line);
+  CHECK_MESSAGE(message.find(fragment) != std::string::npos, message);
+}
+
+} // namespace
+
+TEST_CASE("node_command: the options say where to listen, what to offer and where things lie") {
+  const auto plain = read("--listen 127.0.0.1:7400");
+  CHECK(plain.listen == endpoint{"127.0.0.1", 7400});
+  CHECK_FALSE(plain.advertise);
+  CHECK_FALSE(plain.join);
+  CHECK_FALSE(plain.out);
+  CHECK(plain.data.empty());
+  CHECK(plain.slots == 0);
+  CHECK(plain.level == log_level::info);
+  const auto full = read("--listen localhost:0 --advertise a.example.org:7400 --data d --out o --slots 4 "
+                         "--threads 2 --join b:7401 --quiet");
+  CHECK(full.advertise == endpoint{"a.example.org", 7400});
+  CHECK(full.join == endpoint{"b", 7401});
+  CHECK(full.data == "d");
+  CHECK(full.out == std::filesystem::path{"o"});
+  CHECK(full.slots == 4);
+  CHECK(full.threads == 2);
+  CHECK(full.level == log_level::warn);
+  CHECK(read("--listen [::1]:7400 --quiet --log-level debug").level == log_level::debug);
+}
+
+TEST_CASE("node_command: an address open to other machines needs TLS, or the word that it does not") {
+  for (const std::string address : {"0.0.0.0:7400", "[::]:7400", "192.168.1.5:7400", "a.example.org:7400"})
+    check_refused(read, "--listen " + address, "is open to other machines without TLS");
+  CHECK(read("--listen 0.0.0.0:7400 --insecure").listen.host == "0.0.0.0");
+  check_refused(read, "--listen 0.0.0.0:7400 --tls-cert a.pem", "--tls-key is not given");
+  check_refused(read, "--listen 127.0.0.1:1 --tls-cert a --tls-key b --tls-ca nowhere.pem", "");
+}
+
+TEST_CASE("node_command: wrong options are refused") {
+  check_refused(read, "", "--listen is not given");
+  check_refused(read, "--listen 7400", "the address \"7400\" has no port");
+  check_refused(read, "--listen 127.0.0.1:1 --slots -1", "--slots=-1 is out of range");
+  check_refused(read, "--listen 127.0.0.1:1 --threads many", "--threads=many is not a whole number");
+  check_refused(read, "--listen 127.0.0.1:1 --log-level loud", "--log-level=loud is unknown");
+  check_refused(read, "--listen 127.0.0.1:1 --join b", "the address \"b\" has no port");
+  check_refused(read, "--listen 127.0.0.1:1 stray", "unexpected argument 'stray'");
+  check_refused(read, "--listen 127.0.0.1:1 --slot 2", "did you mean --slots?");
+  check_refused(read, "--listen 0.0.0.0:1 --insecure --join b:1", "give --advertise");
+}
+
+TEST_CASE("status and stop: one node is named, and their options are checked before anything is sent") {
+  const auto status = [](const std::string& line) { status_command(words_of(line)); };
+  const auto stop = [](const std::string& line) { stop_command(words_of(line)); };
+  check_refused(status, "", "no node is given; give its address: dybw status HOST:PORT");
+  check_refused(stop, "", "no node is given; give its address: dybw stop HOST:PORT");
+  for (const auto& command : {std::function<void(const std::string&)>{status}, {stop}}) {
+    check_refused(command, "here", "the address \"here\" has no port");
+    check_refused(command, "a:1 b:2", "unexpected argument 'b:2'");
+    check_refused(command, "a:0", "has port 0");
+    check_refused(command, "a:1 --timeout 0", "--timeout=0 is out of range");
+    check_refused(command, "a:1 --tls-ca x", "--tls-cert is not given");
+    check_refused(command, "a:1 --nodes x", "unknown option --nodes");
+  }
+  check_refused(status, "a:1 --format yaml", "--format=yaml is unknown");
+  check_refused(stop, "a:1 --format json", "unknown option --format");
+}
+
+TEST_CASE("node, status and stop: their help has every option, in lines that fit") {
+  for (const auto& [help, options] :
+       {std::pair{node_help(),
+                  words_of("--listen --advertise --data --out --slots --threads --join --insecure "
+                           "--tls-cert --tls-key --tls-ca --log-level --quiet")},
+        std::pair{status_help(), words_of("--timeout --format --tls-cert --tls-key --tls-ca")},
+        std::pair{stop_help(), words_of("--timeout --tls-cert --tls-key --tls-ca")}}) {
+    for (const auto& option : options)
+      CHECK_MESSAGE(help.find(option) != std::string::npos, option);
+    std::istringstream lines(help);
+    for (std::string line; std::getline(lines, line);)
+      CHECK_MESSAGE(line.size() <= 100, line);
+  }
+}
+
+TEST_CASE("docs/configuration.md: every option of the commands for nodes is explained") {
+  std::ifstream in(std::filesystem::path{DYBW_SOURCE_DIR} / "docs" / "configuration.md");
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  for (const auto& help : {node_help(), status_help(), stop_help()})
+    for (auto at = help.find("\n  --"); at != std::string::npos; at = help.find("\n  --", at + 1)) {
+      const auto name = help.substr(at + 3, help.find(' ', at + 3) - at - 3);
+      if (name != "--help")
+        CHECK_MESSAGE(page.find("`" + name) != std::string::npos, name);
+    }
+  for (const auto* option : {"--nodes", "--nodes-file", "--detach"})
+    CHECK_MESSAGE(page.find(std::string{"`"} + option) != std::string::npos, option);
+}
+
+} // namespace dybw

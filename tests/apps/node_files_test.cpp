@@ -1,0 +1,123 @@
+#include "apps/node_files.hpp"
+#include "learning/error.hpp"
+#include "tests/apps/sample_result.hpp"
+#include "tests/apps/temporary_directory.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <iterator>
+
+namespace dybw {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+run_spec spec_of(const std::string& name) {
+  run_spec spec;
+  spec.name = name;
+  spec.config.policies = {"static:1"};
+  return spec;
+}
+
+std::string content(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string refusal(const node_files& files, const run_spec& spec, run_start how = run_start::afresh) {
+  try {
+    files.open(spec, how);
+  } catch (const input_error& error) {
+    CHECK(error.exit_code() == 2);
+    return error.what();
+  }
+  return "";
+}
+
+finished_run sample_run() {
+  finished_run run;
+  run.result = sample_result("static:1");
+  auto buffer = std::make_shared<float_buffer>(3);
+  std::fill(buffer->values().begin(), buffer->values().end(), 1.5F);
+  run.average = parameter_block{std::move(buffer)};
+  return run;
+}
+
+} // namespace
+
+TEST_CASE("node_files: a run gets a directory of its own below --out, with the files of a run on one host") {
+  const temporary_directory place;
+  const auto files = make_node_files(place.path() / "out");
+  const auto spec = spec_of("20260131-1");
+  const auto where = files.open(spec, run_start::afresh);
+  const auto root = place.path() / "out" / "20260131-1";
+  CHECK(where.rounds_file == root / "static-1" / "rounds.jsonl");
+  CHECK(where.checkpoints == root / "static-1" / "checkpoints");
+  CHECK(where.resume.empty());
+  files.write(spec, sample_run());
+  CHECK(content(root / "run.json").find("\"policy\": \"static:1\"") != std::string::npos);
+  CHECK(content(root / "report.html").find("<html") != std::string::npos);
+  CHECK(content(root / "static-1" / "evals.jsonl").find("\"time_s\":0.5") != std::string::npos);
+  CHECK(fs::file_size(root / "static-1" / "model.npy") == 128 + 3 * 4);
+}
+
+TEST_CASE("node_files: a run never overwrites another, also not one that another node has just begun") {
+  const temporary_directory place;
+  const auto files = make_node_files(place.path());
+  const auto spec = spec_of("a");
+  files.open(spec, run_start::afresh);
+  CHECK(refusal(files, spec).find("holds another run") != std::string::npos);
+  CHECK(refusal(make_node_files(place.path()), spec).find("holds another run") != std::string::npos);
+  CHECK(refusal(files, spec_of("b")).empty());
+}
+
+TEST_CASE("node_files: who joins a run finds the files of the process before it") {
+  const temporary_directory place;
+  const auto files = make_node_files(place.path());
+  const auto spec = spec_of("a");
+  const auto before = files.open(spec, run_start::afresh);
+  std::ofstream(before.rounds_file) << "lines";
+  CHECK(files.open(spec, run_start::joined).rounds_file == before.rounds_file);
+  CHECK(content(before.rounds_file) == "lines");
+  CHECK(refusal(files, spec_of("elsewhere"), run_start::joined).empty());
+}
+
+TEST_CASE("node_files: a name that leads out of --out is refused") {
+  const temporary_directory place;
+  const auto files = make_node_files(place.path());
+  for (const std::string name : {"", "..", ".hidden", "a/b", "/etc", "a\\b", "a b", "a\nb"}) {
+    CAPTURE(name);
+    CHECK(refusal(files, spec_of(name)).find("is not the name of a directory below --out") !=
+          std::string::npos);
+    auto resuming = spec_of("a");
+    resuming.resume = name;
+    if (!name.empty())
+      CHECK(refusal(files, resuming, run_start::resumed).find("below --out") != std::string::npos);
+  }
+  CHECK(refusal(files, spec_of(std::string(201, 'x'))).find("below --out") != std::string::npos);
+}
+
+TEST_CASE("node_files: a run goes on from the checkpoints of an earlier one") {
+  const temporary_directory place;
+  const auto files = make_node_files(place.path());
+  auto spec = spec_of("second");
+  spec.resume = "first";
+  CHECK(refusal(files, spec, run_start::resumed).find("there are no checkpoints of first") !=
+        std::string::npos);
+  spec.name = "third";
+  fs::create_directories(place.path() / "first" / "static-1" / "checkpoints");
+  CHECK(files.open(spec, run_start::resumed).resume == place.path() / "first" / "static-1" / "checkpoints");
+}
+
+TEST_CASE("node_files: without --out nothing is written, and nothing can be resumed") {
+  const auto files = make_node_files(std::nullopt);
+  auto spec = spec_of("a");
+  CHECK(files.open(spec, run_start::afresh).rounds_file.empty());
+  files.write(spec, sample_run());
+  spec.resume = "b";
+  CHECK(refusal(files, spec, run_start::resumed).find("--out is not given") != std::string::npos);
+}
+
+} // namespace dybw

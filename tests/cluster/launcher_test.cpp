@@ -1,0 +1,299 @@
+#include "tests/cluster/cluster.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include <signal.h>
+
+// What the launcher of a run shows, writes and returns, and the scripts around it.
+
+namespace dybw::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr auto patience = seconds{is_slow_build ? 180 : 60};
+
+const std::vector<std::string> short_run = {"--workers", "4", "--rounds", "30", "--eval-every", "0.2"};
+/// Runs until it is ended.
+const std::vector<std::string> endless_run = {"--workers",    "4",   "--policy",    "dtur",
+                                              "--time-limit", "300", "--step-time", "const:0.01",
+                                              "--eval-every", "0.2", "--quiet"};
+
+std::vector<std::string> operator+(std::vector<std::string> x, const std::vector<std::string>& y) {
+  x.insert(x.end(), y.begin(), y.end());
+  return x;
+}
+
+json read_json(const fs::path& file) {
+  std::ifstream in(file);
+  return json::parse(in, nullptr, false);
+}
+
+bool is_running(const json& status) {
+  return status.is_object() && status["state"] == "running" && status["newest_round"] > 10;
+}
+
+bool is_idle(const json& status) {
+  return status.is_object() && status["state"] == "idle";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+std::string script(const std::string& name) {
+  return std::string{DYBW_SOURCE_DIR} + "/scripts/" + name;
+}
+
+bool has_openssl() {
+  return child_process{{"/bin/sh", "-c", "command -v openssl"}}.wait().code == 0;
+}
+
+std::vector<std::string> tls_options(const fs::path& folder, const std::string& name) {
+  return {"--tls-cert", (folder / (name + ".pem")).string(), "--tls-key", (folder / (name + ".key")).string(),
+          "--tls-ca",   (folder / "ca.pem").string()};
+}
+
+/// Test certificates for a host name, made by the script.
+void make_certificates(const fs::path& folder, const std::string& name) {
+  const auto end = child_process{{script("make-certs"), folder.string(), name}}.wait();
+  CAPTURE(end.err);
+  REQUIRE(end.code == 0);
+  CHECK(contains(end.out, (folder / (name + ".pem")).string()));
+}
+
+} // namespace
+
+TEST_CASE("dybw run --nodes: the plan, progress and results are shown, and files are as on one host") {
+  cluster nodes{2};
+  const auto out = nodes.directory() / "launcher";
+  const auto end =
+      nodes.launch(short_run + std::vector<std::string>{"--policy", "full", "--out", out.string()})
+          ->wait(patience);
+  CAPTURE(end.err);
+  CHECK(end.code == 0);
+  CHECK(contains(end.err, "4 workers on 2 nodes\n"));
+  CHECK(contains(end.err, nodes.address(0) + "  workers 0, 2\n"));
+  CHECK(contains(end.err, nodes.address(1) + "  workers 1, 3\n"));
+  CHECK(contains(end.out, "between 2 nodes"));
+  CHECK(contains(end.out, "audit of the averaging    ok"));
+  for (const auto* file :
+       {"run.json", "report.html", "full/rounds.jsonl", "full/evals.jsonl", "full/model.npy"})
+    CHECK_MESSAGE(fs::exists(out / file), file);
+  CHECK(read_lines(out / "full" / "rounds.jsonl").size() == 4 * 30);
+  CHECK(fs::file_size(out / "full" / "model.npy") == 128 + 7850 * 4);
+}
+
+TEST_CASE("dybw run --nodes: the JSON document names nodes and what crossed between them, for every policy") {
+  cluster nodes{2};
+  const auto end = nodes
+                       .launch(short_run + std::vector<std::string>{"--policy", "full,dtur", "--format",
+                                                                    "json", "--quiet"})
+                       ->wait(patience);
+  CAPTURE(end.err);
+  CHECK(end.code == 0);
+  CHECK(end.err.empty());
+  const auto document = json::parse(end.out); // throws if anything else is there
+  REQUIRE(document["runs"].size() == 2);
+  for (const auto& run : document["runs"]) {
+    CAPTURE(run["policy"]);
+    CHECK(run["rounds"] == 30);
+    CHECK(run["parameters"] == 7850);
+    CHECK(run["test_accuracy"].is_number());
+    CHECK(run["per_worker"][3]["test_accuracy"].is_number());
+    CHECK_FALSE(run["evaluations"].empty());
+    CHECK(run["mixing"]["one_sided_edges"] == 0);
+    CHECK(run["mixing"]["rounds_audited"] > 0);
+    // Every edge of the ring joins the two nodes, and both neighbours of a worker live on the other one: a
+    // block that counts twice as an estimate crosses once.
+    CHECK(run["link_bytes_sent"].get<double>() >= run["bytes_sent"].get<double>() / 2);
+    CHECK(run["eval_bytes_sent"] > 0);
+    CHECK(run["host_cpu_s"] > 0);
+    REQUIRE(run["nodes"].size() == 2);
+    CHECK(run["nodes"][1] == json{{"node", nodes.address(1)}, {"workers", {1, 3}}, {"lost", false}});
+  }
+}
+
+TEST_CASE("dybw run --nodes: Ctrl-C ends the run on all nodes, and what was measured is written") {
+  cluster nodes{2};
+  const auto out = nodes.directory() / "launcher";
+  auto launcher = nodes.launch(endless_run + std::vector<std::string>{"--out", out.string()});
+  REQUIRE(nodes.wait_until(1, is_running));
+  launcher->send(SIGINT);
+  const auto end = launcher->wait(patience);
+  CAPTURE(end.err);
+  CHECK(end.code == 130);
+  const auto document = read_json(out / "run.json");
+  REQUIRE(document.is_object());
+  const auto& run = document["runs"][0];
+  CHECK(run["interrupted"] == true);
+  CHECK(run["failed"] == false);
+  CHECK(run["rounds"] > 10);
+  CHECK(run["test_accuracy"].is_number());
+  CHECK(run["workers_lost"].empty());
+  for (std::size_t i = 0; i < 2; ++i)
+    CHECK(nodes.wait_until(i, is_idle));
+}
+
+TEST_CASE("dybw run --detach: the launcher returns with the run's name, status and stop do the rest") {
+  cluster nodes{2};
+  for (const std::string format : {"text", "json"}) {
+    CAPTURE(format);
+    const auto end =
+        nodes.launch(endless_run + std::vector<std::string>{"--detach", "--format", format})->wait(patience);
+    CAPTURE(end.err);
+    REQUIRE(end.code == 0);
+    REQUIRE(nodes.wait_until(0, is_running));
+    const auto name = nodes.status(0)["run"].get<std::string>();
+    if (format == "json") {
+      CHECK(json::parse(end.out)["run"] == name);
+    } else {
+      CHECK(contains(end.out, "run " + name + " has begun on 2 nodes"));
+      CHECK(contains(end.out, "dybw stop " + nodes.address(0)));
+    }
+    const auto shown = dybw({"status", nodes.address(1)});
+    CHECK(shown.code == 0);
+    CHECK(contains(shown.out, name + ", dtur"));
+    CHECK(contains(shown.out, "4 workers, led by " + nodes.address(0)));
+    CHECK(dybw({"stop", nodes.address(1)}).code == 0);
+    for (std::size_t i = 0; i < 2; ++i)
+      CHECK(nodes.wait_until(i, is_idle));
+    CHECK(fs::exists(nodes.out(0) / name / "run.json"));
+    const auto nothing = dybw({"stop", nodes.address(1)});
+    CHECK(nothing.code == 4);
+    CHECK(contains(nothing.err, "dybw: error: no run to stop at " + nodes.address(1)));
+  }
+}
+
+TEST_CASE("dybw run --nodes: a run that loses a node goes on to the end, and says which") {
+  cluster nodes{3};
+  auto launcher = nodes.launch({"--workers", "6", "--policy", "dtur", "--time-limit", "12", "--step-time",
+                                "const:0.01", "--suspect-after", "1", "--format", "json", "--quiet"});
+  REQUIRE(nodes.wait_until(0, is_running));
+  nodes.kill(2);
+  const auto end = launcher->wait(patience);
+  CAPTURE(end.err);
+  CHECK(end.code == 0);
+  const auto document = json::parse(end.out);
+  const auto& run = document["runs"][0];
+  CHECK(run["workers_lost"] == json{2, 5});
+  CHECK(run["nodes"][2]["lost"] == true);
+  CHECK(run["nodes"][0]["lost"] == false);
+  CHECK(run["mixing"]["one_sided_edges"] == 0);
+  CHECK(run["test_accuracy"].is_number());
+  CHECK(run["per_worker"][2]["test_accuracy"].is_null());
+}
+
+TEST_CASE("dybw run --nodes: when all nodes are lost the launcher says so, with exit code 4") {
+  cluster nodes{2};
+  const auto out = nodes.directory() / "launcher";
+  auto launcher = nodes.launch(endless_run + std::vector<std::string>{"--out", out.string()});
+  REQUIRE(nodes.wait_until(0, is_running));
+  nodes.kill(0);
+  nodes.kill(1);
+  const auto end = launcher->wait(patience);
+  CAPTURE(end.err);
+  CHECK(end.code == 4);
+  CHECK(contains(end.err, "dybw: error: no node of the run answers any more"));
+  const auto document = read_json(out / "run.json");
+  REQUIRE(document.is_object());
+  CHECK(document["runs"][0]["failed"] == true);
+  CHECK(document["runs"][0]["rounds"] > 10);
+}
+
+TEST_CASE("dybw run --nodes: one node under two names is refused") {
+  cluster nodes{1};
+  const auto port = nodes.address(0).substr(nodes.address(0).find(':'));
+  const auto end = dybw({"run", "--nodes", nodes.address(0) + ",localhost" + port, "--policy", "full"});
+  CHECK(end.code == 2);
+  CHECK(contains(end.err, "nodes " + nodes.address(0) + " and localhost" + port + " are the same"));
+  CHECK(nodes.wait_until(0, is_idle));
+}
+
+TEST_CASE("scripts/make-certs: nodes with its certificates work together and turn away everybody else") {
+  if (!has_openssl()) {
+    MESSAGE("skipped: openssl is not installed");
+    return;
+  }
+  const temporary_directory place;
+  make_certificates(place.path() / "ours", "localhost");
+  make_certificates(place.path() / "theirs", "localhost");
+  const auto ours = tls_options(place.path() / "ours", "localhost");
+  const auto address = "127.0.0.1:" + std::to_string(free_port());
+  child_process node{dybw_command(std::vector<std::string>{"node", "--listen", address} + ours)};
+  for (auto left = 100; left > 0 && dybw(std::vector<std::string>{"status", address} + ours).code != 0;
+       --left)
+    node.go_on(milliseconds{100});
+  const std::vector<std::string> run{"run", "--nodes", address, "--policy", "full", "--quiet"};
+  auto end = dybw(run + short_run + ours);
+  CAPTURE(end.err);
+  CHECK(end.code == 0);
+  for (const auto& others : {std::vector<std::string>{}, tls_options(place.path() / "theirs", "localhost")}) {
+    end = dybw(run + short_run + others);
+    CAPTURE(end.err);
+    CHECK(end.code == 4);
+    CHECK(end.took < seconds{10});
+    CHECK(std::ranges::count(end.err, '\n') == 1);
+    CHECK(contains(end.err, address));
+  }
+  end = dybw(std::vector<std::string>{"status", address} + ours);
+  CHECK(contains(end.out, "idle"));
+  node.send(SIGTERM);
+  CHECK(node.wait(patience).code == 0);
+}
+
+TEST_CASE("scripts/make-certs: what is there stays, and wrong names are refused") {
+  if (!has_openssl()) {
+    MESSAGE("skipped: openssl is not installed");
+    return;
+  }
+  const temporary_directory place;
+  const auto folder = place.path() / "certs";
+  make_certificates(folder, "a.example.org");
+  const auto before = fs::last_write_time(folder / "a.example.org.pem");
+  auto end = child_process{{script("make-certs"), folder.string(), "a.example.org", "192.0.2.1"}}.wait();
+  CHECK(end.code == 0);
+  CHECK(fs::last_write_time(folder / "a.example.org.pem") == before);
+  CHECK(fs::exists(folder / "192.0.2.1.key"));
+  CHECK((fs::status(folder / "192.0.2.1.key").permissions() & fs::perms::mask) ==
+        (fs::perms::owner_read | fs::perms::owner_write));
+  for (const std::string name : {"a b", "../x", "ca", "-x"}) {
+    CAPTURE(name);
+    end = child_process{{script("make-certs"), folder.string(), name}}.wait();
+    CHECK(end.code == 1);
+    CHECK(contains(end.err, "scripts/make-certs: error: "));
+  }
+}
+
+TEST_CASE("scripts/cluster-local: starts nodes, says how to use them, and ends them with itself") {
+  const auto port = free_port();
+  const temporary_directory place;
+  const auto program = dybw_command({}).front();
+  child_process script_run{{"/usr/bin/env", "DYBW=" + program, script("cluster-local"), "1", "--port",
+                            std::to_string(port), "--slots", "3"},
+                           place.path()};
+  const auto address = "127.0.0.1:" + std::to_string(port);
+  REQUIRE(script_run.go_on_until("Ctrl-C ends them", patience));
+  const auto status = dybw({"status", address, "--format", "json"});
+  REQUIRE(status.code == 0);
+  CHECK(json::parse(status.out)["slots"] == 3);
+  script_run.send(SIGINT);
+  const auto end = script_run.wait(patience);
+  CAPTURE(end.err);
+  CHECK_FALSE(end.killed);
+  CHECK(end.shell_code() == 130);
+  CHECK(contains(end.err, "run --nodes " + address));
+  CHECK(dybw({"status", address}).code == 4); // nobody is left there
+  const auto wrong = child_process{{script("cluster-local"), "none"}}.wait();
+  CHECK(wrong.code == 1);
+  CHECK(contains(wrong.err, "give the number of nodes"));
+}
+
+} // namespace dybw::test
