@@ -103,7 +103,7 @@ const std::vector<layer>& layers() {
        {"<boost/", "<nlohmann/", "<iostream", "<zlib", "<mutex", "<condition_variable", "<future"},
        {"std::cout", "std::cerr", "sleep_for", "sleep_until"}},
       {"apps", {"learning/", "messages/", "actors/", "apps/"}, {}, {"sleep_for", "sleep_until"}},
-      {"bench", {"learning/", "messages/", "actors/", "bench/"}, {"<boost/"}, {}},
+      {"bench", {"learning/", "messages/", "actors/", "bench/", "tests/support/"}, {}, {}},
   };
   return all;
 }
@@ -220,6 +220,27 @@ std::vector<std::string> check_words(const source_file& file) {
       if (lines[i].find(root) != std::string::npos && !file.path.ends_with("source_rules.cpp") &&
           !file.path.ends_with("source_rules_test.cpp"))
         breaches.push_back(place(file, i) + "names a place on one machine");
+  }
+  return breaches;
+}
+
+std::vector<std::string> check_test_names(const source_file& file) {
+  strings breaches;
+  const std::string macro = std::string{"TEST"} + "_CASE(";
+  const auto lines = lines_of(file.text);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (!lines[i].starts_with(macro))
+      continue;
+    // A long name continues on the next lines, up to the one that opens the body.
+    std::string name;
+    for (auto j = i; j < lines.size(); ++j) {
+      const auto end = lines[j].find(") {");
+      name += lines[j].substr(0, end);
+      if (end != std::string::npos)
+        break;
+    }
+    if (name.find(';') != std::string::npos)
+      breaches.push_back(place(file, i) + "a test's name with a semicolon");
   }
   return breaches;
 }

@@ -24,6 +24,9 @@ std::vector<std::string> check_lengths(const source_file& file);
 /// Words that tell of unfinished work or of the author's machine.
 std::vector<std::string> check_words(const source_file& file);
 
+/// Names of test cases that CMake's discovery takes apart: at a semicolon, and then runs neither part.
+std::vector<std::string> check_test_names(const source_file& file);
+
 /// Sources that no CMakeLists.txt of `lists` names, and headers that no source includes.
 std::vector<std::string> check_dead_files(const std::vector<source_file>& sources,
                                           const std::vector<source_file>& lists);

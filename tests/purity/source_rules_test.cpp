@@ -78,6 +78,11 @@ TEST_CASE("source tree: nothing is left unfinished, and no machine of ours is na
     none(check_words(file));
 }
 
+TEST_CASE("source tree: every test has a name under which it is run") {
+  for (const auto& file : sources())
+    none(check_test_names(file));
+}
+
 TEST_CASE("source tree: every source is built and every header included") {
   none(check_dead_files(sources(), lists()));
 }
@@ -121,6 +126,13 @@ TEST_CASE("check_layers: breaches in the other folders are found") {
   CHECK_FALSE(breaks_layers("actors/x.cpp", "#include \"messages/wire.hpp\"\n#include <spdlog/spdlog.h>\n"));
   CHECK(breaks_layers("apps/x.cpp", "#include \"tests/actors/fakes.hpp\"\n"));
   CHECK_FALSE(breaks_layers("apps/x.cpp", "#include \"actors/session.hpp\"\n#include <boost/any.hpp>\n"));
+}
+
+TEST_CASE("check_test_names: a semicolon is found, also in a name of two lines, and nowhere else") {
+  const std::string begin = std::string{"TEST"} + "_CASE(";
+  CHECK(check_test_names({"a.cpp", begin + "\"x: a, b\") {\n  f();\n}\n"}).empty());
+  CHECK(check_test_names({"a.cpp", begin + "\"x: a; b\") {\n"}).size() == 1);
+  CHECK(check_test_names({"a.cpp", begin + "\n    \"x: a \"\n    \"c; b\") {\n"}).size() == 1);
 }
 
 TEST_CASE("check_lengths: a line too long is found, whatever its bytes") {
