@@ -61,6 +61,30 @@ BENCHMARK(mix_estimates)
     ->Arg(8)
     ->Unit(benchmark::kMicrosecond);
 
+void mix_with_witness(benchmark::State& state) {
+  const dybw::sign_projection project(1, parameter_count);
+  const auto own = random_vector(0);
+  std::vector<std::vector<float>> estimates;
+  std::vector<dybw::mix_input> neighbours;
+  for (std::int64_t i = 0; i < state.range(0); ++i)
+    estimates.push_back(random_vector(static_cast<std::uint64_t>(i) + 1));
+  for (const auto& estimate : estimates)
+    neighbours.push_back({estimate, 1.0 / static_cast<double>(estimates.size() + 1)});
+  std::vector<float> out(parameter_count);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(dybw::mix_with_witness(own, neighbours, out, project));
+    benchmark::ClobberMemory();
+  }
+  count_parameters(state);
+}
+BENCHMARK(mix_with_witness)
+    ->ArgName("neighbours")
+    ->Arg(1)
+    ->Arg(2)
+    ->Arg(4)
+    ->Arg(8)
+    ->Unit(benchmark::kMicrosecond);
+
 void sign_projection(benchmark::State& state) {
   const dybw::sign_projection project(1, parameter_count);
   const auto x = random_vector(1);

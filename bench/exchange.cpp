@@ -1,0 +1,265 @@
+// bench_exchange: neighbour averaging between processes: the whole round protocol over gateways on loopback,
+// one worker a process, beside what bare sockets do.
+
+#include "bench/exchange.hpp"
+
+#include "bench/peer_process.hpp"
+#include "bench/raw_tcp.hpp"
+#include "bench/support.hpp"
+#include "tests/support/certificates.hpp"
+
+#include <boost/program_options.hpp>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+namespace dybw::bench {
+
+namespace {
+
+using nlohmann::json;
+
+/// What a child is started with; for the parent only.
+constexpr auto worker_argument = "worker";
+
+/// For starting up, and again for the rounds and the check of every element after them.
+constexpr auto patience = std::chrono::seconds{60};
+/// float32 adds up to this in a thousand rounds of averaging values about 1.
+constexpr double error_max = 1e-4;
+
+/// What may be sent beside rounds: hello, heartbeats, leaving.
+constexpr double formula_tolerance = 0.02;
+
+struct exchange_options {
+  std::vector<std::size_t> parameters;
+  std::vector<std::string> graphs;
+  std::vector<std::string> transports;
+  std::uint64_t rounds = 0;  ///< 0: by size
+  std::size_t processes = 0; ///< 0: one per worker
+};
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> words(1);
+  for (auto c : text)
+    if (c == ',')
+      words.emplace_back();
+    else
+      words.back() += c;
+  return words;
+}
+
+/// Nothing if only help was wanted.
+std::optional<exchange_options> parse(const std::vector<std::string>& arguments) {
+  namespace po = boost::program_options;
+  exchange_options x;
+  std::string parameters;
+  std::string graphs;
+  std::string transports;
+  po::options_description known{"bench_exchange"};
+  auto add = known.add_options();
+  add("help", "show this");
+  add("parameters", po::value(&parameters)->default_value("7850,199210,1000000,10000000"),
+      "float32 per vector");
+  add("graphs", po::value(&graphs)->default_value("pair,ring,complete"),
+      "pair: two workers; ring, complete and others: six");
+  add("processes", po::value(&x.processes)->default_value(0),
+      "for graphs of six; each worker sends a vector once to each process with neighbours; 0: one per "
+      "worker");
+  add("transports", po::value(&transports)->default_value("plain,tls"), "plain, tls");
+  add("rounds", po::value(&x.rounds)->default_value(0), "to measure; 0: by size, 10 to 1000");
+  po::variables_map given;
+  po::store(po::command_line_parser(arguments).options(known).run(), given);
+  po::notify(given);
+  if (given.count("help") > 0) {
+    std::cout << known;
+    return std::nullopt;
+  }
+  for (const auto& word : split(parameters))
+    x.parameters.push_back(static_cast<std::size_t>(number_at(std::vector{word}, 0, 0)));
+  x.graphs = split(graphs);
+  x.transports = split(transports);
+  return x;
+}
+
+exchange_case case_of(const std::string& graph, std::size_t parameters, const exchange_options& options) {
+  exchange_case x;
+  const auto pair = graph == "pair";
+  x.topology = pair ? "path" : graph;
+  x.workers = pair ? 2 : 6;
+  x.processes = pair || options.processes == 0 ? x.workers : std::min(options.processes, x.workers);
+  x.parameters = parameters;
+  x.rounds =
+      options.rounds > 0 ? options.rounds : std::clamp<std::uint64_t>(40'000'000 / parameters, 10, 1000);
+  x.warm_up = std::max<std::uint64_t>(x.rounds / 10, 3);
+  return x;
+}
+
+/// What all processes say at the end of one case.
+std::vector<json> run_processes(const exchange_case& what, const tls_files* certificates) {
+  std::vector<peer_process> peers;
+  json task{{"topology", what.topology},     {"workers", what.workers}, {"processes", what.processes},
+            {"parameters", what.parameters}, {"rounds", what.rounds},   {"warm_up", what.warm_up}};
+  if (certificates != nullptr) {
+    task["certificate"] = certificates->certificate.string();
+    task["key"] = certificates->key.string();
+    task["authority"] = certificates->authority.string();
+  }
+  for (std::size_t i = 0; i < what.processes; ++i) {
+    task["process"] = i;
+    peers.emplace_back(worker_argument).send(task);
+  }
+  auto deadline = peer_process::clock::now() + patience;
+  json ports;
+  for (auto& p : peers)
+    ports.push_back(p.receive(deadline).at("port"));
+  for (auto& p : peers)
+    p.send({{"ports", ports}});
+  for (auto& p : peers)
+    p.receive(deadline);
+  for (auto& p : peers)
+    p.send({{"begin", true}});
+  deadline = peer_process::clock::now() + patience;
+  std::vector<json> results;
+  for (auto& p : peers)
+    results.push_back(p.receive(deadline));
+  for (auto& p : peers)
+    p.send({{"end", true}});
+  return results;
+}
+
+std::vector<double> gather(const std::vector<json>& results, const char* name) {
+  std::vector<double> all;
+  for (const auto& r : results)
+    for (double x : r.at(name))
+      all.push_back(x);
+  return all;
+}
+
+double total(const std::vector<json>& results, const json::json_pointer& what) {
+  return std::accumulate(results.begin(), results.end(), 0.0,
+                         [&](double sum, const json& r) { return sum + r.value(what, 0.0); });
+}
+
+/// Throws `std::runtime_error` unless every worker averaged rightly in every round.
+json verify(const exchange_case& what, const std::vector<json>& results) {
+  double largest = 0;
+  for (const auto& r : results) {
+    if (const auto complaint = r.at("complaint").get<std::string>(); !complaint.empty())
+      throw std::runtime_error(complaint);
+    largest = std::max(largest, r.at("max_error").get<double>());
+  }
+  if (!(largest <= error_max))
+    throw std::runtime_error("an average is wrong by " + std::to_string(largest));
+  double start = 0;
+  for (std::size_t i = 0; i < what.workers; ++i)
+    for (std::size_t k = 0; k < what.parameters; ++k)
+      start += static_cast<double>(starting_value(i, k));
+  const auto end = total(results, json::json_pointer{"/sum"});
+  return {{"max_error", largest}, {"mean_drift", std::abs(end - start) / start}};
+}
+
+/// Where the time of a round went, in milliseconds of all processors together.
+json spent(const std::vector<json>& results, double rounds, double round_s) {
+  const auto per_round_ms = [&](const std::string& what) {
+    return total(results, json::json_pointer{"/threads" + what}) / rounds * 1e3;
+  };
+  const auto running = [&](const std::string& thread) {
+    return per_round_ms("/by_name/" + thread + "/running_s");
+  };
+  json x{{"network_thread_ms", running("network")},        {"trainer_thread_ms", running("caf.actor")},
+         {"actor_threads_ms", running("caf.multiplexer")}, {"recorder_thread_ms", running("recorder")},
+         {"kernel_ms", per_round_ms("/kernel_s")},         {"user_ms", per_round_ms("/user_s")}};
+  auto switches = 0.0;
+  auto busy = 0.0;
+  for (const auto* thread : {"network", "caf.actor", "caf.multiplexer", "recorder", "caf.clock"}) {
+    switches += per_round_ms(std::string{"/by_name/"} + thread + "/switches") / 1e3;
+    busy += running(thread);
+  }
+  x["idle_ms"] = std::thread::hardware_concurrency() * round_s * 1e3 - busy;
+  x["thread_wakeups"] = switches;
+  return x;
+}
+
+/// Plain without `certificates`.
+json measure(const std::string& graph_name, const exchange_case& what, const tls_files* certificates) {
+  const auto results = run_processes(what, certificates);
+  const auto graph = make_topology(what.topology, what.workers, 1);
+  const auto round_s = median(gather(results, "round_s"));
+  const auto rounds = static_cast<double>(what.rounds + what.warm_up);
+  std::vector<std::pair<std::size_t, std::size_t>> edges; // of processes
+  for (std::size_t i = 0; i < what.processes; ++i)
+    for (auto j : processes_next_to(graph, what.processes, i))
+      if (i < j)
+        edges.emplace_back(i, j);
+  const auto vectors = (what.workers + what.processes - 1) / what.processes; // each way over one link
+  const auto link_bytes = vectors * what.parameters * sizeof(float);
+  json line{{"bench", "exchange"},
+            {"graph", graph_name},
+            {"workers", what.workers},
+            {"processes", what.processes},
+            {"parameters", what.parameters},
+            {"transport", certificates != nullptr ? "tls" : "plain"},
+            {"rounds", what.rounds},
+            {"median_round_ms", round_s * 1e3},
+            {"mix_and_step_ms", median(gather(results, "mix_s")) * 1e3},
+            {"link_mb_per_s", static_cast<double>(link_bytes) / round_s * 1e-6}};
+  const auto raw_rounds = std::clamp<std::uint64_t>(what.rounds / 4, 4, 100);
+  line["raw_tcp_round_ms"] = raw_exchange_s(what.processes, edges, link_bytes, raw_rounds) * 1e3;
+  line.update(verify(what, results));
+  double formula = 0;
+  for (std::size_t i = 0; i < what.workers; ++i)
+    formula += bytes_per_round(graph, what.processes, i, what.parameters);
+  const auto sent = total(results, json::json_pointer{"/bytes_sent"}) / rounds;
+  line["bytes_per_round"] = sent;
+  line["bytes_by_formula"] = formula;
+  line["bytes_to_formula"] = sent / formula;
+  if (std::abs(sent / formula - 1) > formula_tolerance)
+    throw std::runtime_error("a round takes " + std::to_string(sent) + " bytes, by the formula " +
+                             std::to_string(formula));
+  line["spent"] = spent(results, static_cast<double>(what.rounds), round_s);
+  return line;
+}
+
+void measure_all(const exchange_options& options) {
+  const auto raw = measure_raw_tcp();
+  const auto print = [](const json& line) { std::cout << line.dump() << std::endl; };
+  print({{"bench", "raw_tcp"},
+         {"one_way_gb_per_s", raw.one_way_bytes_per_s * 1e-9},
+         {"round_trip_us", raw.round_trip_s * 1e6},
+         {"processors", std::thread::hardware_concurrency()}});
+  const test::test_authority authority;
+  const auto certificates = authority.issue("bench");
+  for (const auto& transport : options.transports)
+    for (const auto& graph : options.graphs)
+      for (auto parameters : options.parameters)
+        print(measure(graph, case_of(graph, parameters, options),
+                      transport == "tls" ? &certificates : nullptr));
+}
+
+} // namespace
+
+} // namespace dybw::bench
+
+int main(int count, char** words) {
+  using namespace dybw::bench;
+  const std::vector<std::string> arguments(words + 1, words + count);
+  spdlog::set_level(spdlog::level::warn);
+  try {
+    if (arguments == std::vector<std::string>{worker_argument})
+      work_in_exchange();
+    else if (const auto options = parse(arguments))
+      measure_all(*options);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "bench_exchange: %s\n", e.what());
+    return 1;
+  }
+  return 0;
+}
