@@ -22,6 +22,7 @@ enum class random_stream : std::uint64_t {
   test_share,
   link,
   schedule,
+  sketch,
 };
 
 /// One step of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
