@@ -5,6 +5,7 @@
 #include "learning/consensus/run_statistics.hpp"
 #include "learning/data/checkpoint.hpp"
 #include "learning/model/local_training.hpp"
+#include "learning/monitoring/run_watch.hpp"
 #include "learning/run_result.hpp"
 #include "learning/statistics.hpp"
 #include "messages/control.hpp"
@@ -86,6 +87,14 @@ struct answers_due {
 struct flush_due {};
 struct progress_wanted {};
 struct outcome_wanted {};
+/// How do the workers here stand? For monitors.
+struct metrics_wanted {
+  bool sketch = false; ///< of their estimates, too, if it is time for one
+};
+using process_metrics_ptr = std::shared_ptr<const process_metrics>;
+struct view_wanted {};
+using run_view_ptr = std::shared_ptr<const run_view>;
+struct monitor_tick {};
 
 /// A worker's present estimate w_j; the block is shared, not copied. Without parameters from a stand-in whose
 /// worker cannot be reached.
@@ -241,7 +250,8 @@ using reporter_actor =
                      caf::reacts_to<flush_due>,                            // write out what is buffered
                      caf::reacts_to<pass_on_due>,                          // to the sink
                      caf::replies_to<progress_wanted>::with<run_progress>, //
-                     caf::replies_to<outcome_wanted>::with<run_outcome_ptr>>;
+                     caf::replies_to<outcome_wanted>::with<run_outcome_ptr>,
+                     caf::replies_to<metrics_wanted>::with<process_metrics_ptr>>;
 
 // --- Between processes: the gateway ---
 
@@ -458,6 +468,23 @@ struct join_run {
 using evaluator_actor =
     caf::typed_actor<caf::reacts_to<evaluation_due>, caf::reacts_to<answers_due>, caf::reacts_to<snapshot>>;
 
+// --- Monitors ---
+
+/// Puts together the picture of a live run and shows the newest to whoever asks. Nobody needs it for
+/// progress.
+using monitor_actor =
+    caf::typed_actor<caf::reacts_to<monitor_tick>, caf::replies_to<view_wanted>::with<run_view_ptr>>;
+
+/// One that is attached to a node and finds the others from there.
+using node_monitor_actor = monitor_actor::extend_with<control_client_actor>;
+
+/// A run of this process began: it is to be watched through its reporter, until that ends.
+struct watch_run {
+  watch_plan plan;
+  reporter_actor reports;
+};
+using local_monitor_actor = monitor_actor::extend<caf::reacts_to<watch_run>>;
+
 // --- A node ---
 
 /// The node's own gateway is open; from the one who opened it, once.
@@ -598,3 +625,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const dybw::measurement>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::run_prepared)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::run_measured)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::metrics_wanted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::process_metrics_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::view_wanted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::run_view_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::monitor_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::watch_run)

@@ -266,6 +266,47 @@ void node_state::on(connection_id, const run_over& x) {
     let_go();
 }
 
+// --- Monitors ---
+
+void node_state::on(connection_id from, const describe_request&) {
+  describe_reply x;
+  x.found = tenancy_.has_begun();
+  if (x.found) {
+    x.spec = tenancy_.spec();
+    x.parameters = stay_->ready.parameters;
+  }
+  reply(from, std::move(x));
+}
+
+void node_state::on(connection_id from, const metrics_request& x) {
+  if (!tenancy_.has_begun()) {
+    reply(from, metrics_reply{});
+    return;
+  }
+  self_->request(stay_->host->reports(), worker_patience, metrics_wanted{x.sketch})
+      .then(
+          [this, from, run = tenancy_.spec().run](const process_metrics_ptr& m) {
+            reply(from, tenancy_.serves(run) ? complete(*m) : metrics_reply{});
+          },
+          [this, from](const caf::error&) { reply(from, metrics_reply{}); });
+}
+
+/// With what the reporter does not know.
+metrics_reply node_state::complete(const process_metrics& x) const {
+  metrics_reply full{tenancy_.spec().run, x};
+  auto& m = full.metrics;
+  if (!stay_->evaluations.empty())
+    m.newest_evaluation = stay_->evaluations.back();
+  if (m.failure.empty())
+    m.failure = stay_->failure;
+  const auto sent = traffic_in_run();
+  m.link_bytes_sent = sent.link_bytes_sent;
+  m.eval_bytes_sent = sent.eval_bytes_sent;
+  m.connections_refused = traffic_.connections_refused;
+  m.leads = stay_->lead != nullptr;
+  return full;
+}
+
 // --- Joining ---
 
 /// A restarted node wants a place: that of its own address, or one whose node does not answer.

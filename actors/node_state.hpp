@@ -126,12 +126,15 @@ private:
   void on(connection_id from, const join_request& x);
   void on(connection_id from, const node_moved& x);
   void on(connection_id from, const welcome_request& x);
+  void on(connection_id from, const describe_request& x);
+  void on(connection_id from, const metrics_request& x);
   template <class Answer>
   void on(connection_id, const Answer&) {} // nobody asked for it
 
   void reply(connection_id to, control_message message);
   void send(connection_id to, std::shared_ptr<const control_message> message);
   void send_status(connection_id to, const std::string& waiting);
+  metrics_reply complete(const process_metrics& x) const;
   void welcome(connection_id to, worker_id joiner);
   void offer_place(connection_id to, const endpoint& joiner);
   void send_place(connection_id to, node_index place, const endpoint& joiner);

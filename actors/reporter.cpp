@@ -1,5 +1,7 @@
 #include "actors/reporter.hpp"
 
+#include "actors/process_usage.hpp"
+
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
@@ -37,6 +39,8 @@ void reporter_state::start(const reporter_options& options) {
     audit_->back(worker_at(i));
   }
   statistics_.emplace(workers);
+  commits_.emplace(options.graph);
+  seed_ = options.seed;
   done_flags_.resize(workers);
   expected_ = options.expected.empty() ? workers : options.expected.size();
   finals_.resize(workers);
@@ -54,6 +58,8 @@ void reporter_state::start(const reporter_options& options) {
 
 void reporter_state::watch(const watch_workers& x) {
   origin_ = x.origin;
+  workers_ = x.workers;
+  cpu_before_s_ = process_cpu_s();
   for (const auto& w : x.workers) {
     addresses_.push_back(w ? w.address() : caf::actor_addr{});
     if (w)
@@ -65,6 +71,7 @@ void reporter_state::watch(const watch_workers& x) {
 
 void reporter_state::add(const round_report& report) {
   statistics_->add(report);
+  commits_->add(report.mixed);
   if (!std::isfinite(report.loss) && !failure_)
     failure_ =
         fmt::format("the loss is no longer a number, worker {} in round {}; choose a smaller --step-size",
@@ -263,6 +270,7 @@ reporter_actor::behavior_type reporter(reporter_actor::stateful_pointer<reporter
       [self](const pass_on_due&) { self->state.pass_on(); },
       [self](const progress_wanted&) { return self->state.progress(); },
       [self](const outcome_wanted&) { return self->state.outcome(); },
+      [self](const metrics_wanted& x) { return self->state.metrics(x); },
   };
 }
 

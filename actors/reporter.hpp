@@ -2,6 +2,7 @@
 
 #include "actors/actors.hpp"
 #include "learning/consensus/mixing_audit.hpp"
+#include "learning/monitoring/edge_commits.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -23,6 +24,7 @@ struct reporter_options {
   /// From the middle of a run: nothing is known of what a worker did before its first report.
   bool late = false;
   report_sink_actor sink{}; ///< gets it all as well; null for none
+  std::uint64_t seed = 0;   ///< the run's, for the sketches that monitors get
 };
 
 /// Adds up, audits, writes and passes on what workers report: those of this process, or of all nodes. Its
@@ -31,8 +33,15 @@ class reporter_state {
 public:
   /// Most that is passed on at once; what is more is dropped there and counted.
   static constexpr std::size_t passed_on_max = 20'000;
+  /// Monitors that ask within this time of each other get the same answer.
+  static constexpr nanoseconds metrics_age_max{std::chrono::milliseconds{100}};
+  /// Sketches come at most so often, and take at most this share of a processor.
+  static constexpr nanoseconds sketch_every_min{std::chrono::milliseconds{500}};
+  static constexpr double sketch_share_max = 0.005;
 
   static inline const char* name = "reporter";
+
+  using metrics_promise = caf::typed_response_promise<process_metrics_ptr>;
 
   explicit reporter_state(reporter_actor::stateful_pointer<reporter_state> self) : self_(self) {}
 
@@ -49,8 +58,23 @@ public:
   void flush();
   run_progress progress() const;
   run_outcome_ptr outcome();
+  metrics_promise metrics(const metrics_wanted& x);
 
 private:
+  using moment = std::chrono::steady_clock::time_point;
+
+  /// How the workers stand, while not all have answered.
+  struct inquiry {
+    std::vector<metrics_promise> asked_by;
+    std::size_t missing = 0;
+    std::vector<worker_metrics> workers;
+    std::optional<sketch_sums> sketch;
+    double sketch_cpu_s = 0;
+  };
+  void ask_worker(const std::shared_ptr<inquiry>& all, std::size_t which);
+  void add_sketch(inquiry& all, const snapshot& x);
+  void answered(inquiry& all);
+
   void write(const round_report& report);
   void flush_file();
   void log_violations();
@@ -61,6 +85,7 @@ private:
   run_origin origin_;
   std::optional<mixing_audit> audit_;
   std::optional<run_statistics> statistics_;
+  std::vector<worker_actor> workers_; ///< [workers], null for those of other processes
   std::vector<caf::actor_addr> addresses_;
   std::vector<bool> done_flags_;
   std::size_t done_ = 0;
@@ -78,6 +103,16 @@ private:
   report_sink_actor sink_;
   local_reports_ptr to_pass_on_;
   std::uint64_t rounds_dropped_ = 0;
+  // for monitors:
+  std::optional<edge_commits> commits_;
+  double cpu_before_s_ = 0;
+  std::shared_ptr<inquiry> inquiry_; ///< under way
+  process_metrics_ptr metrics_;      ///< newest answer
+  moment metrics_at_;
+  std::uint64_t seed_ = 0;
+  std::optional<sketch_projection> project_; ///< once the size of estimates is known
+  std::vector<double> sketch_;
+  moment next_sketch_;
 };
 
 /// Spawn with `caf::detached`: it writes files.

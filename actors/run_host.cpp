@@ -56,6 +56,7 @@ run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host
     trainers_ = adopt(system.spawn(trainer_pool, setup_, std::min(threads, here_.size()), true));
   }
   options.reports.graph = graph_;
+  options.reports.seed = config.seed;
   reports_ = adopt(system.spawn<caf::detached>(reporter, options.reports));
   if (setup_ && config.checkpoint_every_s && !options.checkpoints.empty())
     checkpointer_ = adopt(system.spawn<caf::detached>(checkpointer, options.checkpoints));

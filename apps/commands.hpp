@@ -20,6 +20,10 @@ int stop_command(std::span<const std::string> arguments);
 std::string status_help();
 std::string stop_help();
 
+/// `dybw monitor HOST:PORT`: attaches to a live run and shows it.
+int monitor_command(std::span<const std::string> arguments);
+std::string monitor_help();
+
 /// A subcommand of the program.
 struct command {
   std::string name;

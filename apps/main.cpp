@@ -32,6 +32,8 @@ int main(int count, char** words) {
       dybw::command{"run", "train on this host or on nodes, and compare policies", dybw::run_help,
                     dybw::run_command},
       dybw::command{"node", "offer this machine to runs", dybw::node_help, dybw::node_command},
+      dybw::command{"monitor", "attach to a live run and watch it", dybw::monitor_help,
+                    dybw::monitor_command},
       dybw::command{"status", "show what a node is doing", dybw::status_help, dybw::status_command},
       dybw::command{"stop", "end the run that a node serves", dybw::stop_help, dybw::stop_command},
   };

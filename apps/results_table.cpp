@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <iomanip>
-#include <sstream>
 
 namespace dybw {
 
@@ -35,14 +33,9 @@ std::string audit_text(const mixing_summary& mixing) {
       counted(mixing.rounds_audited, "round") + " audited, " + count_text(mixing.rounds_unaudited) + " not";
   if (mixing.clean())
     return audit_word(mixing) + " (" + rounds + ")";
-  const auto small = [](double x) {
-    std::ostringstream out;
-    out << std::setprecision(2) << x;
-    return out.str();
-  };
   return "WRONG: " + counted(mixing.one_sided_edges, "one-sided edge") + ", errors of row " +
-         small(mixing.max_row_error) + ", column " + small(mixing.max_column_error) + ", projection " +
-         small(mixing.max_projection_error);
+         short_text(mixing.max_row_error) + ", column " + short_text(mixing.max_column_error) + ", projection " +
+         short_text(mixing.max_projection_error);
 }
 
 /// Per second.

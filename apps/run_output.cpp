@@ -2,6 +2,7 @@
 
 #include "apps/interrupts.hpp"
 #include "apps/output.hpp"
+#include "learning/monitoring/run_watch.hpp"
 
 #include <algorithm>
 #include <iostream>
@@ -25,12 +26,9 @@ progress to_progress(const run_config& config, const std::string& policy, const 
   if (now.local_steps > 0)
     p.backup_workers = now.backup_workers;
   p.gradients_per_s = p.elapsed_s > 0 ? static_cast<double>(now.local_steps) / p.elapsed_s : 0;
-  if (config.time_limit_s)
-    p.fraction = std::min(1.0, p.elapsed_s / *config.time_limit_s);
-  if (config.rounds) {
-    const auto share = static_cast<double>(now.newest_round) / static_cast<double>(*config.rounds);
-    p.fraction = std::max(p.fraction.value_or(0), share);
-  }
+  p.fraction = done_share(config.rounds, config.time_limit_s, now.newest_round, p.elapsed_s);
+  if (p.fraction)
+    p.fraction = std::min(1.0, *p.fraction);
   if (p.fraction && *p.fraction > 0)
     p.remaining_s = p.elapsed_s * (1 / *p.fraction - 1);
   p.waiting = now.waiting;

@@ -35,6 +35,14 @@ std::string fixed_text(double x, int decimals) {
   return out.str();
 }
 
+std::string short_text(double x) {
+  if (!std::isfinite(x))
+    return "-";
+  std::ostringstream out;
+  out << std::setprecision(2) << x;
+  return out.str();
+}
+
 std::string seconds_text(double s) {
   const auto decimals = [](double x) { return x < 9.995 ? 2 : x < 99.95 ? 1 : 0; };
   if (!std::isfinite(s))

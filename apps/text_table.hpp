@@ -25,6 +25,8 @@ private:
 
 /// With `decimals` digits behind the point; "-" if not finite.
 std::string fixed_text(double x, int decimals);
+/// With two significant digits: "0.012", "3.1e-07"; "-" if not finite.
+std::string short_text(double x);
 /// "82.3 ms", "14.2 s", "1234 s": three digits or so in the unit that fits.
 std::string seconds_text(double s);
 /// 0.912 as "91.2 %".

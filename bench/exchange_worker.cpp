@@ -115,6 +115,7 @@ reporter_actor::behavior_type recorder(reporter_actor::pointer, std::shared_ptr<
       [](const flush_due&) {},
       [](const progress_wanted&) { return run_progress{}; },
       [](const outcome_wanted&) { return run_outcome_ptr{}; },
+      [](const metrics_wanted&) { return std::make_shared<const process_metrics>(); },
   };
 }
 

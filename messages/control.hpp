@@ -2,6 +2,7 @@
 
 #include "learning/consensus/messages.hpp"
 #include "learning/consensus/round_report.hpp"
+#include "learning/monitoring/process_metrics.hpp"
 #include "learning/run_config.hpp"
 #include "learning/run_result.hpp"
 #include "messages/endpoint.hpp"
@@ -198,10 +199,31 @@ struct welcome_reply {
   parameter_block parameters;
 };
 
-using control_message = std::variant<prepare_run_request, prepare_run_reply, connect_request, connect_reply,
-                                     begin_request, begin_reply, abandon_request, stop_request, stop_reply,
-                                     node_status_request, node_status, subscribe_request, report_batch,
-                                     snapshot_request, snapshot_reply, result_request, result_reply, run_over,
-                                     join_request, join_reply, node_moved, welcome_request, welcome_reply>;
+// --- Monitors ---
+
+/// Which run is going on here, and where does it live? For who begins to watch.
+struct describe_request {};
+struct describe_reply {
+  bool found = false;
+  run_spec spec; ///< `self` is the answering node's
+  std::uint64_t parameters = 0;
+};
+/// How do the workers here stand? A monitor asks a few times per second and waits for the answer before it
+/// asks again, so nothing queues up for a slow one. Monitors that ask at about the same time get the same
+/// answer.
+struct metrics_request {
+  bool sketch = false; ///< of the estimates here, too
+};
+struct metrics_reply {
+  run_id run = 0; ///< 0: none is going on, and `metrics` says nothing
+  process_metrics metrics;
+};
+
+using control_message =
+    std::variant<prepare_run_request, prepare_run_reply, connect_request, connect_reply, begin_request,
+                 begin_reply, abandon_request, stop_request, stop_reply, node_status_request, node_status,
+                 subscribe_request, report_batch, snapshot_request, snapshot_reply, result_request,
+                 result_reply, run_over, join_request, join_reply, node_moved, welcome_request, welcome_reply,
+                 describe_request, describe_reply, metrics_request, metrics_reply>;
 
 } // namespace dybw

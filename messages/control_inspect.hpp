@@ -26,6 +26,15 @@ struct enum_range<start_rule> {
   static constexpr auto last = static_cast<int>(start_rule::random);
 };
 
+template <>
+struct enum_range<phase> {
+  static constexpr auto last = static_cast<int>(phase::left);
+};
+template <>
+struct enum_range<wait_cause::kind> {
+  static constexpr auto last = static_cast<int>(wait_cause::kind::threshold);
+};
+
 // --- A run's configuration ---
 
 template <class Inspector>
@@ -220,6 +229,48 @@ typename Inspector::result_type inspect(Inspector& f, welcome_request& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, welcome_reply& x) {
   return f(x.joiner, x.found, x.facts, x.round, x.parameters);
+}
+
+// --- Monitors ---
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, wait_metrics& x) {
+  return f(x.neighbour, x.what, x.waited);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, worker_metrics& x) {
+  return f(x.worker, x.done, x.lost, x.rounds, x.timeouts, x.backup_workers, x.loss, x.compute, x.wait,
+           x.answers, x.local_steps, x.estimates_late, x.phase, x.in_phase, x.round, x.timeout_in,
+           x.component, x.lowest, x.waits);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, edge_metrics& x) {
+  return f(x.link, x.committed);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, sketch_sums& x) {
+  return f(x.estimates, x.sum, x.squared_norms);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, process_metrics& x) {
+  return f(x.elapsed, x.workers, x.edges, x.sketch, x.newest_evaluation, x.failure, x.cpu_s, x.peak_rss_bytes,
+           x.link_bytes_sent, x.eval_bytes_sent, x.connections_refused, x.leads);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, describe_request&) {
+  return f();
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, describe_reply& x) {
+  return f(x.found, x.spec, x.parameters);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, metrics_request& x) {
+  return f(x.sketch);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, metrics_reply& x) {
+  return f(x.run, x.metrics);
 }
 
 } // namespace dybw

@@ -34,7 +34,9 @@ void run_statistics::add(const round_report& r) {
   sums.compute_s.add(compute_s);
   sums.wait_s.add(wait_s);
   sums.backup_workers.add(backup);
+  sums.loss.add(r.loss);
   sums.samples += r.samples;
+  sums.timeouts += r.timed_out ? 1 : 0;
 
   newest_round_ = std::max(newest_round_, r.mixed.round);
   ++local_steps_;

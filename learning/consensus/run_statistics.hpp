@@ -20,6 +20,18 @@ class run_statistics {
 public:
   static constexpr std::size_t bins_max = 240;
 
+  /// What a worker's reports and its last word add up to.
+  struct worker_sums {
+    running_mean compute_s;
+    running_mean wait_s;
+    running_mean backup_workers;
+    running_mean loss;
+    std::uint64_t samples = 0;
+    std::uint64_t timeouts = 0; ///< of the rounds reported
+    worker_totals totals;
+    bool has_totals = false;
+  };
+
   explicit run_statistics(std::size_t workers);
 
   void add(const round_report& report);
@@ -29,6 +41,7 @@ public:
   /// per_worker. `duration` is the run's.
   void fill(run_result& result, nanoseconds duration) const;
 
+  const worker_sums& of(worker_id id) const { return workers_[index_of(id)]; }
   double bin_width_s() const noexcept { return bin_width_s_; }
   const std::vector<worker_series>& series() const noexcept { return series_; }
 
@@ -40,15 +53,6 @@ public:
   std::uint64_t timeouts() const noexcept { return timeouts_seen_; }
 
 private:
-  struct worker_sums {
-    running_mean compute_s;
-    running_mean wait_s;
-    running_mean backup_workers;
-    std::uint64_t samples = 0;
-    worker_totals totals;
-    bool has_totals = false;
-  };
-
   void widen_bins();
 
   std::vector<worker_sums> workers_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "learning/consensus/round_machine.hpp"
+#include "learning/consensus/run_statistics.hpp"
 #include "learning/monitoring/sketch.hpp"
 #include "learning/run_result.hpp"
 
@@ -64,5 +65,12 @@ struct process_metrics {
   std::uint64_t connections_refused = 0;
   bool leads = false;
 };
+
+/// The counters of a worker, from its reports.
+worker_metrics counters_of(const run_statistics& statistics, worker_id id);
+
+/// Adds what the worker itself says at `now`, since the run's start.
+void note_status(worker_metrics& x, const machine_status& status, const machine_counters& counters,
+                 nanoseconds now);
 
 } // namespace dybw

@@ -22,6 +22,25 @@ std::string tenths(nanoseconds t) {
 
 } // namespace
 
+watch_plan plan_of(const run_config& config, const std::string& policy, std::span<const edge> edges,
+                   std::uint64_t parameters) {
+  watch_plan plan;
+  plan.policy = policy;
+  plan.topology = config.topology;
+  plan.has_model = config.model != "none";
+  if (plan.has_model)
+    plan.dataset = config.data.name + " (" + config.partition_text + ")";
+  plan.model = config.model;
+  plan.parameters = parameters;
+  plan.seed = config.seed;
+  plan.rounds = config.rounds;
+  plan.time_limit_s = config.time_limit_s;
+  plan.target_accuracy = config.target_accuracy;
+  plan.edges.assign(edges.begin(), edges.end());
+  std::sort(plan.edges.begin(), plan.edges.end());
+  return plan;
+}
+
 std::optional<double> done_share(std::optional<std::uint64_t> rounds, std::optional<double> time_limit_s,
                                  round_number newest, double elapsed_s) {
   std::optional<double> share;

@@ -2,8 +2,10 @@
 
 #include "learning/monitoring/process_metrics.hpp"
 #include "learning/monitoring/run_view.hpp"
+#include "learning/run_config.hpp"
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,10 @@ struct watch_plan {
   std::vector<std::string> nodes;       ///< their addresses
   std::vector<std::uint32_t> placement; ///< [workers], index in `nodes`
 };
+
+/// All of it but the nodes.
+watch_plan plan_of(const run_config& config, const std::string& policy, std::span<const edge> edges,
+                   std::uint64_t parameters);
 
 /// How much of a run is done by what is to end it, [0,1]: the larger share of the rounds and of the time.
 /// Nothing if neither is limited.

@@ -24,6 +24,8 @@ struct letters {
   std::size_t snapshots = 0;
 
   snapshot answer;
+  worker_status status;
+  std::size_t statuses = 0;
 
   void take(const estimate_message& m) { estimates.push_back(m); }
   void take(const accept& m) { accepts.push_back(m); }
@@ -61,7 +63,10 @@ inline worker_actor::behavior_type fake_worker(worker_actor::pointer, letters_pt
         ++in->snapshots;
         return in->answer;
       },
-      [](const status_wanted&) { return worker_status{}; },
+      [in](const status_wanted&) {
+        ++in->statuses;
+        return in->status;
+      },
       [](const welcome_wanted&) { return welcome_reply{}; },
   };
 }
@@ -122,6 +127,7 @@ inline reporter_actor::behavior_type fake_reporter(reporter_actor::pointer, repo
       [](const pass_on_due&) {},
       [](const progress_wanted&) { return run_progress{}; },
       [](const outcome_wanted&) { return run_outcome_ptr{}; },
+      [](const metrics_wanted&) { return std::make_shared<const process_metrics>(); },
   };
 }
 

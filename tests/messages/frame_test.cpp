@@ -167,6 +167,11 @@ void check_fields() {
 TEST_CASE("frame: every member of every control message and of what it holds travels") {
   for_each_alternative<control_message>([](const auto& x) { check_fields<std::decay_t<decltype(x)>>(); });
   check_fields<run_spec>();
+  check_fields<wait_metrics>();
+  check_fields<worker_metrics>();
+  check_fields<edge_metrics>();
+  check_fields<sketch_sums>();
+  check_fields<process_metrics>();
   check_fields<run_config>();
   check_fields<endpoint>();
   check_fields<data_options>();

@@ -313,6 +313,11 @@ TEST_CASE("fuzz: mutated parts of control messages") {
   fuzz_own<mixing_summary>();
   fuzz_own<worker_summary>();
   fuzz_own<edge_activity>();
+  fuzz_own<wait_metrics>();
+  fuzz_own<worker_metrics>();
+  fuzz_own<edge_metrics>();
+  fuzz_own<sketch_sums>();
+  fuzz_own<process_metrics>();
   fuzz_own<run_result>();
 }
 

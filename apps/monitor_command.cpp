@@ -1,0 +1,178 @@
+#include "actors/monitor.hpp"
+#include "apps/commands.hpp"
+#include "apps/interrupts.hpp"
+#include "apps/live_view.hpp"
+#include "apps/logging.hpp"
+#include "apps/network.hpp"
+#include "apps/progress.hpp"
+#include "apps/remote_options.hpp"
+#include "apps/view_text.hpp"
+
+#include <boost/program_options/value_semantic.hpp>
+#include <caf/scoped_actor.hpp>
+
+#include <algorithm>
+#include <iostream>
+#include <sstream>
+
+#include <unistd.h>
+
+namespace po = boost::program_options;
+
+namespace dybw {
+
+namespace {
+
+constexpr unsigned columns_max = 100;
+constexpr unsigned description_columns_min = 64;
+constexpr auto poll_every = std::chrono::milliseconds{50};
+/// For the first node to answer, and for all nodes to have said how they stand.
+constexpr auto attach_patience = std::chrono::seconds{6};
+constexpr auto whole_patience = std::chrono::milliseconds{1200};
+/// A wait of so long stands below the line of every second.
+constexpr double long_wait_s = 1;
+constexpr std::size_t long_waits_max = 5;
+
+struct monitor_command_options {
+  endpoint node;
+  bool plain = false;
+  bool json = false;
+  bool waiting = false;
+  nanoseconds every{0};
+  std::optional<tls_files> tls;
+};
+
+po::options_description option_list() {
+  const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
+  po::options_description own{"Options", columns_max, description_columns_min};
+  own.add_options()("plain", po::bool_switch(), "a line per second, as without a terminal")(
+      "format", text("text|json")->default_value("text"),
+      "json: an object per line")("interval", text("S")->default_value("1"), "seconds from line to line")(
+      "waiting", po::bool_switch(), "who waits for whom, and why, now; then end")("help", po::bool_switch(),
+                                                                                  "show this page");
+  po::options_description all{columns_max, description_columns_min};
+  all.add(own).add(tls_option_group());
+  return all;
+}
+
+monitor_command_options read_options(std::span<const std::string> arguments) {
+  const auto known = option_list();
+  option_values given{known, "dybw monitor", 1};
+  given.add_arguments(arguments);
+  monitor_command_options options;
+  options.node = read_node(given, "dybw monitor");
+  options.json = given.choice("format", {"text", "json"}) == 1;
+  options.plain = given.flag("plain") || !terminal_columns(STDOUT_FILENO) || isatty(STDIN_FILENO) == 0;
+  options.waiting = given.flag("waiting");
+  if (options.waiting && options.json)
+    throw input_error{input_fault::configuration, "--waiting contradicts --format=json", "",
+                      "leave one of them out: the JSON objects have \"waits\""};
+  options.every = from_seconds(given.real(
+      "interval", [](double x) { return x >= 0.1 && x <= 3600; }, "a number of seconds from 0.1 to 3600"));
+  options.tls = read_tls(given);
+  return options;
+}
+
+/// Time goes by here, and only here.
+class pause {
+public:
+  explicit pause(caf::actor_system& system) : self_(system) {}
+  /// Whether the whole time went by: false if the user wants an end.
+  bool wait(nanoseconds time) {
+    const auto until = std::chrono::steady_clock::now() + time;
+    while (!interrupt_guard::interrupted() && std::chrono::steady_clock::now() < until)
+      self_->receive(caf::after(poll_every) >> [] {});
+    return !interrupt_guard::interrupted();
+  }
+
+private:
+  caf::scoped_actor self_;
+};
+
+/// Waits until a run is seen. Throws `input_error` (network fault) if there is none, or no node.
+run_view_ptr attach(live_view& view, pause& time, const endpoint& node) {
+  const auto until = std::chrono::steady_clock::now() + attach_patience;
+  for (;;) {
+    auto v = view.now();
+    if (!v->workers.empty())
+      return v;
+    if (v->now == run_view::state::idle)
+      throw input_error{input_fault::network, v->trouble, "",
+                        "start one with: dybw run --nodes " + to_string(node)};
+    const auto failed = v->now != run_view::state::attaching || !v->trouble.empty();
+    if (failed || std::chrono::steady_clock::now() > until)
+      throw input_error{input_fault::network,
+                        v->trouble.empty() ? "node " + to_string(node) + " does not answer" : v->trouble, "",
+                        ""};
+    if (!time.wait(poll_every))
+      return v;
+  }
+}
+
+/// Until every node of the run has said how it stands, or is known not to.
+run_view_ptr whole_view(live_view& view, pause& time) {
+  const auto until = std::chrono::steady_clock::now() + whole_patience;
+  const auto heard_or_silent = [](const node_view& n) { return n.reachable; };
+  auto v = view.now();
+  while (!std::all_of(v->nodes.begin(), v->nodes.end(), heard_or_silent) &&
+         std::chrono::steady_clock::now() < until && time.wait(poll_every))
+    v = view.now();
+  // A node that was reached and says nothing is silent after a while only.
+  time.wait(run_watch::silent_after + monitor_machine::ask_every);
+  return view.now();
+}
+
+bool has_ended(const run_view& v) {
+  return v.now == run_view::state::over || v.now == run_view::state::lost;
+}
+
+/// A line per interval and what happened meanwhile, until the run ends.
+int print_lines(live_view& view, pause& time, const monitor_command_options& options) {
+  std::uint64_t events_seen = 0;
+  for (;;) {
+    const auto v = view.now();
+    for (std::size_t i = 0; i < v->events.size(); ++i)
+      if (v->events_before + i >= events_seen)
+        std::cout << event_line(v->events[i]) << '\n';
+    events_seen = v->events_before + v->events.size();
+    std::cout << plain_line(*v) << '\n';
+    for (std::size_t i = 0; i < std::min(v->waits.size(), long_waits_max); ++i)
+      if (v->waits[i].waited_s >= long_wait_s)
+        std::cout << "  " << wait_text(v->waits[i]) << '\n';
+    std::cout << std::flush;
+    if (has_ended(*v) || !std::cout)
+      return v->now == run_view::state::lost ? input_error{input_fault::network, "", "", ""}.exit_code() : 0;
+    if (!time.wait(options.every))
+      return interrupt_guard::exit_code;
+  }
+}
+
+} // namespace
+
+std::string monitor_help() {
+  std::ostringstream help;
+  help << "dybw monitor HOST:PORT: attaches to a live run by any of its nodes, and shows what it does and "
+          "why\n"
+          "anybody waits. It may come and go as it likes; the run does not notice.\n\n"
+       << option_list();
+  return help.str();
+}
+
+int monitor_command(std::span<const std::string> arguments) {
+  const auto options = read_options(arguments);
+  set_up_log(log_level::warn);
+  const auto guard = interrupt_guard{};
+  network net{options.tls};
+  live_view view{net.system(), net.system().spawn(monitor, monitor_options{net.gateway(), options.node})};
+  pause time{net.system()};
+  attach(view, time, options.node);
+  if (interrupt_guard::interrupted())
+    return interrupt_guard::exit_code;
+  if (options.waiting) {
+    std::cout << waiting_text(*whole_view(view, time)) << std::flush;
+    return 0;
+  }
+  return print_lines(view, time, options);
+}
+
+} // namespace dybw
