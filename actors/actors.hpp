@@ -166,7 +166,9 @@ struct training_job {
   local_training::mix_outcome mixed;
   parameter_block velocity;
   local_training::step_outcome stepped;
-  nanoseconds took{0}; ///< the step's computing time
+  nanoseconds took{0};  ///< the step's computing time
+  run_origin mix_began; ///< a moment of the monotonic clock
+  run_origin mix_ended;
 };
 using training_job_ptr = std::shared_ptr<training_job>;
 

@@ -122,8 +122,9 @@ public:
     auto graph = plan.inputs.graph;
     if (!plan.inputs.config.exchange)
       graph = std::make_shared<const topology>(graph->workers(), std::vector<edge>{}, graph->name());
-    reports_ =
-        system.spawn<caf::detached>(reporter, reporter_options{std::move(graph), controls.rounds_file});
+    reporter_options reports{std::move(graph), controls.rounds_file};
+    reports.trace = controls.trace;
+    reports_ = system.spawn<caf::detached>(reporter, std::move(reports));
     fleet_ = system.spawn(fleet, fleet_options{gateway, reports_, spec_of(plan, policy), true, std::nullopt});
     describe(end_.run.result, plan, policy);
   }

@@ -41,6 +41,7 @@ void reporter_state::start(const reporter_options& options) {
   statistics_.emplace(workers);
   commits_.emplace(options.graph);
   seed_ = options.seed;
+  trace_ = options.trace;
   done_flags_.resize(workers);
   expected_ = options.expected.empty() ? workers : options.expected.size();
   finals_.resize(workers);
@@ -65,7 +66,7 @@ void reporter_state::watch(const watch_workers& x) {
     if (w)
       self_->monitor(w);
   }
-  if (rounds_.is_open())
+  if (rounds_.is_open() || trace_)
     self_->delayed_send(self_, std::chrono::seconds{1}, flush_due{});
 }
 
@@ -78,6 +79,8 @@ void reporter_state::add(const round_report& report) {
                     to_string(report.mixed.worker), report.mixed.round);
   if (rounds_.is_open())
     write(report);
+  if (trace_)
+    trace_->add(report);
   if (sink_ && to_pass_on_->rounds.size() < passed_on_max)
     to_pass_on_->rounds.push_back(report);
   else if (sink_)
@@ -174,6 +177,7 @@ void reporter_state::mark_done(std::size_t index) {
 
 void reporter_state::flush() {
   flush_file();
+  flush_trace();
   self_->delayed_send(self_, std::chrono::seconds{1}, flush_due{});
 }
 
@@ -194,6 +198,7 @@ run_progress reporter_state::progress() const {
 
 run_outcome_ptr reporter_state::outcome() {
   flush_file();
+  flush_trace();
   auto x = std::make_shared<run_outcome>();
   statistics_->fill(x->result, done_ == expected_ ? end_ : time_since(origin_));
   if (audit_) {
@@ -246,6 +251,14 @@ void reporter_state::flush_file() {
   rounds_.flush();
   if (!rounds_ && !failure_)
     failure_ = "cannot write " + rounds_file_.string();
+}
+
+/// A trace is a help to understand a run, no part of its results.
+void reporter_state::flush_trace() {
+  if (!trace_ || trace_->flush())
+    return;
+  spdlog::error("the trace cannot be written any more; it ends here");
+  trace_.reset();
 }
 
 void reporter_state::log_violations() {

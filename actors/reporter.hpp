@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/actors.hpp"
+#include "actors/trace_file.hpp"
 #include "learning/consensus/mixing_audit.hpp"
 #include "learning/monitoring/edge_commits.hpp"
 
@@ -23,8 +24,9 @@ struct reporter_options {
   bool audit = true;                     ///< needs the reports of all workers
   /// From the middle of a run: nothing is known of what a worker did before its first report.
   bool late = false;
-  report_sink_actor sink{}; ///< gets it all as well; null for none
-  std::uint64_t seed = 0;   ///< the run's, for the sketches that monitors get
+  report_sink_actor sink{};            ///< gets it all as well; null for none
+  std::uint64_t seed = 0;              ///< the run's, for the sketches that monitors get
+  std::shared_ptr<trace_file> trace{}; ///< where each worker's intervals go; null for nowhere
 };
 
 /// Adds up, audits, writes and passes on what workers report: those of this process, or of all nodes. Its
@@ -77,6 +79,7 @@ private:
 
   void write(const round_report& report);
   void flush_file();
+  void flush_trace();
   void log_violations();
   void mark_done(std::size_t index);
   void audit_lost(worker_id id);
@@ -99,6 +102,7 @@ private:
   std::size_t violations_logged_ = 0;
   std::filesystem::path rounds_file_;
   std::ofstream rounds_;
+  std::shared_ptr<trace_file> trace_;
   std::string line_;
   report_sink_actor sink_;
   local_reports_ptr to_pass_on_;

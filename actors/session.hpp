@@ -3,6 +3,7 @@
 #include "actors/run_end.hpp"
 #include "actors/run_inputs.hpp"
 #include "actors/tls.hpp"
+#include "actors/trace_file.hpp"
 #include "learning/data/checkpoint.hpp"
 
 #include <caf/actor_system.hpp>
@@ -30,6 +31,7 @@ struct run_controls {
   std::filesystem::path rounds_file; ///< empty for none; appended to if the run resumes
   /// Called about ten times a second from the calling thread; returning true stops the run.
   std::function<bool(const run_progress&)> watch;
+  std::shared_ptr<trace_file> trace{};       ///< null for none
   std::filesystem::path checkpoints{};       ///< directory for those of `--checkpoint-every`; empty for none
   std::map<worker_id, checkpoint> resumed{}; ///< of every worker, if the run goes on
 };

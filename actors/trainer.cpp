@@ -9,7 +9,9 @@ namespace {
 
 void run(training_job& job, training_workspace& workspace) {
   if (job.wants_mix) {
+    job.mix_began = std::chrono::steady_clock::now();
     job.mixed = job.local->mix(job.neighbours, workspace);
+    job.mix_ended = std::chrono::steady_clock::now();
     job.neighbours.clear(); // lets go of the neighbours' blocks
     if (job.wants_velocity)
       job.velocity = job.local->velocity();

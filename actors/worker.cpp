@@ -85,8 +85,11 @@ void worker_state::receive(worker_id from, const threshold_message& m) {
 }
 
 void worker_state::receive(worker_id from, const received& m) {
-  if (alive(from))
-    find(from)->window.received(m.round);
+  if (!alive(from))
+    return;
+  find(from)->window.received(m.round);
+  if (m.round == sent_round_)
+    acknowledged_ = now();
 }
 
 void worker_state::receive(worker_id from, const heartbeat&) {
@@ -232,6 +235,8 @@ void worker_state::perform(const send& x) {
     m.body.has_parameters = body->has_parameters && n.window.try_send(body->round);
     if (m.body.has_parameters) {
       m.parameters = estimate_;
+      if (std::exchange(sent_round_, body->round) != body->round)
+        acknowledged_ = nanoseconds{0};
       totals_.bytes_sent += estimate_.values().size_bytes();
     }
     ++totals_.estimates_sent;
@@ -309,6 +314,7 @@ void worker_state::perform(const round_done& x) {
   report.started = record.started;
   report.joined = record.joined;
   report.compute = compute_time_;
+  report.closed = record.closed;
   report.done = record.mixed;
   report.degree = static_cast<std::uint32_t>(record.degree);
   report.accepted = static_cast<std::uint32_t>(record.accepted);
@@ -368,6 +374,12 @@ void worker_state::send_report() {
   report_->mixed.projection_before = options_.training ? job_->mixed.projection_before : 0;
   report_->mixed.projection_after = options_.training ? job_->mixed.projection_after : 0;
   report_->mixed.norm_before = options_.training ? job_->mixed.norm_before : 0;
+  if (options_.training) {
+    report_->mix_began = std::chrono::duration_cast<nanoseconds>(job_->mix_began - *origin_);
+    report_->mix_ended = std::chrono::duration_cast<nanoseconds>(job_->mix_ended - *origin_);
+  }
+  if (sent_round_ == report_->mixed.round)
+    report_->acknowledged = acknowledged_;
   self_->send(options_.reporter, std::move(*report_));
   report_.reset();
 }

@@ -119,6 +119,8 @@ private:
   bool batch_unused_ = false;       ///< the job's own batch is that of a dropped step
   std::uint64_t ticket_ = 0;        ///< the step that counts; 0: none
   nanoseconds step_started_{0};
+  round_number sent_round_ = 0; ///< the newest whose block went to anybody
+  nanoseconds acknowledged_{0}; ///< when the last acknowledgement of it came
   nanoseconds compute_time_{0}; ///< of the newest step: gradient and injected delay
   nanoseconds dropped_{0};      ///< how long the step lasted that was dropped last
 

@@ -34,8 +34,8 @@ std::string audit_text(const mixing_summary& mixing) {
   if (mixing.clean())
     return audit_word(mixing) + " (" + rounds + ")";
   return "WRONG: " + counted(mixing.one_sided_edges, "one-sided edge") + ", errors of row " +
-         short_text(mixing.max_row_error) + ", column " + short_text(mixing.max_column_error) + ", projection " +
-         short_text(mixing.max_projection_error);
+         short_text(mixing.max_row_error) + ", column " + short_text(mixing.max_column_error) +
+         ", projection " + short_text(mixing.max_projection_error);
 }
 
 /// Per second.

@@ -55,8 +55,8 @@ int run_here(const run_options& options) {
   for (std::size_t i = 0; i < inputs.policies.size() && !interrupt_guard::interrupted(); ++i) {
     const auto& policy = inputs.policies[i].text;
     const auto run = run_policy(system, inputs, i,
-                                {output.rounds_file(policy), output.watch(policy), output.checkpoints(policy),
-                                 std::exchange(resumed, {})});
+                                {output.rounds_file(policy), output.watch(policy), output.trace(policy),
+                                 output.checkpoints(policy), std::exchange(resumed, {})});
     output.add(run);
     failure = run.result.failure;
     if (run.result.failed)

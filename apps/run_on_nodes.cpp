@@ -64,6 +64,7 @@ int run_on_nodes(const run_options& options) {
     remote_controls controls;
     controls.rounds_file = output.rounds_file(policy);
     controls.watch = output.watch(policy);
+    controls.trace = output.trace(policy);
     controls.detach = options.nodes->detach;
     const auto end = run_policy_on_nodes(net.system(), net.gateway(), *plan, i, controls);
     output.clear();

@@ -158,6 +158,8 @@ po::options_description output_group() {
       "force", po::bool_switch(), "replace the run that the directory holds")(
       "format", value("text|json", "text"),
       "what to print when done; json: one document, with the fields of run.json")(
+      "trace", value("FILE"),
+      "write when each worker computed, waited, mixed and sent, to be opened in Perfetto (ui.perfetto.dev)")(
       "eval-every", value("S", number_text(standard.eval_every_s)), "seconds between tests of the model")(
       "log-level", value("LEVEL", "warn"), "debug, info, warn, error or off; goes to standard error")(
       "quiet", po::bool_switch(), "show no progress")("help", po::bool_switch(), "show this page");

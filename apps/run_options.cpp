@@ -29,9 +29,9 @@ constexpr std::uint64_t whole_max = std::numeric_limits<std::int64_t>::max();
 constexpr double default_time_limit_s = 30;
 
 /// Options that leave the preset as it is: they do not change what the run shows.
-constexpr std::array not_shaping = {"out",      "force",   "format", "log-level",  "quiet",
-                                    "threads",  "seed",    "nodes",  "nodes-file", "detach",
-                                    "tls-cert", "tls-key", "tls-ca"};
+constexpr std::array not_shaping = {"out",    "force",    "format",  "log-level", "quiet",
+                                    "trace",  "threads",  "seed",    "nodes",     "nodes-file",
+                                    "detach", "tls-cert", "tls-key", "tls-ca"};
 
 /// Moments are 64-bit nanoseconds: sums of a few of these cannot overflow.
 bool fits_duration(double s) {
@@ -203,10 +203,16 @@ output_options read_output(const option_values& given, const run_config& config,
   output.quiet = given.flag("quiet");
   output.format = static_cast<output_format>(given.choice("format", {"text", "json"}));
   output.level = static_cast<log_level>(given.choice("log-level", {"debug", "info", "warn", "error", "off"}));
+  if (given.given("trace")) {
+    if (given.text("trace").empty())
+      given.refuse("trace", "is empty", "give a file");
+    output.trace = given.text("trace");
+  }
   if (given.flag("detach")) {
-    if (given.given("out"))
-      given.refuse("out", "contradicts --detach, with which nothing is collected here",
-                   "leave it out: every node writes below its own --out");
+    for (const auto* option : {"out", "trace"})
+      if (given.given(option))
+        given.refuse(option, "contradicts --detach, with which nothing is collected here",
+                     "leave it out: every node writes below its own --out");
     return output;
   }
   if (given.given("out")) {

@@ -18,6 +18,7 @@ enum class output_format { text, json };
 struct output_options {
   std::optional<std::filesystem::path> directory; ///< unset: no files
   bool force = false;                             ///< overwrite a directory that holds another run
+  std::optional<std::filesystem::path> trace;     ///< file for the workers' intervals; unset: none
   output_format format = output_format::text;
   log_level level = log_level::warn;
   bool quiet = false; ///< no progress

@@ -2,6 +2,7 @@
 
 #include "apps/interrupts.hpp"
 #include "apps/output.hpp"
+#include "learning/error.hpp"
 #include "learning/monitoring/run_watch.hpp"
 
 #include <algorithm>
@@ -65,6 +66,17 @@ std::filesystem::path run_output::checkpoints(const std::string& policy) const {
 
 std::filesystem::path run_output::rounds_file(const std::string& policy) const {
   return directory_ ? directory_->rounds_file(policy) : std::filesystem::path{};
+}
+
+std::shared_ptr<trace_file> run_output::trace(const std::string& policy) {
+  const auto& file = options_.output.trace;
+  if (!file)
+    return nullptr;
+  auto trace = std::make_shared<trace_file>(*file, policy, traces_++, options_.config.workers);
+  if (!trace->flush())
+    throw input_error{input_fault::configuration, "--trace=" + file->string() + " cannot be written", "",
+                      "give a file in a directory that is there"};
+  return trace;
 }
 
 std::function<bool(const run_progress&)> run_output::watch(const std::string& policy) {

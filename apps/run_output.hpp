@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/trace_file.hpp"
 #include "apps/progress.hpp"
 #include "apps/run_files.hpp"
 #include "apps/run_options.hpp"
@@ -26,6 +27,8 @@ public:
   std::filesystem::path checkpoints(const std::string& policy) const;
   /// Where the rounds of a policy go; empty for nowhere.
   std::filesystem::path rounds_file(const std::string& policy) const;
+  /// Where the intervals of a policy's workers go; null for nowhere. Once for each policy, in order.
+  std::shared_ptr<trace_file> trace(const std::string& policy);
   /// Shows how a run stands; says whether the user wants an end. For `run_controls`.
   std::function<bool(const run_progress&)> watch(const std::string& policy);
   /// Writes what is known now, so that an interrupt or a crash later loses nothing.
@@ -43,6 +46,7 @@ private:
   std::vector<run_result> results_;
   nlohmann::json series_ = nlohmann::json::array();
   std::string earlier_evals_;
+  std::size_t traces_ = 0;
 };
 
 } // namespace dybw

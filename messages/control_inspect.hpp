@@ -78,8 +78,8 @@ typename Inspector::result_type inspect(Inspector& f, mix_report& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, round_report& x) {
-  return f(x.mixed, x.started, x.joined, x.done, x.degree, x.accepted, x.compute, x.timed_out, x.loss,
-           x.samples);
+  return f(x.mixed, x.started, x.joined, x.closed, x.done, x.mix_began, x.mix_ended, x.acknowledged, x.degree,
+           x.accepted, x.compute, x.timed_out, x.loss, x.samples);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, worker_totals& x) {

@@ -7,9 +7,13 @@ namespace dybw {
 /// What a worker tells the reporter of its process about one round that it joined.
 struct round_report {
   mix_report mixed;
-  nanoseconds started{0}; ///< since the run's start, when the step began
-  nanoseconds joined{0};  ///< when gathering began
-  nanoseconds done{0};    ///< when mixing could begin: done - joined is waiting time
+  nanoseconds started{0};   ///< since the run's start, when the step began
+  nanoseconds joined{0};    ///< when gathering began
+  nanoseconds closed{0};    ///< when settling began
+  nanoseconds done{0};      ///< when mixing could begin: done - joined is waiting time
+  nanoseconds mix_began{0}; ///< on a trainer's thread; 0 without a model
+  nanoseconds mix_ended{0};
+  nanoseconds acknowledged{0}; ///< when the last neighbour had this round's estimate, as far as known by then
   std::uint32_t degree = 0;
   std::uint32_t accepted = 0;
   nanoseconds compute{

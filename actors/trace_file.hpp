@@ -1,0 +1,34 @@
+#pragma once
+
+#include "learning/consensus/round_report.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace dybw {
+
+/// Writes what workers did when, in the Chrome trace format (an array of JSON objects whose closing bracket
+/// may be missing), which Perfetto and chrome://tracing read. A run is a "process", each worker two
+/// "threads": one for what it does itself (queue, compute, gather, settle, mix) and one for its estimates on
+/// their way (send). Not thread-safe.
+class trace_file {
+public:
+  /// Begins the file, or goes on with it for another run.
+  trace_file(const std::filesystem::path& file, const std::string& run, std::size_t number,
+             std::size_t workers);
+
+  void add(const round_report& r);
+  /// Writes out what is buffered. False if the file cannot be written.
+  bool flush();
+
+private:
+  void interval(const char* name, std::size_t thread, nanoseconds begin, nanoseconds end, round_number round);
+
+  std::ofstream out_;
+  std::size_t number_;
+  std::string line_;
+};
+
+} // namespace dybw
