@@ -78,13 +78,18 @@ void write_checkpoint(const fs::path& file, const checkpoint& x) {
     fs::remove(part, ignored);
     throw;
   }
-  descriptor{file.parent_path(), O_RDONLY | O_DIRECTORY}.to_disk();
+  wait_for_disk(file.parent_path());
+}
+
+void wait_for_disk(const fs::path& path) {
+  descriptor{path, O_RDONLY}.to_disk();
 }
 
 void checkpointer_state::save(const save_checkpoint& x) {
   const auto file = checkpoint_file(directory_, x.state->worker);
   try {
-    fs::create_directories(directory_);
+    if (fs::create_directories(directory_))
+      wait_for_disk(directory_.parent_path());
     write_checkpoint(file, *x.state);
     ++status_.written;
     status_.failure.clear();

@@ -125,7 +125,8 @@ public:
     reporter_options reports{std::move(graph), controls.rounds_file};
     reports.trace = controls.trace;
     reports_ = system.spawn<caf::detached>(reporter, std::move(reports));
-    fleet_ = system.spawn(fleet, fleet_options{gateway, reports_, spec_of(plan, policy), true, std::nullopt});
+    fleet_ =
+        system.spawn(fleet, fleet_options{gateway, reports_, spec_of(plan, policy), true, std::nullopt, 0});
     describe(end_.run.result, plan, policy);
   }
   ~launched_run() {
@@ -143,7 +144,8 @@ public:
     follow();
     const auto measured = find_result();
     conclude(measured);
-    self_->send(fleet_, release_run{});
+    if (measured) // else the nodes go on with it by themselves
+      self_->send(fleet_, release_run{});
     ask<fleet_status>(fleet_, fleet_status_wanted{}); // an exit would overtake it
     return std::move(end_);
   }

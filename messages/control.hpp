@@ -162,9 +162,11 @@ struct result_reply {
   parameter_block average;
 };
 
-/// The run is over and measured: let go of it.
+/// The run is over and measured: let go of it. Obeyed by those whose part of the network that node leads:
+/// when the network has fallen apart, each part is measured by itself.
 struct run_over {
   run_id run = 0;
+  node_index lead{}; ///< who has the result
 };
 
 // --- Joining a live run ---

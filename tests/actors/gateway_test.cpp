@@ -395,6 +395,76 @@ TEST_CASE("gateway: a thousand bad connections do not disturb those that are goo
   CHECK(net.b.links().count("down") == 0);
 }
 
+TEST_CASE("gateway: the estimates of several workers get through together, however large") {
+  constexpr std::size_t parameters = 8'000'000; // 32 MB each
+  process node{on_loopback()};
+  process client;
+  client.open(1, node.where());
+  REQUIRE(client.client_notes().wait_for("opened 1"));
+  client.send(1, node_status_request{});
+  const auto asked = node.acceptor_notes().find("got");
+  const auto connection = std::stoull(asked.substr(asked.rfind(' ')));
+  const auto block = block_with(parameters, 1.5F);
+  for (std::uint32_t w = 0; w < 5; ++w)
+    node.send(connection, snapshot_reply{worker_id{w}, true, 1, block});
+  CHECK(client.client_notes().wait_for("snapshot " + std::to_string(parameters) + ": 1.5", 5));
+  CHECK(client.client_notes().count("closed") == 0);
+  CHECK(node.counted().eval_bytes_sent > 5 * parameters * sizeof(float));
+}
+
+TEST_CASE("gateway: a client that asks without end is turned away, one that asks a lot is not") {
+  process node{on_loopback()};
+  process client;
+  client.open(1, node.where());
+  REQUIRE(client.client_notes().wait_for("opened 1"));
+  for (std::uint32_t w = 0; w < 1000; ++w)
+    client.send(1, snapshot_request{1, worker_id{w}});
+  CHECK(node.acceptor_notes().wait_for("got", 1000));
+  for (int i = 0; i < 20'000; ++i)
+    client.send(1, node_status_request{});
+  CHECK(contains(client.client_notes().find("closed"), "requests in a second"));
+  CHECK(node.acceptor_notes().count("got") < 10'000);
+  process another;
+  another.open(1, node.where());
+  CHECK(another.client_notes().wait_for("opened 1"));
+}
+
+TEST_CASE(
+    "gateway: more clients than there is room for are told so, and a place that gets free is given away") {
+  process node{on_loopback()};
+  std::vector<owned_socket> clients;
+  auto greeting = hello{};
+  for (int i = 0; i < 256; ++i) {
+    clients.push_back(connect_to_loopback(node.where().port));
+    send_all(clients.back(), framed(greeting));
+  }
+  std::vector<char> refused;
+  CHECK(eventually([&] {
+    refused = answer_of(node, framed(greeting), std::chrono::milliseconds{200}).bytes;
+    return contains(refusal_in(refused), "256 clients already");
+  }));
+  clients.pop_back();
+  process client;
+  CHECK(eventually([&] {
+    client.open(1, node.where());
+    return client.client_notes().wait_for("opened 1", 1, std::chrono::milliseconds{200});
+  }));
+}
+
+TEST_CASE("gateway: a process whose place another one has taken is told so, and does not get it back") {
+  two_nodes net;
+  process successor{on_loopback()};
+  const std::vector<endpoint> nodes{successor.where(), net.b.where()};
+  net.b.tell(node_moved{this_run, node_index{0}, successor.where()});
+  successor.join(this_run, 0, nodes, placed({0, 0, 1, 1}), graph_of("ring", 4), 3);
+  REQUIRE(successor.links().wait_for("up 1"));
+  CHECK(net.a.links().wait_for("evicted by 1"));
+  CHECK(net.a.links().wait_for("evicted by 1", 3)); // however often it tries
+  CHECK(successor.links().count("down") == 0);
+  successor.say(0, 3, accept{9});
+  CHECK(net.b.notes().wait_for("0>3 accept 9"));
+}
+
 TEST_CASE("gateway: of very many connections that say nothing only some are kept") {
   auto options = on_loopback();
   options.hello_within = std::chrono::hours{1};

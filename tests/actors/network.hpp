@@ -130,10 +130,14 @@ inline worker_actor::behavior_type listening_worker(worker_actor::pointer, worke
   };
 }
 
-/// "up NODE" and "down NODE: why".
+/// "up NODE", "down NODE: why" and "evicted by NODE".
 inline link_listener_actor::behavior_type link_notes(link_listener_actor::pointer, notebook* book) {
   return {[=](const link_changed& x) {
-    book->write((x.up ? "up " : "down ") + std::to_string(index_of(x.node)) + (x.up ? "" : ": " + x.reason));
+    if (x.evicted)
+      book->write("evicted by " + std::to_string(index_of(x.node)));
+    else
+      book->write((x.up ? "up " : "down ") + std::to_string(index_of(x.node)) +
+                  (x.up ? "" : ": " + x.reason));
   }};
 }
 
