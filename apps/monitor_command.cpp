@@ -112,13 +112,14 @@ run_view_ptr attach(live_view& view, pause& time, const endpoint& node) {
 /// Until every node of the run has said how it stands, or is known not to.
 run_view_ptr whole_view(live_view& view, pause& time) {
   const auto until = std::chrono::steady_clock::now() + whole_patience;
-  const auto heard_or_silent = [](const node_view& n) { return n.reachable; };
+  const auto all_heard = [](const run_view& v) {
+    return std::all_of(v.nodes.begin(), v.nodes.end(), [](const node_view& n) { return n.reachable; });
+  };
   auto v = view.now();
-  while (!std::all_of(v->nodes.begin(), v->nodes.end(), heard_or_silent) &&
-         std::chrono::steady_clock::now() < until && time.wait(poll_every))
+  while (!all_heard(*v) && std::chrono::steady_clock::now() < until && time.wait(poll_every))
     v = view.now();
-  // A node that was reached and says nothing is silent after a while only.
-  time.wait(run_watch::silent_after + monitor_machine::ask_every);
+  if (all_heard(*v)) // one that has stopped since says nothing, which is seen after a while only
+    time.wait(run_watch::silent_after + monitor_machine::ask_every);
   return view.now();
 }
 

@@ -42,6 +42,7 @@ public:
   void send(int signal);
   pid_t id() const noexcept { return process_; }                  ///< -1 once it was waited for
   const std::string& errors() const noexcept { return end_.err; } ///< collected so far
+  const std::string& output() const noexcept { return end_.out; } ///< the same
 
   /// Waits for the end; kills the program if it takes longer.
   process_end wait(std::chrono::milliseconds patience = std::chrono::seconds{60});
