@@ -141,7 +141,7 @@ std::vector<column_wish> column_wishes(const run_view& view) {
                                      {lane_column::waiting, "waiting", waiting_bar + 5, 2, 3},
                                      {lane_column::step, "step", 6, 1, 6},
                                      {lane_column::round_times, "round times", sparkline_min, 2, 8, true},
-                                     {lane_column::round_length, "round", 6, 1, 10},
+                                     {lane_column::round_length, "mean", 6, 1, 10},
                                      {lane_column::standing, "standing", 9, 2, 9, true},
                                      {lane_column::timeouts, "timeouts", 8, 2, 12},
                                      {lane_column::late, "late", 7, 2, 13},

@@ -8,7 +8,6 @@
 #include <array>
 #include <cassert>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -105,7 +104,7 @@ void draw_node_row(terminal_frame& frame, std::size_t row, const Cells& cells, t
   }
 }
 
-/// One chart of the history.
+/// One chart of the history; it stands on zero.
 struct chart {
   std::string_view name;
   std::vector<std::optional<double>> values; ///< oldest first
@@ -152,23 +151,22 @@ void draw_chart(terminal_frame& frame, const chart& c, terminal_area area, std::
   std::vector<std::optional<double>> means;
   for (std::size_t i = 0; i < length; ++i)
     means.push_back(mean_of(c.values, i * c.values.size() / length, (i + 1) * c.values.size() / length));
-  auto low = std::numeric_limits<double>::infinity();
-  auto high = -low;
+  double top = 0;
+  double newest = 0;
   for (const auto& x : means)
     if (x) {
-      low = std::min(low, *x);
-      high = std::max(high, *x);
+      top = std::max(top, *x);
+      newest = *x;
     }
   const auto text = [&c](double x) { return fixed_text(x * c.unit, c.decimals) + std::string{c.sign}; };
-  const auto span = text(low) + " to " + text(high);
-  const auto end = frame.write(area.top, column, c.name, terminal_style::bold, width);
-  if (end + 1 + span.size() <= column + width)
-    frame.write_right(area.top, column + width, width, span, terminal_style::dim);
+  const auto end = frame.write(area.top, column, c.name, terminal_style::dim, width);
+  frame.write(area.top, end + 1, text(newest), terminal_style::bold);
+  frame.write_right(area.top, column + width, width, "up to " + text(top), terminal_style::dim);
   // A run that has just begun fills the chart from the left, later the whole of it is spread over the width.
   for (std::size_t i = 0; i < length; ++i)
     if (means[i])
-      frame.upright(area.top + area.rows - 1, column + i, area.rows - 1,
-                    high > low ? (*means[i] - low) / (high - low) : 0.5, terminal_style::bar);
+      frame.upright(area.top + area.rows - 1, column + i, area.rows - 1, top > 0 ? *means[i] / top : 0.0,
+                    terminal_style::bar);
 }
 
 } // namespace
@@ -266,7 +264,7 @@ void draw_large(terminal_frame& frame, const run_view& view, terminal_pane pane,
 }
 
 void draw_help(terminal_frame& frame) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> lines = {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 15> lines = {
       {{"s", "sort by the next column"},
        {"r", "reverse the order"},
        {"/", "filter: number, 10-20, node, phase, straggler"},
@@ -279,6 +277,7 @@ void draw_help(terminal_frame& frame) {
        {"h ?", "this help; Esc closes it"},
        {"q", "quit: the run goes on"},
        {"! ? x", "straggler, silent, lost"},
+       {"gradients", "those used, and if nobody ever waited"},
        {"waiting", "share of a round's time spent waiting"},
        {"backup", "neighbours not waited for, per round"}}};
   constexpr std::size_t width = 60;
@@ -296,8 +295,8 @@ void draw_help(terminal_frame& frame) {
   for (std::size_t i = 1; i + 1 < rows; ++i) {
     edge(top + i, u ? U'\u2502' : U'|', U' ', u ? U'\u2502' : U'|');
     frame.write(top + i, left + 3, lines[i - 1].first, terminal_style::bold, columns > 4 ? columns - 4 : 0);
-    frame.write(top + i, left + 12, lines[i - 1].second, terminal_style::plain,
-                columns > 13 ? columns - 13 : 0);
+    frame.write(top + i, left + 14, lines[i - 1].second, terminal_style::plain,
+                columns > 15 ? columns - 15 : 0);
   }
   edge(top + rows - 1, u ? U'\u2570' : U'+', u ? U'\u2500' : U'-', u ? U'\u256f' : U'+');
 }

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <iomanip>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -29,12 +31,20 @@ struct piece {
   terminal_style style = terminal_style::plain;
 };
 
-void draw_pieces(terminal_frame& frame, std::size_t row, const std::string& label,
+/// Pieces one after the other, as long as they fit whole; the first one in any case.
+void draw_pieces(terminal_frame& frame, std::size_t row, std::size_t column,
                  const std::vector<piece>& pieces) {
-  frame.write(row, 1, label, terminal_style::dim);
-  auto column = label_width;
-  for (const auto& p : pieces)
+  for (const auto& p : pieces) {
+    if (&p != &pieces.front() && column + p.text.size() + 1 > frame.columns())
+      break;
     column = frame.write(row, column, p.text, p.style) + 2;
+  }
+}
+
+void draw_line(terminal_frame& frame, std::size_t row, const std::string& label,
+               const std::vector<piece>& pieces) {
+  frame.write(row, 1, label, terminal_style::dim);
+  draw_pieces(frame, row, label_width, pieces);
 }
 
 /// Three digits, whatever the magnitude: a consensus distance may be tiny.
@@ -98,7 +108,7 @@ void draw_gradients(terminal_frame& frame, std::size_t row, const run_view& view
   const auto known = view.no_wait_per_s > 0 && std::isfinite(view.steps_per_s / view.no_wait_per_s);
   const auto share = known ? std::optional{view.steps_per_s / view.no_wait_per_s} : std::nullopt;
   auto words = fixed_text(view.steps_per_s, 0);
-  words += known ? " of " + fixed_text(view.no_wait_per_s, 0) + "/s" : "/s";
+  words += known ? " of at most " + fixed_text(view.no_wait_per_s, 0) + "/s" : "/s";
   words += ", waiting " + fixed_text(view.wait_share * 100, 0) + " %";
   const auto style = !share || *share >= 0.8 ? terminal_style::good
                      : *share >= 0.5         ? terminal_style::warning
@@ -126,7 +136,7 @@ void draw_learning(terminal_frame& frame, std::size_t row, const run_view& view)
   }
   if (view.mean_norm)
     pieces.push_back({"norm of the mean " + digits_text(*view.mean_norm), terminal_style::dim});
-  draw_pieces(frame, row, "learning", pieces);
+  draw_line(frame, row, "learning", pieces);
 }
 
 void draw_health(terminal_frame& frame, std::size_t row, const run_view& view) {
@@ -139,7 +149,7 @@ void draw_health(terminal_frame& frame, std::size_t row, const run_view& view) {
   const auto counted = [](const std::string& name, auto count, terminal_style style) {
     return piece{name + " " + std::to_string(count), count > 0 ? style : terminal_style::plain};
   };
-  draw_pieces(
+  draw_line(
       frame, row, "health",
       {{"backup " + fixed_text(view.backup_workers, 2)},
        counted("timeouts", view.timeouts, terminal_style::plain),
@@ -204,12 +214,18 @@ void draw_footer(terminal_frame& frame, const terminal_state& state) {
                 terminal_style::title);
     return;
   }
-  const auto large = state.pane != terminal_pane::lanes;
-  frame.write(row, 1,
-              large
-                  ? "q quit  Esc back  space pause  w waiting  e events  n nodes  h help"
-                  : "q quit  h help  s sort  r reverse  / filter  space pause  w waiting  e events  n nodes",
-              terminal_style::title);
+  // From the most to the least important, for narrow terminals.
+  std::vector<piece> pieces;
+  const auto add = [&pieces](std::initializer_list<const char*> words) {
+    for (const auto* word : words)
+      pieces.push_back({word, terminal_style::title});
+  };
+  if (state.pane == terminal_pane::lanes)
+    add({"q quit", "h help", "s sort", "r reverse", "/ filter"});
+  else
+    add({"q quit", "h help", "Esc back"});
+  add({"space pause", "w waiting", "e events", "n nodes"});
+  draw_pieces(frame, row, 1, pieces);
 }
 
 /// Rows of the panes below the lanes, their rules included.
@@ -235,7 +251,7 @@ heights heights_of(const run_view& view, std::size_t rows) {
   if (room >= 12)
     h.events = pane;
   room -= h.waits + h.events;
-  h.lanes = std::min(room, std::max<std::size_t>(view.workers.size(), 1));
+  h.lanes = std::min(room, view.workers.size());
   room -= h.lanes;
   if (room >= history_rows) {
     h.history = history_rows;
@@ -264,6 +280,10 @@ heights heights_of(const run_view& view, std::size_t rows) {
 void draw_body(terminal_frame& frame, const run_view& view, const terminal_state& state, terminal_area area) {
   if (state.pane != terminal_pane::lanes)
     return draw_large(frame, view, state.pane, area, state.scroll);
+  if (view.workers.empty()) {
+    draw_events(frame, view, area);
+    return;
+  }
   const auto h = heights_of(view, area.rows);
   draw_lanes(frame, view, state, area.top, h.lanes);
   auto row = area.top + 2 + h.lanes;
