@@ -104,7 +104,7 @@ void draw_node_row(terminal_frame& frame, std::size_t row, const Cells& cells, t
   }
 }
 
-/// One chart of the history; it stands on zero.
+/// One chart of the history, with at least one value; it stands on zero.
 struct chart {
   std::string_view name;
   std::vector<std::optional<double>> values; ///< oldest first
@@ -151,13 +151,12 @@ void draw_chart(terminal_frame& frame, const chart& c, terminal_area area, std::
   std::vector<std::optional<double>> means;
   for (std::size_t i = 0; i < length; ++i)
     means.push_back(mean_of(c.values, i * c.values.size() / length, (i + 1) * c.values.size() / length));
+  const auto known = [](const auto& x) { return x && std::isfinite(*x); };
   double top = 0;
-  double newest = 0;
-  for (const auto& x : means)
-    if (x) {
+  for (const auto& x : c.values)
+    if (known(x))
       top = std::max(top, *x);
-      newest = *x;
-    }
+  const auto newest = **std::find_if(c.values.rbegin(), c.values.rend(), known);
   const auto text = [&c](double x) { return fixed_text(x * c.unit, c.decimals) + std::string{c.sign}; };
   const auto end = frame.write(area.top, column, c.name, terminal_style::dim, width);
   frame.write(area.top, end + 1, text(newest), terminal_style::bold);
@@ -280,7 +279,7 @@ void draw_help(terminal_frame& frame) {
        {"gradients", "those used, and if nobody ever waited"},
        {"waiting", "share of a round's time spent waiting"},
        {"backup", "neighbours not waited for, per round"}}};
-  constexpr std::size_t width = 60;
+  constexpr std::size_t width = 62;
   const auto columns = std::min(width, frame.columns());
   const auto rows = std::min(lines.size() + 2, frame.rows());
   const auto left = (frame.columns() - columns) / 2;

@@ -112,6 +112,23 @@ TEST_CASE("terminal view: sparklines share one scale, the straggler's is the hig
   CHECK(has(picture(view), "████████"));
 }
 
+TEST_CASE("terminal view: a chart names the newest and the highest value, and survives gaps") {
+  auto view = sample_view();
+  for (auto& p : view.history)
+    p.loss = 1;
+  view.history[40].loss = 5;
+  view.history[41].loss = std::numeric_limits<double>::quiet_NaN();
+  view.history.back().loss.reset();
+  view.history[82].loss = 0.25;
+  const auto text = picture(view, 100, 34);
+  CAPTURE(text);
+  CHECK(has(text, "\n loss 0.250 "));
+  CHECK(has(text, " up to 5.000 "));
+  for (auto& p : view.history)
+    p.loss.reset();
+  CHECK_FALSE(has(picture(view, 100, 34), "\n loss "));
+}
+
 TEST_CASE("terminal view: without Unicode every glyph is ASCII and says the same") {
   const auto frame = render(sample_view(), {}, 80, 24, terminal_glyphs::ascii);
   const auto text = text_of(frame);
