@@ -7,7 +7,7 @@
 
 namespace dybw {
 
-/// The newest view, never null; may be called from any thread, takes milliseconds.
+/// The newest view of a live run, never null. May be called from any thread and takes milliseconds.
 using view_source = std::function<std::shared_ptr<const run_view>()>;
 
 } // namespace dybw
