@@ -6,10 +6,12 @@
 #include "apps/network.hpp"
 #include "apps/progress.hpp"
 #include "apps/remote_options.hpp"
+#include "apps/terminal_screen.hpp"
 #include "apps/view_text.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 #include <caf/scoped_actor.hpp>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <iostream>
@@ -173,7 +175,12 @@ int monitor_command(std::span<const std::string> arguments) {
     std::cout << waiting_text(*whole_view(view, time)) << std::flush;
     return 0;
   }
-  return print_lines(view, time, options);
+  if (options.plain || options.json)
+    return print_lines(view, time, options);
+  spdlog::set_level(spdlog::level::off); // the picture is all there is on the terminal
+  const auto last = show_on_terminal(view.source(), interrupt_guard::interrupted);
+  std::cout << plain_line(*last) << std::endl;
+  return 0;
 }
 
 } // namespace dybw
