@@ -128,6 +128,7 @@ private:
   edge_view view_of_edge(const edge_state& e, const std::vector<worker_view>& workers) const;
   node_view view_of_node(std::size_t i, nanoseconds now) const;
   void add_waits(run_view& v, nanoseconds now) const;
+  static double typical_step_s(const worker& w);
   void add_totals(run_view& v) const;
 
   watch_plan plan_;

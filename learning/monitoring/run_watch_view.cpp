@@ -158,11 +158,20 @@ void run_watch::add_waits(run_view& v, nanoseconds now) const {
                    [](const wait_view& a, const wait_view& b) { return a.waited_s > b.waited_s; });
 }
 
+/// Of late, or since the start where that is too few steps to tell: times that scatter make nobody a
+/// straggler.
+double run_watch::typical_step_s(const worker& w) {
+  constexpr double enough_rounds = 8;
+  if (w.recent.rounds >= enough_rounds || w.newest.rounds == 0)
+    return ratio(w.recent.compute_s, w.recent.rounds);
+  return to_seconds(w.newest.compute) / static_cast<double>(w.newest.rounds);
+}
+
 /// From the workers that are in it already.
 void run_watch::add_totals(run_view& v) const {
   auto sums = fading_sums{};
   auto rates = 0.0;
-  std::vector<double> steps_s;
+  std::vector<double> steps_s; // of those who work
   for (const auto& w : v.workers) {
     const auto& r = workers_[index_of(w.id)].recent;
     v.newest_round = std::max(v.newest_round, w.round);
@@ -176,10 +185,10 @@ void run_watch::add_totals(run_view& v) const {
     sums.backup_workers += r.backup_workers;
     sums.compute_s += r.compute_s;
     sums.wait_s += r.wait_s;
-    if (w.step_s > 0) {
+    if (w.step_s > 0)
       v.no_wait_per_s += 1 / w.step_s;
-      steps_s.push_back(w.step_s);
-    }
+    if (const auto step_s = typical_step_s(workers_[index_of(w.id)]); step_s > 0)
+      steps_s.push_back(step_s);
   }
   v.steps_per_s = rates;
   if (plan_.has_model && sums.rounds > faded)
@@ -188,7 +197,8 @@ void run_watch::add_totals(run_view& v) const {
   v.wait_share = ratio(sums.wait_s, sums.wait_s + sums.compute_s);
   const auto typical = median(steps_s);
   for (auto& w : v.workers)
-    w.straggler = steps_s.size() > 2 && w.standing == worker_standing::working && w.step_s >= 2 * typical;
+    w.straggler = steps_s.size() > 2 && w.standing == worker_standing::working &&
+                  typical_step_s(workers_[index_of(w.id)]) >= 2 * typical;
 }
 
 run_view run_watch::view(nanoseconds now) const {

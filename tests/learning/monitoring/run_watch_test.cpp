@@ -153,6 +153,29 @@ TEST_CASE("run_watch: a worker whose steps take twice the median is the straggle
   CHECK(std::count_if(v.workers.begin(), v.workers.end(), [](const auto& w) { return w.straggler; }) == 1);
 }
 
+TEST_CASE("run_watch: a few long steps of late make no straggler, many do") {
+  scene s;
+  s.go_on(seconds{30}, [&](std::size_t node, process_metrics& x) {
+    for (auto& w : x.workers)
+      w.rounds = w.round = static_cast<std::uint64_t>(s.elapsed / seconds{1});
+    for (auto& w : x.workers) // one step a second, which is too few to tell from the last two seconds
+      w.compute =
+          milliseconds{300} * w.rounds + (node == 1 && w.rounds > 28 ? milliseconds{800} : milliseconds{0});
+    return true;
+  });
+  auto v = s.watch.view(s.now);
+  CHECK(std::none_of(v.workers.begin(), v.workers.end(), [](const auto& w) { return w.straggler; }));
+  scene t;
+  t.go_on(seconds{20});
+  t.go_on(seconds{6}, [&](std::size_t node, process_metrics& x) {
+    if (node == 1) // a burst: from here on three times as long
+      x.workers[0].compute += 2 * (x.workers[0].compute - milliseconds{60} * 200);
+    return true;
+  });
+  v = t.watch.view(t.now);
+  CHECK(v.workers[1].straggler);
+}
+
 TEST_CASE("run_watch: a node that does not answer is silent within a second, and named") {
   scene s;
   s.go_on(seconds{2});
