@@ -320,8 +320,7 @@ struct link_changed {
   run_id run = 0;
   node_index node{};
   bool up = false;
-  std::string reason;   ///< why it is down, or why it could not be opened yet
-  bool evicted = false; ///< the other side says that our own place in the run has a new process
+  std::string reason; ///< why it is down, or why it could not be opened yet
 };
 using link_listener_actor = caf::typed_actor<caf::reacts_to<link_changed>>;
 

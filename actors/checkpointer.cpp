@@ -78,18 +78,13 @@ void write_checkpoint(const fs::path& file, const checkpoint& x) {
     fs::remove(part, ignored);
     throw;
   }
-  wait_for_disk(file.parent_path());
-}
-
-void wait_for_disk(const fs::path& path) {
-  descriptor{path, O_RDONLY}.to_disk();
+  descriptor{file.parent_path(), O_RDONLY | O_DIRECTORY}.to_disk();
 }
 
 void checkpointer_state::save(const save_checkpoint& x) {
   const auto file = checkpoint_file(directory_, x.state->worker);
   try {
-    if (fs::create_directories(directory_))
-      wait_for_disk(directory_.parent_path());
+    fs::create_directories(directory_);
     write_checkpoint(file, *x.state);
     ++status_.written;
     status_.failure.clear();

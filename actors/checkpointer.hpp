@@ -10,10 +10,6 @@ namespace dybw {
 /// `std::system_error`.
 void write_checkpoint(const std::filesystem::path& file, const checkpoint& x);
 
-/// Returns when what was written to the file, or the names in the directory, would survive a power cut.
-/// Throws `std::system_error`.
-void wait_for_disk(const std::filesystem::path& path);
-
 class checkpointer_state {
 public:
   static inline const char* name = "checkpointer";

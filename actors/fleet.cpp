@@ -165,11 +165,6 @@ void fleet_state::send(connection_id to, control_message message) {
 
 // --- Questions ---
 
-/// Of who leads: this node itself, or the one whose result was found.
-void fleet_state::release() {
-  apply(release_asked_for{options_.here ? *options_.here : measured_by_.value_or(node_at(0))});
-}
-
 fleet_state::snapshot_promise fleet_state::take_snapshot(worker_id worker) {
   auto promise = self_->make_response_promise<snapshot>();
   if (index_of(worker) >= options_.spec.placement.size()) {
@@ -249,10 +244,8 @@ void fleet_state::answer(node_index node, const std::shared_ptr<const control_me
   const auto better = !search->best || (result->leads && !search->best->leads);
   if (result->ready || better)
     search->best = std::shared_ptr<const result_reply>{message, result};
-  if (result->ready) {
-    measured_by_ = node;
+  if (result->ready)
     search->left.clear();
-  }
   search_on(search);
 }
 
@@ -264,11 +257,8 @@ void fleet_state::answer(node_index node, const snapshot_reply& x) {
     return;
   auto promises = std::move(found->snapshots);
   pending.erase(found);
-  // Of another size it cannot be averaged with the others.
-  const auto expected = options_.parameters > 0 ? options_.parameters : machine_->status().parameters;
-  const auto usable = x.found && (expected == 0 || x.parameters.values().size() == expected);
   for (auto& promise : promises) {
-    if (usable)
+    if (x.found)
       promise.deliver(snapshot{x.worker, x.parameters, x.local_steps});
     else
       promise.deliver(unanswered("its node has no such worker"));
@@ -316,7 +306,7 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
       [self](const control_closed& x) { self->state.closed(x); },
       [self](const fleet_tick&) { self->state.tick(); },
       [self](const stop_work&) { self->state.apply(stop_asked_for{}); },
-      [self](const release_run&) { self->state.release(); },
+      [self](const release_run&) { self->state.apply(release_asked_for{}); },
       [self](const node_moved& x) { self->state.apply(x); },
       [self](const fleet_status_wanted&) { return self->state.status(); },
       [self](worker_id worker, const snapshot_wanted&) { return self->state.take_snapshot(worker); },

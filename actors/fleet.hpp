@@ -15,7 +15,6 @@ struct fleet_options {
   /// The node that this process is, if it is one: it is not called, and what its own workers report reaches
   /// `reporter` without the fleet.
   std::optional<node_index> here;
-  std::uint64_t parameters = 0; ///< size of every estimate; 0: as the nodes say when they are launched
 };
 
 /// A client of all nodes of one run: the shell of a `fleet_machine`, which decides whom to tell what.
@@ -53,7 +52,6 @@ public:
   fleet_status status() const { return machine_->status(); }
   snapshot_promise take_snapshot(worker_id worker);
   result_promise find_result();
-  void release();
   /// Lets go of all connections.
   void close_all();
 
@@ -113,7 +111,6 @@ private:
   std::map<std::uint64_t, purpose> calls_; ///< by key
   std::map<connection_id, purpose> purposes_;
   std::vector<std::optional<connection_id>> lines_; ///< [nodes], the machine's
-  std::optional<node_index> measured_by_;           ///< whose result was found
   std::vector<question_line> question_lines_;       ///< [nodes]
 };
 

@@ -494,7 +494,7 @@ void fleet_machine::on(const stop_asked_for&) {
     tell(i, stop_request{options_.spec.run});
 }
 
-void fleet_machine::on(const release_asked_for& e) {
+void fleet_machine::on(const release_asked_for&) {
   if (stage_ == stage::failed)
     return;
   if (launching()) {
@@ -504,7 +504,7 @@ void fleet_machine::on(const release_asked_for& e) {
   released_ = true;
   stage_ = stage::over;
   for (std::size_t i = 0; i < nodes_.size(); ++i)
-    tell(i, run_over{options_.spec.run, e.lead});
+    tell(i, run_over{options_.spec.run});
 }
 
 // --- Asking ---

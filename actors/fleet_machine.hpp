@@ -33,10 +33,7 @@ struct node_hung_up {
 /// Comes about ten times a second.
 struct time_passed {};
 struct stop_asked_for {};
-/// The run is measured, by this node.
-struct release_asked_for {
-  node_index lead{};
-};
+struct release_asked_for {};
 
 using fleet_event = std::variant<node_reached, node_not_reached, node_said, node_hung_up, node_moved,
                                  time_passed, stop_asked_for, release_asked_for>;

@@ -20,14 +20,8 @@ constexpr std::size_t greeting_max = 256;
 constexpr auto part_time = std::chrono::seconds{2};
 /// The dialler answers in time by itself, but for names that are slow to look up.
 constexpr auto dialler_slack = std::chrono::milliseconds{500};
-/// A control connection with more than this still to be written, beside blocks, takes no more.
+/// A control connection with more than this still to be written takes no more.
 constexpr std::uint64_t control_backlog_max = 64 * 1024 * 1024;
-/// So long a control connection may take nothing of what waits for it.
-constexpr auto control_stall_max = std::chrono::seconds{10};
-/// Control connections to this process at once.
-constexpr std::size_t clients_max = 256;
-/// Requests of one of them per second. Asking for the estimates of all workers of a node takes one for each.
-constexpr std::size_t requests_max = 2'000;
 /// Then what they said is written, and the sockets have their turn: a mailbox may be filled as fast as it is
 /// emptied.
 constexpr std::size_t messages_per_turn = 32;
@@ -175,8 +169,7 @@ void gateway_broker::accepted(caf::io::connection_handle handle) {
   auto c = std::make_shared<conversation>();
   c->line.reset(static_cast<connection*>(&*found));
   c->accepted = true;
-  c->accepted_at = clock::now();
-  c->deadline = c->accepted_at + options_.hello_within;
+  c->deadline = clock::now() + options_.hello_within;
   turn_away_oldest();
   conversations_[handle.id()] = c;
   c->line->start();
@@ -188,10 +181,7 @@ void gateway_broker::turn_away_oldest() {
   for (const auto& [handle, c] : conversations_)
     if (c->accepted && c->at != step::control && c->at != step::link) {
       ++greeting;
-      // Who is parked has said who it is.
-      const auto parked = c->at == step::parked;
-      if (!oldest ||
-          std::pair{parked, c->accepted_at} < std::pair{oldest->at == step::parked, oldest->accepted_at})
+      if (!oldest || c->deadline < oldest->deadline)
         oldest = c;
     }
   if (greeting < greeting_max)
@@ -231,13 +221,9 @@ void gateway_broker::readable(caf::io::connection_handle handle) {
 void gateway_broker::handle_frame(const conversation_ptr& c, frame& f) {
   if (const auto* m = std::get_if<peer_message>(&f))
     deliver(*m);
-  else if (auto* control = std::get_if<std::shared_ptr<const control_message>>(&f)) {
-    if (asks_too_much(*c)) {
-      send(c->client, control_closed{c->id, "too many requests"});
-      return refuse(c, "more than " + std::to_string(requests_max) + " requests in a second");
-    }
+  else if (auto* control = std::get_if<std::shared_ptr<const control_message>>(&f))
     send(c->client, control_received{c->id, std::move(*control)});
-  } else if (const auto* x = std::get_if<hello>(&f))
+  else if (const auto* x = std::get_if<hello>(&f))
     take(c, *x);
   else if (const auto* r = std::get_if<refusal>(&f))
     refused(c, r->reason);
@@ -253,9 +239,6 @@ void gateway_broker::take(const conversation_ptr& c, const hello& x) {
       return greet_link(c, x);
     if (!options_.acceptor)
       return refuse(c, "this process takes no requests; ask a node");
-    if (clients() >= clients_max)
-      return refuse(c,
-                    "this process has " + std::to_string(clients_max) + " clients already; try again later");
     append_frame(c->line->out().tail(), our_hello(connection_role::control));
     note(c);
     control_is_open(c, options_.acceptor);
@@ -280,8 +263,6 @@ void gateway_broker::refused(const conversation_ptr& c, const std::string& reaso
     link_down(c->node, why, true);
   else if (c->at == step::control)
     send(c->client, control_closed{c->id, why});
-  if (c->role == connection_role::link && reason == place_taken)
-    tell_evicted(c->at == step::link ? c->node : c->made.node, why);
   end(c);
 }
 
@@ -289,26 +270,8 @@ void gateway_broker::control_is_open(const conversation_ptr& c, control_client_a
   c->at = step::control;
   c->client = std::move(client);
   c->id = connection_id{++last_id_};
-  c->progress_at = clock::now();
   controls_[c->id] = c;
-  c->line->parser().expect_control(c->accepted ? request_bytes_max : control_bytes_max);
-}
-
-/// Answers are asked for; who asks without end would fill the mailboxes of those who answer.
-bool gateway_broker::asks_too_much(conversation& c) const {
-  if (!c.accepted)
-    return false;
-  const auto now = clock::now();
-  if (now - c.counting_since > std::chrono::seconds{1}) {
-    c.counting_since = now;
-    c.requests = 0;
-  }
-  return ++c.requests > requests_max;
-}
-
-std::size_t gateway_broker::clients() const {
-  return static_cast<std::size_t>(
-      std::count_if(controls_.begin(), controls_.end(), [](const auto& x) { return x.second->accepted; }));
+  c->line->parser().expect_control();
 }
 
 /// The connection is of no more use: it was closed or broke, or what came was wrong.
@@ -408,7 +371,6 @@ void gateway_broker::write_out(const conversation_ptr& c) {
 void gateway_broker::tick() {
   const auto now = clock::now();
   check_deadlines(now);
-  check_progress(now);
   if (links_)
     keep_links(now);
   delayed_send(this, tick_every, gateway_tick{});
@@ -439,22 +401,6 @@ void gateway_broker::check_deadlines(moment now) {
     called(dialled{id, nullptr,
                    "the name was not found in time, of " + to_string(calls_.at(id).to) +
                        "; give an address instead of a name"});
-}
-
-/// Blocks that wait are held, and with them buffers of the workers.
-void gateway_broker::check_progress(moment now) {
-  std::vector<conversation_ptr> stalled;
-  for (const auto& [id, c] : controls_) {
-    const auto written = c->line->bytes_written();
-    if (c->line->out().empty() || std::exchange(c->written_before, written) != written)
-      c->progress_at = now;
-    else if (now - c->progress_at > control_stall_max)
-      stalled.push_back(c);
-  }
-  for (const auto& c : stalled) {
-    send(c->client, control_closed{c->id, "the other side does not take what is sent"});
-    end(c);
-  }
 }
 
 hello gateway_broker::our_hello(connection_role role) const {
@@ -562,14 +508,13 @@ void gateway_broker::send_message(const send_control& x) {
   if (!c)
     return; // it was closed, which the client has been told
   auto& out = c->line->out();
-  if (out.copied_bytes() > control_backlog_max) {
+  if (out.bytes() > control_backlog_max) {
     send(c->client, control_closed{c->id, "the other side does not take what is sent"});
     end(c);
     return;
   }
   const auto before = out.bytes();
-  const auto block = append_all_but_block(out.tail(), *x.message);
-  out.append(block);
+  append_frame(out.tail(), *x.message);
   if (std::holds_alternative<snapshot_reply>(*x.message) || std::holds_alternative<result_reply>(*x.message))
     eval_bytes_ += out.bytes() - before;
   note(c);

@@ -74,17 +74,12 @@ private:
     bool over = false;
     bool dirty = false;
     moment deadline{}; ///< of all steps but control and link
-    moment accepted_at{};
     std::string where; ///< the other side, as we know it
     call made;         ///< if we dialled
     hello greeting;    ///< of who is parked
     connection_id id{};
-    control_client_actor client;      ///< control
-    std::uint64_t written_before = 0; ///< control: bytes, when `progress_at` was set
-    moment progress_at{};             ///< control: when it last had nothing to write, or wrote something
-    moment counting_since{};          ///< control, accepted: of `requests`
-    std::size_t requests = 0;
-    node_index node{}; ///< link
+    control_client_actor client; ///< control
+    node_index node{};           ///< link
     struct sent_block {
       round_number round = 0;
       const float* values = nullptr;
@@ -112,9 +107,6 @@ private:
   void write_out(const conversation_ptr& c);
   void tick();
   void check_deadlines(moment now);
-  void check_progress(moment now);
-  bool asks_too_much(conversation& c) const;
-  std::size_t clients() const;
   hello our_hello(connection_role role) const;
   traffic count_traffic() const;
   static void count_bytes(traffic& sum, const conversation& c);
@@ -142,7 +134,6 @@ private:
   void open_link(const conversation_ptr& c, node_index node);
   void link_down(node_index node, const std::string& reason, bool was_up);
   void tell_listener(node_index node, bool up, const std::string& reason);
-  void tell_evicted(node_index node, const std::string& reason);
   void deliver(const peer_message& m);
   void heard_on_link(conversation& c);
   void send_peer(worker_id from, worker_id to, const peer_body& body);

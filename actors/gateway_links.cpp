@@ -60,14 +60,6 @@ void gateway_broker::move_node(const node_moved& x) {
       link->dialling = false;
       break;
     }
-  std::vector<conversation_ptr> late; // the process that was there before may still answer
-  for (const auto& [handle, c] : conversations_)
-    if (c->at == step::awaiting_reply && c->role == connection_role::link && c->made.node == x.node)
-      late.push_back(c);
-  for (const auto& c : late) {
-    end(c);
-    link->dialling = false;
-  }
   const auto now = clock::now();
   links_->moved(*link, x.advertised, now);
   if (const auto old = link_conversations_.find(x.node); old != link_conversations_.end()) {
@@ -107,15 +99,13 @@ void gateway_broker::greet_link(const conversation_ptr& c, const hello& x) {
     c->deadline = clock::now() + park_time;
     return;
   }
-  auto* link = links_->find(x.from);
+  const auto* link = links_->find(x.from);
   if (x.incarnation == incarnation_)
     return refuse(c, "the node reached itself; two nodes are listed under one address");
   if (x.to != links_->run().self || link == nullptr || link->dials)
     return refuse(c, "this is node " + number_of(links_->run().self) + ", which expects no link from node " +
                          number_of(x.from) + " to node " + number_of(x.to) +
                          "; the nodes are listed differently");
-  if (!links_->admit(*link, x.incarnation))
-    return refuse(c, std::string{place_taken});
   auto answer = our_hello(connection_role::link);
   answer.run = x.run;
   answer.from = x.to;
@@ -132,8 +122,6 @@ void gateway_broker::take_link_reply(const conversation_ptr& c, const hello& x) 
     return part(c);
   if (x.run != c->made.run || x.from != c->made.node || x.to != links_->run().self)
     return refuse(c, "another node answers than node " + number_of(c->made.node) + " of this run");
-  if (!links_->admit(*links_->find(c->made.node), x.incarnation))
-    return refuse(c, std::string{place_taken});
   open_link(c, c->made.node);
 }
 
@@ -179,11 +167,6 @@ void gateway_broker::tell_listener(node_index node, bool up, const std::string& 
   const auto& run = links_->run();
   if (run.listener)
     send(run.listener, link_changed{run.run, node, up, reason});
-}
-
-void gateway_broker::tell_evicted(node_index node, const std::string& reason) {
-  if (links_ && links_->run().listener)
-    send(links_->run().listener, link_changed{links_->run().run, node, false, reason, true});
 }
 
 // --- What comes ---

@@ -76,14 +76,6 @@ bool link_table::failed(link& x, moment now, const std::string& reason) {
   return std::exchange(x.reason, reason) != reason;
 }
 
-bool link_table::admit(link& x, std::uint64_t incarnation) {
-  if (x.retired.contains(incarnation))
-    return false;
-  if (const auto before = std::exchange(x.owner, incarnation); before != 0 && before != incarnation)
-    x.retired.insert(before);
-  return true;
-}
-
 void link_table::moved(link& x, endpoint where, moment now) {
   x.where = std::move(where);
   x.backoff = backoff_min;

@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -36,8 +35,6 @@ public:
     bool up = false;
     std::string reason; ///< why it is not up
     std::vector<pair> pairs;
-    std::uint64_t owner = 0;         ///< incarnation of the process that has the place; 0: not known
-    std::set<std::uint64_t> retired; ///< of those that had it before, and may not know
     moment next_dial{};
     nanoseconds backoff{backoff_min};
     moment heard{};        ///< bytes came
@@ -65,9 +62,6 @@ public:
   void up(link& x, moment now);
   /// Down, or not to be had yet. Returns whether the reason is news.
   bool failed(link& x, moment now, const std::string& reason);
-  /// Whether the process of this incarnation may speak for the place. The newest one that comes has it from
-  /// then on.
-  bool admit(link& x, std::uint64_t incarnation);
   /// It has a new address: dial at once.
   void moved(link& x, endpoint where, moment now);
 

@@ -30,8 +30,6 @@ std::string time_of_day() {
 } // namespace
 
 void node_state::receive(const control_received& x) {
-  if (stay_ && tenancy_.owner() == x.connection)
-    stay_->owner_heard = std::chrono::steady_clock::now();
   std::visit([&](const auto& m) { on(x.connection, m); }, *x.message);
 }
 
@@ -74,7 +72,7 @@ void node_state::on(connection_id from, const prepare_run_request& x) {
 void node_state::prepare(const run_spec& spec, run_start how, std::uint64_t data_hash) {
   stay_ = std::make_unique<stay>();
   stay_->how = how;
-  stay_->origin = stay_->owner_heard = std::chrono::steady_clock::now();
+  stay_->origin = std::chrono::steady_clock::now();
   preparation what{spec, how, options_.data, options_.threads, data_hash};
   self_->send(clerk_, std::make_shared<const preparation>(std::move(what)));
 }
@@ -139,7 +137,6 @@ void node_state::on(connection_id from, const stop_request& x) {
     reply(from, stop_reply{tenancy_.no_run_text(x.run)});
     return;
   case tenancy::stop_verdict::let_go:
-    refuse_owner("the run was stopped before it began");
     let_go();
     break;
   case tenancy::stop_verdict::stop:
@@ -151,19 +148,6 @@ void node_state::on(connection_id from, const stop_request& x) {
     break;
   }
   reply(from, stop_reply{});
-}
-
-/// Tells whoever launches a run that has not begun that nothing comes of it.
-void node_state::refuse_owner(const std::string& why) {
-  const auto owner = tenancy_.owner();
-  if (!owner)
-    return;
-  // Whichever it waits for.
-  prepare_run_reply refusal;
-  refusal.refusal = why;
-  refusal.exit_code = exit_network;
-  reply(*owner, std::move(refusal));
-  reply(*owner, connect_reply{why});
 }
 
 void node_state::on(connection_id from, const node_status_request&) {
@@ -275,8 +259,11 @@ void node_state::on(connection_id from, const result_request& x) {
 }
 
 void node_state::on(connection_id, const run_over& x) {
-  if (tenancy_.serves(x.run) && tenancy_.has_begun() && stay_->part && stay_->part->lead() == x.lead)
-    stay_->over_elsewhere = true; // let go when the workers here are done
+  if (!tenancy_.serves(x.run))
+    return;
+  stay_->over_elsewhere = true;
+  if (tenancy_.over(x.run))
+    let_go();
 }
 
 // --- Monitors ---
@@ -340,7 +327,7 @@ void node_state::offer_place(connection_id to, const endpoint& joiner) {
   const auto& spec = tenancy_.spec();
   for (std::size_t i = 0; i < spec.nodes.size(); ++i)
     if (spec.nodes[i] == joiner && node_at(i) != spec.self)
-      return send_place(to, node_at(i), joiner); // asked again, or started again
+      return send_place(to, node_at(i), joiner);
   struct search {
     std::size_t missing = 0;
     std::optional<node_index> free;

@@ -34,7 +34,6 @@ void node_state::spawn_host(std::map<worker_id, worker_start> starts) {
   options.reports.sink = node_actor{self_};
   options.starts = std::move(starts);
   options.checkpoints = stay_->place->checkpoints;
-  options.checkpoints_are_new = true;
   if (config.time_limit_s)
     options.time_limit = from_seconds(*config.time_limit_s);
   stay_->host = std::make_unique<run_host>(self_->home_system(), *stay_->inputs, std::move(options));
@@ -70,8 +69,6 @@ void node_state::spawn_host(std::map<worker_id, worker_start> starts) {
 void node_state::link_changed(const dybw::link_changed& x) {
   if (!tenancy_.serves(x.run) || index_of(x.node) >= tenancy_.spec().nodes.size())
     return;
-  if (x.evicted && tenancy_.has_begun())
-    return leave_place(x.reason);
   if (tenancy_.has_begun()) { // the workers hear of it
     const auto node = to_string(tenancy_.spec().nodes[index_of(x.node)]);
     if (tenancy_.now() == tenancy::phase::running && x.up)
@@ -85,14 +82,6 @@ void node_state::link_changed(const dybw::link_changed& x) {
   else
     stay_->links_missing[x.node] = x.reason;
   advance_linking();
-}
-
-/// Hung or cut off for so long that another process was given our place: it speaks for our workers now, and
-/// what we have done since is nobody's.
-void node_state::leave_place(const std::string& why) {
-  spdlog::error("run {}: another process has this node's place ({}); it leaves the run", tenancy_.spec().name,
-                why);
-  let_go();
 }
 
 void node_state::advance_linking() {
@@ -147,8 +136,6 @@ void node_state::take(const local_reports_ptr& x) {
     stay_->lead->take(*x);
   if (x->progress.failure)
     fail_run(*x->progress.failure);
-  if (!stay_)
-    return; // it had not begun
   // Each batch says what has been sent up to now; the gateway's answers keep them in order.
   const auto pass_on = [this, x, run = tenancy_.spec().run] {
     if (tenancy_.serves(run))
@@ -194,11 +181,13 @@ void node_state::send_reports(const local_reports& x) {
   common.eval_bytes_sent = sent.eval_bytes_sent;
   common.cpu_s = tenancy_.has_begun() ? process_cpu_s() - stay_->cpu_before_s : 0;
   for (auto& [connection, s] : stay_->subscribers) {
-    auto batch = common;
-    const auto behind = s.backlog > subscriber_backlog_max; // gets what is small and told only once
-    if (behind)
+    if (s.backlog > subscriber_backlog_max) {
       s.dropped += x.rounds.size();
-    else if (std::exchange(s.gets_first_rounds, false))
+      watch_backlog(connection);
+      continue;
+    }
+    auto batch = common;
+    if (std::exchange(s.gets_first_rounds, false))
       batch.rounds = stay_->first_rounds; // with those of `x`
     else
       batch.rounds = x.rounds;
@@ -375,9 +364,7 @@ void node_state::fail_run(const std::string& why) {
     return; // the first reason is the one to tell
   stay_->failure = why;
   spdlog::error("run {}: {}", tenancy_.spec().name, why);
-  if (tenancy_.now() == tenancy::phase::linking)
-    refuse_links(why);
-  else if (tenancy_.has_begun() && tenancy_.stop(0) == tenancy::stop_verdict::stop)
+  if (tenancy_.stop(0) == tenancy::stop_verdict::stop)
     stop_run(true);
 }
 
@@ -388,11 +375,11 @@ void node_state::finish() {
 }
 
 bool node_state::may_let_go() const {
+  if (stay_->over_elsewhere)
+    return true;
   const auto finished_for = time_since(stay_->finishing_since);
   if (stay_->lead && !stay_->is_measured)
     return leaving_ && finished_for > stop_patience;
-  if (stay_->over_elsewhere)
-    return !owes_last_words() || finished_for > linger_time;
   if (leaving_)
     return true;
   const auto listened_to = !stay_->subscribers.empty();
@@ -401,12 +388,6 @@ bool node_state::may_let_go() const {
            std::min(time_since(stay_->measured_at), time_since(stay_->asked_at)) > linger_time;
   const auto quiet = std::min(finished_for, time_since(stay_->asked_at));
   return quiet > (listened_to ? linger_time_max : linger_time);
-}
-
-/// Whether somebody who listens, slowly, has not been told yet how the workers here ended.
-bool node_state::owes_last_words() const {
-  return std::any_of(stay_->subscribers.begin(), stay_->subscribers.end(),
-                     [&](const auto& s) { return s.second.ends_sent < stay_->ends.size(); });
 }
 
 void node_state::let_go() {
@@ -446,11 +427,6 @@ void node_state::tick() {
   if (!stay_)
     return;
   advance_linking();
-  if (stay_ && tenancy_.owner() && time_since(stay_->owner_heard) > owner_patience) {
-    spdlog::warn("run {}: its launcher says nothing any more", tenancy_.spec().name);
-    refuse_owner("nothing was heard of the launcher for too long");
-    let_go();
-  }
   if (!stay_)
     return;
   keep_lead();

@@ -27,8 +27,6 @@ public:
   static constexpr std::size_t first_rounds_max = 20'000;
   /// For the leading node to reach the others before the run begins.
   static constexpr nanoseconds follow_patience{std::chrono::seconds{2}};
-  /// A launcher asks how it stands every second; one that says nothing for so long does not launch any more.
-  static constexpr nanoseconds owner_patience{std::chrono::seconds{30}};
   /// How long the workers may take to end when they are told to: a gradient step, the last messages.
   static constexpr nanoseconds stop_patience{std::chrono::seconds{10}};
   static constexpr nanoseconds leave_patience{std::chrono::milliseconds{1500}};
@@ -89,7 +87,6 @@ private:
     std::map<node_index, std::string> links_missing; ///< and why
     bool others_reached = false;                     ///< by the lead
     moment linking_since;
-    moment owner_heard; ///< when the launcher last said anything
     // running
     run_origin origin;
     double cpu_before_s = 0;
@@ -138,7 +135,6 @@ private:
   void send(connection_id to, std::shared_ptr<const control_message> message);
   void send_status(connection_id to, const std::string& waiting);
   metrics_reply complete(const process_metrics& x) const;
-  void refuse_owner(const std::string& why);
   void welcome(connection_id to, worker_id joiner);
   void offer_place(connection_id to, const endpoint& joiner);
   void send_place(connection_id to, node_index place, const endpoint& joiner);
@@ -159,8 +155,6 @@ private:
   void measure(const fleet_status& x);
   void finish();
   bool may_let_go() const;
-  bool owes_last_words() const;
-  void leave_place(const std::string& why);
   void let_go();
   void fail_run(const std::string& why);
   run_result known_result(const fleet_status& x) const;

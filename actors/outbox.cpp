@@ -12,14 +12,9 @@ std::span<const char> outbox::piece::span() const noexcept {
   return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
 }
 
-/// A piece is freed when all of it is written: pieces end, so that a standing backlog does not keep what has
-/// gone.
 std::vector<char>& outbox::tail() {
-  if (pieces_.empty() || pieces_.back().block || pieces_.back().bytes.size() >= piece_bytes_max) {
-    if (!pieces_.empty())
-      frames_bytes_ += pieces_.back().bytes.size(); // none of a block
+  if (pieces_.empty() || pieces_.back().block)
     pieces_.emplace_back().bytes = std::exchange(spare_, {});
-  }
   return pieces_.back().bytes;
 }
 
@@ -35,10 +30,6 @@ void outbox::append(const parameter_block& block) {
 std::uint64_t outbox::bytes() const noexcept {
   const auto last = pieces_.empty() ? 0 : pieces_.back().bytes.size();
   return blocks_bytes_ + frames_bytes_ + last - written_;
-}
-
-std::uint64_t outbox::copied_bytes() const noexcept {
-  return frames_bytes_ + (pieces_.empty() ? 0 : pieces_.back().bytes.size());
 }
 
 std::size_t outbox::next(std::span<std::span<const char>> pieces) const {
@@ -70,7 +61,8 @@ void outbox::drop_front() {
   } else {
     if (pieces_.size() > 1)
       frames_bytes_ -= size;
-    if (front.bytes.capacity() > spare_.capacity() && front.bytes.capacity() <= 2 * piece_bytes_max) {
+    constexpr std::size_t spare_bytes_max = 64 * 1024;
+    if (front.bytes.capacity() > spare_.capacity() && front.bytes.capacity() <= spare_bytes_max) {
       spare_ = std::move(front.bytes);
       spare_.clear();
     }

@@ -13,17 +13,12 @@ namespace dybw {
 /// not copied but held. Not thread-safe.
 class outbox {
 public:
-  /// Small frames share pieces of about this size.
-  static constexpr std::size_t piece_bytes_max = 64 * 1024;
-
   /// Where small frames are appended to. Valid until the next call.
   std::vector<char>& tail();
   void append(const parameter_block& block);
 
   bool empty() const noexcept { return bytes() == 0; }
   std::uint64_t bytes() const noexcept;
-  /// Those that only this holds: all but blocks, and what is left of pieces that are partly written.
-  std::uint64_t copied_bytes() const noexcept;
 
   /// The next pieces to write, at most as many as `pieces` has room for; returns how many there are.
   std::size_t next(std::span<std::span<const char>> pieces) const;

@@ -125,8 +125,7 @@ public:
     reporter_options reports{std::move(graph), controls.rounds_file};
     reports.trace = controls.trace;
     reports_ = system.spawn<caf::detached>(reporter, std::move(reports));
-    fleet_ =
-        system.spawn(fleet, fleet_options{gateway, reports_, spec_of(plan, policy), true, std::nullopt, 0});
+    fleet_ = system.spawn(fleet, fleet_options{gateway, reports_, spec_of(plan, policy), true, std::nullopt});
     describe(end_.run.result, plan, policy);
   }
   ~launched_run() {
@@ -144,8 +143,7 @@ public:
     follow();
     const auto measured = find_result();
     conclude(measured);
-    if (measured) // else the nodes go on with it by themselves
-      self_->send(fleet_, release_run{});
+    self_->send(fleet_, release_run{});
     ask<fleet_status>(fleet_, fleet_status_wanted{}); // an exit would overtake it
     return std::move(end_);
   }

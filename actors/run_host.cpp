@@ -98,7 +98,6 @@ worker_options run_host::options_of(worker_id id, const run_inputs& inputs,
   x.clock = std::make_shared<step_clock>(config.step_time, config.straggler, config.workers, id, config.seed);
   if (x.resumed) {
     x.machine.completed = x.resumed->round;
-    x.save_at_start = options.checkpoints_are_new;
     x.clock->skip(x.resumed->delays);
   }
   if (checkpointer_) {

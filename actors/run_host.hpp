@@ -29,7 +29,6 @@ struct run_host_options {
   std::optional<nanoseconds> time_limit;      ///< as of `begin`; unset: none
   std::map<worker_id, worker_start> starts{}; ///< of those `here` that do not start afresh
   std::filesystem::path checkpoints{};        ///< directory to write them to, if the run has any; empty: none
-  bool checkpoints_are_new = false;           ///< not the directory that the run is resumed from
 };
 
 /// The actors of one run in this process: its workers with their shards, the trainers, the reporter. They end

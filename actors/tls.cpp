@@ -5,13 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <optional>
-#include <sys/socket.h>
 
 namespace dybw {
 
@@ -45,10 +43,6 @@ void watch_new_objects() {
       SSL_CTX_get_ex_new_index(0, nullptr, note_context, nullptr, forget_context) >= 0 &&
       SSL_get_ex_new_index(0, nullptr, note_ssl, nullptr, nullptr) >= 0;
   newest = {};
-}
-
-std::string cannot_set_up(const std::string& why) {
-  return "TLS cannot be set up (" + why + "); check the files of --tls-cert, --tls-key and --tls-ca";
 }
 
 struct explanation {
@@ -132,12 +126,6 @@ explanation explain_failure(SSL* ssl) {
   return {std::string{"TLS failed: "} + text.data(), {}};
 }
 
-/// How a TLS record begins that opens a connection, and what one looks like that says "not so".
-constexpr unsigned char handshake_record = 0x16;
-constexpr std::array<unsigned char, 7> protocol_version_alert{0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 70};
-
-/// An accepted one begins with the first byte of the other side's: a session costs a millisecond and three
-/// files, which most strangers are not worth.
 class tls_channel final : public byte_channel {
 public:
   explicit tls_channel(caf::actor_system& system) : session_(system) {}
@@ -164,9 +152,6 @@ public:
   SSL* ssl() const noexcept { return ssl_; }
 
   outcome read(int socket, std::span<const std::span<char>> places) override {
-    if (ssl_ == nullptr)
-      if (const auto none = accept(socket))
-        return *none;
     // What an earlier call of another connection left in the thread's queue would be taken for ours.
     ERR_clear_error();
     const auto place = places.front();
@@ -177,8 +162,6 @@ public:
   }
 
   outcome write(int socket, std::span<const std::span<const char>> pieces) override {
-    if (ssl_ == nullptr)
-      return {};
     ERR_clear_error();
     const auto piece =
         pieces.size() > 1 && pieces.front().size() < record_.size() ? gather(pieces) : pieces.front();
@@ -188,36 +171,10 @@ public:
     return {bytes, false, false};
   }
 
-  bool has_pending() const override { return ssl_ != nullptr && SSL_pending(ssl_) > 0; }
-  bool must_read_first() const override { return ssl_ == nullptr || SSL_want_read(ssl_); }
+  bool has_pending() const override { return SSL_pending(ssl_) > 0; }
+  bool must_read_first() const override { return SSL_want_read(ssl_); }
 
 private:
-  /// Begins the session of an accepted connection, if its first byte is one of TLS. Returns what `read`
-  /// shall, or nothing if it may go on.
-  std::optional<outcome> accept(int socket) {
-    unsigned char first = 0;
-    const auto bytes = ::recv(socket, &first, 1, MSG_PEEK);
-    if (bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-      return outcome{0, false, true};
-    if (bytes < 0)
-      return fail("the connection broke");
-    if (bytes == 0)
-      return fail("the other side closed the connection during the TLS handshake", both_or_none);
-    if (first != handshake_record) {
-      ::send(socket, protocol_version_alert.data(), protocol_version_alert.size(),
-             MSG_NOSIGNAL | MSG_DONTWAIT);
-      return fail("the other side does not speak TLS", both_or_none);
-    }
-    try {
-      if (start(socket, true))
-        return std::nullopt;
-    } catch (const std::exception& e) { // CAF throws when the files cannot be read any more
-      ERR_clear_error();
-      return fail(cannot_set_up(e.what()));
-    }
-    return ssl_ != nullptr ? failed() : fail("TLS cannot be set up");
-  }
-
   /// A reason stands, whatever fails because of it afterwards.
   outcome failed() {
     auto [what, remedy, certain] = explain_failure(ssl_);
@@ -257,12 +214,13 @@ std::unique_ptr<byte_channel> make_tls_channel(caf::actor_system& system, int so
                                                std::string& reason) {
   try {
     auto channel = std::make_unique<tls_channel>(system);
-    if (accepted || channel->start(socket, false))
+    if (channel->start(socket, accepted))
       return channel;
     reason = channel->ssl() != nullptr ? explain_failure(channel->ssl()).what : "TLS cannot be set up";
   } catch (const std::exception& e) { // CAF throws when the files cannot be read any more
     ERR_clear_error();
-    reason = cannot_set_up(e.what());
+    reason = std::string{"TLS cannot be set up ("} + e.what() +
+             "); check the files of --tls-cert, --tls-key and --tls-ca";
   }
   return nullptr;
 }

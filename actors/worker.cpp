@@ -22,8 +22,6 @@ void worker_state::start(worker_options options) {
   machine_.emplace(std::move(options_.machine));
   mixed_round_ = saved_round_ = machine_->completed();
   const auto& resumed = options_.resumed;
-  if (resumed)
-    mixed_epoch_ = resumed->epoch;
   current_ = resumed ? resumed->parameters : options_.initial;
   if (options_.training) {
     job_ = std::make_shared<training_job>();
@@ -56,7 +54,7 @@ void worker_state::begin_rounds(const begin_work& x) {
     self_->delayed_send(self_, std::max(*options_.time_limit - now(), nanoseconds{0}), stop_work{});
   if (options_.checkpointer) {
     self_->delayed_send(self_, options_.checkpoint_every, checkpoint_due{});
-    if (!options_.resumed || options_.save_at_start) // for a run that is interrupted before any other
+    if (!options_.resumed) // so that a run can go on that is interrupted before any other
       save(job_->local->velocity());
   }
   apply(dybw::start{});

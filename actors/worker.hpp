@@ -21,7 +21,6 @@ struct worker_options {
   nanoseconds suspect_after{std::chrono::seconds{3}};
   std::optional<nanoseconds> time_limit; ///< this long after the run's start the worker stops by itself
   std::optional<checkpoint> resumed;     ///< of the round that `machine` goes on after
-  bool save_at_start = false;            ///< also when resumed: `checkpointer` writes to another directory
   checkpointer_actor checkpointer;       ///< null: no checkpoints; with a model only
   nanoseconds checkpoint_every{0};
   std::uint64_t run_hash = 0;  ///< for checkpoints

@@ -13,8 +13,6 @@
 #include <iostream>
 #include <sstream>
 
-#include <sys/resource.h>
-
 namespace po = boost::program_options;
 
 namespace dybw {
@@ -108,15 +106,6 @@ node_options to_node_options(const node_command_options& options) {
   return node;
 }
 
-/// Many systems give a process fewer descriptors than it may have; each link and client takes one.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
-    return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit); // without it a node has room for fewer
-}
-
 /// Until the node is told to end, or is of no use. Returns the exit code.
 int serve(caf::actor_system& system, const node_actor& node) {
   caf::scoped_actor self{system};
@@ -192,7 +181,6 @@ int node_command(std::span<const std::string> arguments) {
   const auto options = read_node_options(arguments);
   check_places(options);
   set_up_log(options.level, true);
-  raise_descriptor_limit();
   const auto guard = interrupt_guard{};
   system_config config{options.tls};
   caf::actor_system system{config};

@@ -7,8 +7,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <string_view>
 #include <system_error>
 
 namespace dybw {
@@ -51,25 +49,6 @@ fs::path find_checkpoints(const fs::path& out, const run_spec& spec) {
   return path;
 }
 
-/// What a process that was killed had not finished writing is no line; what follows it shall be.
-void drop_unfinished_line(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in)
-    return;
-  std::uintmax_t whole = 0;
-  std::uintmax_t at = 0;
-  std::array<char, 64 * 1024> chunk{};
-  while (in.read(chunk.data(), chunk.size()), in.gcount() > 0) {
-    const auto text = std::string_view{chunk.data(), static_cast<std::size_t>(in.gcount())};
-    if (const auto last = text.rfind('\n'); last != std::string_view::npos)
-      whole = at + last + 1;
-    at += text.size();
-  }
-  in.close();
-  if (whole < at)
-    fs::resize_file(file, whole);
-}
-
 run_place open_place(const fs::path& out, const run_spec& spec, run_start how) {
   check_name(spec.name, "run");
   run_place place;
@@ -81,9 +60,7 @@ run_place open_place(const fs::path& out, const run_spec& spec, run_start how) {
                                 : run_directory{out / spec.name, policies, false};
   place.rounds_file = directory.rounds_file(policies.front());
   place.checkpoints = directory.checkpoints(policies.front());
-  if (joined)
-    drop_unfinished_line(place.rounds_file);
-  else
+  if (!joined)
     claim(place.rounds_file);
   return place;
 }

@@ -1,6 +1,5 @@
 #include "apps/run_directory.hpp"
 
-#include "actors/checkpointer.hpp"
 #include "apps/output.hpp"
 #include "apps/saved_options.hpp"
 #include "learning/consensus/policy.hpp"
@@ -91,8 +90,7 @@ void remove_run(const leftovers& found) {
       fs::remove(directory);
 }
 
-void write_whole(const fs::path& file, const std::function<void(std::ostream&)>& write,
-                 bool lasting = false) {
+void write_whole(const fs::path& file, const std::function<void(std::ostream&)>& write) {
   const auto part = fs::path{file}.concat(unfinished);
   errno = 0;
   std::ofstream out(part, std::ios::binary | std::ios::trunc);
@@ -105,11 +103,7 @@ void write_whole(const fs::path& file, const std::function<void(std::ostream&)>&
     fs::remove(part, ignored);
     throw std::system_error{error, std::generic_category(), "cannot write " + file.string()};
   }
-  if (lasting)
-    wait_for_disk(part);
   fs::rename(part, file);
-  if (lasting)
-    wait_for_disk(file.parent_path());
 }
 
 void check_writable(const fs::path& directory) {
@@ -193,9 +187,7 @@ std::string run_directory::read_evals(const std::string& policy) const {
 }
 
 void run_directory::write_options(const std::string& text) const {
-  // Without it checkpoints are of no use.
-  write_whole(
-      directory_ / saved_options_name, [&](std::ostream& out) { out << text; }, true);
+  write_whole(directory_ / saved_options_name, [&](std::ostream& out) { out << text; });
 }
 
 void run_directory::trim_rounds(const std::string& policy,

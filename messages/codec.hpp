@@ -44,8 +44,6 @@ public:
   static constexpr bool writes_state = false;
 
   explicit wire_writer(std::vector<char>& out) : out_(out) {}
-  /// Puts the last block into `held` instead of its bytes, which the caller sends next.
-  wire_writer(std::vector<char>& out, parameter_block& held) : out_(out), held_(&held) {}
 
   template <class... Ts>
   ec operator()(const Ts&... xs) {
@@ -110,15 +108,11 @@ private:
   }
   void write_compound(const parameter_block& x) {
     number(static_cast<std::uint64_t>(x.values().size()));
-    if (held_ != nullptr)
-      *held_ = x;
-    else
-      raw(x.values().data(), x.values().size_bytes());
+    raw(x.values().data(), x.values().size_bytes());
   }
   void write_compound(const membership_news& x) { write_compound(x.facts ? *x.facts : std::vector<fact>{}); }
 
   std::vector<char>& out_;
-  parameter_block* held_ = nullptr;
 };
 
 /// Reads from a piece of memory. After an error everything else is skipped, and the value is unspecified.

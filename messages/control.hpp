@@ -162,11 +162,9 @@ struct result_reply {
   parameter_block average;
 };
 
-/// The run is over and measured: let go of it. Obeyed by those whose part of the network that node leads:
-/// when the network has fallen apart, each part is measured by itself.
+/// The run is over and measured: let go of it.
 struct run_over {
   run_id run = 0;
-  node_index lead{}; ///< who has the result
 };
 
 // --- Joining a live run ---

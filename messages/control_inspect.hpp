@@ -208,7 +208,7 @@ typename Inspector::result_type inspect(Inspector& f, result_reply& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, run_over& x) {
-  return f(x.run, x.lead);
+  return f(x.run);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, join_request& x) {

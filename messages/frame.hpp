@@ -7,23 +7,19 @@
 #include <array>
 #include <optional>
 #include <span>
-#include <string_view>
 #include <variant>
 #include <vector>
 
-// clang-format off
-/// The bytes between two gateways. Every frame begins with eight bytes: payload length (u32), kind (u8), three zeros.
-/// Numbers are little-endian; see messages/codec.hpp for the rest.
+/// The bytes between two gateways. Every frame begins with eight bytes: payload length (u32), kind (u8),
+/// three zeros. Numbers are little-endian; see messages/codec.hpp for the rest.
 ///
 ///     hello      "dybw", protocol u32, byte-order mark (host order), version text, role u8, run u64,
-///                from u32, to u32, incarnation u64                       first frame, both ways
-///     refusal    one line of text, then the connection is closed         instead of a hello, or after it
-///     control    index of the message u8, message                        control connections
-///     peer       from u32, to u32, index u8, message                     links, all but blocks
-///     estimate   from u32, to u32, round u64, float32 in host order      links
-///     again      from u32, to u32, round u64: the block that `from` sent last      links
-///     alive      nothing                                                 links
-// clang-format on
+///                from u32, to u32, incarnation u64                             first frame, both ways
+///     refusal    one line of text, then the connection is closed               instead of a hello, or after
+///     it control    index of the message u8, message                              control connections peer
+///     from u32, to u32, index u8, message                           links, all but blocks estimate   from
+///     u32, to u32, round u64, float32 in host order            links again      from u32, to u32, round u64:
+///     the block that `from` sent last  links alive      nothing links
 namespace dybw {
 
 constexpr std::uint32_t protocol_version = 1;
@@ -34,10 +30,6 @@ constexpr std::size_t estimate_head_bytes = frame_head_bytes + 16;
 constexpr std::size_t hello_bytes_max = 1024;
 constexpr std::size_t peer_bytes_max = 1024 * 1024;
 constexpr std::size_t control_bytes_max = parameters_max * sizeof(float) + 1024 * 1024;
-/// Of what a client says to a node: the largest is the description of a run, with its graph.
-constexpr std::size_t request_bytes_max = 16 * 1024 * 1024;
-/// Why a node is refused a link whose place another process has taken; stands at the end of the reason.
-constexpr std::string_view place_taken = "this place of the run has a new process";
 
 enum class frame_kind : std::uint8_t { hello = 1, refusal, control, peer, estimate, again, alive };
 
@@ -84,9 +76,6 @@ void append_frame(std::vector<char>& out, const hello& x);
 void append_frame(std::vector<char>& out, const refusal& x);
 void append_frame(std::vector<char>& out, const control_message& x);
 void append_frame(std::vector<char>& out, const alive& x);
-/// The same but for the bytes of the message's block, which is its last field; the caller sends them next.
-/// Empty for most messages.
-parameter_block append_all_but_block(std::vector<char>& out, const control_message& x);
 /// A message without parameters: an `estimate_message` that has some needs the next two.
 void append_peer(std::vector<char>& out, worker_id from, worker_id to, const peer_body& body);
 /// What precedes the bytes of the block, which the caller sends next.
@@ -117,7 +106,7 @@ struct link_rules {
 class frame_parser {
 public:
   /// The hello is here: what follows is control messages, or the messages of a link.
-  void expect_control(std::size_t bytes_max = control_bytes_max);
+  void expect_control();
   void expect_link(std::shared_ptr<const link_rules> rules);
 
   /// Takes bytes from the front of `in` until one frame is complete (then `out` has it) or all are used.
@@ -151,7 +140,6 @@ private:
   void next_frame();
 
   stage stage_ = stage::greeting;
-  std::size_t control_bytes_max_ = control_bytes_max;
   std::shared_ptr<const link_rules> rules_;
   std::array<char, estimate_head_bytes> head_{}; ///< of the frame, or of the estimate
   std::size_t head_filled_ = 0;

@@ -164,31 +164,6 @@ TEST_CASE("outbox: frames and blocks come out in order, however they are written
   }
 }
 
-TEST_CASE("outbox: what is written is freed, also while something always waits") {
-  outbox out;
-  const std::string kilobyte(1024, 'x');
-  for (int i = 0; i < 100'000; ++i) {
-    add(out, kilobyte);
-    if (i >= 100) // a hundred are behind
-      out.written(1024);
-  }
-  CHECK(out.bytes() == 100 * 1024);
-  CHECK(out.copied_bytes() < 100 * 1024 + 2 * outbox::piece_bytes_max);
-}
-
-TEST_CASE("link_table: the newest process has a place, and those before it do not get it back") {
-  link_table table{middle_of_three()};
-  auto& link = *table.find(node_index{2});
-  CHECK(table.admit(link, 11));
-  CHECK(table.admit(link, 11)); // connects again
-  CHECK(table.admit(link, 12));
-  CHECK_FALSE(table.admit(link, 11));
-  CHECK(table.admit(link, 12));
-  CHECK(table.admit(link, 13));
-  CHECK_FALSE(table.admit(link, 12));
-  CHECK_FALSE(table.admit(link, 11));
-}
-
 TEST_CASE("outbox: holds a block until it is written, and no longer") {
   outbox out;
   auto buffer = std::make_shared<float_buffer>(4);

@@ -130,14 +130,10 @@ inline worker_actor::behavior_type listening_worker(worker_actor::pointer, worke
   };
 }
 
-/// "up NODE", "down NODE: why" and "evicted by NODE".
+/// "up NODE" and "down NODE: why".
 inline link_listener_actor::behavior_type link_notes(link_listener_actor::pointer, notebook* book) {
   return {[=](const link_changed& x) {
-    if (x.evicted)
-      book->write("evicted by " + std::to_string(index_of(x.node)));
-    else
-      book->write((x.up ? "up " : "down ") + std::to_string(index_of(x.node)) +
-                  (x.up ? "" : ": " + x.reason));
+    book->write((x.up ? "up " : "down ") + std::to_string(index_of(x.node)) + (x.up ? "" : ": " + x.reason));
   }};
 }
 

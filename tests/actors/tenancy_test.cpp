@@ -51,6 +51,7 @@ constexpr phase all_but_idle[] = {phase::preparing, phase::prepared, phase::link
 TEST_CASE("tenancy: a run goes from idle to idle, and the next one is served after it") {
   auto node = served(phase::finishing);
   CHECK(node.workers_here() == std::vector<worker_id>{worker_at(1), worker_at(3)});
+  CHECK(node.over(5));
   node.let_go();
   CHECK(node.now() == phase::idle);
   CHECK_FALSE(node.prepare(spec_of(6), launcher, "13:00:00"));
@@ -67,16 +68,6 @@ TEST_CASE("tenancy: while it serves a run, another one is refused with its name,
     CHECK(refused->exit_code == 4);
     CHECK(node.serves(5));
     CHECK(node.now() == p);
-  }
-}
-
-TEST_CASE("tenancy: a run of no policy, or of several, is refused") {
-  for (const auto& policies : {std::vector<std::string>{}, std::vector<std::string>{"full", "dtur"}}) {
-    tenancy node{0};
-    auto spec = spec_of(5);
-    spec.config.policies = policies;
-    CHECK(node.prepare(spec, launcher, "12:30:00")->exit_code == 2);
-    CHECK(node.now() == phase::idle);
   }
 }
 
@@ -143,6 +134,13 @@ TEST_CASE("tenancy: a stop ends a run once, lets go of one that has not begun, a
       if (expected == verdict::stop)
         CHECK(node.stop(run) == verdict::nothing);
     }
+}
+
+TEST_CASE("tenancy: the word that a run is over counts when the workers here are done") {
+  for (const auto p : all_but_idle) {
+    CHECK(served(p).over(5) == (p == phase::finishing));
+    CHECK_FALSE(served(p).over(4));
+  }
 }
 
 } // namespace dybw::test

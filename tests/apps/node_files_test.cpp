@@ -78,24 +78,10 @@ TEST_CASE("node_files: who joins a run finds the files of the process before it"
   const auto files = make_node_files(place.path());
   const auto spec = spec_of("a");
   const auto before = files.open(spec, run_start::afresh);
-  std::ofstream(before.rounds_file) << "lines\n";
+  std::ofstream(before.rounds_file) << "lines";
   CHECK(files.open(spec, run_start::joined).rounds_file == before.rounds_file);
-  CHECK(content(before.rounds_file) == "lines\n");
+  CHECK(content(before.rounds_file) == "lines");
   CHECK(refusal(files, spec_of("elsewhere"), run_start::joined).empty());
-}
-
-TEST_CASE("node_files: who joins a run goes on behind the last whole line of the process before it") {
-  const temporary_directory place;
-  const auto files = make_node_files(place.path());
-  const auto spec = spec_of("a");
-  const auto file = files.open(spec, run_start::afresh).rounds_file;
-  const std::string long_line(200'000, 'x');
-  for (const auto& whole : {std::string{}, std::string{"one\n"}, long_line + "\n" + "two\n"})
-    for (const auto& torn : {std::string{}, std::string{"{\"worker\":"}, long_line}) {
-      std::ofstream(file) << whole << torn;
-      files.open(spec, run_start::joined);
-      CHECK(content(file) == whole);
-    }
 }
 
 TEST_CASE("node_files: a name that leads out of --out is refused") {

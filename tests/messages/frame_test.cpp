@@ -164,34 +164,6 @@ void check_fields() {
 
 } // namespace
 
-TEST_CASE(
-    "append_all_but_block: with the block's bytes behind it is the whole frame, for every control message") {
-  std::mt19937_64 generator{3};
-  for_each_alternative<control_message>([&](const auto& x) {
-    using type = std::decay_t<decltype(x)>;
-    for (int i = 0; i < 20; ++i) {
-      const control_message m{random_value<type>(generator)};
-      std::vector<char> whole;
-      append_frame(whole, m);
-      std::vector<char> pieces;
-      const auto block = append_all_but_block(pieces, m);
-      const auto values = block.values();
-      const auto* raw = reinterpret_cast<const char*>(values.data());
-      pieces.insert(pieces.end(), raw, raw + values.size_bytes());
-      CHECK(pieces == whole);
-    }
-  });
-}
-
-TEST_CASE("frame_parser: of a client only what a request may be is believed") {
-  frame_parser parser;
-  parser.expect_control(1000);
-  std::vector<char> head{0, 4, 0, 0, 3, 0, 0, 0}; // 1,024 bytes
-  std::span<const char> in{head};
-  std::optional<frame> f;
-  CHECK(parser.parse(in, f) == ec::oversized);
-}
-
 TEST_CASE("frame: every member of every control message and of what it holds travels") {
   for_each_alternative<control_message>([](const auto& x) { check_fields<std::decay_t<decltype(x)>>(); });
   check_fields<run_spec>();
