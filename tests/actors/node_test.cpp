@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 /// A real node, its workers and its clerk in real time, around it a gateway that only writes down. Whatever
@@ -206,6 +207,25 @@ node_options counting(std::atomic<int>& written) {
   return options;
 }
 
+/// Lets who waits go on, at the latest when it goes: before the node, which would wait for its clerk for
+/// ever.
+class gate {
+public:
+  void wait_behind() { opened_.get_future().wait(); }
+  void open() {
+    if (!std::exchange(is_open_, true))
+      opened_.set_value();
+  }
+
+private:
+  std::promise<void> opened_;
+  bool is_open_ = false;
+};
+struct opened_at_the_end {
+  gate& what;
+  ~opened_at_the_end() { what.open(); }
+};
+
 void check_stopped(const std::string& refusal) {
   CHECK(refusal == "the run was stopped");
 }
@@ -225,21 +245,22 @@ TEST_CASE("node: who hears that the run is over still measures what it leads, an
 
 TEST_CASE("node: the word that the run is over while it measures does not end the measuring") {
   std::promise<void> measuring;
-  std::promise<void> go_on;
+  gate go_on;
   lone_node node{[&] {
     node_options options;
     options.files.open = [](const run_spec&, run_start) { return run_place{}; };
     options.files.write = [&](const run_spec&, const finished_run&) {
       measuring.set_value();
-      go_on.get_future().wait();
+      go_on.wait_behind();
     };
     return options;
   }()};
+  const opened_at_the_end guard{go_on};
   node.begin(spec_of(5));
   measuring.get_future().wait();
   node.say(other, run_over{this_run});
   CHECK(node.comes_to_be("finishing")); // asked after it
-  go_on.set_value();
+  go_on.open();
   CHECK(node.comes_to_be("idle"));
 }
 
@@ -264,19 +285,20 @@ TEST_CASE("node: its workers' last words reach also a subscriber that is slow") 
 TEST_CASE("node: a stop before the run has begun is answered to the launcher, in every phase") {
   SUBCASE("while the data is loaded") {
     std::promise<void> opening;
-    std::promise<void> go_on;
+    gate go_on;
     node_options options;
     options.files.open = [&](const run_spec&, run_start) {
       opening.set_value();
-      go_on.get_future().wait();
+      go_on.wait_behind();
       return run_place{};
     };
     lone_node node{std::move(options)};
+    const opened_at_the_end guard{go_on};
     node.say(launcher, prepare_run_request{spec_of()});
     opening.get_future().wait();
     node.say(other, stop_request{});
     const auto answer = node.hear<prepare_run_reply>(launcher);
-    go_on.set_value();
+    go_on.open();
     check_stopped(answer.refusal);
     CHECK(answer.exit_code == 4);
     CHECK(node.comes_to_be("idle"));
