@@ -257,8 +257,8 @@ void fleet_state::answer(node_index node, const snapshot_reply& x) {
     return;
   auto promises = std::move(found->snapshots);
   pending.erase(found);
-  const auto fits = !options_.parameters || x.parameters.values().size() == *options_.parameters;
-  if (x.found && !fits)
+  const auto fits = !x.found || !options_.parameters || x.parameters.values().size() == *options_.parameters;
+  if (!fits)
     spdlog::warn("node {} sends an estimate of worker {} with {} parameters instead of {}",
                  to_string(machine_->address_of(node)), to_string(x.worker), x.parameters.values().size(),
                  *options_.parameters);
