@@ -257,11 +257,16 @@ void fleet_state::answer(node_index node, const snapshot_reply& x) {
     return;
   auto promises = std::move(found->snapshots);
   pending.erase(found);
+  const auto fits = !x.found || !options_.parameters || x.parameters.values().size() == *options_.parameters;
+  if (!fits)
+    spdlog::warn("node {} sends an estimate of worker {} with {} parameters instead of {}",
+                 to_string(machine_->address_of(node)), to_string(x.worker), x.parameters.values().size(),
+                 *options_.parameters);
   for (auto& promise : promises) {
-    if (x.found)
+    if (x.found && fits)
       promise.deliver(snapshot{x.worker, x.parameters, x.local_steps});
     else
-      promise.deliver(unanswered("its node has no such worker"));
+      promise.deliver(unanswered(fits ? "its node has no such worker" : "it does not fit the model"));
   }
 }
 

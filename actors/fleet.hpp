@@ -15,6 +15,8 @@ struct fleet_options {
   /// The node that this process is, if it is one: it is not called, and what its own workers report reaches
   /// `reporter` without the fleet.
   std::optional<node_index> here;
+  /// The size of every estimate, where it is known: one of another size counts as not found.
+  std::optional<std::uint64_t> parameters{};
 };
 
 /// A client of all nodes of one run: the shell of a `fleet_machine`, which decides whom to tell what.

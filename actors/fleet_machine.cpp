@@ -504,7 +504,21 @@ void fleet_machine::on(const release_asked_for&) {
   released_ = true;
   stage_ = stage::over;
   for (std::size_t i = 0; i < nodes_.size(); ++i)
-    tell(i, run_over{options_.spec.run});
+    if (!is_measured_elsewhere(i))
+      tell(i, run_over{options_.spec.run});
+}
+
+/// In a network that fell apart each part has a lead, which measures and lets go of its own part.
+bool fleet_machine::is_measured_elsewhere(std::size_t i) const {
+  const auto candidates = result_candidates();
+  const auto measured_by = options_.here        ? options_.here
+                           : candidates.empty() ? std::nullopt
+                                                : std::optional{candidates.front()};
+  const auto lead = std::size_t{nodes_[i].newest.lead};
+  if (!measured_by || !nodes_[i].has_reported || lead >= nodes_.size() || lead == index_of(*measured_by))
+    return false;
+  const auto& other = nodes_[lead];
+  return other.line == line::open && !other.gone && other.has_reported && other.newest.lead == lead;
 }
 
 // --- Asking ---

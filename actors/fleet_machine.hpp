@@ -164,6 +164,7 @@ private:
   void ask_how_it_stands();
   void notice_silence();
   void notice_end();
+  bool is_measured_elsewhere(std::size_t i) const;
   std::string name_of(std::size_t i) const;
   template <class Message>
   void tell(std::size_t i, Message message);

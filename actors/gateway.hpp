@@ -7,6 +7,9 @@
 
 namespace dybw {
 
+/// Part of the reason of a `link_changed` when the other end knows a newer process in this node's place.
+inline constexpr auto* place_taken_reason = "this place has a new process";
+
 /// Whether an address of this host name is loopback only ("localhost", 127.0.0.0/8, ::1).
 bool is_loopback(const std::string& host);
 

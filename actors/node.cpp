@@ -112,9 +112,13 @@ node_actor::behavior_type node(node_actor::stateful_pointer<node_state> self, no
 
 } // namespace
 
+node_actor spawn_node(caf::actor_system& system, node_options options) {
+  return system.spawn(node, std::move(options));
+}
+
 opened_node open_node(caf::actor_system& system, node_options options) {
   auto door = options.gateway;
-  auto handle = system.spawn(node, std::move(options));
+  auto handle = spawn_node(system, std::move(options));
   door.acceptor = handle;
   try {
     const auto gateway = open_gateway(system, door);

@@ -38,6 +38,8 @@ struct node_options {
   std::size_t threads = 0;      ///< --threads, of every run here; 0: as many as the run asks for
   std::uint32_t slots = 0;      ///< --slots, most workers; 0: no limit
   std::optional<endpoint> join; ///< --join: take a free place in the live run of this node
+  /// A launcher that says nothing for so long before its run begins is gone, whatever its connection seems.
+  nanoseconds owner_patience{std::chrono::seconds{30}};
   node_files files;
 };
 
@@ -46,6 +48,9 @@ struct opened_node {
   gateway_actor gateway;
   endpoint advertised; ///< with the real port
 };
+
+/// The node alone. Its gateway is introduced to it by `gateway_opened`.
+node_actor spawn_node(caf::actor_system& system, node_options options);
 
 /// Opens the port, then serves until the node is told to stop. Throws `input_error` (network fault) if the
 /// port cannot be opened. The middleman must be loaded.

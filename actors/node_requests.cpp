@@ -14,6 +14,9 @@ namespace dybw {
 namespace {
 
 constexpr auto exit_network = 4;
+/// How long a node is called that has lost its place, and how often it is asked whether that still holds.
+constexpr nanoseconds tell_loser_for{std::chrono::minutes{2}};
+constexpr nanoseconds call_loser_again_for{std::chrono::milliseconds{1500}};
 /// For questions to workers of this process.
 constexpr auto worker_patience = std::chrono::seconds{1};
 /// Nobody else gets a place for so long after it was given to a joiner.
@@ -30,6 +33,8 @@ std::string time_of_day() {
 } // namespace
 
 void node_state::receive(const control_received& x) {
+  if (stay_ && tenancy_.owner() == x.connection)
+    stay_->owner_heard = std::chrono::steady_clock::now();
   std::visit([&](const auto& m) { on(x.connection, m); }, *x.message);
 }
 
@@ -52,6 +57,30 @@ void node_state::send(connection_id to, std::shared_ptr<const control_message> m
 
 // --- Starting a run ---
 
+/// The run that was to begin here will not: whoever waits for an answer gets this one.
+void node_state::turn_down(const std::string& why, int exit_code) {
+  if (joining_) {
+    refuse_join(why, exit_code);
+  } else if (stay_->asked_to_connect) {
+    reply(*stay_->asked_to_connect, connect_reply{why});
+  } else if (const auto owner = tenancy_.owner()) {
+    prepare_run_reply refusal;
+    refusal.refusal = why;
+    refusal.exit_code = exit_code;
+    reply(*owner, std::move(refusal));
+  }
+  let_go();
+}
+
+/// A machine that vanishes does not close its connections.
+void node_state::watch_owner() {
+  if (!tenancy_.owner() || time_since(stay_->owner_heard) <= options_.owner_patience)
+    return;
+  spdlog::warn("run {}: nothing from its launcher for {:.0f} s", tenancy_.spec().name,
+               to_seconds(options_.owner_patience));
+  turn_down("its launcher said nothing for too long; launch the run again", exit_network);
+}
+
 void node_state::on(connection_id from, const prepare_run_request& x) {
   auto refused = tenancy_.prepare(x.spec, from, time_of_day());
   if (!refused && (leaving_ || joining_)) {
@@ -72,7 +101,7 @@ void node_state::on(connection_id from, const prepare_run_request& x) {
 void node_state::prepare(const run_spec& spec, run_start how, std::uint64_t data_hash) {
   stay_ = std::make_unique<stay>();
   stay_->how = how;
-  stay_->origin = std::chrono::steady_clock::now();
+  stay_->origin = stay_->owner_heard = std::chrono::steady_clock::now();
   preparation what{spec, how, options_.data, options_.threads, data_hash};
   self_->send(clerk_, std::make_shared<const preparation>(std::move(what)));
 }
@@ -137,7 +166,8 @@ void node_state::on(connection_id from, const stop_request& x) {
     reply(from, stop_reply{tenancy_.no_run_text(x.run)});
     return;
   case tenancy::stop_verdict::let_go:
-    let_go();
+    spdlog::info("run {} is to stop before it has begun", tenancy_.spec().name);
+    turn_down("the run was stopped", exit_network);
     break;
   case tenancy::stop_verdict::stop:
     spdlog::info("run {} is to stop", tenancy_.spec().name);
@@ -258,12 +288,10 @@ void node_state::on(connection_id from, const result_request& x) {
   reply(from, std::move(not_yet));
 }
 
+/// Only noted: the next tick lets go, unless something would be lost with the run.
 void node_state::on(connection_id, const run_over& x) {
-  if (!tenancy_.serves(x.run))
-    return;
-  stay_->over_elsewhere = true;
-  if (tenancy_.over(x.run))
-    let_go();
+  if (tenancy_.serves(x.run))
+    stay_->over_elsewhere = true;
 }
 
 // --- Monitors ---
@@ -325,17 +353,21 @@ void node_state::on(connection_id from, const join_request& x) {
 
 void node_state::offer_place(connection_id to, const endpoint& joiner) {
   const auto& spec = tenancy_.spec();
-  for (std::size_t i = 0; i < spec.nodes.size(); ++i)
-    if (spec.nodes[i] == joiner && node_at(i) != spec.self)
+  const auto now = std::chrono::steady_clock::now();
+  std::erase_if(places_given_, [&](const auto& x) { return now - x.second.since > place_reserved; });
+  for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
+    const auto given = places_given_.find(node_at(i));
+    const auto again = given != places_given_.end() && given->second.joiner == joiner;
+    const auto its_own = spec.nodes[i] == joiner && !is_given_to_another(node_at(i), joiner);
+    if ((again || its_own) && node_at(i) != spec.self)
       return send_place(to, node_at(i), joiner);
+  }
   struct search {
     std::size_t missing = 0;
     std::optional<node_index> free;
   };
   auto all = std::make_shared<search>();
   const auto run = spec.run;
-  const auto now = std::chrono::steady_clock::now();
-  std::erase_if(places_given_, [&](const auto& x) { return now - x.second > place_reserved; });
   for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
     if (node_at(i) == spec.self || places_given_.contains(node_at(i)))
       continue;
@@ -346,7 +378,8 @@ void node_state::offer_place(connection_id to, const endpoint& joiner) {
     probe.patience = probe_patience;
     run_errand(std::move(probe), [this, all, run, i, to, joiner](const errand_done& x) {
       const auto* status = x.answers.empty() ? nullptr : std::get_if<node_status>(x.answers.front().get());
-      if ((status == nullptr || status->run != run) && (!all->free || i < index_of(*all->free)))
+      const auto free = (status == nullptr || status->run != run) && !is_given_to_another(node_at(i), joiner);
+      if (free && (!all->free || i < index_of(*all->free)))
         all->free = node_at(i);
       if (--all->missing > 0 || !tenancy_.serves(run))
         return;
@@ -366,8 +399,14 @@ void node_state::offer_place(connection_id to, const endpoint& joiner) {
   }
 }
 
+/// Lately: its new process may not have told everybody yet where it is.
+bool node_state::is_given_to_another(node_index place, const endpoint& joiner) const {
+  const auto given = places_given_.find(place);
+  return given != places_given_.end() && given->second.joiner != joiner;
+}
+
 void node_state::send_place(connection_id to, node_index place, const endpoint& joiner) {
-  places_given_[place] = std::chrono::steady_clock::now();
+  places_given_[place] = {joiner, std::chrono::steady_clock::now()};
   join_reply given;
   given.spec = tenancy_.spec();
   given.spec.self = place;
@@ -379,13 +418,46 @@ void node_state::send_place(connection_id to, node_index place, const endpoint& 
 }
 
 void node_state::on(connection_id, const node_moved& x) {
-  if (!tenancy_.serves(x.run) || !tenancy_.has_begun() || index_of(x.node) >= tenancy_.spec().nodes.size() ||
-      x.node == tenancy_.spec().self)
+  if (!tenancy_.serves(x.run) || index_of(x.node) >= tenancy_.spec().nodes.size())
     return;
-  tenancy_.spec().nodes[index_of(x.node)] = x.advertised;
+  if (x.node == tenancy_.spec().self && x.advertised != advertised_)
+    return evict("its place has a new process, at " + to_string(x.advertised));
+  if (!tenancy_.has_begun() || x.node == tenancy_.spec().self)
+    return;
+  auto& where = tenancy_.spec().nodes[index_of(x.node)];
+  if (const auto given = places_given_.find(x.node);
+      given != places_given_.end() && given->second.joiner == x.advertised && where != x.advertised)
+    tell_loser(where, x, std::chrono::steady_clock::now());
+  where = x.advertised;
   self_->send(gateway_, x);
   if (stay_->lead)
     self_->send(stay_->lead->fleet(), x);
+}
+
+/// Who had the place may be alive, only hung or cut off. As long as the place is still that joiner's, it is
+/// called again and again.
+void node_state::tell_loser(const endpoint& loser, const node_moved& news, moment since) {
+  errand_options to_loser;
+  to_loser.to = loser;
+  to_loser.messages = {std::make_shared<const control_message>(news)};
+  to_loser.answers = 0;
+  to_loser.keep_trying = call_loser_again_for;
+  run_errand(std::move(to_loser), [=, this](const errand_done& x) {
+    const auto told = x.failure.empty();
+    if (told || !tenancy_.serves(news.run) || time_since(since) > tell_loser_for ||
+        tenancy_.spec().nodes[index_of(news.node)] != news.advertised ||
+        is_given_to_another(news.node, news.advertised))
+      return;
+    tell_loser(loser, news, since);
+  });
+}
+
+/// Another process has taken this node's place in the run: its workers end here, and nothing more is written.
+void node_state::evict(const std::string& why) {
+  spdlog::warn("run {}: this node is not part of it any more: {}", tenancy_.spec().name, why);
+  if (!tenancy_.has_begun())
+    return turn_down(why, exit_network);
+  let_go();
 }
 
 void node_state::on(connection_id from, const welcome_request& x) {

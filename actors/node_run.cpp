@@ -15,6 +15,13 @@ namespace {
 constexpr auto gateway_patience = std::chrono::seconds{2};
 /// How long a stop is told to nodes that do not answer.
 constexpr nanoseconds pass_stop_on_for{std::chrono::seconds{30}};
+constexpr auto exit_failed = 1;
+constexpr auto exit_network = 4;
+
+/// The other end keeps this place for another process.
+bool says_that_place_is_taken(const link_changed& x) {
+  return !x.up && x.reason.find(place_taken_reason) != std::string::npos;
+}
 
 } // namespace
 
@@ -69,6 +76,8 @@ void node_state::spawn_host(std::map<worker_id, worker_start> starts) {
 void node_state::link_changed(const dybw::link_changed& x) {
   if (!tenancy_.serves(x.run) || index_of(x.node) >= tenancy_.spec().nodes.size())
     return;
+  if (says_that_place_is_taken(x))
+    return evict(x.reason);
   if (tenancy_.has_begun()) { // the workers hear of it
     const auto node = to_string(tenancy_.spec().nodes[index_of(x.node)]);
     if (tenancy_.now() == tenancy::phase::running && x.up)
@@ -136,6 +145,8 @@ void node_state::take(const local_reports_ptr& x) {
     stay_->lead->take(*x);
   if (x->progress.failure)
     fail_run(*x->progress.failure);
+  if (!stay_)
+    return; // it had not begun
   // Each batch says what has been sent up to now; the gateway's answers keep them in order.
   const auto pass_on = [this, x, run = tenancy_.spec().run] {
     if (tenancy_.serves(run))
@@ -181,29 +192,47 @@ void node_state::send_reports(const local_reports& x) {
   common.eval_bytes_sent = sent.eval_bytes_sent;
   common.cpu_s = tenancy_.has_begun() ? process_cpu_s() - stay_->cpu_before_s : 0;
   for (auto& [connection, s] : stay_->subscribers) {
-    if (s.backlog > subscriber_backlog_max) {
+    const auto full = s.backlog > subscriber_backlog_max;
+    if (full)
       s.dropped += x.rounds.size();
-      watch_backlog(connection);
-      continue;
-    }
-    auto batch = common;
-    if (std::exchange(s.gets_first_rounds, false))
-      batch.rounds = stay_->first_rounds; // with those of `x`
-    else
-      batch.rounds = x.rounds;
-    const auto from = [](const auto& all, std::size_t first) {
-      return std::pair{all.begin() + static_cast<std::ptrdiff_t>(first), all.end()};
-    };
-    const auto [end, last_end] = from(stay_->ends, s.ends_sent);
-    batch.finished.assign(end, last_end);
-    s.ends_sent = stay_->ends.size();
+    if (!full || is_owed(s))
+      reply(connection, batch_for(s, common, x, full));
+    watch_backlog(connection);
+  }
+}
+
+/// `full`: without what may be dropped.
+report_batch node_state::batch_for(subscriber& s, const report_batch& common, const local_reports& x,
+                                   bool full) const {
+  const auto from = [](const auto& all, std::size_t first) {
+    return std::pair{all.begin() + static_cast<std::ptrdiff_t>(first), all.end()};
+  };
+  auto batch = common;
+  if (!full) {
+    batch.rounds =
+        std::exchange(s.gets_first_rounds, false) ? stay_->first_rounds : x.rounds; // both with `x`
     const auto [newest, last] = from(stay_->evaluations, s.evaluations_sent);
     batch.evaluations.assign(newest, last);
     s.evaluations_sent = stay_->evaluations.size();
-    batch.rounds_dropped = stay_->rounds_dropped - s.dropped_before + s.dropped;
-    reply(connection, std::move(batch));
-    watch_backlog(connection);
   }
+  const auto [end, last_end] = from(stay_->ends, s.ends_sent);
+  batch.finished.assign(end, last_end);
+  s.ends_sent = stay_->ends.size();
+  s.lost_sent = stay_->lost.size();
+  s.failure_sent = !stay_->failure.empty();
+  batch.rounds_dropped = stay_->rounds_dropped - s.dropped_before + s.dropped;
+  return batch;
+}
+
+/// There is something that no subscriber may miss, however slow it is.
+bool node_state::is_owed(const subscriber& s) const {
+  return s.ends_sent < stay_->ends.size() || s.lost_sent < stay_->lost.size() ||
+         (!s.failure_sent && !stay_->failure.empty());
+}
+
+bool node_state::owes_ends() const {
+  return std::any_of(stay_->subscribers.begin(), stay_->subscribers.end(),
+                     [this](const auto& x) { return is_owed(x.second); });
 }
 
 void node_state::watch_backlog(connection_id to) {
@@ -249,7 +278,7 @@ void node_state::keep_lead() {
   if (!tenancy_.has_begun() || stay_->measuring || stay_->is_measured || !stay_->part)
     return;
   const auto leads = stay_->part->leads(now());
-  if (leads && !stay_->lead) {
+  if (leads && !stay_->lead && !stay_->over_elsewhere) {
     start_lead(true);
   } else if (!leads && stay_->lead) {
     spdlog::info("run {}: this node does not lead any more", tenancy_.spec().name);
@@ -364,6 +393,8 @@ void node_state::fail_run(const std::string& why) {
     return; // the first reason is the one to tell
   stay_->failure = why;
   spdlog::error("run {}: {}", tenancy_.spec().name, why);
+  if (!tenancy_.has_begun())
+    return turn_down(why, exit_failed);
   if (tenancy_.stop(0) == tenancy::stop_verdict::stop)
     stop_run(true);
 }
@@ -375,12 +406,12 @@ void node_state::finish() {
 }
 
 bool node_state::may_let_go() const {
-  if (stay_->over_elsewhere)
-    return true;
   const auto finished_for = time_since(stay_->finishing_since);
-  if (stay_->lead && !stay_->is_measured)
+  if (stay_->lead && !stay_->is_measured) // whoever says that it is over: this part's result would be lost
     return leaving_ && finished_for > stop_patience;
-  if (leaving_)
+  if (owes_ends() && finished_for < (leaving_ ? leave_patience : linger_time))
+    return false;
+  if (leaving_ || stay_->over_elsewhere)
     return true;
   const auto listened_to = !stay_->subscribers.empty();
   if (stay_->is_measured)
@@ -403,7 +434,8 @@ void node_state::leave() {
   if (!stay_)
     return;
   if (!tenancy_.has_begun()) {
-    let_go();
+    joining_.reset(); // it ends as it was told to, not because it was refused
+    turn_down("it is about to end; start it again", exit_network);
     return;
   }
   tenancy_.stop(0);
@@ -426,7 +458,9 @@ void node_state::tick() {
         .then([this](const traffic& x) { traffic_ = x; }, [](const caf::error&) {});
   if (!stay_)
     return;
-  advance_linking();
+  watch_owner();
+  if (stay_)
+    advance_linking();
   if (!stay_)
     return;
   keep_lead();

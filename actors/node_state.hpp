@@ -64,6 +64,8 @@ private:
 
   struct subscriber {
     std::size_t ends_sent = 0; ///< of the run's
+    std::size_t lost_sent = 0;
+    bool failure_sent = false;
     std::size_t evaluations_sent = 0;
     std::uint64_t dropped_before = 0; ///< by the reporter, when the subscription began
     std::uint64_t dropped = 0;
@@ -78,6 +80,7 @@ private:
     std::map<worker_id, checkpoint> resumed; ///< of the workers here, if the run goes on
     prepare_run_reply ready;
     run_start how = run_start::afresh;
+    moment owner_heard; ///< before the beginning
     std::unique_ptr<run_host> host;
     std::unique_ptr<run_lead> lead;
     std::optional<part_watch> part;
@@ -131,12 +134,17 @@ private:
   template <class Answer>
   void on(connection_id, const Answer&) {} // nobody asked for it
 
+  void turn_down(const std::string& why, int exit_code);
+  void watch_owner();
+  void tell_loser(const endpoint& loser, const node_moved& news, moment since);
+  void evict(const std::string& why);
   void reply(connection_id to, control_message message);
   void send(connection_id to, std::shared_ptr<const control_message> message);
   void send_status(connection_id to, const std::string& waiting);
   metrics_reply complete(const process_metrics& x) const;
   void welcome(connection_id to, worker_id joiner);
   void offer_place(connection_id to, const endpoint& joiner);
+  bool is_given_to_another(node_index place, const endpoint& joiner) const;
   void send_place(connection_id to, node_index place, const endpoint& joiner);
 
   // --- node_run.cpp: the run ---
@@ -147,6 +155,9 @@ private:
   void stop_run(bool pass_on);
   void pass_stop_on();
   void send_reports(const local_reports& x);
+  report_batch batch_for(subscriber& s, const report_batch& common, const local_reports& x, bool full) const;
+  bool is_owed(const subscriber& s) const;
+  bool owes_ends() const;
   void watch_backlog(connection_id to);
   void keep_lead();
   void tell_part();
@@ -199,8 +210,12 @@ private:
     std::vector<welcome_reply> welcomes;
   };
   std::optional<joining> joining_;
+  struct given_place {
+    endpoint joiner;
+    moment since;
+  };
   /// Places that were given to joiners lately.
-  std::map<node_index, moment> places_given_;
+  std::map<node_index, given_place> places_given_;
 };
 
 } // namespace dybw

@@ -143,8 +143,10 @@ public:
     follow();
     const auto measured = find_result();
     conclude(measured);
-    self_->send(fleet_, release_run{});
-    ask<fleet_status>(fleet_, fleet_status_wanted{}); // an exit would overtake it
+    if (measured) { // else whoever leads still measures, and needs the others for it
+      self_->send(fleet_, release_run{});
+      ask<fleet_status>(fleet_, fleet_status_wanted{}); // an exit would overtake it
+    }
     return std::move(end_);
   }
 

@@ -17,6 +17,7 @@ run_lead::run_lead(caf::actor_system& system, run_lead_options options)
   follows.reporter = reports_;
   follows.spec = options_.spec;
   follows.here = options_.spec.self;
+  follows.parameters = options_.inputs->learner->parameter_count();
   fleet_ = adopt(system.spawn(dybw::fleet, std::move(follows)));
 }
 

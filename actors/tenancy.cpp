@@ -31,6 +31,12 @@ std::optional<refusal_text> tenancy::prepare(const run_spec& spec, std::optional
                                     "or start it with more --slots",
                                     here, slots_),
                         exit_configuration};
+  if (spec.config.policies.size() != 1)
+    return refusal_text{
+        fmt::format("the run has {} policies where one is needed; use the same version of dybw "
+                    "everywhere",
+                    spec.config.policies.size()),
+        exit_configuration};
   if (spec.run == 0)
     return refusal_text{"the run has no number; use the same version of dybw everywhere", exit_configuration};
   phase_ = phase::preparing;
@@ -88,10 +94,6 @@ bool tenancy::abandon(run_id run) {
 
 bool tenancy::closed(connection_id connection) {
   return phase_ != phase::idle && owner_ == connection;
-}
-
-bool tenancy::over(run_id run) {
-  return serves(run) && phase_ == phase::finishing;
 }
 
 bool tenancy::prepared(run_id run) {

@@ -50,7 +50,6 @@ public:
   /// Whether the run is to be let go now.
   bool abandon(run_id run);
   bool closed(connection_id connection);
-  bool over(run_id run);
 
   // --- What became of them ---
 

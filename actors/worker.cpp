@@ -23,6 +23,7 @@ void worker_state::start(worker_options options) {
   mixed_round_ = saved_round_ = machine_->completed();
   const auto& resumed = options_.resumed;
   current_ = resumed ? resumed->parameters : options_.initial;
+  mixed_epoch_ = resumed ? resumed->epoch : 0;
   if (options_.training) {
     job_ = std::make_shared<training_job>();
     job_->local = std::make_shared<local_training>(options_.training, current_,
@@ -54,8 +55,8 @@ void worker_state::begin_rounds(const begin_work& x) {
     self_->delayed_send(self_, std::max(*options_.time_limit - now(), nanoseconds{0}), stop_work{});
   if (options_.checkpointer) {
     self_->delayed_send(self_, options_.checkpoint_every, checkpoint_due{});
-    if (!options_.resumed) // so that a run can go on that is interrupted before any other
-      save(job_->local->velocity());
+    save(job_->local
+             ->velocity()); // so that a run can go on that is interrupted before any other, resumed or not
   }
   apply(dybw::start{});
 }

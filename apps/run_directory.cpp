@@ -1,5 +1,6 @@
 #include "apps/run_directory.hpp"
 
+#include "actors/durable_file.hpp"
 #include "apps/output.hpp"
 #include "apps/saved_options.hpp"
 #include "learning/consensus/policy.hpp"
@@ -118,7 +119,7 @@ void refusing_failures(const fs::path& directory, const std::function<void()>& a
     if (fs::exists(directory) && !fs::is_directory(directory))
       throw input_error{input_fault::configuration, option + " is no directory", "", "give another --out"};
     act();
-  } catch (const fs::filesystem_error& error) {
+  } catch (const std::system_error& error) {
     throw input_error{input_fault::configuration, option + " cannot be written: " + error.code().message(),
                       "", "give another --out"};
   }
@@ -129,7 +130,7 @@ void refusing_failures(const fs::path& directory, const std::function<void()>& a
 run_directory::run_directory(fs::path directory, std::span<const std::string> policies, bool force)
     : run_directory(std::move(directory)) {
   refusing_failures(directory_, [&] {
-    fs::create_directories(directory_);
+    create_directories_durably(directory_);
     const auto found = find_leftovers(directory_);
     if (!found.files.empty() && !force)
       throw input_error{input_fault::configuration,
@@ -149,10 +150,10 @@ run_directory run_directory::reopen(fs::path directory, std::span<const std::str
 }
 
 void run_directory::make_directories(std::span<const std::string> policies) const {
-  fs::create_directories(directory_);
+  create_directories_durably(directory_);
   check_writable(directory_);
   for (const auto& policy : policies)
-    fs::create_directories(directory_ / directory_name(policy));
+    create_directories_durably(directory_ / directory_name(policy));
   for (const auto& policy : policies)
     check_writable(directory_ / directory_name(policy));
 }
@@ -187,7 +188,8 @@ std::string run_directory::read_evals(const std::string& policy) const {
 }
 
 void run_directory::write_options(const std::string& text) const {
-  write_whole(directory_ / saved_options_name, [&](std::ostream& out) { out << text; });
+  write_durably(directory_ / saved_options_name,
+                [&](const byte_sink& write) { write(std::as_bytes(std::span{text})); });
 }
 
 void run_directory::trim_rounds(const std::string& policy,

@@ -536,6 +536,28 @@ TEST_CASE("fleet_machine: the run is over when every worker has said its last wo
   CHECK(p.all<call_node>().empty()); // nobody is called any more
 }
 
+TEST_CASE("fleet_machine: in a network that fell apart each part is released by who measured it") {
+  for (const auto here : {std::optional<node_index>{}, std::optional{node_at(2)}}) {
+    CAPTURE(here.has_value());
+    probe p{!here, here};
+    here ? p.all_reached() : p.begun();
+    p.say(0, batch_of({}, 4, 0));
+    p.say(1, batch_of({}, 4, 0));
+    if (!here)
+      p.say(2, batch_of({}, 2, 2));
+    p.step(release_asked_for{});
+    // The launcher has the result of the largest part; node c has that of its own, which is itself.
+    CHECK(p.told<run_over>() == (here ? std::vector<std::size_t>{} : std::vector<std::size_t>{0, 1}));
+  }
+  probe p;
+  p.begun();
+  p.say(0, batch_of({}, 4, 0));
+  p.say(1, batch_of({}, 2, 2)); // on whom nobody counts: node c follows node a itself
+  p.say(2, batch_of({}, 4, 0));
+  p.step(release_asked_for{});
+  CHECK(p.told<run_over>() == std::vector<std::size_t>{0, 1, 2});
+}
+
 TEST_CASE("fleet_machine: a lost node is waited for while others work, and a little longer") {
   probe p;
   p.begun();

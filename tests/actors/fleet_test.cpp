@@ -23,6 +23,7 @@ struct followed_pair {
     options.spec.nodes = {{"a", 1}, {"b", 2}};
     options.spec.placement = {node_at(0), node_at(1)};
     options.launches = launches;
+    options.parameters = 1;
     gateway = options.gateway;
     handle = actors.spawn(fleet, std::move(options));
     actors.run();
@@ -55,9 +56,9 @@ report_batch batch_of(worker_id worker, round_number round) {
   return batch;
 }
 
-parameter_block block_of(float value) {
-  auto buffer = std::make_shared<float_buffer>(1);
-  buffer->values()[0] = value;
+parameter_block block_of(float value, std::size_t size = 1) {
+  auto buffer = std::make_shared<float_buffer>(size);
+  std::ranges::fill(buffer->values(), value);
   return parameter_block{std::move(buffer)};
 }
 
@@ -168,6 +169,26 @@ TEST_CASE("fleet: an estimate is asked for once on a connection of its own, for 
   again.receive(
       [](const snapshot&) { FAIL("there is none"); },
       [](const caf::error& e) { CHECK(caf::to_string(e).find("no such worker") != std::string::npos); });
+}
+
+TEST_CASE("fleet: an estimate of a size that does not fit the model counts as none") {
+  followed_pair pair;
+  pair.open(0);
+  pair.open(1);
+  caf::scoped_actor self{pair.actors.system()};
+  for (const std::size_t size : {0, 2}) {
+    CAPTURE(size);
+    auto request = self->request(pair.handle, caf::infinite, worker_id{1}, snapshot_wanted{});
+    pair.actors.run();
+    if (size == 0)
+      pair.open(2);
+    pair.say(2, snapshot_reply{worker_id{1}, true, 3, block_of(1, size)});
+    pair.actors.run();
+    request.receive([](const snapshot&) { FAIL("it does not fit"); },
+                    [](const caf::error& e) {
+                      CHECK(caf::to_string(e).find("does not fit the model") != std::string::npos);
+                    });
+  }
 }
 
 TEST_CASE("fleet: a question fails when its node is lost, does not answer, or cannot be reached") {

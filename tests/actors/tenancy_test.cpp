@@ -17,6 +17,7 @@ run_spec spec_of(run_id run) {
   spec.run = run;
   spec.self = node_at(1);
   spec.config.workers = 4;
+  spec.config.policies = {"dtur"};
   spec.nodes.resize(3);
   spec.placement = {node_at(0), node_at(1), node_at(2), node_at(1)};
   spec.name = "evening/dtur";
@@ -51,7 +52,6 @@ constexpr phase all_but_idle[] = {phase::preparing, phase::prepared, phase::link
 TEST_CASE("tenancy: a run goes from idle to idle, and the next one is served after it") {
   auto node = served(phase::finishing);
   CHECK(node.workers_here() == std::vector<worker_id>{worker_at(1), worker_at(3)});
-  CHECK(node.over(5));
   node.let_go();
   CHECK(node.now() == phase::idle);
   CHECK_FALSE(node.prepare(spec_of(6), launcher, "13:00:00"));
@@ -136,10 +136,15 @@ TEST_CASE("tenancy: a stop ends a run once, lets go of one that has not begun, a
     }
 }
 
-TEST_CASE("tenancy: the word that a run is over counts when the workers here are done") {
-  for (const auto p : all_but_idle) {
-    CHECK(served(p).over(5) == (p == phase::finishing));
-    CHECK_FALSE(served(p).over(4));
+TEST_CASE("tenancy: a run with no policy, or with several, is refused") {
+  for (const std::vector<std::string>& policies : {std::vector<std::string>{}, {"full", "dtur"}}) {
+    auto spec = spec_of(5);
+    spec.config.policies = policies;
+    tenancy node{0};
+    const auto refused = node.prepare(spec, launcher, "");
+    REQUIRE(refused);
+    CHECK(refused->exit_code == 2);
+    CHECK(node.now() == phase::idle);
   }
 }
 

@@ -27,7 +27,19 @@ struct lone_options {
   std::vector<worker_id> elsewhere = {}; ///< neighbours in another process
   round_number completed = 0;
   std::vector<fact> facts = {};
+  std::optional<checkpoint> resumed = {};
+  bool checkpoints = false;
 };
+
+using saved_states = std::shared_ptr<std::vector<checkpoint>>;
+
+checkpointer_actor::behavior_type fake_checkpointer(checkpointer_actor::pointer, saved_states saved) {
+  return {
+      [saved](const save_checkpoint& x) { saved->push_back(*x.state); },
+      [](const end_of_checkpoints&) {},
+      [](const checkpoints_wanted&) { return checkpoints_status{}; },
+  };
+}
 
 /// One real worker, all around it fake: neighbours, trainers and reporter.
 class lone_worker {
@@ -51,6 +63,11 @@ public:
     }
     options.clock = std::make_shared<step_clock>(how.step_time, "none", how.workers, self, 1);
     options.time_limit = how.time_limit;
+    options.resumed = how.resumed;
+    if (how.checkpoints) {
+      options.checkpointer = actors.spawn(fake_checkpointer, saved);
+      options.checkpoint_every = std::chrono::hours{1};
+    }
     options.reporter = actors.spawn(fake_reporter, reported);
     handle = actors.spawn(worker, std::move(options));
     for (auto id : graph->neighbours(self)) {
@@ -114,6 +131,7 @@ public:
   parameter_block initial = filled_block(*setup->learner, 0.25F);
   held_jobs jobs = std::make_shared<std::deque<training_job_ptr>>();
   reports_ptr reported = std::make_shared<reports>();
+  saved_states saved = std::make_shared<std::vector<checkpoint>>();
   std::shared_ptr<const topology> graph;
   worker_id self;
   std::map<worker_id, letters_ptr> inboxes;
@@ -663,6 +681,29 @@ TEST_CASE("worker: that joins says so at once, raises its links at signs of life
   w.do_job();
   REQUIRE(w.reported->rounds.size() == 1);
   CHECK(w.reported->rounds[0].mixed.committed.size() == 2);
+}
+
+TEST_CASE("worker: has a checkpoint from its beginning on, also one that goes on from another") {
+  lone_worker fresh{{.checkpoints = true}};
+  fresh.begin();
+  REQUIRE(fresh.saved->size() == 1);
+  CHECK(fresh.saved->front().round == 0);
+  checkpoint before;
+  before.round = 40;
+  before.local_steps = 33;
+  before.epoch = 6;
+  before.elapsed = std::chrono::seconds{100};
+  before.parameters = filled_block(*fresh.setup->learner, 0.75F);
+  before.velocity = filled_block(*fresh.setup->learner, 0.5F);
+  lone_worker resumed{{.completed = 40, .resumed = before, .checkpoints = true}};
+  resumed.begin();
+  REQUIRE(resumed.saved->size() == 1);
+  const auto& first = resumed.saved->front();
+  CHECK(first.round == 40);
+  CHECK(first.local_steps == 33);
+  CHECK(first.epoch == 6);
+  CHECK(first.elapsed >= before.elapsed);
+  CHECK(first.parameters.values()[0] == 0.75F);
 }
 
 TEST_CASE("worker: without a model the protocol runs all the same") {

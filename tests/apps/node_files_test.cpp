@@ -7,6 +7,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <map>
 
 namespace dybw {
 
@@ -78,10 +79,24 @@ TEST_CASE("node_files: who joins a run finds the files of the process before it"
   const auto files = make_node_files(place.path());
   const auto spec = spec_of("a");
   const auto before = files.open(spec, run_start::afresh);
-  std::ofstream(before.rounds_file) << "lines";
+  std::ofstream(before.rounds_file) << "two\nlines\n";
   CHECK(files.open(spec, run_start::joined).rounds_file == before.rounds_file);
-  CHECK(content(before.rounds_file) == "lines");
+  CHECK(content(before.rounds_file) == "two\nlines\n");
   CHECK(refusal(files, spec_of("elsewhere"), run_start::joined).empty());
+}
+
+TEST_CASE("node_files: the line that a killed process was writing is dropped before others follow it") {
+  const temporary_directory place;
+  const auto files = make_node_files(place.path());
+  const auto spec = spec_of("a");
+  const auto file = files.open(spec, run_start::afresh).rounds_file;
+  for (const auto& [left, stays] : std::map<std::string, std::string>{
+           {"", ""}, {"{\"wor", ""}, {"one\n", "one\n"}, {"one\ntwo\nth", "one\ntwo\n"}}) {
+    CAPTURE(left);
+    std::ofstream(file, std::ios::binary) << left;
+    files.open(spec, run_start::joined);
+    CHECK(content(file) == stays);
+  }
 }
 
 TEST_CASE("node_files: a name that leads out of --out is refused") {

@@ -65,9 +65,13 @@ std::uint64_t peak_memory(pid_t process) {
 std::vector<nlohmann::json> read_lines(const fs::path& file) {
   std::vector<nlohmann::json> result;
   std::ifstream in(file);
+  auto torn = false; // as a process leaves it that is killed while it writes
   for (std::string line; std::getline(in, line);) {
+    if (torn)
+      throw std::runtime_error(file.string() + " holds half a line in its middle");
     auto value = nlohmann::json::parse(line, nullptr, false);
-    if (!value.is_discarded())
+    torn = value.is_discarded();
+    if (!torn)
       result.push_back(std::move(value));
   }
   return result;

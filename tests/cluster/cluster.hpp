@@ -75,7 +75,7 @@ std::uint16_t free_port();
 /// Peak resident memory of a process in bytes; 0 if it is gone.
 std::uint64_t peak_memory(pid_t process);
 
-/// Reads a file of JSON lines; an unfinished last line is left out.
+/// Reads a file of JSON lines; an unfinished last line is left out. Throws if any other is not JSON.
 std::vector<nlohmann::json> read_lines(const std::filesystem::path& file);
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

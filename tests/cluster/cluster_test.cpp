@@ -312,6 +312,9 @@ TEST_CASE("dybw run --nodes: over a link of 50 ms and 1 MB/s nobody is suspected
   cluster nodes{1};
   child_process far{dybw_command(
       {"node", "--listen", "127.0.0.1:" + std::to_string(port), "--advertise", relay.address(), "--quiet"})};
+  const auto own_address = "127.0.0.1:" + std::to_string(port);
+  for (auto left = 100; left > 0 && dybw({"status", own_address}).code != 0; --left)
+    far.go_on(milliseconds{100});
   const auto end = child_process{dybw_command({"run", "--nodes", nodes.address(0) + "," + relay.address(),
                                                "--workers", "4", "--model", "mlp:64", "--time-limit", "5",
                                                "--suspect-after", "1", "--format", "json", "--quiet"})}

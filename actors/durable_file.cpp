@@ -1,0 +1,100 @@
+#include "actors/durable_file.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace dybw {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const fs::path& file) {
+  const auto error = errno != 0 ? errno : EIO;
+  throw std::system_error{error, std::generic_category(), "cannot write " + file.string()};
+}
+
+/// A file or directory, closed when it goes out of scope.
+class descriptor {
+public:
+  descriptor(const fs::path& path, int flags)
+      : path_(path), number_(open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+    if (number_ < 0)
+      fail(path_);
+  }
+  ~descriptor() {
+    if (number_ >= 0)
+      close(number_);
+  }
+  descriptor(const descriptor&) = delete;
+  descriptor& operator=(const descriptor&) = delete;
+
+  void write(std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      errno = 0;
+      const auto done = ::write(number_, bytes.data(), bytes.size());
+      if (done < 0 && errno == EINTR)
+        continue;
+      if (done <= 0)
+        fail(path_);
+      bytes = bytes.subspan(static_cast<std::size_t>(done));
+    }
+  }
+  void to_disk() {
+    if (fsync(number_) != 0)
+      fail(path_);
+  }
+  void finish() {
+    if (close(std::exchange(number_, -1)) != 0)
+      fail(path_);
+  }
+
+private:
+  fs::path path_;
+  int number_;
+};
+
+void directory_to_disk(const fs::path& directory) {
+  descriptor{directory.empty() ? fs::path{"."} : directory, O_RDONLY | O_DIRECTORY}.to_disk();
+}
+
+} // namespace
+
+void write_durably(const fs::path& file, const std::function<void(const byte_sink&)>& write) {
+  const auto part = fs::path{file}.concat(".part");
+  try {
+    descriptor out{part, O_WRONLY | O_CREAT | O_TRUNC};
+    write([&](std::span<const std::byte> piece) { out.write(piece); });
+    out.to_disk(); // before the rename, or a power cut may leave a whole name and half a file
+    out.finish();
+    if (std::rename(part.c_str(), file.c_str()) != 0)
+      fail(file);
+  } catch (const std::system_error&) {
+    std::error_code ignored; // the first failure is the one to report
+    fs::remove(part, ignored);
+    throw;
+  }
+  directory_to_disk(file.parent_path());
+}
+
+void create_directories_durably(const fs::path& directory) {
+  std::vector<fs::path> grown; // innermost first
+  for (auto path = fs::absolute(directory).lexically_normal(); !fs::exists(path); path = path.parent_path())
+    grown.push_back(path.parent_path());
+  fs::create_directories(directory);
+  for (const auto& parent : grown)
+    try {
+      directory_to_disk(parent);
+    } catch (const std::system_error& error) {
+      if (error.code() != std::errc::permission_denied) // who may not list it leaves that to the system
+        throw;
+    }
+}
+
+} // namespace dybw

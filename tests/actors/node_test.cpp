@@ -1,0 +1,417 @@
+#include "actors/node.hpp"
+#include "learning/error.hpp"
+
+#include <doctest/doctest.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+/// A real node, its workers and its clerk in real time, around it a gateway that only writes down. Whatever
+/// is waited for has a generous limit; nothing else depends on time.
+namespace dybw::test {
+
+namespace {
+
+constexpr auto long_enough = std::chrono::seconds{60};
+constexpr run_id this_run = 9;
+constexpr auto launcher = connection_id{7};
+constexpr auto other = connection_id{8};
+constexpr auto first_call = connection_id{1000}; ///< connections that the node opens
+const endpoint here{"here", 1};
+const endpoint there{"there", 2};
+const endpoint elsewhere{"elsewhere", 3};
+
+/// What a gateway was asked to do, written on any thread.
+class gateway_book {
+public:
+  void add(const send_control& x) {
+    note([&] { sent_.push_back(x); });
+  }
+  /// Returns the number of the call.
+  std::size_t add(const open_control& x) {
+    std::size_t number = 0;
+    note([&] {
+      number = calls_.size();
+      calls_.push_back(x.to);
+    });
+    return number;
+  }
+  /// The messages of this kind on a connection, once there are so many.
+  template <class Message>
+  std::vector<Message> sent_on(connection_id to, std::size_t count = 1) const {
+    std::vector<Message> found;
+    wait([&] {
+      found.clear();
+      for (const auto& x : sent_)
+        if (const auto* m = std::get_if<Message>(x.message.get()); m != nullptr && x.connection == to)
+          found.push_back(*m);
+      return found.size() >= count;
+    });
+    return found;
+  }
+  /// Whom this was told on a connection that the node opened, waited for.
+  template <class Message>
+  endpoint told() const {
+    endpoint whom;
+    wait([&] {
+      for (const auto& x : sent_)
+        if (std::holds_alternative<Message>(*x.message) && x.connection >= first_call) {
+          whom = calls_.at(static_cast<std::size_t>(x.connection) - static_cast<std::size_t>(first_call));
+          return true;
+        }
+      return false;
+    });
+    return whom;
+  }
+
+  std::atomic<bool> answers = false; ///< whoever is called is there
+
+private:
+  template <class Change>
+  void note(Change change) {
+    {
+      const std::lock_guard guard{mutex_};
+      change();
+    }
+    changed_.notify_all();
+  }
+  template <class Condition>
+  void wait(Condition condition) const {
+    std::unique_lock guard{mutex_};
+    REQUIRE(changed_.wait_for(guard, long_enough, condition));
+  }
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  std::vector<send_control> sent_;
+  std::vector<endpoint> calls_;
+};
+
+gateway_actor::behavior_type recording_gateway(gateway_actor::pointer self, gateway_book* book,
+                                               std::uint64_t waiting) {
+  return {
+      [](worker_id, worker_id, const estimate_message&) {},
+      [](worker_id, worker_id, const accept&) {},
+      [](worker_id, worker_id, const closed&) {},
+      [](worker_id, worker_id, const threshold_message&) {},
+      [](worker_id, worker_id, const leaving&) {},
+      [](worker_id, worker_id, const membership_news&) {},
+      [](worker_id, worker_id, const received&) {},
+      [](worker_id, worker_id, const heartbeat&) {},
+      [self, book](const open_control& x) {
+        const auto number = book->add(x);
+        if (book->answers)
+          self->send(x.client,
+                     control_opened{x.key, connection_id{static_cast<std::uint64_t>(first_call) + number}});
+        else
+          self->send(x.client, control_failed{x.key, "refused"});
+      },
+      [book](const send_control& x) { book->add(x); },
+      [](const close_control&) {},
+      [](const join_run&) {},
+      [](const leave_run&) {},
+      [](const node_moved&) {},
+      [](const traffic_wanted&) { return traffic{}; },
+      [waiting](const backlog_wanted&) { return backlog{waiting}; },
+  };
+}
+
+/// Two workers on an edge, both on the node under test, in short rounds without a model.
+run_spec spec_of(std::optional<std::uint64_t> rounds = {}) {
+  run_spec spec;
+  spec.run = this_run;
+  spec.config.workers = 2;
+  spec.config.topology = "path";
+  spec.config.policies = {"full"};
+  spec.config.model = "none";
+  spec.config.step_time = "const:0.005";
+  spec.config.rounds = rounds;
+  spec.edges = {edge{worker_at(0), worker_at(1)}};
+  spec.nodes = {here};
+  spec.placement = {node_at(0), node_at(0)};
+  spec.name = "evening";
+  return spec;
+}
+
+class lone_node {
+public:
+  /// `waiting`: bytes that every client has still to take.
+  explicit lone_node(node_options options = {}, std::uint64_t waiting = 0) {
+    spdlog::set_level(spdlog::level::off);
+    gateway_ = system_.spawn(recording_gateway, &book_, waiting);
+    node_ = spawn_node(system_, std::move(options));
+    caf::anon_send(node_, gateway_opened{gateway_, here});
+  }
+  ~lone_node() {
+    caf::anon_send_exit(node_, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(gateway_, caf::exit_reason::user_shutdown);
+  }
+
+  void say(connection_id from, control_message message) {
+    caf::anon_send(node_,
+                   control_received{from, std::make_shared<const control_message>(std::move(message))});
+  }
+  template <class Message>
+  Message hear(connection_id to, std::size_t count = 1) const {
+    return book_.sent_on<Message>(to, count).at(count - 1);
+  }
+  void prepare(const run_spec& spec) {
+    say(launcher, prepare_run_request{spec});
+    REQUIRE(hear<prepare_run_reply>(launcher).refusal == "");
+  }
+  void connect(const run_spec& spec) {
+    prepare(spec);
+    say(launcher, connect_request{spec.run});
+    REQUIRE(hear<connect_reply>(launcher).refusal == "");
+  }
+  void begin(const run_spec& spec) {
+    connect(spec);
+    say(launcher, subscribe_request{spec.run});
+    say(launcher, begin_request{spec.run});
+    REQUIRE(hear<begin_reply>(launcher).refusal == "");
+  }
+  /// Asks again and again until the node is in this state.
+  bool comes_to_be(const std::string& state) {
+    const auto until = std::chrono::steady_clock::now() + long_enough;
+    while (std::chrono::steady_clock::now() < until) {
+      say(other, node_status_request{});
+      if (hear<node_status>(other, ++asked_).state == state)
+        return true;
+    }
+    return false;
+  }
+  void tell(const link_changed& x) { caf::anon_send(node_, x); }
+  gateway_book& book() { return book_; }
+
+private:
+  gateway_book book_;
+  system_config config_;
+  caf::actor_system system_{config_};
+  gateway_actor gateway_;
+  node_actor node_;
+  std::size_t asked_ = 0;
+};
+
+/// Files that only count.
+node_options counting(std::atomic<int>& written) {
+  node_options options;
+  options.files.open = [](const run_spec&, run_start) { return run_place{}; };
+  options.files.write = [&written](const run_spec&, const finished_run&) { ++written; };
+  return options;
+}
+
+/// Lets who waits go on, at the latest when it goes: before the node, which would wait for its clerk for
+/// ever.
+class gate {
+public:
+  void wait_behind() { opened_.get_future().wait(); }
+  void open() {
+    if (!std::exchange(is_open_, true))
+      opened_.set_value();
+  }
+
+private:
+  std::promise<void> opened_;
+  bool is_open_ = false;
+};
+struct opened_at_the_end {
+  gate& what;
+  ~opened_at_the_end() { what.open(); }
+};
+
+void check_stopped(const std::string& refusal) {
+  CHECK(refusal == "the run was stopped");
+}
+
+} // namespace
+
+TEST_CASE("node: who hears that the run is over still measures what it leads, and tells the result") {
+  std::atomic<int> written = 0;
+  lone_node node{counting(written)};
+  node.begin(spec_of(20));
+  node.say(other, run_over{this_run}); // from who measured another part
+  CHECK(node.comes_to_be("idle"));
+  CHECK(written == 1);
+  node.say(other, result_request{this_run});
+  CHECK(node.hear<result_reply>(other).ready);
+}
+
+TEST_CASE("node: the word that the run is over while it measures does not end the measuring") {
+  std::promise<void> measuring;
+  gate go_on;
+  lone_node node{[&] {
+    node_options options;
+    options.files.open = [](const run_spec&, run_start) { return run_place{}; };
+    options.files.write = [&](const run_spec&, const finished_run&) {
+      measuring.set_value();
+      go_on.wait_behind();
+    };
+    return options;
+  }()};
+  const opened_at_the_end guard{go_on};
+  node.begin(spec_of(5));
+  measuring.get_future().wait();
+  node.say(other, run_over{this_run});
+  CHECK(node.comes_to_be("finishing")); // asked after it
+  go_on.open();
+  CHECK(node.comes_to_be("idle"));
+}
+
+TEST_CASE("node: its workers' last words reach also a subscriber that is slow") {
+  lone_node node{{}, 9 * 1024 * 1024};
+  node.begin(spec_of(300));
+  node.say(other, run_over{this_run}); // the end of the work is the end of the run
+  CHECK(node.comes_to_be("idle"));
+  std::size_t ends = 0;
+  std::size_t rounds = 0;
+  std::uint64_t dropped = 0;
+  for (const auto& batch : node.book().sent_on<report_batch>(launcher)) {
+    ends += batch.finished.size();
+    rounds += batch.rounds.size();
+    dropped = batch.rounds_dropped;
+  }
+  CHECK(ends == 2);
+  CHECK(dropped > 0); // it was slow indeed
+  CHECK(rounds + dropped == 600);
+}
+
+TEST_CASE("node: a stop before the run has begun is answered to the launcher, in every phase") {
+  SUBCASE("while the data is loaded") {
+    std::promise<void> opening;
+    gate go_on;
+    node_options options;
+    options.files.open = [&](const run_spec&, run_start) {
+      opening.set_value();
+      go_on.wait_behind();
+      return run_place{};
+    };
+    lone_node node{std::move(options)};
+    const opened_at_the_end guard{go_on};
+    node.say(launcher, prepare_run_request{spec_of()});
+    opening.get_future().wait();
+    node.say(other, stop_request{});
+    const auto answer = node.hear<prepare_run_reply>(launcher);
+    go_on.open();
+    check_stopped(answer.refusal);
+    CHECK(answer.exit_code == 4);
+    CHECK(node.comes_to_be("idle"));
+  }
+  SUBCASE("while others load theirs") {
+    lone_node node;
+    node.prepare(spec_of());
+    node.say(other, stop_request{});
+    const auto answer = node.hear<prepare_run_reply>(launcher, 2);
+    check_stopped(answer.refusal);
+    CHECK(answer.exit_code == 4);
+    CHECK(node.comes_to_be("idle"));
+  }
+  SUBCASE("when it is linked") {
+    lone_node node;
+    node.connect(spec_of());
+    node.say(other, stop_request{});
+    check_stopped(node.hear<connect_reply>(launcher, 2).refusal);
+    CHECK(node.comes_to_be("idle"));
+  }
+}
+
+TEST_CASE("node: what fails before the run has begun is told to the launcher, and the run is let go") {
+  node_options options;
+  options.files.open = [](const run_spec&, run_start) {
+    return run_place{"/no such directory/rounds.jsonl", {}, {}};
+  };
+  lone_node node{std::move(options)};
+  node.prepare(spec_of());
+  node.say(launcher, connect_request{this_run});
+  // The file is opened when it links; whether that is done first is a matter of luck.
+  auto answer = node.hear<connect_reply>(launcher);
+  if (answer.refusal.empty())
+    answer = node.hear<connect_reply>(launcher, 2);
+  CHECK(answer.refusal.find("cannot write") != std::string::npos);
+  CHECK(node.comes_to_be("idle"));
+}
+
+TEST_CASE("node: a launcher that says nothing any more does not keep the node for ever") {
+  node_options options;
+  options.owner_patience = std::chrono::milliseconds{300};
+  for (const auto linked : {false, true}) {
+    CAPTURE(linked);
+    lone_node node{options};
+    if (linked)
+      node.connect(spec_of());
+    else
+      node.prepare(spec_of());
+    CHECK(node.comes_to_be("idle"));
+  }
+  lone_node busy{options};
+  busy.begin(spec_of(200)); // from here on nobody is in charge
+  CHECK(busy.book().sent_on<report_batch>(launcher, 6).back().failure.empty());
+  busy.say(other, run_over{this_run});
+  CHECK(busy.comes_to_be("idle"));
+}
+
+TEST_CASE("node: whose place has a new process gives the run up and writes nothing") {
+  std::atomic<int> written = 0;
+  SUBCASE("told by the others") {
+    lone_node node{counting(written)};
+    node.begin(spec_of());
+    node.say(other, node_moved{this_run, node_at(0), here}); // that is itself
+    CHECK(node.comes_to_be("running"));
+    node.say(other, node_moved{this_run, node_at(0), elsewhere});
+    CHECK(node.comes_to_be("idle"));
+  }
+  SUBCASE("told by the other end of a link") {
+    lone_node node{counting(written)};
+    node.begin(spec_of());
+    node.tell(link_changed{this_run, node_at(0), false, "there:2 refused: this place has a new process"});
+    CHECK(node.comes_to_be("idle"));
+  }
+  CHECK(written == 0);
+}
+
+TEST_CASE("node: a place that was given to a joiner is not given to another one, but to the same again") {
+  auto spec = spec_of();
+  spec.config.exchange = false; // so that no link is waited for
+  spec.nodes = {here, there};
+  spec.placement = {node_at(0), node_at(1)};
+  lone_node node;
+  node.connect(spec);
+  node.say(launcher, begin_request{this_run});
+  REQUIRE(node.hear<begin_reply>(launcher).refusal == "");
+  const auto ask = [&](const endpoint& joiner, std::size_t count) {
+    node.say(other, join_request{joiner});
+    return node.book().sent_on<join_reply>(other, count).at(count - 1);
+  };
+  auto mine = ask(there, 1); // restarted: its own place, at once
+  CHECK(mine.refusal == "");
+  CHECK(mine.spec.self == node_at(1));
+  CHECK(ask(elsewhere, 2).refusal.find("no place is free") != std::string::npos);
+  CHECK(ask(there, 3).refusal == "");
+}
+
+TEST_CASE(
+    "node: a node that comes back after its place was given away does not get it, and is told who has it") {
+  auto spec = spec_of();
+  spec.config.exchange = false;
+  spec.nodes = {here, there};
+  spec.placement = {node_at(0), node_at(1)};
+  lone_node node;
+  node.connect(spec);
+  node.say(launcher, begin_request{this_run});
+  REQUIRE(node.hear<begin_reply>(launcher).refusal == "");
+  node.say(other, join_request{elsewhere});
+  CHECK(node.hear<join_reply>(other).spec.self == node_at(1));
+  node.say(other, join_request{there});
+  CHECK(node.hear<join_reply>(other, 2).refusal.find("no place is free") != std::string::npos);
+  node.book().answers = true; // it was only hung
+  node.say(other, node_moved{this_run, node_at(1), elsewhere});
+  CHECK(node.book().told<node_moved>() == there);
+}
+
+} // namespace dybw::test

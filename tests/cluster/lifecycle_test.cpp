@@ -1,0 +1,222 @@
+#include "tests/cluster/cluster.hpp"
+#include "tests/support/certificates.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+
+#include <signal.h>
+
+// Who leads, who has a place and who is refused, with real processes.
+
+namespace dybw::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr auto patience = seconds{is_slow_build ? 180 : 60};
+
+std::vector<std::string> operator+(std::vector<std::string> x, const std::vector<std::string>& y) {
+  x.insert(x.end(), y.begin(), y.end());
+  return x;
+}
+
+/// Short rounds of about equal length everywhere.
+const std::vector<std::string> paced = {
+    "--workers",    "6",   "--topology", "complete",        "--step-time", "const:0.01",
+    "--eval-every", "0.3", "--quiet",    "--suspect-after", "1.5"};
+
+bool is_running(const json& status) {
+  return status.is_object() && status["state"] == "running" && status["newest_round"] > 20;
+}
+
+bool is_idle(const json& status) {
+  return status.is_object() && status["state"] == "idle";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+void check_audit(const json& run) {
+  CHECK(run["mixing"]["rounds_audited"] > 0);
+  CHECK(run["mixing"]["one_sided_edges"] == 0);
+}
+
+std::optional<fs::path> real_mnist() {
+  const auto* set = std::getenv("DYBW_DATA");
+  const auto root = fs::path{set != nullptr ? set : DYBW_SOURCE_DIR "/../shared/data"};
+  if (fs::exists(root / "mnist"))
+    return root / "mnist";
+  return std::nullopt;
+}
+
+std::vector<std::string> tls_options(const tls_files& files) {
+  return {"--tls-cert", files.certificate.string(), "--tls-key", files.key.string(),
+          "--tls-ca",   files.authority.string()};
+}
+
+void check_one_line(const process_end& end, const std::string& word) {
+  CAPTURE(end.err);
+  CHECK(end.err.starts_with("dybw: error: "));
+  CHECK(std::ranges::count(end.err, '\n') == 1);
+  CHECK(contains(end.err, word));
+}
+
+} // namespace
+
+TEST_CASE("dybw node: when launcher and leading node are killed, the next lead writes the results") {
+  cluster nodes{3};
+  auto launcher = nodes.launch(paced + std::vector<std::string>{"--time-limit", "6"});
+  REQUIRE(nodes.wait_until(1, is_running));
+  launcher->send(SIGKILL);
+  launcher->wait();
+  nodes.kill(0);
+  CAPTURE(nodes.errors());
+  for (const std::size_t i : {1, 2})
+    REQUIRE(nodes.wait_until(i, is_idle, patience));
+  const auto result = nodes.result(1); // of worker 1, the lowest that is left
+  REQUIRE(result.is_object());
+  const auto& run = result["runs"][0];
+  check_audit(run);
+  CHECK(run["workers_lost"] == json{0, 3});
+  CHECK(run["test_accuracy"].is_number());
+  std::size_t models = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(nodes.out(1)))
+    if (entry.path().filename() == "model.npy") {
+      ++models;
+      CHECK(fs::file_size(entry.path()) == 128 + 7850 * 4);
+    }
+  CHECK(models == 1);
+  CHECK(nodes.result(2).is_null()); // one lead, one result
+}
+
+TEST_CASE("dybw node: whose place was taken while it was stopped gives the run up when it goes on") {
+  cluster nodes{3};
+  const auto out = nodes.directory() / "launcher";
+  auto launcher = nodes.launch(
+      paced + std::vector<std::string>{"--time-limit", is_slow_build ? "40" : "15", "--out", out.string()});
+  REQUIRE(nodes.wait_until(0, is_running));
+  nodes.node(2).send(SIGSTOP);
+  const auto in_touch = [](std::size_t count) {
+    return [count](const json& s) {
+      return s.is_object() && s["workers_in_touch"].is_number() && s["workers_in_touch"] == count;
+    };
+  };
+  REQUIRE(nodes.wait_until(0, in_touch(4)));
+  child_process heir{dybw_command({"node", "--listen", "127.0.0.1:" + std::to_string(free_port()), "--out",
+                                   (nodes.directory() / "heir").string(), "--join", nodes.address(0)})};
+  REQUIRE(nodes.wait_until(0, in_touch(6)));
+  nodes.node(2).send(SIGCONT);
+  CHECK(nodes.wait_until(2, is_idle));
+  CHECK(is_running(nodes.status(0))); // the run goes on without it
+  const auto end = launcher->wait(patience);
+  nodes.go_on(milliseconds{100}); // collects what they said
+  heir.go_on(milliseconds{100});
+  CAPTURE(end.err);
+  CAPTURE(nodes.errors());
+  CAPTURE(heir.errors());
+  REQUIRE(end.code == 0);
+  CHECK(contains(nodes.node(2).errors(), "this node is not part of it any more"));
+  std::ifstream in(out / "run.json");
+  const auto run = json::parse(in, nullptr, false)["runs"][0];
+  check_audit(run);
+  CHECK(run["workers_lost"].empty());
+  CHECK(nodes.result(2).is_null());
+}
+
+TEST_CASE("dybw run --nodes: MNIST on three nodes learns what it learns on one host, by every policy") {
+  const auto data = real_mnist();
+  if (!data) {
+    MESSAGE("skipped: no mnist (set DYBW_DATA)");
+    return;
+  }
+  cluster nodes{3, {"--data", data->string()}};
+  for (const std::string model : {"softmax", "mlp:32"}) {
+    CAPTURE(model);
+    const std::vector<std::string> training{
+        "--dataset", "mnist", "--workers", "6", "--model",  model,  "--policy", "full,static:1,dtur",
+        "--rounds",  "60",    "--seed",    "3", "--format", "json", "--quiet",  "--eval-every",
+        "5"};
+    const auto local = dybw(std::vector<std::string>{"run", "--data", data->string()} + training);
+    CAPTURE(local.err);
+    REQUIRE(local.code == 0);
+    const auto end = nodes.launch(training)->wait(2 * patience);
+    CAPTURE(end.err);
+    CAPTURE(nodes.errors());
+    REQUIRE(end.code == 0);
+    const auto here = json::parse(local.out);
+    const auto there = json::parse(end.out);
+    REQUIRE(there["runs"].size() == 3);
+    for (std::size_t i = 0; i < 3; ++i) {
+      const auto& run = there["runs"][i];
+      CAPTURE(run["policy"]);
+      check_audit(run);
+      CHECK(run["rounds"] == 60);
+      CHECK(run["workers_lost"].empty());
+      CHECK(run["test_accuracy"].get<double>() > here["runs"][i]["test_accuracy"].get<double>() - 0.05);
+      CHECK(run["test_accuracy"] > 0.6);
+    }
+  }
+}
+
+TEST_CASE("dybw run --nodes: data that one node lacks is refused with that node's name") {
+  cluster nodes{2};
+  const auto table = nodes.directory() / "table.csv";
+  std::ofstream out(table);
+  out << "a,b,label\n";
+  for (int i = 0; i < 100; ++i)
+    out << i % 7 << ',' << i % 5 << ',' << i % 2 << '\n';
+  out.close();
+  nodes.kill(0);
+  nodes.start(0, {"--data", table.string()});
+  REQUIRE(nodes.wait_until(0, is_idle));
+  const auto end =
+      nodes.launch({"--workers", "2", "--dataset", "csv", "--time-limit", "1", "--quiet"})->wait(patience);
+  CHECK((end.code == 2 || end.code == 3));
+  check_one_line(end, nodes.address(1));
+  CHECK_FALSE(contains(end.err, nodes.address(0)));
+  for (const std::size_t i : {0, 1})
+    CHECK(nodes.wait_until(i, is_idle));
+}
+
+TEST_CASE("dybw run --nodes: an expired certificate is refused, and the node goes on") {
+  const test_authority authority;
+  const auto good = tls_options(authority.issue("localhost"));
+  const auto expired = tls_options(authority.issue_expired("launcher"));
+  const auto address = "127.0.0.1:" + std::to_string(free_port());
+  child_process node{dybw_command(std::vector<std::string>{"node", "--listen", address} + good)};
+  const auto status = std::vector<std::string>{"status", address} + good;
+  for (auto left = 100; left > 0 && dybw(status).code != 0; --left)
+    node.go_on(milliseconds{100});
+  const std::vector<std::string> run{"run", "--nodes", address, "--workers", "2", "--rounds", "5", "--quiet"};
+  const auto end = dybw(run + expired);
+  CHECK((end.code == 2 || end.code == 4));
+  check_one_line(end, "expired");
+  CHECK(end.took < seconds{10});
+  CHECK(dybw(run + good).code == 0);
+}
+
+TEST_CASE("dybw run --nodes: only nodes that share an edge exchange estimates") {
+  cluster nodes{3};
+  // A path over three nodes: 0 and 2 share no edge. Each estimate of worker 1 crosses twice, those of 0 and 2
+  // once.
+  const auto end = nodes
+                       .launch({"--workers", "3", "--topology", "path", "--policy", "full", "--rounds", "100",
+                                "--step-time", "const:0.005", "--format", "json", "--quiet"})
+                       ->wait(patience);
+  CAPTURE(end.err);
+  REQUIRE(end.code == 0);
+  const auto run = json::parse(end.out)["runs"][0];
+  const auto crossed = run["link_bytes_sent"].get<double>() / (100 * 7850 * 4);
+  CHECK(crossed > 3.6);
+  CHECK(crossed < 4.4); // among all three it would be 6
+}
+
+} // namespace dybw::test
