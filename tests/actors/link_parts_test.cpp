@@ -178,4 +178,27 @@ TEST_CASE("outbox: holds a block until it is written, and no longer") {
   CHECK(out.bytes() == 1);
 }
 
+TEST_CASE("outbox: a backlog that never ends does not grow the memory that it takes") {
+  outbox out;
+  const std::string frame(1024, 'x');
+  for (int i = 0; i < 20'000; ++i) {
+    add(out, frame);
+    if (i > 10)
+      out.written(frame.size());
+    CHECK(out.tail().capacity() <= 256 * 1024);
+  }
+  CHECK(out.bytes() == 11 * frame.size());
+  CHECK(out.frames_bytes() == out.bytes());
+  out.append(block_of({1, 2}));
+  CHECK(out.has_blocks());
+  CHECK(out.frames_bytes() + 8 == out.bytes());
+  out.written(11 * frame.size() + 4);
+  CHECK(out.frames_bytes() == 0);
+  add(out, frame);
+  CHECK(out.frames_bytes() == frame.size());
+  CHECK(out.bytes() == frame.size() + 4);
+  out.written(4);
+  CHECK_FALSE(out.has_blocks());
+}
+
 } // namespace dybw::test
