@@ -40,14 +40,7 @@ public:
     }
     auto& backend = acceptor_.backend();
     caf::io::network::nonblocking(socket, true); // before the handshake begins
-    std::string reason;
-    auto channel = tls_ ? make_tls_channel(backend.system(), socket, true, reason) : make_plain_channel();
-    if (!channel) {
-      spdlog::debug("a connection is refused: {}", reason);
-      static_cast<gateway_broker*>(parent())->note_refused();
-      ::close(socket);
-      return true;
-    }
+    auto channel = tls_ ? make_accepting_tls_channel(backend.system()) : make_plain_channel();
     auto line = caf::make_counted<connection>(backend, socket, std::move(channel));
     const auto handle = line->hdl();
     parent()->add_scribe(std::move(line));
@@ -455,8 +448,7 @@ void gateway_broker::called(const dialled& x) {
   if (!x.socket)
     return call_failed(made, x.reason);
   std::string reason;
-  auto channel =
-      options_.tls ? make_tls_channel(system(), x.socket->get(), false, reason) : make_plain_channel();
+  auto channel = options_.tls ? make_tls_channel(system(), x.socket->get(), reason) : make_plain_channel();
   if (!channel)
     return call_failed(made, reason + ", " + to_string(made.to));
   auto c = std::make_shared<conversation>();

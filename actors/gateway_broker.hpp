@@ -36,9 +36,6 @@ public:
   bool cleanup(caf::error&& reason, caf::execution_unit* host) override;
   const char* name() const override { return "gateway"; }
 
-  /// A connection that did not get as far as being one.
-  void note_refused() { ++refused_; }
-
   ~gateway_broker() override;
 
 private:
