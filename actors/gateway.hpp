@@ -7,6 +7,9 @@
 
 namespace dybw {
 
+/// Part of the reason of a `link_changed` when the other end knows a newer process in this node's place.
+inline constexpr auto* place_taken_reason = "this place has a new process";
+
 /// Whether an address of this host name is loopback only ("localhost", 127.0.0.0/8, ::1).
 bool is_loopback(const std::string& host);
 
@@ -30,6 +33,8 @@ struct opened_gateway {
 ///  - A connection begins with a hello of each side, within `hello_within`; other versions, byte orders, runs
 ///  and
 ///    nodes are told why they are refused. At most 256 connections may be at that stage.
+///  - A link belongs to one process of the node at its other end. One that had it before is refused with
+///    `place_taken_reason`.
 ///  - A link is closed when nothing came for twice `suspect_after` (unless this process was stopped itself),
 ///  when the
 ///    other side does not take what is sent (two blocks per pair of neighbours and 1 MiB), or breaks the

@@ -75,8 +75,9 @@ private:
     call made;         ///< if we dialled
     hello greeting;    ///< of who is parked
     connection_id id{};
-    control_client_actor client; ///< control
-    node_index node{};           ///< link
+    control_client_actor client;   ///< control
+    node_index node{};             ///< link
+    std::uint64_t incarnation = 0; ///< of the process at the other end
     struct sent_block {
       round_number round = 0;
       const float* values = nullptr;
@@ -128,7 +129,9 @@ private:
   void keep_links(moment now);
   void greet_link(const conversation_ptr& c, const hello& x);
   void take_link_reply(const conversation_ptr& c, const hello& x);
-  void open_link(const conversation_ptr& c, node_index node);
+  void open_link(const conversation_ptr& c, node_index node, std::uint64_t incarnation);
+  void hang_up_on(node_index node);
+  void dismiss(const conversation_ptr& c);
   void link_down(node_index node, const std::string& reason, bool was_up);
   void tell_listener(node_index node, bool up, const std::string& reason);
   void deliver(const peer_message& m);

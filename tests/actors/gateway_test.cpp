@@ -191,6 +191,48 @@ TEST_CASE("gateway: whoever cannot be reached is named with the reason, within t
   CHECK(client.client_notes().find("failed 2").find("no-such-host.invalid") != std::string::npos);
 }
 
+TEST_CASE("gateway: a process whose place was given to another one does not get its link back") {
+  process b{on_loopback()};
+  b.join(this_run, 1, {{"127.0.0.1", 1}, b.where()}, placed({0, 1}), graph_of("path", 2), 3);
+  const auto link_up = [&](std::uint64_t incarnation) {
+    auto x = link_hello(this_run, 0, 1);
+    x.incarnation = incarnation;
+    auto socket = connect_to_loopback(b.where().port);
+    send_all(socket, framed(x));
+    return socket;
+  };
+  const auto first = link_up(1);
+  REQUIRE(b.links().wait_for("up 0"));
+  const auto second = link_up(2);
+  REQUIRE(b.links().wait_for("up 0", 2));
+  CHECK(refusal_in(listen_to(first, long_enough).bytes) == place_taken_reason);
+  CHECK(refusal_in(listen_to(link_up(1), long_enough).bytes) == place_taken_reason);
+  b.tell(node_moved{this_run, node_index{0}, {"127.0.0.1", 2}}); // the second one's: no news
+  REQUIRE(b.links().wait_for("down 0", 2));
+  const auto again = link_up(2);
+  CHECK(b.links().wait_for("up 0", 3));
+  CHECK(b.counted().connections_refused == 1);
+}
+
+TEST_CASE("gateway: a call that waits for its answer is forgotten when the node moves") {
+  std::uint16_t port = 0;
+  const auto listener = listen_on_loopback(port);
+  process a{on_loopback()};
+  a.join(this_run, 0, {a.where(), {"127.0.0.1", port}}, placed({0, 1}), graph_of("path", 2), 3);
+  const owned_socket old{::accept(listener.get(), nullptr, nullptr)};
+  char first = 0;
+  REQUIRE(::recv(old.get(), &first, 1, MSG_WAITALL) == 1); // its hello
+  process moved{on_loopback()};
+  moved.join(this_run, 1, {a.where(), moved.where()}, placed({0, 1}), graph_of("path", 2), 3);
+  a.tell(node_moved{this_run, node_index{1}, moved.where()});
+  static_cast<void>(a.counted());
+  send_all(old, framed(link_hello(this_run, 1, 0)));
+  CHECK(listen_to(old, std::chrono::seconds{10}).closed);
+  REQUIRE(a.links().wait_for("up 1"));
+  a.say(0, 1, accept{5});
+  CHECK(moved.notes().wait_for("0>1 accept 5"));
+}
+
 TEST_CASE("gateway: a link that was cut breaks for the workers at both ends, and heals") {
   relayed_nodes net{3, std::chrono::seconds{3}};
   for (int i = 1; i <= 3; ++i) {
@@ -229,6 +271,7 @@ TEST_CASE("gateway: a node that was started anew is found again, at its old addr
   a.tell(node_moved{this_run, node_index{1}, moved.where()});
   REQUIRE(a.links().wait_for("up 1", 3));
   REQUIRE(a.notes().wait_for("1>0 broken", 2));
+  CHECK(contains(b->links().find("down 0"), place_taken_reason)); // it is not dead, and gives its run up
   a.say(0, 1, accept{5});
   CHECK(moved.notes().wait_for("0>1 accept 5"));
 }
