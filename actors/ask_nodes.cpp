@@ -55,8 +55,8 @@ public:
   void opened(const control_opened& x) {
     connections_[x.key] = x.connection;
     self_->send(gateway_, send_control{x.connection, question_});
+    asked_ = self_->home_system().clock().now(); // first, or the patience would not be over when it says so
     self_->delayed_send(self_, patience_, patience_over{}); // from the last one on
-    asked_ = self_->home_system().clock().now();
   }
 
   void failed(const control_failed& x) { answers_[x.key].failure = x.reason; }

@@ -94,6 +94,18 @@ std::optional<frame> connection::next_frame(std::span<char> chunk) {
   return std::nullopt;
 }
 
+void connection::pause_reading() {
+  if (!paused_ && !closed_ && !failed_) {
+    paused_ = true;
+    handler_.want_no_more(net::operation::read);
+  }
+}
+
+void connection::go_on_reading() {
+  if (std::exchange(paused_, false))
+    start();
+}
+
 void connection::discard_input(std::span<char> chunk) {
   discarding_ = true;
   while (!failed_ && !closed_) {
@@ -105,6 +117,8 @@ void connection::discard_input(std::span<char> chunk) {
 
 /// Reads once; returns whether anything came.
 bool connection::read_some(std::span<char> chunk) {
+  if (paused_)
+    return false;
   if (budget_ == 0 && !channel_->has_pending())
     return false;
   // What is left of a block goes straight to its place, what comes after it to the chunk.
@@ -198,6 +212,7 @@ void connection::fail(std::string why) {
     return;
   failed_ = true;
   failure_ = std::move(why);
+  go_on_reading();
   ::shutdown(handler_.fd(), SHUT_RDWR);
 }
 

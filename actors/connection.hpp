@@ -32,6 +32,11 @@ public:
   /// The next frame, or nothing: more comes later, or it `failed`, or what came has a `fault`. `chunk` serves
   /// for reading until nothing is returned.
   std::optional<frame> next_frame(std::span<char> chunk);
+  /// Reads nothing more, beyond what `next_frame` still has in the chunk. When it goes on, what has come in
+  /// the meantime may be here already: ask `next_frame`.
+  void pause_reading();
+  void go_on_reading();
+  bool is_paused() const noexcept { return paused_; }
   /// Reads and forgets, from now on.
   void discard_input(std::span<char> chunk);
 
@@ -108,6 +113,7 @@ private:
   bool writing_ = false; ///< waits until the socket takes more
   bool finishing_ = false;
   bool deaf_ = false; ///< the other side takes no more
+  bool paused_ = false;
   bool discarding_ = false;
   bool failed_ = false;
   bool closed_ = false;

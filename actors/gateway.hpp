@@ -32,7 +32,14 @@ struct opened_gateway {
 /// What crosses the process's border:
 ///  - A connection begins with a hello of each side, within `hello_within`; other versions, byte orders, runs
 ///  and
-///    nodes are told why they are refused. At most 256 connections may be at that stage.
+///    nodes are told why they are refused. At most 256 connections may be at that stage, and as many accepted
+///    ones may carry requests.
+///  - An accepted control connection is read no faster than 2,000 requests per second, after a burst of 4,096
+///    (longer ones count once per 4 KiB), and not while more than 64 MiB of answers wait.
+///  - A control connection is closed when 64 MiB of small messages wait, or parameters wait and nothing was
+///    written for 10 s.
+///  - A link belongs to one process of the node at its other end. One that had it before is refused with
+///    `place_taken_reason`.
 ///  - A link is closed when nothing came for twice `suspect_after` (unless this process was stopped itself),
 ///  when the
 ///    other side does not take what is sent (two blocks per pair of neighbours and 1 MiB), or breaks the

@@ -20,8 +20,19 @@ constexpr std::size_t greeting_max = 256;
 constexpr auto part_time = std::chrono::seconds{2};
 /// The dialler answers in time by itself, but for names that are slow to look up.
 constexpr auto dialler_slack = std::chrono::milliseconds{500};
-/// A control connection with more than this still to be written takes no more.
+/// Accepted control connections that said hello; more are refused.
+constexpr std::size_t requesters_max = 256;
+/// A control connection with more than this still to be written, parameters left aside, takes no more. One
+/// with more, parameters included, is not asked for more.
 constexpr std::uint64_t control_backlog_max = 64 * 1024 * 1024;
+/// Parameters are held, not copied; so they may wait as long as something goes.
+constexpr auto progress_within = std::chrono::seconds{10};
+/// Requests are read faster than they are answered. A lead asks for the estimates of all workers of a node at
+/// once; otherwise a few come per second.
+constexpr std::int64_t requests_at_once = 4096;
+constexpr std::int64_t requests_per_s = 2000;
+/// A longer one counts as several.
+constexpr std::uint64_t request_bytes = 4096;
 /// Then what they said is written, and the sockets have their turn: a mailbox may be filled as fast as it is
 /// emptied.
 constexpr std::size_t messages_per_turn = 32;
@@ -40,14 +51,7 @@ public:
     }
     auto& backend = acceptor_.backend();
     caf::io::network::nonblocking(socket, true); // before the handshake begins
-    std::string reason;
-    auto channel = tls_ ? make_tls_channel(backend.system(), socket, true, reason) : make_plain_channel();
-    if (!channel) {
-      spdlog::debug("a connection is refused: {}", reason);
-      static_cast<gateway_broker*>(parent())->note_refused();
-      ::close(socket);
-      return true;
-    }
+    auto channel = tls_ ? make_accepting_tls_channel(backend.system()) : make_plain_channel();
     auto line = caf::make_counted<connection>(backend, socket, std::move(channel));
     const auto handle = line->hdl();
     parent()->add_scribe(std::move(line));
@@ -169,26 +173,30 @@ void gateway_broker::accepted(caf::io::connection_handle handle) {
   auto c = std::make_shared<conversation>();
   c->line.reset(static_cast<connection*>(&*found));
   c->accepted = true;
-  c->deadline = clock::now() + options_.hello_within;
-  turn_away_oldest();
+  c->accepted_at = clock::now();
+  c->deadline = c->accepted_at + options_.hello_within;
+  turn_away_one();
   conversations_[handle.id()] = c;
   c->line->start();
 }
 
-void gateway_broker::turn_away_oldest() {
-  conversation_ptr oldest;
+/// Of too many accepted connections that are neither links nor control: the oldest, and before those that
+/// wait for their run those that have said nothing yet, or for whom we have said all.
+void gateway_broker::turn_away_one() {
+  const auto order = [](const conversation& c) { return std::pair{c.at == step::parked, c.accepted_at}; };
+  conversation_ptr first;
   std::size_t greeting = 0;
   for (const auto& [handle, c] : conversations_)
     if (c->accepted && c->at != step::control && c->at != step::link) {
       ++greeting;
-      if (!oldest || c->deadline < oldest->deadline)
-        oldest = c;
+      if (!first || order(*c) < order(*first))
+        first = c;
     }
   if (greeting < greeting_max)
     return;
-  if (oldest->at != step::parting)
+  if (first->at != step::parting)
     ++refused_;
-  end(oldest);
+  end(first);
 }
 
 void gateway_broker::readable(caf::io::connection_handle handle) {
@@ -221,9 +229,10 @@ void gateway_broker::readable(caf::io::connection_handle handle) {
 void gateway_broker::handle_frame(const conversation_ptr& c, frame& f) {
   if (const auto* m = std::get_if<peer_message>(&f))
     deliver(*m);
-  else if (auto* control = std::get_if<std::shared_ptr<const control_message>>(&f))
+  else if (auto* control = std::get_if<std::shared_ptr<const control_message>>(&f)) {
+    charge(*c);
     send(c->client, control_received{c->id, std::move(*control)});
-  else if (const auto* x = std::get_if<hello>(&f))
+  } else if (const auto* x = std::get_if<hello>(&f))
     take(c, *x);
   else if (const auto* r = std::get_if<refusal>(&f))
     refused(c, r->reason);
@@ -239,9 +248,13 @@ void gateway_broker::take(const conversation_ptr& c, const hello& x) {
       return greet_link(c, x);
     if (!options_.acceptor)
       return refuse(c, "this process takes no requests; ask a node");
+    if (requesters() >= requesters_max)
+      return refuse(c, "this process has " + std::to_string(requesters_max) +
+                           " control connections already; end some of the programs that follow it");
     append_frame(c->line->out().tail(), our_hello(connection_role::control));
     note(c);
     control_is_open(c, options_.acceptor);
+    c->requests_left = requests_at_once;
   } else if (c->at == step::awaiting_reply) {
     if (x.role != c->role)
       return refuse(c, "this side wanted another kind of connection");
@@ -271,7 +284,7 @@ void gateway_broker::control_is_open(const conversation_ptr& c, control_client_a
   c->client = std::move(client);
   c->id = connection_id{++last_id_};
   controls_[c->id] = c;
-  c->line->parser().expect_control();
+  c->line->parser().expect_control(c->accepted ? request_bytes_max : control_bytes_max);
 }
 
 /// The connection is of no more use: it was closed or broke, or what came was wrong.
@@ -324,6 +337,7 @@ void gateway_broker::part(const conversation_ptr& c) {
   c->at = step::parting;
   c->client = nullptr;
   c->deadline = clock::now() + part_time;
+  c->line->go_on_reading();
   c->line->finish_writing();
 }
 
@@ -371,6 +385,7 @@ void gateway_broker::write_out(const conversation_ptr& c) {
 void gateway_broker::tick() {
   const auto now = clock::now();
   check_deadlines(now);
+  keep_controls(now);
   if (links_)
     keep_links(now);
   delayed_send(this, tick_every, gateway_tick{});
@@ -455,8 +470,7 @@ void gateway_broker::called(const dialled& x) {
   if (!x.socket)
     return call_failed(made, x.reason);
   std::string reason;
-  auto channel =
-      options_.tls ? make_tls_channel(system(), x.socket->get(), false, reason) : make_plain_channel();
+  auto channel = options_.tls ? make_tls_channel(system(), x.socket->get(), reason) : make_plain_channel();
   if (!channel)
     return call_failed(made, reason + ", " + to_string(made.to));
   auto c = std::make_shared<conversation>();
@@ -508,13 +522,13 @@ void gateway_broker::send_message(const send_control& x) {
   if (!c)
     return; // it was closed, which the client has been told
   auto& out = c->line->out();
-  if (out.bytes() > control_backlog_max) {
+  if (out.frames_bytes() > control_backlog_max) {
     send(c->client, control_closed{c->id, "the other side does not take what is sent"});
     end(c);
     return;
   }
   const auto before = out.bytes();
-  append_frame(out.tail(), *x.message);
+  out.append(append_all_but_block(out.tail(), *x.message));
   if (std::holds_alternative<snapshot_reply>(*x.message) || std::holds_alternative<result_reply>(*x.message))
     eval_bytes_ += out.bytes() - before;
   note(c);
@@ -523,6 +537,54 @@ void gateway_broker::send_message(const send_control& x) {
 void gateway_broker::close_connection(connection_id id) {
   if (const auto c = find(id))
     part(c);
+}
+
+std::size_t gateway_broker::requesters() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(controls_, [](const auto& entry) { return entry.second->accepted; }));
+}
+
+/// A request came. The mailbox that it goes to has no bound, so whoever asks too fast is not read for a
+/// while.
+void gateway_broker::charge(conversation& c) {
+  if (!c.accepted)
+    return;
+  const auto bytes = c.line->bytes_read() - std::exchange(c.bytes_charged, c.line->bytes_read());
+  c.requests_left -= 1 + static_cast<std::int64_t>(bytes / request_bytes);
+  if (c.requests_left < 0 || c.line->out().bytes() > control_backlog_max)
+    c.line->pause_reading();
+}
+
+void gateway_broker::keep_controls(moment now) {
+  const auto passed = now - std::exchange(controls_kept_, now);
+  const auto was_stopped = passed > std::chrono::seconds{1};
+  const auto counted = std::min<nanoseconds>(passed, std::chrono::seconds{10});
+  const auto more = std::max<std::int64_t>(1, counted * requests_per_s / std::chrono::seconds{1});
+  std::vector<conversation_ptr> stuck;
+  std::vector<conversation_ptr> resumed;
+  for (const auto& [id, c] : controls_) {
+    c->requests_left = std::min(c->requests_left + more, requests_at_once);
+    if (is_stuck(*c, now, was_stopped))
+      stuck.push_back(c);
+    else if (c->line->is_paused() && c->requests_left >= 0 && c->line->out().bytes() <= control_backlog_max)
+      resumed.push_back(c);
+  }
+  for (const auto& c : stuck) {
+    send(c->client, control_closed{c->id, "the other side does not take what is sent"});
+    end(c);
+  }
+  for (const auto& c : resumed) {
+    c->line->go_on_reading();
+    readable(c->line->hdl());
+  }
+}
+
+/// Whether parameters wait, and nothing went for so long (unless it was we who did nothing).
+bool gateway_broker::is_stuck(conversation& c, moment now, bool was_stopped) {
+  const auto moved = std::exchange(c.written, c.line->bytes_written()) != c.line->bytes_written();
+  if (moved || was_stopped || !c.line->out().has_blocks())
+    c.progress = now;
+  return now - c.progress > progress_within;
 }
 
 void gateway_broker::watch(const control_client_actor& client) {

@@ -36,9 +36,6 @@ public:
   bool cleanup(caf::error&& reason, caf::execution_unit* host) override;
   const char* name() const override { return "gateway"; }
 
-  /// A connection that did not get as far as being one.
-  void note_refused() { ++refused_; }
-
   ~gateway_broker() override;
 
 private:
@@ -73,13 +70,19 @@ private:
     bool accepted = false;
     bool over = false;
     bool dirty = false;
+    moment accepted_at{};
     moment deadline{}; ///< of all steps but control and link
     std::string where; ///< the other side, as we know it
     call made;         ///< if we dialled
     hello greeting;    ///< of who is parked
     connection_id id{};
-    control_client_actor client; ///< control
-    node_index node{};           ///< link
+    control_client_actor client;     ///< control
+    std::int64_t requests_left = 0;  ///< control, accepted: below 0 nothing more is read for a while
+    std::uint64_t bytes_charged = 0; ///< for them
+    std::uint64_t written = 0;       ///< control: bytes of what waited, when `progress` was made
+    moment progress{};
+    node_index node{};             ///< link
+    std::uint64_t incarnation = 0; ///< of the process at the other end
     struct sent_block {
       round_number round = 0;
       const float* values = nullptr;
@@ -90,7 +93,7 @@ private:
 
   // connections (gateway_broker.cpp)
   void accepted(caf::io::connection_handle handle);
-  void turn_away_oldest();
+  void turn_away_one();
   void readable(caf::io::connection_handle handle);
   void handle_frame(const conversation_ptr& c, frame& f);
   void take(const conversation_ptr& c, const hello& x);
@@ -121,6 +124,10 @@ private:
   conversation_ptr find(connection_id id);
   void send_message(const send_control& x);
   void close_connection(connection_id id);
+  std::size_t requesters() const;
+  static void charge(conversation& c);
+  void keep_controls(moment now);
+  static bool is_stuck(conversation& c, moment now, bool was_stopped);
   void watch(const control_client_actor& client);
   void client_down(const caf::down_msg& down);
 
@@ -131,7 +138,9 @@ private:
   void keep_links(moment now);
   void greet_link(const conversation_ptr& c, const hello& x);
   void take_link_reply(const conversation_ptr& c, const hello& x);
-  void open_link(const conversation_ptr& c, node_index node);
+  void open_link(const conversation_ptr& c, node_index node, std::uint64_t incarnation);
+  void hang_up_on(node_index node);
+  void dismiss(const conversation_ptr& c);
   void link_down(node_index node, const std::string& reason, bool was_up);
   void tell_listener(node_index node, bool up, const std::string& reason);
   void deliver(const peer_message& m);
@@ -148,6 +157,7 @@ private:
   std::unordered_map<std::int64_t, conversation_ptr> conversations_; ///< by handle
   std::map<connection_id, conversation_ptr> controls_;
   std::uint64_t last_id_ = 0;
+  moment controls_kept_{};
   std::map<std::uint64_t, call> calls_;
   std::uint64_t last_call_ = 0;
   std::set<caf::actor_addr> monitored_;

@@ -53,22 +53,42 @@ void gateway_broker::move_node(const node_moved& x) {
   auto* link = links_->find(x.node);
   if (link == nullptr)
     return;
-  for (auto i = calls_.begin(); i != calls_.end(); ++i)
-    if (!i->second.client && i->second.node == x.node) {
-      *i->second.cancelled = true;
-      calls_.erase(i);
-      link->dialling = false;
-      break;
-    }
+  hang_up_on(x.node);
+  link->dialling = false;
   const auto now = clock::now();
-  links_->moved(*link, x.advertised, now);
+  const auto retired = links_->moved(*link, x.advertised, now);
   if (const auto old = link_conversations_.find(x.node); old != link_conversations_.end()) {
     const auto c = old->second; // of the process that was there before
     link_down(x.node, "the node has a new process, at " + to_string(x.advertised), true);
-    end(c);
+    if (retired)
+      dismiss(c);
+    else
+      end(c);
     links_->moved(*link, x.advertised, now);
   }
   keep_links(now);
+}
+
+/// Forgets the call to a node that moved, however far it has got.
+void gateway_broker::hang_up_on(node_index node) {
+  std::erase_if(calls_, [&](const auto& entry) {
+    const auto its = !entry.second.client && entry.second.node == node;
+    if (its)
+      *entry.second.cancelled = true;
+    return its;
+  });
+  std::vector<conversation_ptr> its;
+  for (const auto& [handle, c] : conversations_)
+    if (c->at == step::awaiting_reply && c->role == connection_role::link && c->made.node == node)
+      its.push_back(c);
+  for (const auto& c : its)
+    end(c);
+}
+
+/// Tells a process that another one has its place. It may have been hung, and would come back for ever.
+void gateway_broker::dismiss(const conversation_ptr& c) {
+  append_frame(c->line->out().tail(), refusal{place_taken_reason});
+  part(c);
 }
 
 void gateway_broker::keep_links(moment now) {
@@ -106,6 +126,8 @@ void gateway_broker::greet_link(const conversation_ptr& c, const hello& x) {
     return refuse(c, "this is node " + number_of(links_->run().self) + ", which expects no link from node " +
                          number_of(x.from) + " to node " + number_of(x.to) +
                          "; the nodes are listed differently");
+  if (link_table::is_retired(*link, x.incarnation))
+    return refuse(c, place_taken_reason);
   auto answer = our_hello(connection_role::link);
   answer.run = x.run;
   answer.from = x.to;
@@ -113,7 +135,7 @@ void gateway_broker::greet_link(const conversation_ptr& c, const hello& x) {
   c->where = to_string(link->where);
   append_frame(c->line->out().tail(), answer);
   note(c);
-  open_link(c, x.from);
+  open_link(c, x.from, x.incarnation);
 }
 
 /// The node that we dialled has answered.
@@ -122,14 +144,23 @@ void gateway_broker::take_link_reply(const conversation_ptr& c, const hello& x) 
     return part(c);
   if (x.run != c->made.run || x.from != c->made.node || x.to != links_->run().self)
     return refuse(c, "another node answers than node " + number_of(c->made.node) + " of this run");
-  open_link(c, c->made.node);
+  if (link_table::is_retired(*links_->find(c->made.node), x.incarnation)) {
+    call_failed(c->made, c->where + " is an older process of the node");
+    return dismiss(c);
+  }
+  open_link(c, c->made.node, x.incarnation);
 }
 
-void gateway_broker::open_link(const conversation_ptr& c, node_index node) {
+void gateway_broker::open_link(const conversation_ptr& c, node_index node, std::uint64_t incarnation) {
+  auto& link = *links_->find(node);
+  link_table::owned_by(link, incarnation);
   if (const auto old = link_conversations_.find(node); old != link_conversations_.end()) {
     const auto previous = old->second;
     link_down(node, "replaced by a new connection", true);
-    end(previous);
+    if (link_table::is_retired(link, previous->incarnation))
+      dismiss(previous);
+    else
+      end(previous);
   }
   const auto& run = links_->run();
   auto rules = std::make_shared<link_rules>();
@@ -141,8 +172,9 @@ void gateway_broker::open_link(const conversation_ptr& c, node_index node) {
   c->line->parser().expect_link(std::move(rules));
   c->at = step::link;
   c->node = node;
+  c->incarnation = incarnation;
   link_conversations_[node] = c;
-  links_->up(*links_->find(node), clock::now());
+  links_->up(link, clock::now());
   spdlog::debug("linked with node {}, {}", index_of(node), c->where);
   tell_listener(node, true, {});
 }

@@ -76,10 +76,37 @@ bool link_table::failed(link& x, moment now, const std::string& reason) {
   return std::exchange(x.reason, reason) != reason;
 }
 
-void link_table::moved(link& x, endpoint where, moment now) {
+bool link_table::moved(link& x, endpoint where, moment now) {
+  // At the same address the process before is gone, and the one that we know may be the new one. A node that
+  // dials us may have done so before this news came.
+  const auto retires = x.where != where && x.owner != 0 && (x.dials || !x.owner_is_early);
+  if (retires)
+    retire_owner(x);
+  x.owner_is_early = false;
   x.where = std::move(where);
   x.backoff = backoff_min;
   x.next_dial = now;
+  return retires;
+}
+
+bool link_table::is_retired(const link& x, std::uint64_t incarnation) {
+  return std::ranges::find(x.retired, incarnation) != x.retired.end();
+}
+
+void link_table::owned_by(link& x, std::uint64_t incarnation) {
+  if (x.owner == incarnation)
+    return;
+  if (x.owner != 0) {
+    retire_owner(x);
+    x.owner_is_early = true;
+  }
+  x.owner = incarnation;
+}
+
+void link_table::retire_owner(link& x) {
+  if (x.retired.size() == retired_max)
+    x.retired.erase(x.retired.begin());
+  x.retired.push_back(std::exchange(x.owner, 0));
 }
 
 std::vector<node_index> link_table::silent(moment now) {

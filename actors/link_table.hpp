@@ -37,10 +37,14 @@ public:
     std::vector<pair> pairs;
     moment next_dial{};
     nanoseconds backoff{backoff_min};
-    moment heard{};        ///< bytes came
-    moment said{};         ///< bytes went
-    moment sign_of_life{}; ///< passed on to the workers here
+    moment heard{};                     ///< bytes came
+    moment said{};                      ///< bytes went
+    moment sign_of_life{};              ///< passed on to the workers here
+    std::uint64_t owner = 0;            ///< the node's process by its incarnation; 0: not known
+    bool owner_is_early = false;        ///< it took the place before we were told that the node has moved
+    std::vector<std::uint64_t> retired; ///< processes that had the place before, at most `retired_max`
   };
+  static constexpr std::size_t retired_max = 64;
 
   explicit link_table(join_run run);
 
@@ -62,8 +66,14 @@ public:
   void up(link& x, moment now);
   /// Down, or not to be had yet. Returns whether the reason is news.
   bool failed(link& x, moment now, const std::string& reason);
-  /// It has a new address: dial at once.
-  void moved(link& x, endpoint where, moment now);
+  /// It has a new process, at this address: dial at once. Returns whether the one that we know is retired:
+  /// not so if it is the new one, or may be.
+  bool moved(link& x, endpoint where, moment now);
+
+  /// Whether this process had the place once and has it no more. It may not know: it was hung, or cut off.
+  static bool is_retired(const link& x, std::uint64_t incarnation);
+  /// This process is linked up. Another one that was is retired.
+  static void owned_by(link& x, std::uint64_t incarnation);
 
   /// Links that are up and were not heard for twice `suspect_after`. To be asked every now and then: when it
   /// was not asked for longer than `suspect_after` itself, this process was stopped, and nobody is silent.
@@ -74,6 +84,7 @@ public:
   bool sign_of_life_due(link& x, moment now);
 
 private:
+  static void retire_owner(link& x);
   nanoseconds often() const { return run_.suspect_after / 6; }
 
   join_run run_;

@@ -5,6 +5,14 @@
 
 namespace dybw {
 
+namespace {
+
+/// A piece is freed when all of it is written: with a backlog that never quite ends one piece would grow for
+/// ever.
+constexpr std::size_t piece_bytes = 64 * 1024;
+
+} // namespace
+
 std::span<const char> outbox::piece::span() const noexcept {
   if (!block)
     return bytes;
@@ -13,8 +21,11 @@ std::span<const char> outbox::piece::span() const noexcept {
 }
 
 std::vector<char>& outbox::tail() {
-  if (pieces_.empty() || pieces_.back().block)
+  if (pieces_.empty() || pieces_.back().block || pieces_.back().bytes.size() >= piece_bytes) {
+    if (!pieces_.empty())
+      frames_bytes_ += pieces_.back().bytes.size();
     pieces_.emplace_back().bytes = std::exchange(spare_, {});
+  }
   return pieces_.back().bytes;
 }
 
@@ -30,6 +41,12 @@ void outbox::append(const parameter_block& block) {
 std::uint64_t outbox::bytes() const noexcept {
   const auto last = pieces_.empty() ? 0 : pieces_.back().bytes.size();
   return blocks_bytes_ + frames_bytes_ + last - written_;
+}
+
+std::uint64_t outbox::frames_bytes() const noexcept {
+  const auto in_front = pieces_.empty() || pieces_.front().block ? 0 : written_;
+  const auto last = pieces_.empty() ? 0 : pieces_.back().bytes.size();
+  return frames_bytes_ + last - in_front;
 }
 
 std::size_t outbox::next(std::span<std::span<const char>> pieces) const {

@@ -13,12 +13,15 @@ namespace dybw {
 /// not copied but held. Not thread-safe.
 class outbox {
 public:
-  /// Where small frames are appended to. Valid until the next call.
+  /// Where small frames are appended to, one per call. Valid until the next call.
   std::vector<char>& tail();
   void append(const parameter_block& block);
 
   bool empty() const noexcept { return bytes() == 0; }
   std::uint64_t bytes() const noexcept;
+  /// Of them, those of small frames.
+  std::uint64_t frames_bytes() const noexcept;
+  bool has_blocks() const noexcept { return blocks_bytes_ > 0; }
 
   /// The next pieces to write, at most as many as `pieces` has room for; returns how many there are.
   std::size_t next(std::span<std::span<const char>> pieces) const;

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <optional>
+#include <sys/socket.h>
 
 namespace dybw {
 
@@ -201,17 +203,9 @@ private:
   std::array<char, SSL3_RT_MAX_PLAIN_LENGTH> record_{};
 };
 
-} // namespace
-
-void load_tls(caf::actor_system_config& config, const tls_files& files) {
-  config.load<caf::openssl::manager>();
-  config.openssl_certificate = files.certificate.string();
-  config.openssl_key = files.key.string();
-  config.openssl_cafile = files.authority.string();
-}
-
-std::unique_ptr<byte_channel> make_tls_channel(caf::actor_system& system, int socket, bool accepted,
-                                               std::string& reason) {
+/// Null if it failed at once.
+std::unique_ptr<tls_channel> open_session(caf::actor_system& system, int socket, bool accepted,
+                                          std::string& reason) {
   try {
     auto channel = std::make_unique<tls_channel>(system);
     if (channel->start(socket, accepted))
@@ -223,6 +217,69 @@ std::unique_ptr<byte_channel> make_tls_channel(caf::actor_system& system, int so
              "); check the files of --tls-cert, --tls-key and --tls-ca";
   }
   return nullptr;
+}
+
+/// Opens the session when the first byte of a handshake is there.
+class accepting_tls_channel final : public byte_channel {
+public:
+  explicit accepting_tls_channel(caf::actor_system& system) : system_(system) {}
+
+  outcome read(int socket, std::span<const std::span<char>> places) override {
+    if (!session_) {
+      const auto early = begin(socket);
+      if (!session_)
+        return early;
+    }
+    const auto result = session_->read(socket, places);
+    return result.failed ? fail(session_->failure(), session_->remedy()) : result;
+  }
+
+  outcome write(int socket, std::span<const std::span<const char>> pieces) override {
+    if (!session_)
+      return {};
+    const auto result = session_->write(socket, pieces);
+    return result.failed ? fail(session_->failure(), session_->remedy()) : result;
+  }
+
+  bool has_pending() const override { return session_ && session_->has_pending(); }
+  bool must_read_first() const override { return !session_ || session_->must_read_first(); }
+
+private:
+  /// Looks at the first byte without taking it.
+  outcome begin(int socket) {
+    constexpr char handshake = 0x16;
+    char first = 0;
+    const auto bytes = ::recv(socket, &first, 1, MSG_PEEK);
+    if (bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+      return {0, false, true};
+    if (bytes <= 0)
+      return fail("the other side closed the connection during the TLS handshake", both_or_none);
+    if (first != handshake)
+      return fail("the other side does not speak TLS", both_or_none);
+    std::string reason;
+    session_ = open_session(system_, socket, true, reason);
+    return session_ ? outcome{} : fail(std::move(reason));
+  }
+
+  caf::actor_system& system_;
+  std::unique_ptr<tls_channel> session_;
+};
+
+} // namespace
+
+void load_tls(caf::actor_system_config& config, const tls_files& files) {
+  config.load<caf::openssl::manager>();
+  config.openssl_certificate = files.certificate.string();
+  config.openssl_key = files.key.string();
+  config.openssl_cafile = files.authority.string();
+}
+
+std::unique_ptr<byte_channel> make_tls_channel(caf::actor_system& system, int socket, std::string& reason) {
+  return open_session(system, socket, false, reason);
+}
+
+std::unique_ptr<byte_channel> make_accepting_tls_channel(caf::actor_system& system) {
+  return std::make_unique<accepting_tls_channel>(system);
 }
 
 } // namespace dybw

@@ -12,6 +12,8 @@
 
 #include <iostream>
 #include <sstream>
+#include <sys/resource.h>
+#include <utility>
 
 namespace po = boost::program_options;
 
@@ -165,6 +167,14 @@ node_command_options read_node_options(std::span<const std::string> arguments) {
   return options;
 }
 
+std::uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return 0;
+  const auto before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+}
+
 std::string node_help() {
   std::ostringstream help;
   help << "dybw node: offers this machine to runs that others launch, one after another, until it is "
@@ -181,6 +191,7 @@ int node_command(std::span<const std::string> arguments) {
   const auto options = read_node_options(arguments);
   check_places(options);
   set_up_log(options.level, true);
+  raise_descriptor_limit(); // a port that runs out of them is of no use to anybody
   const auto guard = interrupt_guard{};
   system_config config{options.tls};
   caf::actor_system system{config};

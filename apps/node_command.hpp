@@ -28,6 +28,9 @@ struct node_command_options {
 /// is not loopback without TLS, unless `--insecure` is given.
 node_command_options read_node_options(std::span<const std::string> arguments);
 
+/// Lets this process have as many open files and connections as the system allows it; how many.
+std::uint64_t raise_descriptor_limit();
+
 /// What `dybw node --help` prints.
 std::string node_help();
 

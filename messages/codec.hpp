@@ -43,7 +43,9 @@ public:
   static constexpr bool reads_state = true;
   static constexpr bool writes_state = false;
 
-  explicit wire_writer(std::vector<char>& out) : out_(out) {}
+  /// With `last_block` the values of parameters are not written but left there: they have to come last.
+  explicit wire_writer(std::vector<char>& out, parameter_block* last_block = nullptr)
+      : out_(out), last_block_(last_block) {}
 
   template <class... Ts>
   ec operator()(const Ts&... xs) {
@@ -108,11 +110,15 @@ private:
   }
   void write_compound(const parameter_block& x) {
     number(static_cast<std::uint64_t>(x.values().size()));
-    raw(x.values().data(), x.values().size_bytes());
+    if (last_block_ != nullptr)
+      *last_block_ = x;
+    else
+      raw(x.values().data(), x.values().size_bytes());
   }
   void write_compound(const membership_news& x) { write_compound(x.facts ? *x.facts : std::vector<fact>{}); }
 
   std::vector<char>& out_;
+  parameter_block* last_block_;
 };
 
 /// Reads from a piece of memory. After an error everything else is skipped, and the value is unspecified.
@@ -122,7 +128,7 @@ public:
   static constexpr bool reads_state = false;
   static constexpr bool writes_state = true;
 
-  explicit wire_reader(std::span<const char> in) : in_(in) {}
+  explicit wire_reader(std::span<const char> in) : in_(in), items_bytes_left_(items_bytes_max(in.size())) {}
 
   template <class... Ts>
   ec operator()(Ts&&... xs) {
@@ -136,6 +142,14 @@ public:
   ec finish() const noexcept { return error_ == ec::none && !in_.empty() ? ec::trailing : error_; }
 
 private:
+  /// Few bytes may announce large items (a text takes four and becomes 32), but no message of ours consists
+  /// of them.
+  static constexpr std::size_t items_bytes_max(std::size_t wire_bytes) noexcept {
+    constexpr std::size_t per_byte = 4;
+    constexpr std::size_t always = 1024 * 1024;
+    return always + per_byte * wire_bytes;
+  }
+
   void fail(ec code) noexcept {
     if (error_ == ec::none)
       error_ = code;
@@ -258,6 +272,7 @@ private:
   }
 
   std::span<const char> in_;
+  std::size_t items_bytes_left_; ///< that vectors may still take
   ec error_ = ec::none;
 };
 
@@ -279,6 +294,9 @@ void wire_reader::read_compound(std::vector<T>& x) {
   x.clear();
   if (count > in_.size() / least_wire_bytes<T>())
     return fail(ec::truncated);
+  if (count > items_bytes_left_ / sizeof(T))
+    return fail(ec::oversized);
+  items_bytes_left_ -= count * sizeof(T);
   for (std::uint32_t i = 0; i < count && error_ == ec::none; ++i) // grows with what is really there
     read(x.emplace_back());
 }

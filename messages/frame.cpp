@@ -119,6 +119,16 @@ void append_frame(std::vector<char>& out, const control_message& x) {
   std::visit([&](const auto& body) { w(body); }, x);
 }
 
+parameter_block append_all_but_block(std::vector<char>& out, const control_message& x) {
+  framed f{out, frame_kind::control};
+  parameter_block block;
+  wire_writer w{out, &block};
+  w(static_cast<std::uint8_t>(x.index()));
+  std::visit([&](const auto& body) { w(body); }, x);
+  f.announce(block.values().size_bytes());
+  return block;
+}
+
 void append_frame(std::vector<char>& out, const alive&) {
   const framed f{out, frame_kind::alive};
 }
@@ -163,8 +173,9 @@ bool link_rules::allow(worker_id from, worker_id to) const {
   return lives_at(from, peer) && lives_at(to, self) && graph->has_edge(from, to);
 }
 
-void frame_parser::expect_control() {
+void frame_parser::expect_control(std::size_t bytes_max) {
   stage_ = stage::control;
+  control_bytes_max_ = bytes_max;
 }
 
 void frame_parser::expect_link(std::shared_ptr<const link_rules> rules) {
@@ -238,7 +249,7 @@ ec frame_parser::check_head() {
     return check_link_head();
   if (kind_ != frame_kind::control)
     return ec::unexpected;
-  return payload_bytes_ <= control_bytes_max ? ec::none : ec::oversized;
+  return payload_bytes_ <= control_bytes_max_ ? ec::none : ec::oversized;
 }
 
 /// Whoever says something else than hello first is most likely no gateway at all.

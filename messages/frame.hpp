@@ -29,7 +29,10 @@ constexpr std::size_t frame_head_bytes = 8;
 constexpr std::size_t estimate_head_bytes = frame_head_bytes + 16;
 constexpr std::size_t hello_bytes_max = 1024;
 constexpr std::size_t peer_bytes_max = 1024 * 1024;
+/// Of a control message from a node, which may bring parameters or results.
 constexpr std::size_t control_bytes_max = parameters_max * sizeof(float) + 1024 * 1024;
+/// Of a control message to a node: a request. The longest brings a graph of two million edges.
+constexpr std::size_t request_bytes_max = 16 * 1024 * 1024;
 
 enum class frame_kind : std::uint8_t { hello = 1, refusal, control, peer, estimate, again, alive };
 
@@ -75,6 +78,9 @@ using frame = std::variant<hello, refusal, std::shared_ptr<const control_message
 void append_frame(std::vector<char>& out, const hello& x);
 void append_frame(std::vector<char>& out, const refusal& x);
 void append_frame(std::vector<char>& out, const control_message& x);
+/// All of it but the parameters, if it has any: their bytes are the end of the frame, and the caller sends
+/// them next.
+parameter_block append_all_but_block(std::vector<char>& out, const control_message& x);
 void append_frame(std::vector<char>& out, const alive& x);
 /// A message without parameters: an `estimate_message` that has some needs the next two.
 void append_peer(std::vector<char>& out, worker_id from, worker_id to, const peer_body& body);
@@ -105,8 +111,8 @@ struct link_rules {
 /// itself, without passing them through `parse`.
 class frame_parser {
 public:
-  /// The hello is here: what follows is control messages, or the messages of a link.
-  void expect_control();
+  /// The hello is here: what follows is control messages of at most so many bytes, or the messages of a link.
+  void expect_control(std::size_t bytes_max);
   void expect_link(std::shared_ptr<const link_rules> rules);
 
   /// Takes bytes from the front of `in` until one frame is complete (then `out` has it) or all are used.
@@ -140,6 +146,7 @@ private:
   void next_frame();
 
   stage stage_ = stage::greeting;
+  std::size_t control_bytes_max_ = 0;
   std::shared_ptr<const link_rules> rules_;
   std::array<char, estimate_head_bytes> head_{}; ///< of the frame, or of the estimate
   std::size_t head_filled_ = 0;

@@ -191,6 +191,131 @@ TEST_CASE("gateway: whoever cannot be reached is named with the reason, within t
   CHECK(client.client_notes().find("failed 2").find("no-such-host.invalid") != std::string::npos);
 }
 
+TEST_CASE("gateway: answers with parameters may wait in any number, as long as something goes") {
+  process node{on_loopback()};
+  process client;
+  client.open(1, node.where());
+  REQUIRE(client.client_notes().wait_for("opened 1"));
+  client.send(1, node_status_request{});
+  REQUIRE(node.acceptor_notes().wait_for("got"));
+  constexpr std::size_t parameters = 2'000'000;
+  const auto block = block_with(parameters, 2);
+  for (int i = 0; i < 20; ++i) // 160 MB
+    node.send(1, snapshot_reply{worker_id{1}, true, 3, block});
+  CHECK(client.client_notes().wait_for("snapshot 2000000: 2 2 2 2", 20));
+  CHECK(client.client_notes().count("closed") == 0);
+  CHECK(node.counted().eval_bytes_sent > 20 * parameters * sizeof(float));
+}
+
+TEST_CASE("gateway: who takes no parameters for ten seconds is hung up on") {
+  process node{on_loopback()};
+  relay between{node.where()};
+  process client;
+  client.open(1, between.where());
+  REQUIRE(client.client_notes().wait_for("opened 1"));
+  client.send(1, node_status_request{});
+  REQUIRE(node.acceptor_notes().wait_for("got"));
+  between.hold(true);
+  node.send(1, snapshot_reply{worker_id{1}, true, 3, block_with(10'000'000, 2)});
+  CHECK(node.acceptor_notes().wait_for("closed: the other side does not take what is sent"));
+}
+
+TEST_CASE("gateway: a request is believed to be no longer than requests are") {
+  process node{on_loopback()};
+  auto said = framed(hello{});
+  auto request = framed(control_message{node_status_request{}});
+  request[3] = 1; // 16 MiB and one byte
+  said.insert(said.end(), request.begin(), request.end());
+  const auto answer = answer_of(node, said);
+  CHECK(answer.closed);
+  CHECK(contains(refusal_in(answer.bytes), to_string(ec::oversized)));
+  CHECK(node.counted().connections_refused == 1);
+}
+
+TEST_CASE("gateway: who asks too fast is read more slowly, and nobody else is") {
+  process node{on_loopback()};
+  const auto socket = connect_to_loopback(node.where().port);
+  auto said = framed(hello{});
+  const auto request = framed(control_message{node_status_request{}});
+  constexpr std::size_t requests = 60'000;
+  for (std::size_t i = 0; i < requests; ++i)
+    said.insert(said.end(), request.begin(), request.end());
+  const auto begin = std::chrono::steady_clock::now();
+  std::jthread talker{[&] { send_all(socket, said); }};
+  REQUIRE(node.acceptor_notes().wait_for("got 9", 4096));
+  process client;
+  client.open(1, node.where());
+  REQUIRE(client.client_notes().wait_for("opened 1"));
+  client.send(1, stop_request{});
+  CHECK(client.client_notes().find("text") == "text stopped");
+  const auto got = node.acceptor_notes().count("got 9");
+  const auto passed = to_seconds(std::chrono::steady_clock::now() - begin);
+  // the burst, one reading of 64 KiB beyond it, and what was allowed since
+  CHECK(static_cast<double>(got) <= 4096 + 64 * 1024 / 9 + 2000 * (passed + 0.1));
+  CHECK(node.acceptor_notes().wait_for("got 9", got + 1)); // it goes on
+  CHECK(node.counted().connections_refused == 0);
+}
+
+TEST_CASE("gateway: of very many control connections those beyond the limit are refused with the reason") {
+  process node{on_loopback()};
+  std::vector<owned_socket> clients;
+  for (int i = 0; i < 256; ++i) {
+    clients.push_back(connect_to_loopback(node.where().port));
+    send_all(clients.back(), framed(hello{}));
+    char first = 0;
+    REQUIRE(::recv(clients.back().get(), &first, 1, MSG_WAITALL) == 1);
+  }
+  CHECK(contains(refusal_in(answer_of(node, framed(hello{})).bytes), "256 control connections already"));
+  clients.pop_back();
+  process client;
+  CHECK(eventually([&] {
+    client.open(1, node.where());
+    return client.client_notes().wait_for("opened 1", 1, std::chrono::milliseconds{100});
+  }));
+}
+
+TEST_CASE("gateway: a process whose place was given to another one does not get its link back") {
+  process b{on_loopback()};
+  b.join(this_run, 1, {{"127.0.0.1", 1}, b.where()}, placed({0, 1}), graph_of("path", 2), 3);
+  const auto link_up = [&](std::uint64_t incarnation) {
+    auto x = link_hello(this_run, 0, 1);
+    x.incarnation = incarnation;
+    auto socket = connect_to_loopback(b.where().port);
+    send_all(socket, framed(x));
+    return socket;
+  };
+  const auto first = link_up(1);
+  REQUIRE(b.links().wait_for("up 0"));
+  const auto second = link_up(2);
+  REQUIRE(b.links().wait_for("up 0", 2));
+  CHECK(refusal_in(listen_to(first, long_enough).bytes) == place_taken_reason);
+  CHECK(refusal_in(listen_to(link_up(1), long_enough).bytes) == place_taken_reason);
+  b.tell(node_moved{this_run, node_index{0}, {"127.0.0.1", 2}}); // the second one's: no news
+  REQUIRE(b.links().wait_for("down 0", 2));
+  const auto again = link_up(2);
+  CHECK(b.links().wait_for("up 0", 3));
+  CHECK(b.counted().connections_refused == 1);
+}
+
+TEST_CASE("gateway: a call that waits for its answer is forgotten when the node moves") {
+  std::uint16_t port = 0;
+  const auto listener = listen_on_loopback(port);
+  process a{on_loopback()};
+  a.join(this_run, 0, {a.where(), {"127.0.0.1", port}}, placed({0, 1}), graph_of("path", 2), 3);
+  const owned_socket old{::accept(listener.get(), nullptr, nullptr)};
+  char first = 0;
+  REQUIRE(::recv(old.get(), &first, 1, MSG_WAITALL) == 1); // its hello
+  process moved{on_loopback()};
+  moved.join(this_run, 1, {a.where(), moved.where()}, placed({0, 1}), graph_of("path", 2), 3);
+  a.tell(node_moved{this_run, node_index{1}, moved.where()});
+  static_cast<void>(a.counted());
+  send_all(old, framed(link_hello(this_run, 1, 0)));
+  CHECK(listen_to(old, std::chrono::seconds{10}).closed);
+  REQUIRE(a.links().wait_for("up 1"));
+  a.say(0, 1, accept{5});
+  CHECK(moved.notes().wait_for("0>1 accept 5"));
+}
+
 TEST_CASE("gateway: a link that was cut breaks for the workers at both ends, and heals") {
   relayed_nodes net{3, std::chrono::seconds{3}};
   for (int i = 1; i <= 3; ++i) {
@@ -229,6 +354,7 @@ TEST_CASE("gateway: a node that was started anew is found again, at its old addr
   a.tell(node_moved{this_run, node_index{1}, moved.where()});
   REQUIRE(a.links().wait_for("up 1", 3));
   REQUIRE(a.notes().wait_for("1>0 broken", 2));
+  CHECK(contains(b->links().find("down 0"), place_taken_reason)); // it is not dead, and gives its run up
   a.say(0, 1, accept{5});
   CHECK(moved.notes().wait_for("0>1 accept 5"));
 }
@@ -406,6 +532,18 @@ TEST_CASE("gateway: of very many connections that say nothing only some are kept
   process client;
   client.open(1, node.where());
   CHECK(client.client_notes().wait_for("opened 1"));
+}
+
+TEST_CASE("gateway: a flood of silent connections does not displace a link that waits for its run") {
+  auto options = on_loopback();
+  options.hello_within = std::chrono::hours{1};
+  process node{options};
+  const auto parked = connect_to_loopback(node.where().port);
+  send_all(parked, framed(link_hello(this_run, 0, 1)));
+  std::vector<owned_socket> idle;
+  for (int i = 0; i < 300; ++i)
+    idle.push_back(connect_to_loopback(node.where().port));
+  CHECK(contains(refusal_in(listen_to(parked, long_enough).bytes), "takes no part in that run"));
 }
 
 TEST_CASE("gateway: a patience that is over, and a port that is taken, are said") {

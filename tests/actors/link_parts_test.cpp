@@ -178,4 +178,55 @@ TEST_CASE("outbox: holds a block until it is written, and no longer") {
   CHECK(out.bytes() == 1);
 }
 
+TEST_CASE("outbox: a backlog that never ends does not grow the memory that it takes") {
+  outbox out;
+  const std::string frame(1024, 'x');
+  for (int i = 0; i < 20'000; ++i) {
+    add(out, frame);
+    if (i > 10)
+      out.written(frame.size());
+    CHECK(out.tail().capacity() <= 256 * 1024);
+  }
+  CHECK(out.bytes() == 11 * frame.size());
+  CHECK(out.frames_bytes() == out.bytes());
+  out.append(block_of({1, 2}));
+  CHECK(out.has_blocks());
+  CHECK(out.frames_bytes() + 8 == out.bytes());
+  out.written(11 * frame.size() + 4);
+  CHECK(out.frames_bytes() == 0);
+  add(out, frame);
+  CHECK(out.frames_bytes() == frame.size());
+  CHECK(out.bytes() == frame.size() + 4);
+  out.written(4);
+  CHECK_FALSE(out.has_blocks());
+}
+
+TEST_CASE("link_table: of several processes of a node the newest has its link") {
+  link_table table{middle_of_three()};
+  auto& accepts = *table.find(node_index{0});
+  auto& dials = *table.find(node_index{2});
+  const auto retired = [](const auto& link, std::uint64_t x) { return link_table::is_retired(link, x); };
+  for (auto* link : {&accepts, &dials}) {
+    link_table::owned_by(*link, 1);
+    link_table::owned_by(*link, 1);
+    CHECK_FALSE(retired(*link, 1));
+    CHECK(table.moved(*link, {"d", 4}, start));
+    CHECK(retired(*link, 1));
+    link_table::owned_by(*link, 2);
+    CHECK_FALSE(table.moved(*link, {"d", 4}, start)); // old news
+    CHECK_FALSE(retired(*link, 2));
+    link_table::owned_by(*link, 3);
+    CHECK(retired(*link, 2));
+  }
+  CHECK_FALSE(table.moved(accepts, {"e", 5}, start)); // was faster than this news of it
+  CHECK_FALSE(retired(accepts, 3));
+  CHECK(table.moved(dials, {"e", 5}, start)); // we found it at the address before
+  CHECK(retired(dials, 3));
+  for (std::uint64_t i = 4; i < 1000; ++i)
+    link_table::owned_by(accepts, i);
+  CHECK(accepts.retired.size() == link_table::retired_max);
+  CHECK(retired(accepts, 998));
+  CHECK_FALSE(retired(accepts, 999));
+}
+
 } // namespace dybw::test

@@ -1,6 +1,7 @@
 #include "learning/error.hpp"
 #include "tests/actors/network.hpp"
 #include "tests/support/certificates.hpp"
+#include "tests/support/loopback.hpp"
 
 #include <fstream>
 
@@ -170,6 +171,21 @@ TEST_CASE("tls: links carry blocks in order") {
   }
   CHECK(a.counted().blocks_sent == 20);
   CHECK(b.counted().blocks_sent == 40);
+}
+
+TEST_CASE("tls: nothing is set up for a connection before it begins a handshake") {
+  const test_authority authority;
+  const auto files = authority.issue("node");
+  process node{with_tls(on_loopback()), files};
+  std::filesystem::remove(files.certificate); // setting up fails from now on
+  const auto silent = connect_to_loopback(node.where().port);
+  const auto garbage = connect_to_loopback(node.where().port);
+  send_all(garbage, {'G', 'E', 'T', ' '});
+  CHECK(listen_to(garbage, long_enough).closed);
+  CHECK(node.counted().connections_refused == 1);
+  send_all(silent, {0x16, 0x03, 0x01});
+  CHECK(listen_to(silent, long_enough).closed);
+  CHECK(node.counted().connections_refused == 2);
 }
 
 } // namespace dybw::test

@@ -5,9 +5,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <sys/resource.h>
 
 namespace dybw {
 
@@ -126,6 +128,19 @@ TEST_CASE("docs/configuration.md: every option of the commands for nodes is expl
     }
   for (const auto* option : {"--nodes", "--nodes-file", "--detach"})
     CHECK_MESSAGE(page.find(std::string{"`"} + option) != std::string::npos, option);
+}
+
+TEST_CASE("node: takes all descriptors that it may have") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  auto low = before;
+  low.rlim_cur = std::min<rlim_t>(200, before.rlim_max);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  CHECK(raise_descriptor_limit() == before.rlim_max);
+  rlimit now{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &now) == 0);
+  CHECK(now.rlim_cur == before.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &before);
 }
 
 } // namespace dybw

@@ -25,7 +25,7 @@ std::shared_ptr<const link_rules> two_nodes() {
 
 frame_parser control_parser() {
   frame_parser p;
-  p.expect_control();
+  p.expect_control(control_bytes_max);
   return p;
 }
 frame_parser link_parser() {
@@ -476,6 +476,61 @@ TEST_CASE("frame: a list's count is not believed") {
   const allocation_watch watch;
   CHECK(parse_control(sent).error == ec::truncated);
   CHECK(watch.largest_bytes() <= 4096);
+}
+
+TEST_CASE("frame: a request is refused beyond its limit, an answer beyond that of answers") {
+  const auto announcing = [](std::size_t bytes_max, std::size_t length) {
+    frame_parser p;
+    p.expect_control(bytes_max);
+    auto sent = framed(control_message{run_over{}});
+    for (std::size_t i = 0; i < 4; ++i)
+      sent[i] = static_cast<char>(length >> (8 * i));
+    return parse(p, sent).error;
+  };
+  CHECK(announcing(request_bytes_max, request_bytes_max) == ec::none);
+  CHECK(announcing(request_bytes_max, request_bytes_max + 1) == ec::oversized);
+  CHECK(announcing(control_bytes_max, request_bytes_max + 1) == ec::none);
+  CHECK(announcing(control_bytes_max, control_bytes_max + 1) == ec::oversized);
+}
+
+TEST_CASE("frame: a request with the complete graph of two thousand workers is within the limit") {
+  auto request = prepare_run_request{};
+  for (std::uint32_t a = 0; a < 2000; ++a)
+    for (std::uint32_t b = a + 1; b < 2000; ++b)
+      request.spec.edges.push_back(make_edge(worker_id{a}, worker_id{b}));
+  request.spec.placement.resize(2000);
+  frame_parser p;
+  p.expect_control(request_bytes_max);
+  CHECK(parse(p, framed(control_message{request})).frames.size() == 1);
+}
+
+TEST_CASE("frame: parameters at the end of a message may be sent apart from it") {
+  const auto block = block_of({1, 2, 3});
+  result_reply result;
+  result.average = block;
+  for (const auto& x : std::vector<control_message>{snapshot_reply{worker_id{1}, true, 3, block}, result,
+                                                    welcome_reply{worker_id{1}, true, {}, 4, block}}) {
+    bytes head;
+    const auto rest = append_all_but_block(head, x);
+    CHECK(rest.values().data() == block.values().data());
+    wire_writer{head}.raw(rest.values().data(), rest.values().size_bytes());
+    CHECK(head == framed(x));
+  }
+  bytes whole;
+  CHECK(append_all_but_block(whole, snapshot_reply{}).values().empty());
+  CHECK(append_all_but_block(whole, stop_request{}).values().empty());
+  CHECK(whole == framed(control_message{snapshot_reply{}}) + framed(control_message{stop_request{}}));
+}
+
+TEST_CASE("frame: a list of items that are larger in memory than on the wire stays within limits") {
+  const auto empty_texts = [](std::size_t count) {
+    bytes out;
+    wire_writer{out}(std::vector<std::string>(count));
+    std::vector<std::string> x;
+    return wire_reader{out}(x);
+  };
+  CHECK(empty_texts(30'000) == ec::none);
+  CHECK(empty_texts(1'000'000) == ec::oversized); // four million bytes, 32 million in memory
 }
 
 } // namespace dybw::test
