@@ -9,10 +9,12 @@ namespace dybw {
 
 namespace assets {
 
-std::string_view report_html();
-std::string_view report_css();
-std::string_view report_js();
+std::string_view base_css();
+std::string_view base_js();
 std::string_view chart_js();
+std::string_view report_css();
+std::string_view report_html();
+std::string_view report_js();
 
 } // namespace assets
 
@@ -71,12 +73,15 @@ std::string render_report(const nlohmann::json& data) {
   const auto json = script_safe(rounded);
 
   std::string page;
-  page.reserve(json.size() + assets::report_html().size() + assets::report_css().size() +
-               assets::report_js().size() + assets::chart_js().size());
+  page.reserve(json.size() + assets::report_html().size() + assets::base_css().size() +
+               assets::report_css().size() + assets::base_js().size() + assets::report_js().size() +
+               assets::chart_js().size());
   auto rest = assets::report_html();
+  rest = fill(page, rest, "@{base.css}", assets::base_css());
   rest = fill(page, rest, "@{report.css}", assets::report_css());
   rest = fill(page, rest, "@{chart.js}", assets::chart_js());
   rest = fill(page, rest, "@{data}", json);
+  rest = fill(page, rest, "@{base.js}", assets::base_js());
   rest = fill(page, rest, "@{report.js}", assets::report_js());
   page += rest;
   return page;

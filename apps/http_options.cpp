@@ -1,0 +1,69 @@
+#include "apps/http_options.hpp"
+
+#include "actors/gateway.hpp"
+
+#include <boost/program_options/value_semantic.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace po = boost::program_options;
+
+namespace dybw {
+
+namespace {
+
+constexpr unsigned columns_max = 100;
+constexpr unsigned description_columns_min = 64;
+constexpr std::size_t token_bytes_max = 1024;
+
+/// It travels in a header, and as a query parameter that people type.
+void check_token(const std::string& token, const std::string& where) {
+  const auto fits = std::ranges::all_of(token, [](char c) { return c > ' ' && c < '\x7f'; });
+  if (fits && !token.empty() && token.size() <= token_bytes_max)
+    return;
+  throw input_error{input_fault::configuration,
+                    "the token of the web page is " + std::string(token.empty() ? "empty" : "not usable"),
+                    where,
+                    "give up to 1,024 letters, digits and signs without spaces, for example what "
+                    "\"openssl rand -hex 16\" prints"};
+}
+
+} // namespace
+
+po::options_description http_option_group() {
+  po::options_description list{"Web page and metrics", columns_max, description_columns_min};
+  list.add_options()("http", po::value<std::string>()->value_name("ADDRESS:PORT"),
+                     "serve a web page of the run, with /metrics for Prometheus; 127.0.0.1:7480 shows it on "
+                     "this machine only")(
+      "http-token", po::value<std::string>()->value_name("TOKEN"),
+      "what visitors must know, needed beyond loopback; better given as environment variable "
+      "DYBW_HTTP_TOKEN, which others on this machine cannot read");
+  return list;
+}
+
+std::optional<http_options> read_http(const option_values& given) {
+  if (!given.given("http")) {
+    if (given.given("http-token"))
+      throw input_error{input_fault::configuration, "--http-token protects nothing without --http", "",
+                        "add --http ADDRESS:PORT"}; // `refuse` would show the token
+    return std::nullopt;
+  }
+  http_options options;
+  const auto& text = given.text("http");
+  options.address = given.reading("http", [&] { return parse_endpoint(text); });
+  const auto* const from_environment = std::getenv("DYBW_HTTP_TOKEN");
+  if (given.given("http-token")) {
+    options.token = given.text("http-token");
+    check_token(options.token, "--http-token");
+  } else if (from_environment != nullptr && *from_environment != '\0') {
+    options.token = from_environment;
+    check_token(options.token, "DYBW_HTTP_TOKEN");
+  }
+  if (options.token.empty() && !is_loopback(options.address.host))
+    given.refuse("http", "can be reached from other machines, so it needs a token",
+                 "set the environment variable DYBW_HTTP_TOKEN or --http-token, or listen on 127.0.0.1");
+  return options;
+}
+
+} // namespace dybw

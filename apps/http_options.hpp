@@ -1,0 +1,26 @@
+#pragma once
+
+#include "apps/option_values.hpp"
+#include "messages/endpoint.hpp"
+
+#include <optional>
+#include <string>
+
+namespace dybw {
+
+/// Where the web page and the metrics of a run are served.
+struct http_options {
+  endpoint address; ///< port 0: any free one
+  std::string
+      token; ///< what a visitor must know; empty only on loopback: whoever is on this machine may look
+};
+
+/// The options `--http` and `--http-token`, the same for `run`, `node` and `monitor`.
+boost::program_options::options_description http_option_group();
+
+/// The address and the token, checked; nothing without `--http`. A token that is not given is taken from the
+/// environment variable DYBW_HTTP_TOKEN, where `ps` does not show it. Throws `input_error` (configuration
+/// fault) for an address beyond loopback without a token.
+std::optional<http_options> read_http(const option_values& given);
+
+} // namespace dybw
