@@ -107,6 +107,13 @@ void begin(caf::actor_system& system, run_host& host, const run_inputs& inputs) 
   host.adopt(system.spawn<caf::detached>(evaluator, std::move(options)));
 }
 
+watch_plan plan_of(const run_host& host, const run_inputs& inputs, const std::string& policy) {
+  auto plan = plan_of(inputs.config, policy, host.graph()->edges(), inputs.learner->parameter_count());
+  plan.nodes = {"this host"};
+  plan.placement.assign(inputs.config.workers, 0);
+  return plan;
+}
+
 /// What a failed actor said, or the name of its error.
 std::string reason_of(const caf::error& e) {
   return e.context().match_elements<std::string>() ? e.context().get_as<std::string>(0) : caf::to_string(e);
@@ -214,6 +221,8 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
   auto end = farewell{self, host};
   const auto cpu_before = process_cpu_s();
   begin(system, host, inputs);
+  if (controls.monitor)
+    caf::anon_send(controls.monitor, watch_run{plan_of(host, inputs, spec.text), host.reports()});
   const auto last = follow(self, host, controls, run.result);
   wait_for_checkpoints(self, host);
   std::string no_answer;

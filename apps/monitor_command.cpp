@@ -1,5 +1,6 @@
 #include "actors/monitor.hpp"
 #include "apps/commands.hpp"
+#include "apps/http_server.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/live_view.hpp"
 #include "apps/logging.hpp"
@@ -7,6 +8,7 @@
 #include "apps/progress.hpp"
 #include "apps/remote_options.hpp"
 #include "apps/terminal_screen.hpp"
+#include "apps/view_json.hpp"
 #include "apps/view_text.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
@@ -41,6 +43,7 @@ struct monitor_command_options {
   bool json = false;
   bool waiting = false;
   nanoseconds every{0};
+  std::optional<http_options> http;
   std::optional<tls_files> tls;
 };
 
@@ -53,7 +56,7 @@ po::options_description option_list() {
       "waiting", po::bool_switch(), "who waits for whom, and why, now; then end")("help", po::bool_switch(),
                                                                                   "show this page");
   po::options_description all{columns_max, description_columns_min};
-  all.add(own).add(tls_option_group());
+  all.add(own).add(http_option_group()).add(tls_option_group());
   return all;
 }
 
@@ -72,6 +75,9 @@ monitor_command_options read_options(std::span<const std::string> arguments) {
   options.every = from_seconds(given.real(
       "interval", [](double x) { return x >= 0.1 && x <= 3600; }, "a number of seconds from 0.1 to 3600"));
   options.tls = read_tls(given);
+  options.http = read_http(given);
+  if (options.http && options.waiting)
+    given.refuse("http", "contradicts --waiting, which ends at once", "leave one of them out");
   return options;
 }
 
@@ -129,21 +135,29 @@ bool has_ended(const run_view& v) {
   return v.now == run_view::state::over || v.now == run_view::state::lost;
 }
 
+void print_text(const run_view& v, std::uint64_t& events_seen) {
+  for (std::size_t i = 0; i < v.events.size(); ++i)
+    if (v.events_before + i >= events_seen)
+      std::cout << event_line(v.events[i]) << '\n';
+  events_seen = v.events_before + v.events.size();
+  std::cout << plain_line(v) << '\n';
+  for (std::size_t i = 0; i < std::min(v.waits.size(), long_waits_max); ++i)
+    if (v.waits[i].waited_s >= long_wait_s)
+      std::cout << "  " << wait_text(v.waits[i]) << '\n';
+  std::cout << std::flush;
+}
+
 /// A line per interval and what happened meanwhile, until the run ends.
 int print_lines(live_view& view, pause& time, const monitor_command_options& options) {
   std::uint64_t events_seen = 0;
   for (;;) {
     const auto v = view.now();
-    for (std::size_t i = 0; i < v->events.size(); ++i)
-      if (v->events_before + i >= events_seen)
-        std::cout << event_line(v->events[i]) << '\n';
-    events_seen = v->events_before + v->events.size();
-    std::cout << plain_line(*v) << '\n';
-    for (std::size_t i = 0; i < std::min(v->waits.size(), long_waits_max); ++i)
-      if (v->waits[i].waited_s >= long_wait_s)
-        std::cout << "  " << wait_text(v->waits[i]) << '\n';
-    std::cout << std::flush;
-    if (has_ended(*v) || !std::cout)
+    if (options.json)
+      std::cout << to_json(*v).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
+    else
+      print_text(*v, events_seen);
+    // With a web page it stays, for the next run.
+    if ((has_ended(*v) && !options.http) || !std::cout)
       return v->now == run_view::state::lost ? input_error{input_fault::network, "", "", ""}.exit_code() : 0;
     if (!time.wait(options.every))
       return interrupt_guard::exit_code;
@@ -168,7 +182,13 @@ int monitor_command(std::span<const std::string> arguments) {
   network net{options.tls};
   live_view view{net.system(), net.system().spawn(monitor, monitor_options{net.gateway(), options.node})};
   pause time{net.system()};
-  attach(view, time, options.node);
+  std::optional<http_server> page;
+  if (options.http) {
+    page.emplace(*options.http, view.source());
+    std::cerr << "web page at http://" << to_string(page->address()) << '/' << std::endl;
+  } else {
+    attach(view, time, options.node);
+  }
   if (interrupt_guard::interrupted())
     return interrupt_guard::exit_code;
   if (options.waiting) {

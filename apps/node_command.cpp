@@ -1,11 +1,13 @@
 #include "apps/node_command.hpp"
 
+#include "actors/monitor.hpp"
 #include "apps/commands.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/node_files.hpp"
 #include "apps/remote_options.hpp"
 #include "apps/run_directory.hpp"
 #include "apps/version.hpp"
+#include "apps/watching.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 #include <spdlog/spdlog.h>
@@ -49,7 +51,7 @@ po::options_description node_option_list() {
       "quiet", po::bool_switch(), "print nothing but warnings and errors")("help", po::bool_switch(),
                                                                            "show this page");
   po::options_description all{columns_max, description_columns_min};
-  all.add(node).add(tls_option_group()).add(output);
+  all.add(node).add(tls_option_group()).add(http_option_group()).add(output);
   return all;
 }
 
@@ -108,6 +110,12 @@ node_options to_node_options(const node_command_options& options) {
   return node;
 }
 
+/// By which this process reaches itself.
+endpoint own_address(const node_command_options& options, const opened_node& node) {
+  return {is_everywhere(options.listen.host) ? "127.0.0.1" : options.listen.host,
+          options.advertise ? options.listen.port : node.advertised.port};
+}
+
 /// Until the node is told to end, or is of no use. Returns the exit code.
 int serve(caf::actor_system& system, const node_actor& node) {
   caf::scoped_actor self{system};
@@ -154,6 +162,7 @@ node_command_options read_node_options(std::span<const std::string> arguments) {
   options.advertise = read_endpoint(given, "advertise");
   options.join = read_endpoint(given, "join");
   options.tls = read_tls(given);
+  options.http = read_http(given);
   check_exposure(given, options);
   options.data = read_path(given, "data").value_or(std::filesystem::path{});
   options.out = read_path(given, "out");
@@ -196,11 +205,18 @@ int node_command(std::span<const std::string> arguments) {
   system_config config{options.tls};
   caf::actor_system system{config};
   const auto node = open_node(system, to_node_options(options));
+  std::optional<watching> page;
+  if (options.http)
+    page.emplace(system, system.spawn(monitor, monitor_options{node.gateway, own_address(options, node)}),
+                 *options.http);
   if (!options.quiet) {
     const auto name = to_string(node.advertised);
     std::cout << "dybw node: ready at " << name << "; use it with: dybw run --nodes " << name << std::endl;
+    if (page)
+      std::cout << "dybw node: web page at " << page->url() << std::endl;
   }
   const auto code = serve(system, node.handle);
+  page.reset();
   for (const auto& a : {caf::actor_cast<caf::actor>(node.handle), caf::actor_cast<caf::actor>(node.gateway)})
     caf::anon_send_exit(a, caf::exit_reason::user_shutdown);
   return code;

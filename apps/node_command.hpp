@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/node.hpp"
+#include "apps/http_options.hpp"
 #include "apps/logging.hpp"
 
 #include <filesystem>
@@ -20,6 +21,7 @@ struct node_command_options {
   std::uint32_t slots = 0;
   std::size_t threads = 0; ///< 0: as many as the run asks for
   std::optional<tls_files> tls;
+  std::optional<http_options> http; ///< where the web page is served; unset: nowhere
   log_level level = log_level::info;
   bool quiet = false;
 };

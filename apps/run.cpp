@@ -1,9 +1,11 @@
 #include "actors/checkpoints.hpp"
+#include "actors/monitor.hpp"
 #include "actors/session.hpp"
 #include "apps/commands.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/run_on_nodes.hpp"
 #include "apps/run_output.hpp"
+#include "apps/watching.hpp"
 #include "learning/error.hpp"
 
 #include <caf/actor_system.hpp>
@@ -51,12 +53,19 @@ int run_here(const run_options& options) {
       options.resume ? find_checkpoints(options, inputs, output) : std::map<worker_id, checkpoint>{};
   auto caf_config = system_config{};
   auto system = caf::actor_system{caf_config};
+  local_monitor_actor monitor;
+  std::optional<watching> page;
+  if (options.http) {
+    monitor = system.spawn(local_monitor);
+    page.emplace(system, monitor, *options.http);
+    output.tell_page(page->url());
+  }
   std::string failure;
   for (std::size_t i = 0; i < inputs.policies.size() && !interrupt_guard::interrupted(); ++i) {
     const auto& policy = inputs.policies[i].text;
     const auto run = run_policy(system, inputs, i,
                                 {output.rounds_file(policy), output.watch(policy), output.trace(policy),
-                                 output.checkpoints(policy), std::exchange(resumed, {})});
+                                 monitor, output.checkpoints(policy), std::exchange(resumed, {})});
     output.add(run);
     failure = run.result.failure;
     if (run.result.failed)

@@ -1,5 +1,6 @@
 #include "apps/run_on_nodes.hpp"
 
+#include "actors/monitor.hpp"
 #include "actors/remote_session.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/network.hpp"
@@ -7,6 +8,7 @@
 #include "apps/output.hpp"
 #include "apps/run_output.hpp"
 #include "apps/version.hpp"
+#include "apps/watching.hpp"
 #include "learning/error.hpp"
 
 #include <spdlog/spdlog.h>
@@ -59,6 +61,13 @@ int run_on_nodes(const run_options& options) {
   run_output output{options};
   if (!options.output.quiet)
     std::cerr << placement_text(plan->nodes, plan->placement) << std::flush;
+  std::optional<watching> page;
+  if (options.http) {
+    page.emplace(net.system(),
+                 net.system().spawn(monitor, monitor_options{net.gateway(), plan->nodes.front()}),
+                 *options.http);
+    output.tell_page(page->url());
+  }
   for (std::size_t i = 0; i < plan->inputs.policies.size() && !interrupt_guard::interrupted(); ++i) {
     const auto& policy = plan->inputs.policies[i].text;
     remote_controls controls;

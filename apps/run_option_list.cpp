@@ -1,5 +1,6 @@
 #include "apps/run_option_list.hpp"
 
+#include "apps/http_options.hpp"
 #include "apps/option_values.hpp"
 #include "apps/remote_options.hpp"
 #include "learning/run_config.hpp"
@@ -173,6 +174,7 @@ po::options_description run_option_list() {
   all.add(data_group()).add(graph_group()).add(policy_group()).add(stopping_group());
   all.add(learning_group()).add(time_group()).add(nodes_group()).add(tls_option_group());
   all.add(system_group()).add(checkpoint_group()).add(output_group());
+  all.add(http_option_group());
   return all;
 }
 

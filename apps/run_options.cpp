@@ -209,7 +209,7 @@ output_options read_output(const option_values& given, const run_config& config,
     output.trace = given.text("trace");
   }
   if (given.flag("detach")) {
-    for (const auto* option : {"out", "trace"})
+    for (const auto* option : {"out", "trace", "http"})
       if (given.given(option))
         given.refuse(option, "contradicts --detach, with which nothing is collected here",
                      "leave it out: every node writes below its own --out");
@@ -291,6 +291,7 @@ run_options read_run_options(std::span<const std::string> arguments, const std::
   read_stopping(given, config);
   read_times(given, config);
   options.nodes = read_nodes(given, config);
+  options.http = read_http(given);
   options.output = read_output(given, config, date);
   read_checkpointing(given, options);
   return options;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/gateway.hpp"
+#include "apps/http_options.hpp"
 #include "apps/logging.hpp"
 #include "learning/run_config.hpp"
 
@@ -36,6 +37,7 @@ struct run_options {
   run_config config;
   output_options output;
   std::optional<nodes_options> nodes; ///< unset: on this host
+  std::optional<http_options> http;   ///< where the web page is served; unset: nowhere
   /// The run to go on with: its directory, or with nodes its name below their --out.
   std::optional<std::string> resume;
   /// Content of `saved_options_name` for a run with checkpoints in `output.directory`; empty for others.

@@ -95,6 +95,11 @@ void run_output::add(const finished_run& run) {
     write_files(*directory_, options_.config, results_, series_, run, earlier_evals_);
 }
 
+void run_output::tell_page(const std::string& url) const {
+  if (!options_.output.quiet)
+    std::cerr << "watch it at " << url << std::endl;
+}
+
 void run_output::print() const {
   if (options_.output.format == output_format::json)
     std::cout << results_to_json(options_.config, results_).dump(2) << '\n';

@@ -36,6 +36,8 @@ public:
   bool empty() const noexcept { return results_.empty(); }
   /// Prints the results. REQUIRES: at least one.
   void print() const;
+  /// Says where the web page is.
+  void tell_page(const std::string& url) const;
   /// Wipes the progress line.
   void clear() { display_.clear(); }
 

@@ -43,7 +43,7 @@ json evaluation_json(const std::optional<evaluation>& e) {
 }
 
 json run_json(const run_view& v) {
-  return {{"now", to_string(v.now)},
+  return {{"state", to_string(v.now)},
           {"trouble", v.trouble},
           {"name", v.name},
           {"policy", v.policy},

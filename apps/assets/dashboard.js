@@ -64,7 +64,7 @@ function worker_tip(i) {
 const states = {attaching: "attaching", idle: "no run", running: "running", over: "over", lost: "out of reach"};
 
 function headline(run) {
-  switch (run.now) {
+  switch (run.state) {
   case "attaching": return "Attaching to the run";
   case "idle": return "No run is going on here";
   default: return `${run.policy} on ${run.topology}, ${plural(workers().count, "worker")}`;
@@ -81,23 +81,23 @@ const facts = [
 ];
 
 function draw_header(run) {
-  const bad = run.now === "lost" || run.failure !== "" || run.parts > 1;
-  say(by_id("state"), states[run.now] ?? run.now);
-  classes(by_id("state"), `state ${run.now}${bad ? " bad" : ""}`);
+  const bad = run.state === "lost" || run.failure !== "" || run.parts > 1;
+  say(by_id("state"), states[run.state] ?? run.state);
+  classes(by_id("state"), `state ${run.state}${bad ? " bad" : ""}`);
   say(by_id("headline"), headline(run));
   const trouble = [run.failure, run.trouble].filter(Boolean).join(" ");
   say(by_id("trouble"), trouble);
   classes(by_id("trouble"), "lead trouble");
   by_id("trouble").hidden = trouble === "";
-  by_id("progress").hidden = run.now === "idle" || run.now === "attaching";
-  const done = run.now === "over" ? 1 : run.fraction;
+  by_id("progress").hidden = run.state === "idle" || run.state === "attaching";
+  const done = run.state === "over" ? 1 : run.fraction;
   width_of(by_id("progress-bar"), done ?? 0);
   if (is_number(done))
     by_id("progress-track").setAttribute("aria-valuenow", String(Math.round(100 * done)));
   else
     by_id("progress-track").removeAttribute("aria-valuenow");
   say(by_id("progress-done"), `${clock_text(run.elapsed_s)} run${is_number(done) ? `, ${percent(done)} done` : ""}`);
-  say(by_id("progress-left"), run.now === "over" ? "" : is_number(run.remaining_s) ? `about ${clock_text(run.remaining_s)} left` : "until the target is reached");
+  say(by_id("progress-left"), run.state === "over" ? "" : is_number(run.remaining_s) ? `about ${clock_text(run.remaining_s)} left` : "until the target is reached");
   const shown = facts.map(([name, value, more]) => [name, value(run), more?.(run) ?? ""]).filter(fact => fact[1]);
   sync(by_id("facts"), shown, () => el("div", {}, el("dt"), el("dd", {}, el("span"), el("small"))), (node, [name, value, more]) => {
     say(node.firstChild, name);
@@ -105,7 +105,7 @@ function draw_header(run) {
     say(node.lastChild.lastChild, more ? ` ${more}` : "");
   });
   const accuracy = run.newest_evaluation?.test_accuracy;
-  document.title = [is_number(accuracy) ? accuracy_text(accuracy) : "", `${states[run.now] ?? run.now}: dybw`].filter(Boolean).join(" · ");
+  document.title = [is_number(accuracy) ? accuracy_text(accuracy) : "", `${states[run.state] ?? run.state}: dybw`].filter(Boolean).join(" · ");
 }
 
 // --- Tiles ----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ using json = nlohmann::ordered_json;
 
 TEST_CASE("to_json: holds the run's figures under the names of their fields") {
   const auto all = to_json(sample_view());
-  CHECK(all["now"] == "running");
+  CHECK(all["state"] == "running");
   CHECK(all["policy"] == "dtur");
   CHECK(all["newest_round"] == 1234);
   CHECK(all["loss"] == 0.41);
@@ -67,7 +67,7 @@ TEST_CASE("to_json: what is absent or not a number is null, and a float keeps it
 
 TEST_CASE("to_json: a view without anything in it is whole") {
   const auto all = to_json(run_view{});
-  CHECK(all["now"] == "attaching");
+  CHECK(all["state"] == "attaching");
   CHECK(all["workers"] == json::array());
   CHECK(all["history"]["loss"] == json::array());
 }
