@@ -23,6 +23,7 @@ constexpr std::array subcommands = {
     subcommand{"stragglers", "MNIST_DIR [SECONDS]", dybw::bench::stragglers},
     subcommand{"responsiveness", "[SECONDS]", dybw::bench::responsiveness},
     subcommand{"soak", "[MINUTES]", dybw::bench::soak},
+    subcommand{"monitor", "MNIST_DIR [PAIRS_OF_SLICES [SECONDS]]", dybw::bench::monitor_cost},
 };
 
 } // namespace

@@ -120,7 +120,7 @@ TEST_CASE("node, status and stop: their help has every option, in lines that fit
 TEST_CASE("docs/configuration.md: every option of the commands for nodes is explained") {
   std::ifstream in(std::filesystem::path{DYBW_SOURCE_DIR} / "docs" / "configuration.md");
   const std::string page{std::istreambuf_iterator<char>(in), {}};
-  for (const auto& help : {node_help(), status_help(), stop_help()})
+  for (const auto& help : {node_help(), status_help(), stop_help(), monitor_help()})
     for (auto at = help.find("\n  --"); at != std::string::npos; at = help.find("\n  --", at + 1)) {
       const auto name = help.substr(at + 3, help.find(' ', at + 3) - at - 3);
       if (name != "--help")
