@@ -134,7 +134,8 @@ node_monitor_actor::behavior_type monitor(node_monitor_actor::stateful_pointer<m
 
 // --- Of this process ---
 
-void local_monitor_state::start() {
+void local_monitor_state::start(nanoseconds looks_for) {
+  looks_for_ = looks_for;
   origin_ = clock_of(self_);
   self_->delayed_send(self_, tick_every, monitor_tick{});
 }
@@ -168,7 +169,7 @@ void local_monitor_state::tick() {
 }
 
 void local_monitor_state::ask() {
-  const auto closely = now() - looked_at_ < monitor_state::looks_for;
+  const auto closely = now() - looked_at_ < looks_for_;
   next_question_ = now() + (closely ? monitor_machine::ask_every : monitor_machine::ask_seldom_every);
   const auto sketch = now() >= next_sketch_;
   if (sketch)
@@ -200,8 +201,8 @@ run_view_ptr local_monitor_state::view() {
 }
 
 local_monitor_actor::behavior_type
-local_monitor(local_monitor_actor::stateful_pointer<local_monitor_state> self) {
-  self->state.start();
+local_monitor(local_monitor_actor::stateful_pointer<local_monitor_state> self, nanoseconds looks_for) {
+  self->state.start(looks_for);
   self->set_down_handler([self](const caf::down_msg& down) { self->state.run_down(down); });
   return {
       [self](const monitor_tick&) { self->state.tick(); },

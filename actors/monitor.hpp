@@ -59,7 +59,7 @@ public:
   explicit local_monitor_state(local_monitor_actor::stateful_pointer<local_monitor_state> self)
       : self_(self) {}
 
-  void start();
+  void start(nanoseconds looks_for);
   void watch(const watch_run& x);
   void run_down(const caf::down_msg& down);
   void tick();
@@ -76,10 +76,12 @@ private:
   bool asked_ = false;
   nanoseconds next_question_{0};
   nanoseconds next_sketch_{0};
+  nanoseconds looks_for_{0};
   nanoseconds looked_at_{0};
 };
 
+/// `looks_for`: see `monitor_state`. (CAF's functions for actors without arguments bind a null reference.)
 local_monitor_actor::behavior_type
-local_monitor(local_monitor_actor::stateful_pointer<local_monitor_state> self);
+local_monitor(local_monitor_actor::stateful_pointer<local_monitor_state> self, nanoseconds looks_for);
 
 } // namespace dybw

@@ -56,7 +56,7 @@ int run_here(const run_options& options) {
   local_monitor_actor monitor;
   std::optional<watching> page;
   if (options.http) {
-    monitor = system.spawn(local_monitor);
+    monitor = system.spawn(local_monitor, monitor_state::looks_for);
     page.emplace(system, monitor, *options.http);
     output.tell_page(page->url());
   }

@@ -155,7 +155,7 @@ TEST_CASE("reporter: without a worker of its own it has little to tell, and does
 
 TEST_CASE("local_monitor: is idle before a run, shows it while it lasts, and keeps its end") {
   watched_pair run;
-  const auto monitor = run.actors.spawn(local_monitor);
+  const auto monitor = run.actors.spawn(local_monitor, monitor_state::looks_for);
   const auto view = [&] { return run.actors.ask<run_view_ptr>(monitor, view_wanted{}); };
   CHECK(view()->now == run_view::state::idle);
   watch_plan plan;
