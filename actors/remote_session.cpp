@@ -243,12 +243,14 @@ private:
 
   /// Asks for the result without blocking; it comes as a message.
   void request_result() {
-    self_->system().spawn(
-        [whom = fleet_, asker = caf::actor_cast<caf::actor>(self_.ptr())](caf::event_based_actor* messenger) {
-          messenger->request(whom, 2 * fleet_state::question_patience, result_wanted{})
-              .then([=](const result_ptr& x) { messenger->send(asker, x); },
-                    [=](const caf::error&) { messenger->send(asker, result_ptr{}); });
-        });
+    // With arguments, not captures: CAF's functions for actors without arguments bind a null reference.
+    const auto ask_for_result = [](caf::event_based_actor* messenger, const fleet_actor& whom,
+                                   const caf::actor& asker) {
+      messenger->request(whom, 2 * fleet_state::question_patience, result_wanted{})
+          .then([=](const result_ptr& x) { messenger->send(asker, x); },
+                [=](const caf::error&) { messenger->send(asker, result_ptr{}); });
+    };
+    self_->system().spawn(ask_for_result, fleet_, caf::actor_cast<caf::actor>(self_.ptr()));
   }
 
   /// The measured end from the leading node; null if nobody has it in time.

@@ -110,7 +110,8 @@ TEST_CASE("dybw monitor: when it is stopped for a while nothing queues up, and t
   run.nodes.go_on(seconds{10});
   const auto status = run.nodes.status(0);
   CHECK(status["newest_round"] > round + 20);
-  CHECK(peak_memory(run.nodes.node(0).id()) < memory + (std::uint64_t{16} << 20));
+  if (!is_slow_build) // the sanitizer keeps what is freed
+    CHECK(peak_memory(run.nodes.node(0).id()) < memory + (std::uint64_t{16} << 20));
   CHECK(status["workers_in_touch"] == 6);
   monitor.send(SIGCONT);
   const auto before = lines_of(monitor.output()).size();
