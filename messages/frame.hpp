@@ -10,16 +10,19 @@
 #include <variant>
 #include <vector>
 
-/// The bytes between two gateways. Every frame begins with eight bytes: payload length (u32), kind (u8),
-/// three zeros. Numbers are little-endian; see messages/codec.hpp for the rest.
+// clang-format off
+/// The bytes between two gateways. Every frame begins with eight bytes: payload length (u32), kind (u8), three zeros.
+/// Numbers are little-endian; see messages/codec.hpp for the rest.
 ///
 ///     hello      "dybw", protocol u32, byte-order mark (host order), version text, role u8, run u64,
-///                from u32, to u32, incarnation u64                             first frame, both ways
-///     refusal    one line of text, then the connection is closed               instead of a hello, or after
-///     it control    index of the message u8, message                              control connections peer
-///     from u32, to u32, index u8, message                           links, all but blocks estimate   from
-///     u32, to u32, round u64, float32 in host order            links again      from u32, to u32, round u64:
-///     the block that `from` sent last  links alive      nothing links
+///                from u32, to u32, incarnation u64                       first frame, both ways
+///     refusal    one line of text, then the connection is closed         instead of a hello, or after it
+///     control    index of the message u8, message                        control connections
+///     peer       from u32, to u32, index u8, message                     links, all but blocks
+///     estimate   from u32, to u32, round u64, float32 in host order      links
+///     again      from u32, to u32, round u64: the block that `from` sent last      links
+///     alive      nothing                                                 links
+// clang-format on
 namespace dybw {
 
 constexpr std::uint32_t protocol_version = 1;
