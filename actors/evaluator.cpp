@@ -8,20 +8,9 @@
 
 namespace dybw {
 
-namespace {
-
-/// Single workers together cost no more than the average model does, as far as that leaves enough samples to
-/// tell.
-std::size_t interim_samples(std::size_t test_samples, std::size_t workers) {
-  return std::min(test_samples, std::clamp<std::size_t>(test_samples / workers, 500, 2000));
-}
-
-} // namespace
-
 void evaluator_state::start(evaluator_options options) {
   options_ = std::move(options);
   bench_.emplace(options_.learner, options_.test);
-  samples_per_worker_ = interim_samples(bench_->samples(), options_.workers.size());
   estimates_ = options_.initial;
   local_steps_.resize(options_.workers.size());
   answered_.resize(options_.workers.size());
@@ -61,18 +50,10 @@ void evaluator_state::evaluate() {
     return;
   }
   const auto cpu_before = thread_cpu_s();
-  evaluation e;
-  e.time_s = to_seconds(time_since(options_.origin));
+  const auto taken_at_s = to_seconds(time_since(options_.origin));
+  auto e = bench_->evaluate(present);
+  e.time_s = taken_at_s;
   e.local_steps = std::accumulate(local_steps_.begin(), local_steps_.end(), std::uint64_t{0});
-  const auto average = bench_->average_of(present);
-  e.consensus_distance = average.consensus_distance;
-  const auto score = bench_->score(average.parameters, bench_->samples());
-  e.test_accuracy = score.accuracy;
-  e.test_loss = score.loss;
-  e.worst_worker_accuracy = 1;
-  for (const auto& x : present)
-    e.worst_worker_accuracy =
-        std::min(e.worst_worker_accuracy, bench_->score(x.values(), samples_per_worker_).accuracy);
   e.cpu_s = thread_cpu_s() - cpu_before;
   for (const auto& sink : options_.sinks)
     self_->send(sink, e); // before anybody stops, so that it is part of the run

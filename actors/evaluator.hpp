@@ -34,7 +34,6 @@ private:
   evaluator_actor::stateful_pointer<evaluator_state> self_;
   evaluator_options options_;
   std::optional<test_bench> bench_;
-  std::size_t samples_per_worker_ = 0; ///< on which single workers are measured: together one more test set
   std::vector<parameter_block> estimates_; ///< the newest of each worker
   std::vector<std::uint64_t> local_steps_;
   std::vector<bool> answered_;

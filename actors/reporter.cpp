@@ -1,8 +1,8 @@
 #include "actors/reporter.hpp"
 
 #include "actors/process_usage.hpp"
+#include "actors/run_end.hpp"
 
-#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -50,10 +50,9 @@ void reporter_state::start(const reporter_options& options) {
     to_pass_on_ = std::make_shared<local_reports>();
     self_->delayed_send(self_, pass_on_every, pass_on_due{});
   }
-  rounds_file_ = options.rounds_file;
-  if (rounds_file_.empty())
+  if (options.rounds_file.empty())
     return;
-  rounds_.open(rounds_file_, std::ios::binary | (options.append ? std::ios::app : std::ios::trunc));
+  rounds_.emplace(options.rounds_file, options.append);
   flush_file();
 }
 
@@ -66,7 +65,7 @@ void reporter_state::watch(const watch_workers& x) {
     if (w)
       self_->monitor(w);
   }
-  if (rounds_.is_open() || trace_)
+  if (rounds_ || trace_)
     self_->delayed_send(self_, std::chrono::seconds{1}, flush_due{});
 }
 
@@ -74,11 +73,9 @@ void reporter_state::add(const round_report& report) {
   statistics_->add(report);
   commits_->add(report.mixed);
   if (!std::isfinite(report.loss) && !failure_)
-    failure_ =
-        fmt::format("the loss is no longer a number, worker {} in round {}; choose a smaller --step-size",
-                    to_string(report.mixed.worker), report.mixed.round);
-  if (rounds_.is_open())
-    write(report);
+    failure_ = not_a_number(report);
+  if (rounds_)
+    rounds_->add(report);
   if (trace_)
     trace_->add(report);
   if (sink_ && to_pass_on_->rounds.size() < passed_on_max)
@@ -220,37 +217,11 @@ run_outcome_ptr reporter_state::outcome() {
   return x;
 }
 
-void reporter_state::write(const round_report& r) {
-  line_.clear();
-  auto out = std::back_inserter(line_);
-  fmt::format_to(
-      out, R"({{"worker":{},"round":{},"start_s":{:.6f},"compute_s":{:.6f},"wait_s":{:.6f},"accepted":{},)",
-      to_string(r.mixed.worker), r.mixed.round, to_seconds(r.started), to_seconds(r.compute),
-      to_seconds(r.done - r.joined), r.accepted);
-  line_ += R"("committed":[)";
-  for (const auto& t : r.mixed.committed)
-    fmt::format_to(out, "{}[{},{}]", &t == r.mixed.committed.data() ? "" : ",", to_string(t.neighbour),
-                   t.weight);
-  fmt::format_to(out, R"(],"backup_workers":{},"loss":)", r.backup_workers());
-  if (std::isfinite(r.loss))
-    fmt::format_to(out, "{:.6g}", r.loss);
-  else
-    line_ += "null";
-  line_ += r.timed_out ? R"(,"timeout":true})"
-                         "\n"
-                       : R"(,"timeout":false})"
-                         "\n";
-  rounds_ << line_;
-}
-
 /// Writes out what is buffered. A file that cannot be written fails the run: better early than with nothing
 /// to show.
 void reporter_state::flush_file() {
-  if (rounds_file_.empty())
-    return;
-  rounds_.flush();
-  if (!rounds_ && !failure_)
-    failure_ = "cannot write " + rounds_file_.string();
+  if (rounds_ && !rounds_->flush() && !failure_)
+    failure_ = "cannot write " + rounds_->name();
 }
 
 /// A trace is a help to understand a run, no part of its results.

@@ -1,12 +1,13 @@
 #pragma once
 
 #include "actors/actors.hpp"
+#include "actors/rounds_file.hpp"
 #include "actors/trace_file.hpp"
 #include "learning/consensus/mixing_audit.hpp"
 #include "learning/monitoring/edge_commits.hpp"
 
 #include <filesystem>
-#include <fstream>
+#include <optional>
 
 namespace dybw {
 
@@ -77,7 +78,6 @@ private:
   void add_sketch(inquiry& all, const snapshot& x);
   void answered(inquiry& all);
 
-  void write(const round_report& report);
   void flush_file();
   void flush_trace();
   void log_violations();
@@ -100,10 +100,8 @@ private:
   nanoseconds end_{0}; ///< when the last worker was done
   std::optional<std::string> failure_;
   std::size_t violations_logged_ = 0;
-  std::filesystem::path rounds_file_;
-  std::ofstream rounds_;
+  std::optional<rounds_file> rounds_;
   std::shared_ptr<trace_file> trace_;
-  std::string line_;
   report_sink_actor sink_;
   local_reports_ptr to_pass_on_;
   std::uint64_t rounds_dropped_ = 0;

@@ -18,6 +18,7 @@ void describe(run_result& result, const run_inputs& inputs, const policy_spec& p
   result.model = inputs.learner->name();
   result.parameters = inputs.learner->parameter_count();
   result.seed = config.seed;
+  result.clock = config.clock == clock_kind::real ? "real" : "virtual";
 }
 
 void note_earlier(run_result& result, const std::optional<resumed_part>& before) {
@@ -31,6 +32,11 @@ void fail(run_result& result, const std::string& why) {
     return; // the first reason is the one to tell
   result.failed = true;
   result.failure = why;
+}
+
+std::string not_a_number(const round_report& report) {
+  return "the loss is no longer a number, worker " + to_string(report.mixed.worker) + " in round " +
+         std::to_string(report.mixed.round) + "; choose a smaller --step-size";
 }
 
 void judge(run_result& result, const run_config& config, const run_outcome& outcome) {

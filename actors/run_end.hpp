@@ -25,6 +25,9 @@ void note_earlier(run_result& result, const std::optional<resumed_part>& before)
 /// Fails the run; the first reason is the one that is told.
 void fail(run_result& result, const std::string& why);
 
+/// What to say of a report whose loss has overflowed.
+std::string not_a_number(const round_report& report);
+
 /// Notes when the target was reached, and fails the run for what the reporter found wrong. `result` has its
 /// evaluations, mixing and lost workers.
 void judge(run_result& result, const run_config& config, const run_outcome& outcome);

@@ -12,13 +12,6 @@ namespace dybw {
 
 namespace {
 
-std::size_t largest_shard(const run_inputs& inputs, const std::vector<worker_id>& here) {
-  std::size_t largest = 0;
-  for (auto id : here)
-    largest = std::max(largest, inputs.rows[index_of(id)].size());
-  return largest;
-}
-
 /// The worker's mini-batches, from the one on that it needs next.
 mini_batch_sampler sampler_of(worker_id id, const run_inputs& inputs, const run_host_options& options) {
   const auto& config = inputs.config;
@@ -47,10 +40,7 @@ run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host
                ? inputs.graph
                : std::make_shared<const topology>(config.workers, std::vector<edge>{}, inputs.graph->name());
   if (has_model(inputs)) {
-    setup_ = std::make_shared<const training_setup>(training_setup{
-        inputs.learner, inputs.data.train,
-        std::make_shared<const sign_projection>(config.seed, inputs.learner->parameter_count()), config.sgd,
-        std::min(config.batch, largest_shard(inputs, here_))});
+    setup_ = training_setup_for(inputs, here_);
     const auto threads =
         config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
     trainers_ = adopt(system.spawn(trainer_pool, setup_, std::min(threads, here_.size()), true));
@@ -74,18 +64,11 @@ worker_options run_host::options_of(worker_id id, const run_inputs& inputs,
                                     const run_host_options& options) const {
   const auto& config = inputs.config;
   worker_options x;
+  x.machine = machine_options_for(inputs, options.policy);
   x.machine.self = id;
   x.machine.graph = graph_;
-  x.machine.connect = inputs.connect;
-  x.machine.planned_connecting =
-      config.exchange ? inputs.connecting : std::make_shared<const std::vector<edge>>();
-  x.machine.policy = inputs.policies[options.policy];
-  x.machine.weights = config.weights;
-  x.machine.on_miss = config.on_miss;
-  if (config.rounds)
-    x.machine.last_round = *config.rounds;
-  if (config.round_timeout_s)
-    x.machine.round_timeout = from_seconds(*config.round_timeout_s);
+  if (!config.exchange)
+    x.machine.planned_connecting = std::make_shared<const std::vector<edge>>();
   x.training = setup_;
   x.initial = inputs.initial[index_of(id)];
   if (const auto found = options.starts.find(id); found != options.starts.end()) {

@@ -68,6 +68,13 @@ parameter_block make_starting_point(const run_config& config, const model& learn
   return parameter_block{std::move(buffer)};
 }
 
+std::size_t largest_shard(const run_inputs& inputs, std::span<const worker_id> here) {
+  std::size_t largest = 0;
+  for (auto id : here)
+    largest = std::max(largest, inputs.rows[index_of(id)].size());
+  return largest;
+}
+
 } // namespace
 
 run_inputs plan_run(const run_config& config) {
@@ -133,6 +140,31 @@ run_inputs prepare_run(const run_config& config) {
   auto inputs = plan_run(config);
   load_inputs(inputs, [](worker_id) { return true; });
   return inputs;
+}
+
+machine_options machine_options_for(const run_inputs& inputs, std::size_t policy) {
+  const auto& config = inputs.config;
+  machine_options x;
+  x.graph = inputs.graph;
+  x.connect = inputs.connect;
+  x.planned_connecting = inputs.connecting;
+  x.policy = inputs.policies[policy];
+  x.weights = config.weights;
+  x.on_miss = config.on_miss;
+  if (config.rounds)
+    x.last_round = *config.rounds;
+  if (config.round_timeout_s)
+    x.round_timeout = from_seconds(*config.round_timeout_s);
+  return x;
+}
+
+std::shared_ptr<const training_setup> training_setup_for(const run_inputs& inputs,
+                                                         std::span<const worker_id> here) {
+  const auto& config = inputs.config;
+  return std::make_shared<const training_setup>(
+      training_setup{inputs.learner, inputs.data.train,
+                     std::make_shared<const sign_projection>(config.seed, inputs.learner->parameter_count()),
+                     config.sgd, std::min(config.batch, largest_shard(inputs, here))});
 }
 
 parameter_block starting_point(const run_inputs& inputs, worker_id id) {

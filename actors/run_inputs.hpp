@@ -2,8 +2,10 @@
 
 #include "learning/consensus/coverage_sweep.hpp"
 #include "learning/consensus/policy.hpp"
+#include "learning/consensus/round_machine.hpp"
 #include "learning/data/dataset.hpp"
 #include "learning/graph/connecting_edges.hpp"
+#include "learning/model/local_training.hpp"
 #include "learning/model/model.hpp"
 #include "learning/model/parameter_block.hpp"
 #include "learning/run_config.hpp"
@@ -11,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace dybw {
@@ -47,6 +50,13 @@ void load_inputs(run_inputs& inputs, const std::function<bool(worker_id)>& lives
 
 /// Plans and loads a run of which every worker lives here. Throws `input_error`.
 run_inputs prepare_run(const run_config& config);
+
+/// What the round machines of all workers share under one of the policies.
+machine_options machine_options_for(const run_inputs& inputs, std::size_t policy);
+
+/// What the training of these workers shares. REQUIRES: a loaded run with a model.
+std::shared_ptr<const training_setup> training_setup_for(const run_inputs& inputs,
+                                                         std::span<const worker_id> here);
 
 /// w_j(0) of one worker. REQUIRES: a loaded run with a model.
 parameter_block starting_point(const run_inputs& inputs, worker_id id);

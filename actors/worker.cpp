@@ -306,20 +306,8 @@ void worker_state::perform(const arm_timer& x) {
 
 void worker_state::perform(const round_done& x) {
   const auto& record = *x.record;
-  auto& report = report_.emplace();
-  report.mixed.worker = id_;
-  report.mixed.round = record.round;
-  report.mixed.own_weight = record.own_weight;
-  report.mixed.committed = record.committed;
-  report.mixed.departed = record.departed;
-  report.started = record.started;
-  report.joined = record.joined;
+  auto& report = report_.emplace(make_report(record, make_mix_report(id_, record)));
   report.compute = compute_time_;
-  report.closed = record.closed;
-  report.done = record.mixed;
-  report.degree = static_cast<std::uint32_t>(record.degree);
-  report.accepted = static_cast<std::uint32_t>(record.accepted);
-  report.timed_out = record.timed_out;
   report.loss = loss_;
   report.samples = samples_;
   if (!mix_pending_)

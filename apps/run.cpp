@@ -1,6 +1,7 @@
 #include "actors/checkpoints.hpp"
 #include "actors/monitor.hpp"
 #include "actors/session.hpp"
+#include "actors/virtual_session.hpp"
 #include "apps/commands.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/run_on_nodes.hpp"
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <utility>
 
@@ -44,33 +46,8 @@ std::map<worker_id, checkpoint> find_checkpoints(const run_options& options, con
   return found;
 }
 
-int run_here(const run_options& options) {
-  const auto inputs = prepare_run(options.config);
-  if (interrupt_guard::interrupted())
-    return interrupt_guard::exit_code; // nothing was measured, nothing is written
-  run_output output{options};
-  auto resumed =
-      options.resume ? find_checkpoints(options, inputs, output) : std::map<worker_id, checkpoint>{};
-  auto caf_config = system_config{};
-  auto system = caf::actor_system{caf_config};
-  local_monitor_actor monitor;
-  std::optional<watching> page;
-  if (options.http) {
-    monitor = system.spawn(local_monitor, monitor_state::looks_for);
-    page.emplace(system, monitor, *options.http);
-    output.tell_page(page->url());
-  }
-  std::string failure;
-  for (std::size_t i = 0; i < inputs.policies.size() && !interrupt_guard::interrupted(); ++i) {
-    const auto& policy = inputs.policies[i].text;
-    const auto run = run_policy(system, inputs, i,
-                                {output.rounds_file(policy), output.watch(policy), output.trace(policy),
-                                 monitor, output.checkpoints(policy), std::exchange(resumed, {})});
-    output.add(run);
-    failure = run.result.failure;
-    if (run.result.failed)
-      break;
-  }
+/// What is said and returned at the end of a run here.
+int finish(const run_output& output, const std::string& failure) {
   if (output.empty())
     return interrupt_guard::exit_code;
   output.print();
@@ -83,12 +60,68 @@ int run_here(const run_options& options) {
   return 0;
 }
 
+/// Runs every policy, one after the other, until one fails.
+int run_each(const run_inputs& inputs, run_output& output,
+             const std::function<finished_run(std::size_t policy)>& run) {
+  std::string failure;
+  for (std::size_t i = 0; i < inputs.policies.size() && !interrupt_guard::interrupted(); ++i) {
+    const auto done = run(i);
+    output.add(done);
+    failure = done.result.failure;
+    if (done.result.failed)
+      break;
+  }
+  return finish(output, failure);
+}
+
+run_controls controls_of(run_output& output, const std::string& policy) {
+  return {output.rounds_file(policy), output.watch(policy), output.trace(policy)};
+}
+
+int run_virtually(const run_options& options) {
+  const auto inputs = prepare_run(options.config);
+  if (interrupt_guard::interrupted())
+    return interrupt_guard::exit_code; // nothing was measured, nothing is written
+  run_output output{options};
+  return run_each(inputs, output, [&](std::size_t i) {
+    return run_policy_virtually(inputs, i, controls_of(output, inputs.policies[i].text));
+  });
+}
+
+int run_here(const run_options& options) {
+  const auto inputs = prepare_run(options.config);
+  if (interrupt_guard::interrupted())
+    return interrupt_guard::exit_code;
+  run_output output{options};
+  auto resumed =
+      options.resume ? find_checkpoints(options, inputs, output) : std::map<worker_id, checkpoint>{};
+  auto caf_config = system_config{};
+  auto system = caf::actor_system{caf_config};
+  local_monitor_actor monitor;
+  std::optional<watching> page;
+  if (options.http) {
+    monitor = system.spawn(local_monitor, monitor_state::looks_for);
+    page.emplace(system, monitor, *options.http);
+    output.tell_page(page->url());
+  }
+  return run_each(inputs, output, [&](std::size_t i) {
+    const auto& policy = inputs.policies[i].text;
+    auto controls = controls_of(output, policy);
+    controls.monitor = monitor;
+    controls.checkpoints = output.checkpoints(policy);
+    controls.resumed = std::exchange(resumed, {});
+    return run_policy(system, inputs, i, controls);
+  });
+}
+
 } // namespace
 
 int run_command(std::span<const std::string> arguments) {
   const auto options = read_run_options(arguments, date_text());
   set_up_log(options.output.level);
   const auto guard = interrupt_guard{};
+  if (options.config.clock == clock_kind::virtual_)
+    return run_virtually(options);
   return options.nodes ? run_on_nodes(options) : run_here(options);
 }
 

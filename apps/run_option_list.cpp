@@ -102,15 +102,22 @@ po::options_description learning_group() {
 po::options_description time_group() {
   const run_config standard;
   auto list = group("Time and stragglers (times in seconds)");
-  list.add_options()("clock", value("CLOCK", "real"), "real: workers run and wait in real time")(
+  list.add_options()("clock", value("CLOCK", "real"),
+                     "real: workers run and wait in real time; virtual: the same workers in a simulation, as "
+                     "quick as the machine allows and the same each time")(
       "step-time", value("DIST", "none"),
-      "time added to each gradient step: none, const:T, exp:MEAN, shifted-exp:BASE,MEAN, uniform:A,B, "
+      "time added to each gradient step (virtual clock: its whole time): none, const:T, exp:MEAN, "
+      "shifted-exp:BASE,MEAN, uniform:A,B, "
       "pareto:SCALE,SHAPE, lognormal:MU,SIGMA or trace:FILE (one time per line)")(
       "straggler", value("MODEL", standard.straggler),
       "who is slower: none, slow:COUNT:FACTOR (the same COUNT workers throughout), "
       "random:PROBABILITY:FACTOR (each step afresh) or bursts:ON,OFF:FACTOR (for ON, then not for OFF "
       "seconds on average)")("round-timeout", value("auto|S", "auto"),
                              "longest wait for a neighbour's step; auto learns it from the steps seen")(
+      "link-latency", value("DIST", "none"),
+      "virtual clock: how long a message travels; none or as --step-time")(
+      "link-bandwidth", value("BYTES_PER_S", "none"),
+      "virtual clock: what each link carries in each direction; none: any amount at once")(
       "suspect-after", value("S", number_text(standard.suspect_after_s)),
       "a worker without a sign of life for this long counts as gone");
   return list;
@@ -176,12 +183,6 @@ po::options_description run_option_list() {
   all.add(system_group()).add(checkpoint_group()).add(output_group());
   all.add(http_option_group());
   return all;
-}
-
-po::options_description run_option_list_of_virtual_time() {
-  po::options_description list;
-  list.add_options()("link-latency", value("DIST"), "")("link-bandwidth", value("BYTES_PER_S"), "");
-  return list;
 }
 
 } // namespace dybw

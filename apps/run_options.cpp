@@ -156,13 +156,8 @@ void read_learning(const option_values& given, run_config& config) {
 }
 
 void read_times(const option_values& given, run_config& config) {
-  if (given.text("clock") == "virtual")
-    given.refuse("clock", "is not in this version", "leave it out or give real");
-  given.choice("clock", {"real"});
-  for (const auto* option : {"link-latency", "link-bandwidth"})
-    if (given.given(option))
-      given.refuse(option, "applies to --clock virtual, which is not in this version", "leave it out");
-
+  if (given.choice("clock", {"real", "virtual"}) == 1)
+    config.clock = clock_kind::virtual_;
   if (given.text("step-time") != "none")
     config.step_time = given.text("step-time");
   if (!config.step_time.empty())
@@ -173,6 +168,30 @@ void read_times(const option_values& given, run_config& config) {
   if (given.text("round-timeout") != "auto")
     config.round_timeout_s = given.real("round-timeout", fits_duration, "auto or " + a_duration);
   config.suspect_after_s = given.real("suspect-after", fits_duration, a_duration);
+}
+
+/// The options of virtual time, and what it does not go with.
+void read_virtual_time(const option_values& given, run_config& config) {
+  const auto is_virtual = config.clock == clock_kind::virtual_;
+  for (const auto* option : {"link-latency", "link-bandwidth"})
+    if (!is_virtual && given.given(option))
+      given.refuse(option, "applies to --clock virtual", "add it or leave this out");
+  if (given.text("link-latency") != "none") {
+    config.link_latency = given.text("link-latency");
+    given.reading("link-latency", [&] { return parse_distribution(config.link_latency, "--link-latency"); });
+  }
+  if (given.text("link-bandwidth") != "none")
+    config.link_bandwidth = given.real(
+        "link-bandwidth", [](double x) { return x > 0; }, "none or a number of bytes per second above 0");
+  if (!is_virtual)
+    return;
+  if (config.step_time.empty())
+    given.refuse("clock", "needs to know how long a step takes", "give --step-time, for example const:1");
+  if (!config.exchange)
+    given.refuse("exchange", "is for measurements in real time", "leave it out");
+  for (const auto* option : {"nodes", "nodes-file", "http", "suspect-after"})
+    if (given.given(option))
+      given.refuse(option, "is for runs in real time", "leave it or --clock virtual out");
 }
 
 /// What a run that can go on needs.
@@ -265,8 +284,7 @@ bool is_shaped(const option_values& given, const boost::program_options::options
 } // namespace
 
 run_options read_run_options(std::span<const std::string> arguments, const std::string& date) {
-  auto known = run_option_list();
-  known.add(run_option_list_of_virtual_time());
+  const auto known = run_option_list();
   option_values given{known, "dybw run"};
   given.add_arguments(arguments);
   run_options options;
@@ -290,6 +308,7 @@ run_options read_run_options(std::span<const std::string> arguments, const std::
   read_learning(given, config);
   read_stopping(given, config);
   read_times(given, config);
+  read_virtual_time(given, config);
   options.nodes = read_nodes(given, config);
   options.http = read_http(given);
   options.output = read_output(given, config, date);

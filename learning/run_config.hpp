@@ -24,6 +24,11 @@ enum class start_rule {
   random, ///< each at its own; for consensus-only runs with step size 0
 };
 
+enum class clock_kind {
+  real,    ///< actors run and wait in real time (default)
+  virtual_ ///< a simulation computes when everything would happen
+};
+
 /// Everything a run needs to know, checked: the options of `dybw run` in plain values. Times in seconds.
 struct run_config {
   data_options data;
@@ -45,8 +50,11 @@ struct run_config {
   std::size_t batch = 64;
   sgd_options sgd;
 
-  std::string step_time; ///< DIST, empty for none
+  clock_kind clock = clock_kind::real;
+  std::string step_time; ///< DIST, empty for none; virtual time needs one
   std::string straggler = "none";
+  std::string link_latency;              ///< virtual time: DIST, empty for none
+  std::optional<double> link_bandwidth;  ///< virtual time: bytes per second; unset: no limit
   std::optional<double> round_timeout_s; ///< unset: learned ("auto")
   double suspect_after_s = 3;
   std::size_t threads = 0; ///< trainer threads; 0: one per processor

@@ -25,6 +25,11 @@ struct round_report {
   std::size_t backup_workers() const noexcept { return degree - mixed.committed.size(); }
 };
 
+/// The part of a worker's report that its machine knows; all of the time from the step's beginning to its end
+/// counts as computing. `make_mix_report` is without the witness.
+round_report make_report(const round_record& record, mix_report mixed);
+mix_report make_mix_report(worker_id worker, const round_record& record);
+
 /// A worker's totals, sent when it has done its last round.
 struct worker_totals {
   worker_id worker{};

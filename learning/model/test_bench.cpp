@@ -46,4 +46,19 @@ test_bench::average test_bench::average_of(std::span<const parameter_block> esti
   return {average_, distance};
 }
 
+evaluation test_bench::evaluate(std::span<const parameter_block> estimates) {
+  assert(!estimates.empty());
+  const auto mean = average_of(estimates);
+  const auto whole = score(mean.parameters, samples());
+  evaluation e;
+  e.consensus_distance = mean.consensus_distance;
+  e.test_accuracy = whole.accuracy;
+  e.test_loss = whole.loss;
+  e.worst_worker_accuracy = 1;
+  const auto each = std::clamp<std::size_t>(samples() / estimates.size(), 500, 2000);
+  for (const auto& x : estimates)
+    e.worst_worker_accuracy = std::min(e.worst_worker_accuracy, score(x.values(), each).accuracy);
+  return e;
+}
+
 } // namespace dybw

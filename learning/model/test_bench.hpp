@@ -3,6 +3,7 @@
 #include "learning/data/dataset.hpp"
 #include "learning/model/model.hpp"
 #include "learning/model/parameter_block.hpp"
+#include "learning/run_result.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -37,6 +38,11 @@ public:
     double consensus_distance = 0;
   };
   average average_of(std::span<const parameter_block> estimates);
+
+  /// An interim evaluation of all that can be told from the estimates (at least one): the average on the
+  /// whole test set, each of them on as many samples as cost no more in all, as far as that leaves enough to
+  /// tell. Times and steps are the caller's to fill in.
+  evaluation evaluate(std::span<const parameter_block> estimates);
 
 private:
   std::shared_ptr<const model> learner_;

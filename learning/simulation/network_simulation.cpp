@@ -1,5 +1,7 @@
 #include "learning/simulation/network_simulation.hpp"
 
+#include "learning/consensus/round_report.hpp"
+
 #include <algorithm>
 #include <cassert>
 
@@ -80,6 +82,8 @@ struct network_simulation::shell {
   estimate_witness before;
   estimate_witness after;
   std::unique_ptr<rebirth> next_life;
+  nanoseconds step_began{0};
+  shell_counters counters;
 };
 
 network_simulation::network_simulation(simulation_options options, simulated_model* model,
@@ -164,6 +168,10 @@ bool network_simulation::crashed(worker_id id) const {
   return !shells_[index_of(id)].alive;
 }
 
+const shell_counters& network_simulation::counters(worker_id id) const {
+  return shells_[index_of(id)].counters;
+}
+
 const estimate_handle& network_simulation::estimate_of(worker_id id) const {
   return shells_[index_of(id)].current;
 }
@@ -173,12 +181,16 @@ void network_simulation::schedule(nanoseconds at, const fault& f) {
   faults_.push_back(f);
 }
 
-bool network_simulation::run(nanoseconds limit) {
-  while (unfinished_ > 0 && !queue_.empty() && queue_.next_at() <= limit) {
+bool network_simulation::run(nanoseconds limit, std::uint64_t events_max) {
+  for (; unfinished_ > 0 && events_max > 0 && has_event_until(limit); --events_max) {
     ++events_handled_;
     handle(queue_.pop());
   }
   return unfinished_ == 0;
+}
+
+bool network_simulation::has_event_until(nanoseconds limit) const {
+  return !queue_.empty() && queue_.next_at() <= limit;
 }
 
 void network_simulation::run_on(nanoseconds limit) {
@@ -325,10 +337,13 @@ void network_simulation::perform(shell& s, const send& e) {
   const auto index = link_between(s.id, e.to);
   auto content = e.message;
   auto block = estimate_handle{};
-  if (auto* x = std::get_if<estimate>(&content); x != nullptr && x->has_parameters) {
-    x->has_parameters = links_[index].window.try_send(x->round);
-    if (x->has_parameters)
+  if (auto* x = std::get_if<estimate>(&content); x != nullptr) {
+    ++s.counters.estimates_sent;
+    x->has_parameters = x->has_parameters && links_[index].window.try_send(x->round);
+    if (x->has_parameters) {
       block = s.stepped;
+      ++s.counters.blocks_sent;
+    }
   }
   post(index, {std::move(content), std::move(block)});
 }
@@ -339,13 +354,16 @@ void network_simulation::perform(shell& s, const use_estimate& e) {
 
 void network_simulation::perform(shell& s, const compute& e) {
   s.ticket = e.ticket;
+  s.step_began = now();
   s.step_due = now() + options_.step_time(s.id, now());
   push(s.step_due, s, {.what = occurrence::kind::step, .number = e.ticket});
 }
 
 void network_simulation::perform(shell& s, const drop_step& e) {
-  if (s.ticket == e.ticket)
-    s.ticket = 0;
+  if (s.ticket != e.ticket)
+    return;
+  s.ticket = 0;
+  s.counters.dropped += now() - s.step_began;
 }
 
 void network_simulation::perform(shell& s, const mix& e) {
@@ -356,8 +374,8 @@ void network_simulation::perform(shell& s, const mix& e) {
   }
   if (model_ != nullptr) {
     s.before = model_->look(s.stepped);
-    s.current = e.terms.empty() ? s.stepped : model_->mix(s.id, s.stepped, mix_inputs_);
-    s.after = e.terms.empty() ? s.before : model_->look(s.current);
+    s.current = model_->mix(s.id, s.stepped, mix_inputs_);
+    s.after = model_->look(s.current);
   }
   for (std::size_t i = 0; i < s.degree; ++i)
     links_[links_[s.first_link + i].reverse].slots.release(e.round);
@@ -370,10 +388,11 @@ void network_simulation::perform(shell& s, const arm_timer& e) {
 void network_simulation::perform(shell& s, const round_done& e) {
   if (observer_ == nullptr)
     return;
-  const auto& r = *e.record;
-  observer_->round_done(now(), r,
-                        mix_report{s.id, r.round, r.own_weight, r.committed, r.departed, s.before.projection,
-                                   s.after.projection, s.before.norm});
+  auto mixed = make_mix_report(s.id, *e.record);
+  mixed.projection_before = s.before.projection;
+  mixed.projection_after = s.after.projection;
+  mixed.norm_before = s.before.norm;
+  observer_->round_done(now(), *e.record, mixed);
 }
 
 void network_simulation::perform(shell& s, const dybw::membership_changed& e) {

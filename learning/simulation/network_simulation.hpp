@@ -58,6 +58,13 @@ struct simulation_peaks {
   std::size_t facts = 0;              ///< known to one worker
 };
 
+/// What a worker's shell did since it began.
+struct shell_counters {
+  std::uint64_t estimates_sent = 0;
+  std::uint64_t blocks_sent = 0; ///< of them with parameters
+  nanoseconds dropped{0};        ///< time that went into steps that were dropped
+};
+
 /// Drives one round machine per worker over simulated shells and links: the same flow control, estimate slots
 /// and failure detection that real shells use, virtual time instead of a clock. Deterministic: same options
 /// (with deterministic functions), same faults, same run. Not thread-safe.
@@ -73,8 +80,10 @@ public:
   void schedule(nanoseconds at, const fault& f);
 
   /// Runs until every worker that has not crashed has finished, nothing is left to happen or `limit` is
-  /// reached. Returns whether all have finished.
-  bool run(nanoseconds limit);
+  /// reached; returns whether all have finished. Handles at most `events_max` events, so that the caller can
+  /// look after other things: it goes on while there `has_event_until(limit)`.
+  bool run(nanoseconds limit, std::uint64_t events_max = ~std::uint64_t{0});
+  bool has_event_until(nanoseconds limit) const;
 
   /// Goes on until `limit` although all have finished, so that what is under way arrives.
   void run_on(nanoseconds limit);
@@ -82,6 +91,7 @@ public:
   nanoseconds now() const noexcept { return queue_.now(); }
   std::size_t workers() const noexcept;
   const round_machine& machine(worker_id id) const;
+  const shell_counters& counters(worker_id id) const;
   bool crashed(worker_id id) const;
   /// w_j of a worker now; null without a model.
   const estimate_handle& estimate_of(worker_id id) const;

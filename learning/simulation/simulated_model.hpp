@@ -31,7 +31,7 @@ public:
   virtual estimate_handle start(worker_id id) = 0;
   /// w~_j: the estimate after a step from `estimate`.
   virtual estimate_handle step(worker_id id, const estimate_handle& estimate) = 0;
-  /// w_j = (1 - sum of weights) w~_j + sum of weight * w~_i. At least one neighbour.
+  /// w_j = (1 - sum of weights) w~_j + sum of weight * w~_i; w~_j itself without neighbours.
   virtual estimate_handle mix(worker_id id, const estimate_handle& own,
                               std::span<const weighted_estimate> neighbours) = 0;
   virtual estimate_witness look(const estimate_handle& estimate) = 0;

@@ -162,7 +162,7 @@ TEST_CASE("run_options: options that contradict each other are refused") {
       {"--model none --target-accuracy 0.5", "--target-accuracy=0.5 contradicts --model=none"},
       {"--start random", "--start=random is for runs that only average; add --step-size 0"},
       {"--start random --step-size 0 --model none", "contradicts --model=none"},
-      {"--clock virtual", "--clock=virtual is not in this version; leave it out or give real"},
+      {"--clock virtual", "--clock=virtual needs to know how long a step takes; give --step-time"},
       {"--link-latency const:1", "--link-latency=const:1 applies to --clock virtual"},
       {"--link-bandwidth 1", "--link-bandwidth=1 applies to --clock virtual"},
       {"--force", "--force overwrites what --out names"},

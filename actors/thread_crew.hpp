@@ -1,0 +1,41 @@
+#pragma once
+
+#include "learning/work_crew.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace dybw {
+
+/// A crew of threads that wait for work; the caller of `run` works too. One caller at a time.
+class thread_crew final : public work_crew {
+public:
+  /// `lanes` threads in all, the caller's included; 0: one per processor.
+  explicit thread_crew(std::size_t lanes);
+  ~thread_crew() override;
+  thread_crew(const thread_crew&) = delete;
+  thread_crew& operator=(const thread_crew&) = delete;
+
+  std::size_t lanes() const override { return threads_.size() + 1; }
+  void run(std::size_t count, const piece& work) override;
+
+private:
+  void help(std::size_t lane);
+  void take_pieces(std::size_t lane);
+
+  std::mutex mutex_;
+  std::condition_variable called_;
+  std::condition_variable left_;
+  const piece* work_ = nullptr;
+  std::size_t count_ = 0;
+  std::atomic<std::size_t> next_{0};
+  std::uint64_t calls_ = 0;
+  std::size_t busy_ = 0; ///< helpers that have not finished this call
+  bool over_ = false;
+  std::vector<std::thread> threads_;
+};
+
+} // namespace dybw

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "learning/data/mini_batch.hpp"
+#include "learning/model/local_training.hpp"
+#include "learning/simulation/simulated_model.hpp"
+#include "learning/work_crew.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace dybw {
+
+/// Real training for a simulated network. When anything happens in virtual time does not depend on what the
+/// parameters are, so the simulation runs ahead: each step and mix is noted when it happens and computed
+/// later, with others that do not depend on it, by as many threads as the crew has. What comes out is the
+/// same bit for bit, whatever the crew and however often `compute` is called. Calls of one thread at a time.
+class deferred_training final : public simulated_model {
+public:
+  /// What a worker's newest step and mix came to; filled in by `compute`.
+  struct outcome {
+    double loss = 0; ///< of the step's mini-batch
+    std::uint32_t samples = 0;
+    estimate_witness before; ///< of w~_j
+    estimate_witness after;  ///< of w_j
+  };
+
+  /// `rows` [workers] are the shards' training samples, `initial` [workers] w_j(0). `crew` outlives this.
+  deferred_training(std::shared_ptr<const training_setup> setup,
+                    const std::vector<std::vector<std::uint32_t>>& rows, std::uint64_t seed,
+                    std::vector<parameter_block> initial, work_crew& crew);
+  ~deferred_training() override;
+
+  estimate_handle start(worker_id id) override;
+  estimate_handle step(worker_id id, const estimate_handle& estimate) override;
+  estimate_handle mix(worker_id id, const estimate_handle& own,
+                      std::span<const weighted_estimate> neighbours) override;
+  /// Nothing: the witness is not known yet, see `outcome`.
+  estimate_witness look(const estimate_handle& estimate) override;
+
+  /// Of the worker's newest step, and of the mix that ends its round.
+  std::shared_ptr<const outcome> latest(worker_id id) const;
+
+  /// How many steps and mixes wait to be computed.
+  std::size_t pending() const noexcept;
+  void compute();
+
+  /// REQUIRES: nothing is pending.
+  static const parameter_block& value(const estimate_handle& estimate);
+
+private:
+  struct cell;
+  struct task;
+  struct learner;
+
+  std::size_t level_of(const estimate_handle& estimate) const;
+  task& add(worker_id id, std::size_t level);
+  void carry_out(task& t, std::size_t lane);
+
+  std::shared_ptr<const training_setup> setup_;
+  work_crew& crew_;
+  std::vector<learner> learners_; ///< [workers]
+  std::vector<task> tasks_;       ///< in the order of virtual time
+  std::size_t levels_ = 0;
+  std::vector<training_workspace> workspaces_;             ///< [lanes]
+  std::vector<std::vector<weighted_block>> mix_inputs_;    ///< [lanes]
+  std::vector<std::vector<std::uint32_t>> tasks_by_level_; ///< indices of tasks; memory that is kept
+};
+
+} // namespace dybw

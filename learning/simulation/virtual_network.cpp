@@ -1,0 +1,57 @@
+#include "learning/simulation/virtual_network.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace dybw {
+
+virtual_network::virtual_network(const virtual_times& times, std::shared_ptr<const topology> graph,
+                                 std::uint64_t seed)
+    : graph_(std::move(graph)) {
+  const auto workers = graph_->workers();
+  clocks_.reserve(workers);
+  for (std::size_t i = 0; i < workers; ++i)
+    clocks_.emplace_back(times.step_time, times.straggler, workers, worker_at(i), seed);
+  if (!times.link_latency.empty())
+    latency_ = parse_distribution(times.link_latency, "--link-latency");
+  if (times.bytes_per_s)
+    block_s_ = static_cast<double>(times.block_bytes) / *times.bytes_per_s;
+  if (!latency_ && block_s_ == 0)
+    return;
+  for (std::size_t i = 0; i < workers; ++i) {
+    first_link_.push_back(links_.size());
+    for (auto to : graph_->neighbours(worker_at(i)))
+      links_.push_back({make_generator(seed, random_stream::link, i * workers + index_of(to)), {}});
+  }
+}
+
+nanoseconds virtual_network::step(worker_id id, nanoseconds now) {
+  return clocks_[index_of(id)].step(now);
+}
+
+nanoseconds virtual_network::travel(const link_use& use, nanoseconds now) {
+  if (links_.empty())
+    return nanoseconds{0};
+  const auto near = graph_->neighbours(use.from);
+  const auto place = std::lower_bound(near.begin(), near.end(), use.to) - near.begin();
+  auto& l = links_[first_link_[index_of(use.from)] + static_cast<std::size_t>(place)];
+  auto leaves = now;
+  if (use.parameters && block_s_ > 0) {
+    l.free_at = std::max(l.free_at, now) + from_seconds(block_s_);
+    leaves = l.free_at;
+  }
+  const auto delay = latency_ ? from_seconds(latency_->draw(l.generator)) : nanoseconds{0};
+  return leaves - now + delay;
+}
+
+void virtual_network::connect(simulation_options& options) {
+  options.step_time = [this](worker_id id, nanoseconds now) { return step(id, now); };
+  options.latency = [this](const link_use& use, nanoseconds now) { return travel(use, now); };
+}
+
+void check_link_latency(const std::string& text) {
+  if (!text.empty())
+    parse_distribution(text, "--link-latency");
+}
+
+} // namespace dybw
