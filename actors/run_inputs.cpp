@@ -151,6 +151,7 @@ machine_options machine_options_for(const run_inputs& inputs, std::size_t policy
   x.policy = inputs.policies[policy];
   x.weights = config.weights;
   x.on_miss = config.on_miss;
+  x.seed = config.seed;
   if (config.rounds)
     x.last_round = *config.rounds;
   if (config.round_timeout_s)

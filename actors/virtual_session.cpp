@@ -68,10 +68,8 @@ public:
   run_outcome outcome() {
     run_outcome x;
     run_.statistics().fill(x.result, run_.ended());
-    x.result.mixing = run_.audit().summary();
-    x.result.per_edge = run_.audit().activity();
-    x.result.mean_active_share = run_.audit().mean_active_share();
-    x.violations = run_.audit().violations();
+    run_.fill_audit(x.result);
+    x.violations = run_.violations();
     x.result.evaluations = evaluations_;
     for (const auto& e : evaluations_)
       x.result.eval_cpu_s += e.cpu_s;

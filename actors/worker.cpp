@@ -19,7 +19,7 @@ void worker_state::start(worker_options options) {
   if (!options_.machine.facts.empty()) // joins: the first sign of life counts as heard again
     for (std::size_t i = 0; i < neighbours_.size(); ++i)
       detector_->give_up(i);
-  machine_.emplace(std::move(options_.machine));
+  machine_ = make_machine(std::move(options_.machine));
   mixed_round_ = saved_round_ = machine_->completed();
   const auto& resumed = options_.resumed;
   current_ = resumed ? resumed->parameters : options_.initial;

@@ -89,6 +89,9 @@ private:
   void perform(const compute& x);
   void perform(const drop_step& x);
   void perform(const mix& x);
+  void perform(const take_step&) {} // pairwise policies run in virtual time only
+  void perform(const absorb&) {}
+  void perform(const edge_lost&) {}
   void perform(const arm_timer& x);
   void perform(const round_done& x);
   void perform(const membership_changed& x);
@@ -105,7 +108,7 @@ private:
   worker_id id_{};
   std::uint32_t workers_ = 0;
   std::optional<run_origin> origin_;
-  std::optional<round_machine> machine_;
+  std::unique_ptr<worker_machine> machine_;
   std::optional<silence_detector> detector_;
   std::vector<neighbour> neighbours_; ///< in the order of the graph
   link_actor links_;                  ///< to neighbours in other processes

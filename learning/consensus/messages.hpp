@@ -66,6 +66,22 @@ struct welcome {
   round_number round = 0;  ///< to go on after
 };
 
-using protocol_message = std::variant<estimate, accept, closed, threshold, leaving, membership_news>;
+/// Pairwise averaging (docs/protocol.md, "Pairwise policies"): here is my estimate; let us average. At most
+/// one is unanswered on a link in each direction.
+struct offer {
+  round_number round = 0;   ///< that the sender is in
+  std::uint64_t number = 0; ///< ascending from one offer of a worker to a neighbour to the next
+  double rate = 0; ///< what the sender thinks is the mean of all workers' step rates, 1/s; 0: nothing yet
+};
+
+/// To an offer: I have averaged with it, this was my estimate before. Or, from who has left: I have not.
+struct answer {
+  std::uint64_t number = 0; ///< the offer's
+  bool taken = true;        ///< without, no parameters come
+  double rate = 0;          ///< as in `offer`
+};
+
+using protocol_message =
+    std::variant<estimate, accept, closed, threshold, leaving, membership_news, offer, answer>;
 
 } // namespace dybw

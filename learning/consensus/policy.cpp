@@ -1,5 +1,7 @@
 #include "learning/consensus/policy.hpp"
 
+#include "learning/consensus/adaptive_policy.hpp"
+#include "learning/consensus/adpsgd_policy.hpp"
 #include "learning/consensus/dtur_policy.hpp"
 #include "learning/consensus/full_policy.hpp"
 #include "learning/consensus/static_policy.hpp"
@@ -27,6 +29,10 @@ const entry entries[] = {
      [](const auto& p) -> std::unique_ptr<policy> { return std::make_unique<static_policy>(p[0]); }},
     {"dtur", "dtur", 0,
      [](const auto&) -> std::unique_ptr<policy> { return std::make_unique<dtur_policy>(); }},
+    {"adpsgd", "adpsgd", 0,
+     [](const auto&) -> std::unique_ptr<policy> { return std::make_unique<adpsgd_policy>(); }},
+    {"adaptive", "adaptive", 0,
+     [](const auto&) -> std::unique_ptr<policy> { return std::make_unique<adaptive_policy>(); }},
 };
 
 const entry* find(const std::string& name) {
@@ -51,6 +57,10 @@ std::string usages() {
 
 bool policy_spec::closes_by_threshold() const {
   return make_policy(*this)->closes_by_threshold();
+}
+
+bool policy_spec::averages_in_pairs() const {
+  return make_policy(*this)->averages_in_pairs();
 }
 
 policy_spec parse_policy(const std::string& text, std::size_t smallest_degree, worker_id least_connected) {

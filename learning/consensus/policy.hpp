@@ -46,6 +46,10 @@ public:
   /// Whether rounds close by flooded thresholds that cover the connecting edges (DTUR) and advance while a
   /// worker computes. Otherwise each worker closes its own.
   virtual bool closes_by_threshold() const { return false; }
+
+  /// Whether workers average in pairs, each at its own pace, instead of in rounds that neighbours share: then
+  /// it is a `pairwise_policy`.
+  virtual bool averages_in_pairs() const { return false; }
 };
 
 /// A parsed value of `--policy`.
@@ -55,6 +59,7 @@ struct policy_spec {
   std::vector<std::size_t> parameters;
 
   bool closes_by_threshold() const;
+  bool averages_in_pairs() const;
 };
 
 /// Parses and checks against the planned graph's smallest degree; throws `input_error` (configuration fault).

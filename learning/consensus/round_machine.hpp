@@ -93,6 +93,38 @@ struct mix {
   std::span<const mix_term> terms;
 };
 
+/// Pairwise averaging: the finished gradient step becomes part of the estimate, which may have moved since it
+/// began: w_j = w_j + scale * step.
+struct take_step {
+  round_number round = 0;
+  double scale = 1;
+};
+
+/// One end's half of an average of two workers: w_j = w_j + weight * (theirs - mine), of the two estimates
+/// that the ends told each other, so that both add opposite amounts and the mean stays.
+struct exchange_half {
+  worker_id worker{};
+  worker_id neighbour{};
+  worker_id first{};        ///< of the offer that names the exchange: its sender ..
+  std::uint64_t number = 0; ///< .. and its number
+  round_number round = 0;   ///< that `worker` was in
+  double weight = 0;
+  double projection = 0; ///< the witness: of what was added; filled in by the shell
+  double size = 0;       ///< .. and the norm of the estimate that it was added to
+};
+
+/// Carry out this half. `theirs` is the newest estimate that came from the neighbour; `mine` what was sent
+/// with our own offer to it, or with our answer to its offer.
+struct absorb {
+  exchange_half half;
+  bool own_offer = false;
+};
+
+/// An exchange with this neighbour may stay one-sided, as an end or the link between them was lost.
+struct edge_lost {
+  worker_id neighbour{};
+};
+
 /// Send `timer_expired` at this moment (since the run's start), unless a later `arm_timer` replaces it.
 struct arm_timer {
   nanoseconds at{0};
@@ -132,8 +164,8 @@ struct finished {
   round_number completed = 0;
 };
 
-using effect = std::variant<send, use_estimate, compute, drop_step, mix, arm_timer, round_done,
-                            membership_changed, finished>;
+using effect = std::variant<send, use_estimate, compute, drop_step, mix, take_step, absorb, edge_lost,
+                            arm_timer, round_done, membership_changed, finished>;
 
 // --- The machine ---
 
@@ -150,6 +182,7 @@ struct machine_options {
   round_number last_round = ~round_number{0}; ///< K: no worker joins a round after it
   std::optional<nanoseconds> round_timeout;   ///< unset: learned
   round_number completed = 0;                 ///< go on after this round; 0: from the beginning
+  std::uint64_t seed = 0;                     ///< the run's, for policies that choose at random
   /// What is known of the network at the start. Not empty for a joiner, whose process was started again while
   /// the run goes on: it begins with all its links down and raises each when it hears the neighbour.
   std::vector<fact> facts;
@@ -188,6 +221,32 @@ struct machine_counters {
   std::uint64_t sweeps_completed = 0;
 };
 
+/// One worker's side of a protocol as a pure state machine: events in, effects out. Not thread-safe;
+/// deterministic.
+class worker_machine {
+public:
+  virtual ~worker_machine() = default;
+
+  /// Takes one event that happens at `now` (never earlier than the one before). The effects stay valid until
+  /// the next call.
+  virtual const std::vector<effect>& step(nanoseconds now, const event& e) = 0;
+
+  virtual machine_status status() const = 0;
+
+  /// What this neighbour needs to join. Nothing from who has not begun or has left. REQUIRES: the link to it
+  /// was given up (`neighbour_lost`), so that nothing of its predecessor's counts here any more.
+  virtual std::optional<welcome> welcome_for(worker_id joiner) const = 0;
+
+  virtual const machine_counters& counters() const = 0;
+  virtual const membership& facts() const = 0;
+  virtual round_number completed() const = 0;
+  virtual phase current_phase() const = 0;
+  bool has_left() const { return current_phase() == phase::left; }
+};
+
+/// The machine that the policy needs.
+std::unique_ptr<worker_machine> make_machine(machine_options options);
+
 /// One worker's side of the round protocol (docs/protocol.md) as a pure state machine: events in, effects
 /// out. It knows ids, rounds and moments, no vectors; the shell holds the parameters. Phases:
 ///
@@ -196,25 +255,17 @@ struct machine_counters {
 /// Invariants: an edge is mixed over only if both ends accepted each other's estimate for the round, with
 /// weights that both ends compute from the same two numbers, and P_jj >= 1/(1+degree); completed rounds only
 /// grow; at most one estimate per neighbour counts in a round. Not thread-safe; deterministic.
-class round_machine {
+class round_machine final : public worker_machine {
 public:
   explicit round_machine(machine_options options);
 
-  /// Takes one event that happens at `now` (never earlier than the one before). The effects stay valid until
-  /// the next call.
-  const std::vector<effect>& step(nanoseconds now, const event& e);
-
-  machine_status status() const;
-
-  /// What this neighbour needs to join. Nothing from who has not begun or has left. REQUIRES: the link to it
-  /// was given up (`neighbour_lost`), so that nothing of its predecessor's counts here any more.
-  std::optional<welcome> welcome_for(worker_id joiner) const;
-
-  const machine_counters& counters() const noexcept { return counters_; }
-  const membership& facts() const noexcept { return facts_; }
-  round_number completed() const noexcept { return completed_; }
-  phase current_phase() const noexcept { return phase_; }
-  bool has_left() const noexcept { return phase_ == phase::left; }
+  const std::vector<effect>& step(nanoseconds now, const event& e) override;
+  machine_status status() const override;
+  std::optional<welcome> welcome_for(worker_id joiner) const override;
+  const machine_counters& counters() const override { return counters_; }
+  const membership& facts() const override { return facts_; }
+  round_number completed() const override { return completed_; }
+  phase current_phase() const override { return phase_; }
 
 private:
   struct neighbour {
@@ -258,6 +309,8 @@ private:
   void on(neighbour& from, const threshold& m);
   void on(neighbour& from, const leaving&);
   void on(neighbour& from, const membership_news& m);
+  void on(neighbour&, const offer&) {} // of another protocol
+  void on(neighbour&, const answer&) {}
 
   void evaluate();
   void begin_step();

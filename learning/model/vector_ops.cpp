@@ -76,6 +76,15 @@ void mix_estimates(std::span<const float> own, std::span<const mix_input> neighb
   }
 }
 
+void add_difference(std::span<const float> base, std::span<const float> x, std::span<const float> y,
+                    double weight, std::span<float> out) {
+  assert(x.size() == base.size() && y.size() == base.size() && out.size() == base.size());
+  const auto p = static_cast<float>(weight);
+#pragma GCC ivdep
+  for (std::size_t k = 0; k < out.size(); ++k)
+    out[k] = base[k] + p * (x[k] - y[k]);
+}
+
 sign_projection::sign_projection(std::uint64_t seed, std::size_t parameter_count)
     : signs_((parameter_count + 63) / 64) {
   const auto key = split_mix(split_mix(seed) + static_cast<std::uint64_t>(random_stream::projection));

@@ -19,6 +19,11 @@ struct mix_input {
 /// estimates systematically. `out` may be `own`; otherwise the spans do not overlap. [parameter_count] each.
 void mix_estimates(std::span<const float> own, std::span<const mix_input> neighbours, std::span<float> out);
 
+/// out = base + weight * (x - y), [parameter_count] each; `out` overlaps none of the others. The ends of an
+/// exchange, with x and y swapped, add exactly opposite values.
+void add_difference(std::span<const float> base, std::span<const float> x, std::span<const float> y,
+                    double weight, std::span<float> out);
+
 /// Double precision sums, one per lane, so that the compiler can add packets without changing the order of
 /// the additions. 32 lanes fill eight AVX2 registers.
 constexpr std::size_t lane_count = 32;

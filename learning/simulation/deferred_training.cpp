@@ -12,14 +12,17 @@ struct deferred_training::cell {
 };
 
 struct deferred_training::task {
-  enum class kind { step, mix };
+  enum class kind { step, mix, step_onto, absorb };
   kind what = kind::step;
   worker_id worker{};
   std::vector<std::uint32_t> rows; ///< step: the mini-batch
   std::uint64_t epoch = 0;
-  std::vector<std::pair<std::shared_ptr<const cell>, double>> inputs; ///< mix: neighbours' w~ and weights
+  /// mix: neighbours' w~ with their weights; step_onto: at, onto; absorb: own, theirs, mine
+  std::vector<std::pair<std::shared_ptr<const cell>, double>> inputs;
+  double factor = 0; ///< step_onto: scale; absorb: weight
   std::shared_ptr<cell> result;
   std::shared_ptr<outcome> told;
+  std::shared_ptr<share> added;
   std::size_t level = 0; ///< a task may run when all of lower levels are done
 };
 
@@ -31,6 +34,7 @@ struct deferred_training::learner {
   local_training local;
   std::shared_ptr<const cell> first; ///< w_j(0)
   std::shared_ptr<outcome> newest;
+  std::shared_ptr<share> newest_share;
   std::size_t level = 0; ///< of its last pending task
 };
 
@@ -66,40 +70,69 @@ std::size_t deferred_training::level_of(const estimate_handle& estimate) const {
   return x.block ? 0 : x.level;
 }
 
-deferred_training::task& deferred_training::add(worker_id id, std::size_t level) {
+/// A new task of the worker, to be done after its own earlier ones and after what makes the inputs.
+deferred_training::task& deferred_training::add(worker_id id,
+                                                std::initializer_list<const estimate_handle*> inputs) {
+  auto& l = learners_[index_of(id)];
+  for (const auto* x : inputs)
+    l.level = std::max(l.level, level_of(*x));
+  ++l.level;
+  levels_ = std::max(levels_, l.level);
   auto& t = tasks_.emplace_back();
   t.worker = id;
-  t.level = level;
+  t.level = l.level;
   t.result = std::make_shared<cell>();
-  t.result->level = level;
-  learners_[index_of(id)].level = level;
-  levels_ = std::max(levels_, level);
+  t.result->level = l.level;
   return t;
 }
 
-estimate_handle deferred_training::step(worker_id id, const estimate_handle& estimate) {
-  auto& l = learners_[index_of(id)];
-  auto& t = add(id, std::max(l.level, level_of(estimate)) + 1);
+void deferred_training::give_batch(task& t) {
+  auto& l = learners_[index_of(t.worker)];
   const auto batch = l.sampler.next();
   t.rows.assign(batch.begin(), batch.end());
   t.epoch = l.sampler.epoch();
   l.newest = std::make_shared<outcome>();
   l.newest->samples = static_cast<std::uint32_t>(batch.size());
   t.told = l.newest;
+}
+
+estimate_handle deferred_training::step(worker_id id, const estimate_handle& estimate) {
+  auto& t = add(id, {&estimate});
+  give_batch(t);
   return t.result;
 }
 
 estimate_handle deferred_training::mix(worker_id id, const estimate_handle& own,
                                        std::span<const weighted_estimate> neighbours) {
   auto& l = learners_[index_of(id)];
-  auto level = std::max(l.level, level_of(own));
   for (const auto& n : neighbours)
-    level = std::max(level, level_of(n.estimate));
-  auto& t = add(id, level + 1);
+    l.level = std::max(l.level, level_of(n.estimate));
+  auto& t = add(id, {&own});
   t.what = task::kind::mix;
   for (const auto& n : neighbours)
-    t.inputs.emplace_back(std::static_pointer_cast<const cell>(n.estimate), n.weight);
+    t.inputs.emplace_back(to_cell(n.estimate), n.weight);
   t.told = l.newest;
+  return t.result;
+}
+
+estimate_handle deferred_training::step_onto(worker_id id, const estimate_handle& at,
+                                             const estimate_handle& onto, double scale) {
+  auto& t = add(id, {&at, &onto});
+  t.what = task::kind::step_onto;
+  t.inputs = {{to_cell(at), 0}, {to_cell(onto), 0}};
+  t.factor = scale;
+  give_batch(t);
+  return t.result;
+}
+
+estimate_handle deferred_training::absorb(worker_id id, const estimate_handle& own,
+                                          const estimate_handle& theirs, const estimate_handle& mine,
+                                          double weight) {
+  auto& t = add(id, {&own, &theirs, &mine});
+  t.what = task::kind::absorb;
+  t.inputs = {{to_cell(own), 0}, {to_cell(theirs), 0}, {to_cell(mine), 0}};
+  t.factor = weight;
+  t.added = learners_[index_of(id)].newest_share = std::make_shared<share>();
   return t.result;
 }
 
@@ -115,6 +148,14 @@ std::size_t deferred_training::pending() const noexcept {
   return tasks_.size();
 }
 
+std::shared_ptr<const deferred_training::share> deferred_training::latest_share(worker_id id) const {
+  return learners_[index_of(id)].newest_share;
+}
+
+std::shared_ptr<const deferred_training::cell> deferred_training::to_cell(const estimate_handle& estimate) {
+  return std::static_pointer_cast<const cell>(estimate);
+}
+
 void deferred_training::compute() {
   for (auto& indices : tasks_by_level_)
     indices.clear();
@@ -128,22 +169,41 @@ void deferred_training::compute() {
   for (auto& l : learners_)
     l.level = 0;
 }
-
 /// Of one worker at most one task is on a level, so its own state needs no lock; what others wrote is of
 /// lower levels.
 void deferred_training::carry_out(task& t, std::size_t lane) {
   auto& local = learners_[index_of(t.worker)].local;
-  if (t.what == task::kind::step) {
+  const auto input = [&t](std::size_t i) -> const parameter_block& { return t.inputs[i].first->block; };
+  switch (t.what) {
+  case task::kind::step: {
     const auto done = local.step(t.rows, t.epoch, workspaces_[lane]);
     t.told->loss = done.loss;
     t.result->block = done.estimate;
     return;
   }
+  case task::kind::mix:
+    return mix(t, lane);
+  case task::kind::step_onto: {
+    const auto done = local.step_onto(input(0), input(1), t.factor, t.rows, t.epoch, workspaces_[lane]);
+    t.told->loss = done.loss;
+    t.result->block = done.estimate;
+    return;
+  }
+  case task::kind::absorb: {
+    const auto done = local.absorb(input(0), input(1), input(2), t.factor);
+    *t.added = {done.projection, done.size};
+    t.result->block = done.estimate;
+    return;
+  }
+  }
+}
+
+void deferred_training::mix(task& t, std::size_t lane) {
   auto& inputs = mix_inputs_[lane];
   inputs.clear();
   for (const auto& [estimate, weight] : t.inputs)
     inputs.push_back({estimate->block, weight});
-  const auto done = local.mix(inputs, workspaces_[lane]);
+  const auto done = learners_[index_of(t.worker)].local.mix(inputs, workspaces_[lane]);
   inputs.clear();
   t.told->before = {done.projection_before, done.norm_before};
   t.told->after = {done.projection_after, 0};

@@ -25,6 +25,12 @@ public:
     estimate_witness after;  ///< of w_j
   };
 
+  /// What was added in an exchange, for its witness.
+  struct share {
+    double projection = 0;
+    double size = 0;
+  };
+
   /// `rows` [workers] are the shards' training samples, `initial` [workers] w_j(0). `crew` outlives this.
   deferred_training(std::shared_ptr<const training_setup> setup,
                     const std::vector<std::vector<std::uint32_t>>& rows, std::uint64_t seed,
@@ -35,13 +41,20 @@ public:
   estimate_handle step(worker_id id, const estimate_handle& estimate) override;
   estimate_handle mix(worker_id id, const estimate_handle& own,
                       std::span<const weighted_estimate> neighbours) override;
+  estimate_handle step_onto(worker_id id, const estimate_handle& at, const estimate_handle& onto,
+                            double scale) override;
+  estimate_handle absorb(worker_id id, const estimate_handle& own, const estimate_handle& theirs,
+                         const estimate_handle& mine, double weight) override;
   /// Nothing: the witness is not known yet, see `outcome`.
   estimate_witness look(const estimate_handle& estimate) override;
 
   /// Of the worker's newest step, and of the mix that ends its round.
   std::shared_ptr<const outcome> latest(worker_id id) const;
 
-  /// How many steps and mixes wait to be computed.
+  /// Of the worker's newest exchange.
+  std::shared_ptr<const share> latest_share(worker_id id) const;
+
+  /// How many steps, mixes and exchanges wait to be computed.
   std::size_t pending() const noexcept;
   void compute();
 
@@ -54,8 +67,11 @@ private:
   struct learner;
 
   std::size_t level_of(const estimate_handle& estimate) const;
-  task& add(worker_id id, std::size_t level);
+  task& add(worker_id id, std::initializer_list<const estimate_handle*> inputs);
+  void give_batch(task& t);
+  static std::shared_ptr<const cell> to_cell(const estimate_handle& estimate);
   void carry_out(task& t, std::size_t lane);
+  void mix(task& t, std::size_t lane);
 
   std::shared_ptr<const training_setup> setup_;
   work_crew& crew_;

@@ -9,8 +9,13 @@ namespace dybw {
 
 bool network_simulation::envelope::carries_parameters() const {
   const auto* message = std::get_if<protocol_message>(&content);
-  const auto* x = message != nullptr ? std::get_if<estimate>(message) : nullptr;
-  return x != nullptr && x->has_parameters;
+  if (message == nullptr)
+    return false;
+  if (const auto* x = std::get_if<estimate>(message))
+    return x->has_parameters;
+  if (const auto* x = std::get_if<answer>(message))
+    return x->taken;
+  return std::holds_alternative<offer>(*message);
 }
 
 /// One direction of an edge: the sender's flow control, what is under way and the receiver's slots.
@@ -21,6 +26,10 @@ struct network_simulation::link {
   std::size_t to_slot = 0; ///< the sender's place among the receiver's neighbours
   flow_window window;
   estimate_slots<estimate_handle> slots;
+  // pairwise averaging:
+  estimate_handle offered;  ///< what the sender told in its newest offer
+  estimate_handle answered; ///< .. and in its newest answer
+  estimate_handle came;     ///< the newest that arrived in an offer or answer
   std::deque<envelope> under_way;
   std::size_t messages_under_way = 0; ///< of the protocol
   std::size_t blocks_under_way = 0;   ///< .. that carry parameters
@@ -60,12 +69,12 @@ struct network_simulation::rebirth {
 
 struct network_simulation::shell {
   shell(machine_options options, std::size_t neighbours, nanoseconds suspect_after)
-      : id(options.self), machine(std::move(options)), detector(neighbours, suspect_after),
+      : id(options.self), machine(make_machine(std::move(options))), detector(neighbours, suspect_after),
         degree(neighbours) {}
 
   worker_id id;
   std::uint32_t incarnation = 0;
-  round_machine machine;
+  std::unique_ptr<worker_machine> machine;
   silence_detector detector;
   std::size_t first_link = 0; ///< its outgoing links are first_link .. first_link + degree - 1
   std::size_t degree = 0;
@@ -78,6 +87,7 @@ struct network_simulation::shell {
   nanoseconds step_due{0};
   std::uint64_t timer = 0;
   estimate_handle current; ///< w_j
+  estimate_handle from;    ///< pairwise averaging: where the step under way began
   estimate_handle stepped; ///< w~_j
   estimate_witness before;
   estimate_witness after;
@@ -90,6 +100,7 @@ network_simulation::network_simulation(simulation_options options, simulated_mod
                                        simulation_observer* observer)
     : options_(std::move(options)), model_(model), observer_(observer) {
   assert(options_.machine.graph && options_.step_time && options_.latency);
+  in_pairs_ = options_.machine.policy.averages_in_pairs();
   const auto& graph = *options_.machine.graph;
   auto& shared = options_.machine;
   if (shared.policy.closes_by_threshold() && !shared.planned_connecting)
@@ -160,8 +171,8 @@ std::size_t network_simulation::workers() const noexcept {
   return shells_.size();
 }
 
-const round_machine& network_simulation::machine(worker_id id) const {
-  return shells_[index_of(id)].machine;
+const worker_machine& network_simulation::machine(worker_id id) const {
+  return *shells_[index_of(id)].machine;
 }
 
 bool network_simulation::crashed(worker_id id) const {
@@ -247,7 +258,8 @@ void network_simulation::happen(shell& s, const occurrence& o) {
     if (now() < s.step_due) // stood still during a hang
       return push(s.step_due, s, o);
     s.ticket = 0;
-    s.stepped = model_ != nullptr ? model_->step(s.id, s.current) : estimate_handle{};
+    if (model_ != nullptr && !in_pairs_)
+      s.stepped = model_->step(s.id, s.current);
     return apply(s, step_done{o.number});
   case occurrence::kind::timer:
     if (o.number == s.timer)
@@ -270,7 +282,7 @@ void network_simulation::happen(shell& s, const occurrence& o) {
 // --- Shells.
 
 void network_simulation::apply(shell& s, const event& e) {
-  const auto& effects = s.machine.step(now(), e);
+  const auto& effects = s.machine->step(now(), e);
   if (observer_ != nullptr)
     observer_->stepped(now(), s.id, e, effects);
   for (const auto& x : effects)
@@ -291,6 +303,8 @@ void network_simulation::deliver(shell& s, std::size_t link_index) {
       l.slots.offer(x->round, e.block);
       post(l.reverse, {received{x->round}, {}});
     }
+    if (std::holds_alternative<offer>(*message) || std::holds_alternative<answer>(*message))
+      l.came = e.block;
     apply(s, message_received{l.from, *message});
   }
 }
@@ -333,18 +347,31 @@ void network_simulation::note_gone(shell& s) {
 
 // --- Effects.
 
+/// The parameters that the message takes along, if any.
+estimate_handle network_simulation::load(shell& s, std::size_t link_index, protocol_message& message) {
+  auto& l = links_[link_index];
+  if (auto* x = std::get_if<estimate>(&message)) {
+    ++s.counters.estimates_sent;
+    x->has_parameters = x->has_parameters && l.window.try_send(x->round);
+    if (!x->has_parameters)
+      return {};
+    ++s.counters.blocks_sent;
+    return s.stepped;
+  }
+  const auto* reply = std::get_if<answer>(&message);
+  const auto is_offer = std::holds_alternative<offer>(message);
+  if (!is_offer && (reply == nullptr || !reply->taken))
+    return {};
+  ++s.counters.estimates_sent;
+  ++s.counters.blocks_sent;
+  (is_offer ? l.offered : l.answered) = s.current;
+  return s.current;
+}
+
 void network_simulation::perform(shell& s, const send& e) {
   const auto index = link_between(s.id, e.to);
   auto content = e.message;
-  auto block = estimate_handle{};
-  if (auto* x = std::get_if<estimate>(&content); x != nullptr) {
-    ++s.counters.estimates_sent;
-    x->has_parameters = x->has_parameters && links_[index].window.try_send(x->round);
-    if (x->has_parameters) {
-      block = s.stepped;
-      ++s.counters.blocks_sent;
-    }
-  }
+  auto block = load(s, index, content);
   post(index, {std::move(content), std::move(block)});
 }
 
@@ -355,6 +382,7 @@ void network_simulation::perform(shell& s, const use_estimate& e) {
 void network_simulation::perform(shell& s, const compute& e) {
   s.ticket = e.ticket;
   s.step_began = now();
+  s.from = in_pairs_ ? s.current : estimate_handle{};
   s.step_due = now() + options_.step_time(s.id, now());
   push(s.step_due, s, {.what = occurrence::kind::step, .number = e.ticket});
 }
@@ -381,6 +409,31 @@ void network_simulation::perform(shell& s, const mix& e) {
     links_[links_[s.first_link + i].reverse].slots.release(e.round);
 }
 
+void network_simulation::perform(shell& s, const take_step& e) {
+  if (model_ != nullptr)
+    s.current = model_->step_onto(s.id, s.from, s.current, e.scale);
+  s.from = {};
+}
+
+void network_simulation::perform(shell& s, const absorb& e) {
+  const auto& out = links_[link_between(s.id, e.half.neighbour)];
+  auto half = e.half;
+  if (model_ != nullptr) {
+    const auto before = model_->look(s.current);
+    s.current = model_->absorb(s.id, s.current, links_[out.reverse].came,
+                               e.own_offer ? out.offered : out.answered, half.weight);
+    half.projection = model_->look(s.current).projection - before.projection;
+    half.size = before.norm;
+  }
+  if (observer_ != nullptr)
+    observer_->exchanged(now(), half);
+}
+
+void network_simulation::perform(shell& s, const dybw::edge_lost& e) {
+  if (observer_ != nullptr)
+    observer_->edge_lost(now(), s.id, e.neighbour);
+}
+
 void network_simulation::perform(shell& s, const arm_timer& e) {
   push(std::max(e.at, now()), s, {.what = occurrence::kind::timer, .number = ++s.timer});
 }
@@ -396,7 +449,7 @@ void network_simulation::perform(shell& s, const round_done& e) {
 }
 
 void network_simulation::perform(shell& s, const dybw::membership_changed& e) {
-  peaks_.facts = std::max(peaks_.facts, s.machine.facts().facts().size());
+  peaks_.facts = std::max(peaks_.facts, s.machine->facts().facts().size());
   if (observer_ != nullptr)
     observer_->membership_changed(now(), s.id, e);
 }
@@ -527,7 +580,7 @@ void network_simulation::strike(const restart_fault& f) {
     if (!giver.alive || now() < giver.frozen_until || way.cut)
       continue;
     give_up(giver, link_between(id, f.worker) - giver.first_link, neighbour_lost::cause::silent);
-    const auto w = giver.machine.welcome_for(f.worker);
+    const auto w = giver.machine->welcome_for(f.worker);
     if (!w)
       continue;
     life->facts.insert(life->facts.end(), w->facts.begin(), w->facts.end());

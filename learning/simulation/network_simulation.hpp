@@ -42,6 +42,9 @@ public:
   virtual ~simulation_observer() = default;
   /// A worker completed a round that it joined. `report` is what the audit takes.
   virtual void round_done(nanoseconds, const round_record&, const mix_report&) {}
+  /// Pairwise averaging: a worker carried out its half of an exchange, or gave one up.
+  virtual void exchanged(nanoseconds, const exchange_half&) {}
+  virtual void edge_lost(nanoseconds, worker_id, worker_id /*neighbour*/) {}
   virtual void membership_changed(nanoseconds, worker_id, const dybw::membership_changed&) {}
   virtual void finished(nanoseconds, worker_id, const dybw::finished&) {}
   virtual void crashed(nanoseconds, worker_id) {}
@@ -65,7 +68,7 @@ struct shell_counters {
   nanoseconds dropped{0};        ///< time that went into steps that were dropped
 };
 
-/// Drives one round machine per worker over simulated shells and links: the same flow control, estimate slots
+/// Drives one machine per worker over simulated shells and links: the same flow control, estimate slots
 /// and failure detection that real shells use, virtual time instead of a clock. Deterministic: same options
 /// (with deterministic functions), same faults, same run. Not thread-safe.
 class network_simulation {
@@ -90,7 +93,7 @@ public:
 
   nanoseconds now() const noexcept { return queue_.now(); }
   std::size_t workers() const noexcept;
-  const round_machine& machine(worker_id id) const;
+  const worker_machine& machine(worker_id id) const;
   const shell_counters& counters(worker_id id) const;
   bool crashed(worker_id id) const;
   /// w_j of a worker now; null without a model.
@@ -126,11 +129,15 @@ private:
   void give_up(shell& s, std::size_t slot, neighbour_lost::cause why);
   void apply(shell& s, const event& e);
 
+  estimate_handle load(shell& s, std::size_t link_index, protocol_message& message);
   void perform(shell& s, const send& e);
   void perform(shell& s, const use_estimate& e);
   void perform(shell& s, const compute& e);
   void perform(shell& s, const drop_step& e);
   void perform(shell& s, const mix& e);
+  void perform(shell& s, const take_step& e);
+  void perform(shell& s, const absorb& e);
+  void perform(shell& s, const dybw::edge_lost& e);
   void perform(shell& s, const arm_timer& e);
   void perform(shell& s, const round_done& e);
   void perform(shell& s, const dybw::membership_changed& e);
@@ -156,6 +163,7 @@ private:
 
   simulation_options options_;
   simulated_model* model_;
+  bool in_pairs_ = false; ///< the policy averages so
   simulation_observer* observer_;
   std::vector<shell> shells_;
   std::vector<link> links_; ///< [2*edges], by sender and ascending receiver

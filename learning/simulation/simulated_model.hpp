@@ -34,6 +34,15 @@ public:
   /// w_j = (1 - sum of weights) w~_j + sum of weight * w~_i; w~_j itself without neighbours.
   virtual estimate_handle mix(worker_id id, const estimate_handle& own,
                               std::span<const weighted_estimate> neighbours) = 0;
+
+  // Pairwise averaging:
+  /// `onto` with the step added that a gradient at `at` makes: onto + scale * (w~(at) - at).
+  virtual estimate_handle step_onto(worker_id id, const estimate_handle& at, const estimate_handle& onto,
+                                    double scale) = 0;
+  /// own + weight * (theirs - mine).
+  virtual estimate_handle absorb(worker_id id, const estimate_handle& own, const estimate_handle& theirs,
+                                 const estimate_handle& mine, double weight) = 0;
+
   virtual estimate_witness look(const estimate_handle& estimate) = 0;
 };
 

@@ -16,6 +16,8 @@ virtual_run::virtual_run(virtual_run_options options, work_crew& crew,
     : options_(std::move(options)), told_(std::move(told)),
       network_(options_.times, options_.machine.graph, options_.seed),
       statistics_(options_.machine.graph->workers()), audit_(options_.machine.graph) {
+  if (options_.machine.policy.averages_in_pairs())
+    exchanges_.emplace(options_.machine.graph);
   if (options_.training)
     training_.emplace(options_.training, options_.rows, options_.seed, std::move(options_.initial), crew);
   simulation_options simulated;
@@ -48,14 +50,16 @@ void virtual_run::stop() {
 }
 
 void virtual_run::round_done(nanoseconds, const round_record& r, const mix_report& mixed) {
-  auto& n = notes_.emplace_back();
-  n.report = make_report(r, mixed);
-  if (training_)
-    n.outcome = training_->latest(mixed.worker);
+  notes_.emplace_back(
+      round_note{make_report(r, mixed), training_ ? training_->latest(mixed.worker) : nullptr});
+}
+
+void virtual_run::exchanged(nanoseconds, const exchange_half& half) {
+  notes_.emplace_back(exchange_note{half, training_ ? training_->latest_share(half.worker) : nullptr});
 }
 
 void virtual_run::finished(nanoseconds now, worker_id id, const dybw::finished&) {
-  notes_.emplace_back().done = id;
+  notes_.emplace_back(last_note{id});
   ended_ = now;
 }
 
@@ -63,26 +67,51 @@ void virtual_run::finished(nanoseconds now, worker_id id, const dybw::finished&)
 void virtual_run::catch_up() {
   if (training_)
     training_->compute();
-  for (; !notes_.empty(); notes_.pop_front()) {
-    auto& [report, outcome, done] = notes_.front();
-    if (done) {
-      statistics_.add(totals_of(*done));
-      audit_.left(*done);
-      ++done_;
-      continue;
-    }
-    if (outcome) {
-      report.loss = outcome->loss;
-      report.samples = outcome->samples;
-      report.mixed.projection_before = outcome->before.projection;
-      report.mixed.projection_after = outcome->after.projection;
-      report.mixed.norm_before = outcome->before.norm;
-    }
-    statistics_.add(report);
-    if (told_)
-      told_(report);
-    audit_.add(std::move(report.mixed));
+  for (; !notes_.empty(); notes_.pop_front())
+    std::visit([this](auto& n) { pass_on(n); }, notes_.front());
+}
+
+void virtual_run::pass_on(round_note& n) {
+  auto& report = n.report;
+  if (n.outcome) {
+    report.loss = n.outcome->loss;
+    report.samples = n.outcome->samples;
+    report.mixed.projection_before = n.outcome->before.projection;
+    report.mixed.projection_after = n.outcome->after.projection;
+    report.mixed.norm_before = n.outcome->before.norm;
   }
+  statistics_.add(report);
+  if (told_)
+    told_(report);
+  if (!exchanges_)
+    audit_.add(std::move(report.mixed));
+}
+
+void virtual_run::pass_on(exchange_note& n) {
+  if (n.share) {
+    n.half.projection = n.share->projection;
+    n.half.size = n.share->size;
+  }
+  exchanges_->add(n.half);
+}
+
+void virtual_run::pass_on(const last_note& n) {
+  statistics_.add(totals_of(n.worker));
+  ++done_;
+  if (exchanges_)
+    exchanges_->left(n.worker);
+  else
+    audit_.left(n.worker);
+}
+
+void virtual_run::fill_audit(run_result& result) const {
+  result.mixing = exchanges_ ? exchanges_->summary() : audit_.summary();
+  result.per_edge = exchanges_ ? exchanges_->activity() : audit_.activity();
+  result.mean_active_share = exchanges_ ? exchanges_->mean_active_share() : audit_.mean_active_share();
+}
+
+const std::vector<std::string>& virtual_run::violations() const {
+  return exchanges_ ? exchanges_->violations() : audit_.violations();
 }
 
 worker_totals virtual_run::totals_of(worker_id id) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "learning/consensus/exchange_audit.hpp"
 #include "learning/consensus/mixing_audit.hpp"
 #include "learning/consensus/run_statistics.hpp"
 #include "learning/simulation/deferred_training.hpp"
@@ -9,6 +10,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <variant>
 #include <vector>
 
 namespace dybw {
@@ -52,18 +55,32 @@ public:
   std::vector<parameter_block> estimates() const;
   std::uint64_t local_steps() const; ///< that led to these
   const run_statistics& statistics() const noexcept { return statistics_; }
-  const mixing_audit& audit() const noexcept { return audit_; }
+  /// What the audit of the policy's kind found: the fields `mixing`, `per_edge`, `mean_active_share`.
+  void fill_audit(run_result& result) const;
+  const std::vector<std::string>& violations() const;
 
 private:
-  /// A report whose figures are not computed yet, or a worker's last word.
-  struct note {
+  /// A report whose figures are not computed yet.
+  struct round_note {
     round_report report;
     std::shared_ptr<const deferred_training::outcome> outcome;
-    std::optional<worker_id> done;
   };
+  struct exchange_note {
+    exchange_half half;
+    std::shared_ptr<const deferred_training::share> share;
+  };
+  /// A worker's last word.
+  struct last_note {
+    worker_id worker{};
+  };
+  using note = std::variant<round_note, exchange_note, last_note>;
 
   void round_done(nanoseconds now, const round_record& r, const mix_report& mixed) override;
+  void exchanged(nanoseconds now, const exchange_half& half) override;
   void finished(nanoseconds now, worker_id id, const dybw::finished& e) override;
+  void pass_on(round_note& n);
+  void pass_on(exchange_note& n);
+  void pass_on(const last_note& n);
   void catch_up();
   worker_totals totals_of(worker_id id) const;
 
@@ -75,6 +92,7 @@ private:
   std::deque<note> notes_;
   run_statistics statistics_;
   mixing_audit audit_;
+  std::optional<exchange_audit> exchanges_; ///< instead, for policies that average in pairs
   std::size_t done_ = 0;
   nanoseconds ended_{0};
 };

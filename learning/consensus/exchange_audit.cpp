@@ -1,0 +1,147 @@
+#include "learning/consensus/exchange_audit.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <numeric>
+
+namespace dybw {
+
+namespace {
+
+constexpr std::size_t violations_max = 20;
+
+std::size_t root(std::vector<std::size_t>& parent, std::size_t i) {
+  while (parent[i] != i)
+    i = parent[i] = parent[parent[i]];
+  return i;
+}
+
+std::size_t index_of_edge(const topology& graph, worker_id a, worker_id b) {
+  const auto& edges = graph.edges();
+  const auto found = std::lower_bound(edges.begin(), edges.end(), make_edge(a, b));
+  assert(found != edges.end() && *found == make_edge(a, b));
+  return static_cast<std::size_t>(found - edges.begin());
+}
+
+} // namespace
+
+exchange_audit::exchange_audit(std::shared_ptr<const topology> graph)
+    : graph_(std::move(graph)), workers_(graph_->workers()), edges_(graph_->edges().size()),
+      component_(graph_->workers()), components_(graph_->workers()) {
+  std::iota(component_.begin(), component_.end(), std::size_t{0});
+}
+
+void exchange_audit::add(const exchange_half& half) {
+  auto& w = workers_[index_of(half.worker)];
+  w.newest = std::max(w.newest, half.round);
+  newest_round_ = std::max(newest_round_, half.round);
+  const auto e = index_of_edge(*graph_, half.worker, half.neighbour);
+  const auto [other, is_first] = in_flight_.try_emplace({e, half.first, half.number}, half);
+  if (is_first)
+    return;
+  if (other->second.worker == half.worker) {
+    ++summary_.one_sided_edges;
+    violations_.push_back(sentence(half, "added its half twice"));
+    return;
+  }
+  match(other->second, half, e);
+  in_flight_.erase(other);
+}
+
+void exchange_audit::match(const exchange_half& a, const exchange_half& b, std::size_t edge_index) {
+  ++summary_.rounds_audited;
+  const auto column_error = std::abs(a.weight - b.weight);
+  const auto size = std::max(a.size, b.size);
+  const auto projection_error = size > 0 ? std::abs(a.projection + b.projection) / size : 0;
+  summary_.max_column_error = std::max(summary_.max_column_error, column_error);
+  summary_.max_projection_error = std::max(summary_.max_projection_error, projection_error);
+  if ((column_error > 1e-9 || projection_error > 1e-5) && violations_.size() < violations_max)
+    violations_.push_back(sentence(a, "and its neighbour did not add opposite amounts"));
+  auto& e = edges_[edge_index];
+  ++e.exchanges;
+  const auto& lower = a.worker < b.worker ? a : b;
+  const auto& upper = a.worker < b.worker ? b : a;
+  longest_gap_ = std::max({longest_gap_, lower.round - std::min(lower.round, e.seen_a),
+                           upper.round - std::min(upper.round, e.seen_b)});
+  e.seen_a = lower.round;
+  e.seen_b = upper.round;
+  join(edge_index);
+}
+
+void exchange_audit::join(std::size_t edge_index) {
+  const auto e = graph_->edges()[edge_index];
+  const auto a = root(component_, index_of(e.a));
+  const auto b = root(component_, index_of(e.b));
+  if (a == b)
+    return;
+  component_[a] = b;
+  if (--components_ > 1)
+    return;
+  summary_.connect_rounds_max = std::max(summary_.connect_rounds_max, newest_round_ - stretch_begin_);
+  stretch_begin_ = newest_round_;
+  components_ = workers_.size();
+  std::iota(component_.begin(), component_.end(), std::size_t{0});
+}
+
+void exchange_audit::edge_lost(worker_id worker, worker_id neighbour) {
+  edges_[index_of_edge(*graph_, worker, neighbour)].ever_lost = true;
+}
+
+void exchange_audit::left(worker_id worker) {
+  workers_[index_of(worker)].left = true;
+}
+
+void exchange_audit::lost(worker_id worker) {
+  workers_[index_of(worker)].ever_lost = true;
+}
+
+void exchange_audit::back(worker_id worker) {
+  auto& w = workers_[index_of(worker)];
+  w.ever_lost = true; // what its predecessor had in flight is not known
+  w.left = false;
+}
+
+bool exchange_audit::is_excused(const exchange_half& half, std::size_t edge_index) const {
+  return edges_[edge_index].ever_lost || workers_[index_of(half.worker)].ever_lost ||
+         workers_[index_of(half.neighbour)].ever_lost;
+}
+
+mixing_summary exchange_audit::summary() const {
+  auto s = summary_;
+  for (const auto& [key, half] : in_flight_) {
+    if (is_excused(half, std::get<0>(key)))
+      ++s.edges_lost;
+    else if (workers_[index_of(half.neighbour)].left)
+      ++s.one_sided_edges;
+    else
+      ++s.rounds_unaudited;
+  }
+  return s;
+}
+
+std::vector<edge_activity> exchange_audit::activity() const {
+  std::vector<edge_activity> all;
+  for (std::size_t i = 0; i < edges_.size(); ++i) {
+    const auto e = graph_->edges()[i];
+    const auto rounds =
+        std::max({workers_[index_of(e.a)].newest, workers_[index_of(e.b)].newest, round_number{1}});
+    all.push_back({e, std::min(1.0, static_cast<double>(edges_[i].exchanges) / static_cast<double>(rounds))});
+  }
+  return all;
+}
+
+double exchange_audit::mean_active_share() const {
+  double sum = 0;
+  for (const auto& a : activity())
+    sum += a.active_share;
+  return edges_.empty() ? 0 : sum / static_cast<double>(edges_.size());
+}
+
+std::string exchange_audit::sentence(const exchange_half& half, const std::string& what) const {
+  return "worker " + to_string(half.worker) + ", exchange " + std::to_string(half.number) + " of worker " +
+         to_string(half.first) + " with worker " +
+         to_string(half.first == half.worker ? half.neighbour : half.worker) + ": " + what;
+}
+
+} // namespace dybw

@@ -1,0 +1,326 @@
+#include "learning/consensus/pairwise_machine.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace dybw {
+
+void rate_consensus::observe(nanoseconds step) {
+  constexpr double window = 20; // steps: long enough for noise, short enough for bursts
+  ++steps_;
+  const auto s = std::max(to_seconds(step), 1e-9);
+  step_s_ += (s - step_s_) / std::min(static_cast<double>(steps_), window);
+  const auto before = own_;
+  own_ = 1 / step_s_;
+  mean_ = std::max(mean_ + own_ - before, 1e-9);
+}
+
+void rate_consensus::average(double theirs, double mine, double weight) {
+  if (theirs > 0 && mine > 0)
+    mean_ = std::max(mean_ + weight * (theirs - mine), 1e-9);
+}
+
+pairwise_machine::pairwise_machine(machine_options options)
+    : options_(std::move(options)),
+      generator_(make_generator(options_.seed, random_stream::schedule, index_of(options_.self))) {
+  auto made = make_policy(options_.policy);
+  assert(made->averages_in_pairs());
+  policy_.reset(static_cast<pairwise_policy*>(made.release()));
+  const auto& graph = *options_.graph;
+  const auto degree = graph.degree(options_.self);
+  for (auto id : graph.neighbours(options_.self)) {
+    auto& n = neighbours_.emplace_back();
+    n.id = id;
+    n.weight = policy_->weight(degree, graph.degree(id));
+    n.usable = options_.facts.empty(); // a joiner waits for a sign of life
+  }
+  completed_ = std::min(options_.completed, options_.last_round);
+  record_.degree = degree;
+}
+
+const std::vector<effect>& pairwise_machine::step(nanoseconds now, const event& e) {
+  assert(now >= now_);
+  now_ = now;
+  effects_.clear();
+  std::visit([this](const auto& x) { on(x); }, e);
+  evaluate();
+  return effects_;
+}
+
+// --- Events ---
+
+void pairwise_machine::on(const start&) {
+  if (phase_ != phase::idle)
+    return;
+  number_ = static_cast<std::uint64_t>(now_.count()); // a joiner's are not its predecessor's
+  begin_step();
+}
+
+void pairwise_machine::on(const step_done& e) {
+  if (phase_ != phase::computing || e.ticket != ticket_)
+    return;
+  ++counters_.steps_used;
+  current_ = completed_ + 1;
+  for (const auto& n : neighbours_) // who is behind in numbers skips some, so that all end with the same
+    if (n.usable && !n.leaving)
+      current_ = std::max(current_, std::min(n.in, options_.last_round));
+  rates_.observe(now_ - step_started_);
+  record_.round = current_;
+  record_.started = step_started_;
+  record_.joined = now_;
+  timed_out_ = false;
+  effects_.push_back(take_step{current_, policy_->step_scale(rates_.own(), rates_.mean())});
+  set_phase(phase::gathering);
+  offer_to_some();
+  patience_ends_.reset();
+  if (const auto patience = policy_->patience(rates_.step()))
+    patience_ends_ = now_ + *patience;
+  deadline_ = now_ + options_.round_timeout.value_or(answer_limit());
+  if (unanswered() > 0)
+    effects_.push_back(arm_timer{patience_ends_ ? std::min(*patience_ends_, deadline_) : deadline_});
+}
+
+void pairwise_machine::on(const message_received& e) {
+  if (auto* from = find(e.from))
+    std::visit([&](const auto& m) { on(*from, m); }, e.message);
+}
+
+void pairwise_machine::on(const timer_expired&) {
+  if (phase_ != phase::gathering || may_go_on())
+    return;
+  if (now_ < deadline_) {
+    effects_.push_back(arm_timer{deadline_});
+    return;
+  }
+  timed_out_ = true;
+  ++counters_.timeouts;
+  patience_ends_ = now_;
+  for (auto& n : neighbours_) // the answers still count when they come; they are only not waited for
+    n.overdue = 0;
+}
+
+void pairwise_machine::on(const neighbour_lost& e) {
+  auto* n = find(e.id);
+  if (n == nullptr)
+    return;
+  n->usable = false;
+  n->offered = 0;
+  n->overdue = 0;
+  if (std::find(departed_.begin(), departed_.end(), n->id) == departed_.end())
+    departed_.push_back(n->id);
+  effects_.push_back(edge_lost{n->id});
+}
+
+void pairwise_machine::on(const neighbour_heard& e) {
+  if (auto* n = find(e.id)) {
+    n->usable = true;
+    n->leaving = false;
+  }
+}
+
+void pairwise_machine::on(const stop_requested&) {
+  stopping_ = true;
+}
+
+// --- Messages ---
+
+void pairwise_machine::on(neighbour& from, const offer& m) {
+  from.in = std::max(from.in, m.round);
+  if (from.offered > 0) { // the two have crossed: each is the other's answer
+    const auto mine = from.offered;
+    from.offered = 0;
+    from.pace.observe(now_ - from.offered_at);
+    const auto lower = std::min(options_.self, from.id);
+    take(from, lower, lower == from.id ? m.number : mine, true, m.rate, from.told_rate);
+    return;
+  }
+  const auto taken = phase_ != phase::left && phase_ != phase::idle;
+  effects_.push_back(send{from.id, answer{m.number, taken, taken ? rates_.mean() : 0}});
+  if (taken)
+    take(from, from.id, m.number, false, m.rate, rates_.mean());
+}
+
+void pairwise_machine::on(neighbour& from, const answer& m) {
+  if (from.offered == 0 || m.number != from.offered)
+    return; // to an offer that was given up
+  from.offered = 0;
+  from.pace.observe(now_ - from.offered_at);
+  if (m.taken)
+    take(from, options_.self, m.number, true, m.rate, from.told_rate);
+  else
+    from.leaving = true;
+}
+
+void pairwise_machine::on(neighbour& from, const leaving&) {
+  from.leaving = true;
+}
+
+/// Our half of an exchange.
+void pairwise_machine::take(neighbour& n, worker_id first, std::uint64_t number, bool own_offer,
+                            double theirs, double mine) {
+  effects_.push_back(absorb{
+      {options_.self, n.id, first, number, std::max(current_, completed_), n.weight, 0, 0}, own_offer});
+  rates_.average(theirs, mine, n.weight);
+  n.overdue = 0;
+  const auto known = std::find_if(averaged_.begin(), averaged_.end(),
+                                  [&](const mix_term& t) { return t.neighbour == n.id; });
+  if (known == averaged_.end())
+    averaged_.push_back({n.id, n.weight});
+  else
+    known->weight += n.weight;
+}
+
+// --- The round ---
+
+void pairwise_machine::evaluate() {
+  for (;;) {
+    if (phase_ == phase::computing && stopping_) {
+      effects_.push_back(drop_step{ticket_});
+      close_down();
+    } else if (phase_ == phase::gathering && may_go_on()) {
+      finish_round();
+    } else if (phase_ == phase::settling && unanswered() == 0) {
+      if (sweeps_left_ == 0)
+        return leave();
+      --sweeps_left_;
+      for (auto& n : neighbours_)
+        if (n.usable && !n.leaving)
+          offer_to(n);
+      if (unanswered() == 0) // nobody is there
+        return leave();
+    } else {
+      return;
+    }
+  }
+}
+
+void pairwise_machine::begin_step() {
+  set_phase(phase::computing);
+  step_started_ = now_;
+  effects_.push_back(compute{++ticket_});
+}
+
+void pairwise_machine::offer_to_some() {
+  free_.clear();
+  chosen_.clear();
+  for (auto& n : neighbours_) {
+    if (n.offered > 0)
+      ++n.overdue;
+    else if (n.usable && !n.leaving)
+      free_.push_back(n.id);
+  }
+  policy_->choose(free_, generator_, chosen_);
+  for (auto id : chosen_)
+    offer_to(*find(id));
+}
+
+void pairwise_machine::offer_to(neighbour& n) {
+  n.offered = ++number_;
+  n.offered_at = now_;
+  n.told_rate = rates_.mean();
+  effects_.push_back(send{n.id, offer{current_, n.offered, n.told_rate}});
+}
+
+std::size_t pairwise_machine::unanswered() const {
+  return static_cast<std::size_t>(std::count_if(neighbours_.begin(), neighbours_.end(),
+                                                [](const neighbour& n) { return n.offered > 0; }));
+}
+
+nanoseconds pairwise_machine::answer_limit() const {
+  auto limit = nanoseconds{std::chrono::seconds{1}};
+  for (const auto& n : neighbours_)
+    if (n.offered > 0)
+      limit = std::max<nanoseconds>(limit, n.pace.observed() ? n.pace.bound() : std::chrono::seconds{10});
+  return limit;
+}
+
+bool pairwise_machine::may_go_on() const {
+  if (stopping_ || unanswered() == 0)
+    return true;
+  const auto is_patient = !patience_ends_ || now_ < *patience_ends_;
+  const auto longest = policy_->overdue_max();
+  return !is_patient && std::none_of(neighbours_.begin(), neighbours_.end(),
+                                     [longest](const neighbour& n) { return n.overdue >= longest; });
+}
+
+void pairwise_machine::finish_round() {
+  completed_ = current_;
+  record_.closed = record_.mixed = now_;
+  record_.accepted = averaged_.size();
+  record_.committed = averaged_;
+  record_.departed = departed_;
+  record_.own_weight = 1;
+  for (const auto& t : averaged_)
+    record_.own_weight -= t.weight;
+  record_.backup_workers = policy_->retune({current_, neighbours_.size(), averaged_.size()});
+  record_.timed_out = timed_out_;
+  averaged_.clear();
+  departed_.clear();
+  effects_.push_back(round_done{&record_});
+  if (stopping_ || completed_ >= options_.last_round)
+    close_down();
+  else
+    begin_step();
+}
+
+/// No step will come: averages a few times more with whoever is still there. Answers are waited for however
+/// long they take: giving up on one that is merely late would leave the exchange one-sided.
+void pairwise_machine::close_down() {
+  set_phase(phase::settling);
+  sweeps_left_ = policy_->closing_sweeps();
+  current_ = std::max(current_, completed_);
+}
+
+void pairwise_machine::leave() {
+  set_phase(phase::left);
+  for (const auto& n : neighbours_)
+    effects_.push_back(send{n.id, leaving{}});
+  effects_.push_back(finished{completed_});
+}
+
+// --- Odds and ends ---
+
+std::optional<welcome> pairwise_machine::welcome_for(worker_id joiner) const {
+  const auto known = std::any_of(neighbours_.begin(), neighbours_.end(),
+                                 [joiner](const neighbour& n) { return n.id == joiner; });
+  if (!known || phase_ == phase::idle || phase_ == phase::left)
+    return std::nullopt;
+  return welcome{{fact{joiner, joiner, 1, true}}, std::max(completed_, current_)};
+}
+
+machine_status pairwise_machine::status() const {
+  machine_status s;
+  s.phase = phase_;
+  s.round = phase_ == phase::gathering ? current_ : completed_;
+  s.completed = completed_;
+  s.since = phase_since_;
+  s.component = options_.graph->workers();
+  if (phase_ != phase::gathering && phase_ != phase::settling)
+    return s;
+  if (phase_ == phase::gathering)
+    s.timeout = deadline_;
+  for (const auto& n : neighbours_)
+    if (n.offered > 0)
+      s.waiting_for.push_back({n.id, wait_cause::kind::estimate, n.offered_at});
+  s.quorum_missing = s.waiting_for.size();
+  return s;
+}
+
+void pairwise_machine::set_phase(phase p) {
+  phase_ = p;
+  phase_since_ = now_;
+}
+
+pairwise_machine::neighbour* pairwise_machine::find(worker_id id) {
+  const auto i = std::lower_bound(neighbours_.begin(), neighbours_.end(), id,
+                                  [](const neighbour& n, worker_id x) { return n.id < x; });
+  return i != neighbours_.end() && i->id == id ? &*i : nullptr;
+}
+
+std::unique_ptr<worker_machine> make_machine(machine_options options) {
+  if (options.policy.averages_in_pairs())
+    return std::make_unique<pairwise_machine>(std::move(options));
+  return std::make_unique<round_machine>(std::move(options));
+}
+
+} // namespace dybw

@@ -1,0 +1,123 @@
+#pragma once
+
+#include "learning/consensus/pairwise_policy.hpp"
+#include "learning/consensus/round_machine.hpp"
+
+namespace dybw {
+
+/// A mean of step rates that all workers share, found without anybody asking: each keeps a guess, moves it
+/// with its own rate, and averages it with a neighbour's whenever estimates are averaged. The mean of all
+/// guesses is the mean of all rates (dynamic average consensus: Zhu, Martinez, Automatica 2010).
+class rate_consensus {
+public:
+  /// A step of one's own took so long.
+  void observe(nanoseconds step);
+  /// Averages as an exchange does: the guesses that the ends told each other, 0 for none.
+  void average(double theirs, double mine, double weight);
+
+  double own() const noexcept { return own_; }   ///< 1/s; 0 before the first step
+  double mean() const noexcept { return mean_; } ///< the guess; 0 before the first step
+  nanoseconds step() const noexcept { return own_ > 0 ? from_seconds(1 / own_) : nanoseconds{0}; }
+
+private:
+  double step_s_ = 0; ///< smoothed
+  std::uint64_t steps_ = 0;
+  double own_ = 0;
+  double mean_ = 0;
+};
+
+/// One worker's side of pairwise averaging (docs/protocol.md, "Pairwise policies"): after each step it offers
+/// its estimate to neighbours, each answers with its own as soon as the offer comes, and both ends add
+/// opposite shares of the difference of these two. Two offers that cross are each other's answer. Phases as
+/// of `round_machine`: gathering is the wait for answers after a step, settling that before leaving.
+///
+/// Invariants: at most one offer unanswered per neighbour; a half is absorbed at most once, and at both ends
+/// with the same weight unless the link or an end was lost in between (then the edge is `departed`). Nothing
+/// is flooded; a lost neighbour is nobody else's business. Not thread-safe; deterministic.
+class pairwise_machine final : public worker_machine {
+public:
+  /// REQUIRES: a `pairwise_policy`.
+  explicit pairwise_machine(machine_options options);
+
+  const std::vector<effect>& step(nanoseconds now, const event& e) override;
+  machine_status status() const override;
+  std::optional<welcome> welcome_for(worker_id joiner) const override;
+  const machine_counters& counters() const override { return counters_; }
+  const membership& facts() const override { return facts_; }
+  round_number completed() const override { return completed_; }
+  phase current_phase() const override { return phase_; }
+
+private:
+  struct neighbour {
+    worker_id id{};
+    double weight = 0; ///< a_ij
+    bool usable = true;
+    bool leaving = false;
+    round_number in = 0;       ///< the newest round it is known to be in
+    std::uint64_t offered = 0; ///< our offer that it owes an answer to; 0: none
+    double told_rate = 0;      ///< .. and what we said in it
+    nanoseconds offered_at{0};
+    std::size_t overdue = 0; ///< own rounds since then
+    pace_estimator pace;     ///< of its answers
+  };
+
+  void on(const start&);
+  void on(const step_done& e);
+  void on(const message_received& e);
+  void on(const timer_expired&);
+  void on(const neighbour_lost& e);
+  void on(const neighbour_heard& e);
+  void on(const paused&) {} // what was owed to us meanwhile comes, or was given up by the other end
+  void on(const stop_requested&);
+
+  void on(neighbour& from, const offer& m);
+  void on(neighbour& from, const answer& m);
+  void on(neighbour& from, const leaving&);
+  template <class Other>
+  void on(neighbour&, const Other&) {} // of another protocol
+
+  void evaluate();
+  void begin_step();
+  void offer_to_some();
+  void offer_to(neighbour& n);
+  void take(neighbour& n, worker_id first, std::uint64_t number, bool own_offer, double theirs, double mine);
+  bool may_go_on() const;
+  void finish_round();
+  void close_down();
+  void leave();
+  void set_phase(phase p);
+  neighbour* find(worker_id id);
+  std::size_t unanswered() const;
+  nanoseconds answer_limit() const;
+
+  machine_options options_;
+  std::unique_ptr<pairwise_policy> policy_;
+  random_generator generator_;
+  rate_consensus rates_;
+  membership facts_; ///< none: nothing is flooded
+  std::vector<neighbour> neighbours_;
+
+  phase phase_ = phase::idle;
+  nanoseconds now_{0};
+  nanoseconds phase_since_{0};
+  round_number completed_ = 0;
+  round_number current_ = 0;
+  bool stopping_ = false;
+  std::uint64_t ticket_ = 0;
+  nanoseconds step_started_{0};
+  std::optional<nanoseconds> patience_ends_; ///< gathering
+  nanoseconds deadline_{0};                  ///< gathering: when it gives up
+  std::uint64_t number_ = 0;                 ///< of the newest offer
+  bool timed_out_ = false;
+  std::size_t sweeps_left_ = 0;
+  std::vector<worker_id> free_;
+  std::vector<worker_id> chosen_;
+
+  round_record record_;
+  std::vector<mix_term> averaged_;  ///< since the last record
+  std::vector<worker_id> departed_; ///< likewise
+  machine_counters counters_;
+  std::vector<effect> effects_;
+};
+
+} // namespace dybw

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "learning/consensus/policy.hpp"
+#include "learning/random.hpp"
+
+#include <optional>
+#include <span>
+
+namespace dybw {
+
+/// A policy under which workers average in pairs, each at its own pace (`pairwise_machine`). After each step
+/// a worker offers its estimate to some neighbours; an offer is answered at once, whatever the other does.
+/// Deterministic; one instance per worker.
+class pairwise_policy : public policy {
+public:
+  weight_rule default_weights() const final { return weight_rule::graph; }
+  bool quorum_is_met(const round_view&) const final { return false; }
+  std::size_t retune(const round_outcome& outcome) override { return outcome.degree - outcome.committed; }
+  bool averages_in_pairs() const final { return true; }
+
+  /// a_ij: how much of their difference the ends of an exchange give each other, in (0, 1/2]. The same for
+  /// both.
+  virtual double weight(std::size_t degree_i, std::size_t degree_j) const = 0;
+
+  /// Whom to offer to after a step, of `free` neighbours (which owe no answer); fills `chosen` with some of
+  /// them.
+  virtual void choose(std::span<const worker_id> free, random_generator& generator,
+                      std::vector<worker_id>& chosen) = 0;
+
+  /// How long to wait for answers before the next step; unset: until they are there. `step` is the worker's
+  /// mean step time.
+  virtual std::optional<nanoseconds> patience(nanoseconds step) const = 0;
+
+  /// A neighbour that owes an answer for so many rounds of the worker's is waited for, patience or not: no
+  /// estimate that is mixed in is older.
+  virtual std::size_t overdue_max() const = 0;
+
+  /// What a gradient counts for, given the worker's own mean step rate and that of all workers (1/s).
+  virtual double step_scale(double own_rate, double mean_rate) const = 0;
+
+  /// How often all neighbours are averaged with after the last step.
+  virtual std::size_t closing_sweeps() const = 0;
+};
+
+} // namespace dybw
