@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -91,7 +93,7 @@ void scrape(std::uint16_t port) {
 
 struct slice {
   double steps_per_s = 0;
-  double cpu_per_step_s = 0; ///< of node and monitor together
+  double cpu_per_s = 0; ///< of node and monitor together
 };
 
 slice measure(const std::string& node, const program& host, const program& monitor, nanoseconds time,
@@ -108,10 +110,10 @@ slice measure(const std::string& node, const program& host, const program& monit
   std::this_thread::sleep_until(since + time);
   const auto done = steps() - steps_before;
   const std::chrono::duration<double> passed = steady::now() - since;
-  return {done / passed.count(), (host.cpu_s() + monitor.cpu_s() - cpu_before_s) / done};
+  return {done / passed.count(), (host.cpu_s() + monitor.cpu_s() - cpu_before_s) / passed.count()};
 }
 
-/// Mean of the differences of neighbouring slices, on less off, as a share of off; with the 95 % interval.
+/// Mean with its 95 % interval.
 void print_cost(const std::string& name, const std::vector<double>& shares) {
   const auto n = static_cast<double>(shares.size());
   double sum = 0;
@@ -126,6 +128,67 @@ void print_cost(const std::string& name, const std::vector<double>& shares) {
   print(name + "_95_interval", 100 * 1.96 * deviation / std::sqrt(n), "%");
 }
 
+/// A node with a run of eight workers, and a monitor that is attached to it.
+class watched_run {
+public:
+  watched_run(const std::string& data, const std::string& options)
+      : host_("node --listen 127.0.0.1:0 --log-level error --data " + data), node_(address_in(host_.line())),
+        launch_("run --nodes " + node_ + " --workers " + std::to_string(workers) + " --detach --quiet " +
+                options) {
+    while (!launch_.line().empty()) {
+    }
+    monitor_.emplace("monitor " + node_ + " --plain --http 127.0.0.1:0 2>&1");
+    const auto page = monitor_->line();
+    port_ = static_cast<std::uint16_t>(std::stoi(page.substr(page.rfind(':') + 1)));
+    std::this_thread::sleep_for(std::chrono::seconds{3}); // to warm up
+  }
+
+  slice with_monitor(nanoseconds length) {
+    monitor_->send(SIGCONT);
+    return measure(node_, host_, *monitor_, length, [this] { scrape(port_); });
+  }
+  slice without(nanoseconds length) {
+    monitor_->send(SIGSTOP);
+    return measure(node_, host_, *monitor_, length, [] {});
+  }
+  /// Neighbouring slices, with and without, in changing order so that a drift does not favour either.
+  std::pair<slice, slice> pair(std::size_t number, nanoseconds length) {
+    if (number % 2 == 0) {
+      const auto on = with_monitor(length);
+      return {on, without(length)};
+    }
+    const auto off = without(length);
+    return {with_monitor(length), off};
+  }
+
+private:
+  static std::string address_in(const std::string& ready) {
+    const std::string before = "ready at ";
+    const auto at = ready.find(before) + before.size();
+    return ready.substr(at, ready.find(';') - at);
+  }
+
+  program host_;
+  std::string node_;
+  program launch_;
+  std::optional<program> monitor_;
+  std::uint16_t port_ = 0;
+};
+
+/// The same in a run that hardly computes, where little is seen exactly: as a share of what one that uses
+/// all processors takes.
+void own_cost(const std::string& data, double busy_cpu_per_s) {
+  constexpr std::size_t pairs = 6;
+  constexpr auto length = std::chrono::seconds{10};
+  watched_run run{data, "--model none --step-time const:0.05 --policy dtur --time-limit 180"};
+  std::vector<double> shares;
+  for (std::size_t i = 0; i < pairs; ++i) {
+    const auto [on, off] = run.pair(i, length);
+    shares.push_back((on.cpu_per_s - off.cpu_per_s) / busy_cpu_per_s);
+  }
+  print_cost("monitor_own_processor_time", shares);
+}
+
 } // namespace
 
 void monitor_cost(std::span<const std::string> arguments) {
@@ -135,43 +198,23 @@ void monitor_cost(std::span<const std::string> arguments) {
   const auto seconds = number_at(arguments, 2, 3);
   if (pairs < 2)
     throw std::runtime_error{"at least two pairs of slices are needed for an interval"};
-  program host{"node --listen 127.0.0.1:0 --log-level error --data " + arguments[0]};
-  const auto ready = host.line();
-  const std::string before = "ready at ";
-  const auto at = ready.find(before) + before.size();
-  const auto node = ready.substr(at, ready.find(';') - at);
   const auto limit = std::to_string(static_cast<int>(2.5 * static_cast<double>(pairs) * (seconds + 1) + 30));
-  program launch{"run --nodes " + node + " --dataset mnist --workers " + std::to_string(workers) +
-                 " --batch 256 --policy full --detach --quiet --time-limit " + limit};
-  while (!launch.line().empty()) {
-  }
-  program monitor{"monitor " + node + " --plain --http 127.0.0.1:0 2>&1"};
-  const auto page = monitor.line();
-  const auto port = static_cast<std::uint16_t>(std::stoi(page.substr(page.rfind(':') + 1)));
-  std::this_thread::sleep_for(std::chrono::seconds{3}); // to warm up
   std::vector<double> time;
   std::vector<double> processor;
-  const auto length = from_seconds(seconds);
-  for (std::size_t i = 0; i < pairs; ++i) {
-    const auto on = [&] {
-      monitor.send(SIGCONT);
-      return measure(node, host, monitor, length, [&] { scrape(port); });
-    };
-    const auto off = [&] {
-      monitor.send(SIGSTOP);
-      return measure(node, host, monitor, length, [] {});
-    };
-    const auto on_first = i % 2 == 0; // so that a drift does not favour either
-    const auto first = on_first ? on() : off();
-    const auto second = on_first ? off() : on();
-    const auto& with = on_first ? first : second;
-    const auto& without = on_first ? second : first;
-    time.push_back(1 - with.steps_per_s / without.steps_per_s);
-    processor.push_back(with.cpu_per_step_s / without.cpu_per_step_s - 1);
+  double busy_cpu_per_s = 0;
+  {
+    watched_run run{arguments[0], "--dataset mnist --batch 256 --policy full --time-limit " + limit};
+    for (std::size_t i = 0; i < pairs; ++i) {
+      const auto [on, off] = run.pair(i, from_seconds(seconds));
+      time.push_back(1 - on.steps_per_s / off.steps_per_s);
+      processor.push_back(on.cpu_per_s / on.steps_per_s / (off.cpu_per_s / off.steps_per_s) - 1);
+      busy_cpu_per_s += off.cpu_per_s / static_cast<double>(pairs);
+    }
   }
   print("monitor_slices", 2 * static_cast<double>(pairs), "");
   print_cost("monitor_processor_cost", processor);
   print_cost("monitor_time_cost", time);
+  own_cost(arguments[0], busy_cpu_per_s);
 }
 
 } // namespace dybw::bench

@@ -80,14 +80,13 @@ void run_watch::take(std::size_t i, nanoseconds now, const process_metrics& x) {
   n.ever_heard = true;
   n.asked.reset();
   n.heard = now;
-  auto sketch = std::move(n.newest.sketch);
-  n.newest = x;
+  const auto before = std::exchange(n.newest, x);
   n.newest.workers.clear();
   n.newest.edges.clear();
   if (x.sketch)
     n.sketched = now;
   else
-    n.newest.sketch = std::move(sketch);
+    n.newest.sketch = before.sketch;
   std::vector<worker_id> timed_out;
   for (const auto& w : x.workers) {
     if (index_of(w.worker) >= workers_.size() || plan_.placement[index_of(w.worker)] != i)

@@ -35,6 +35,12 @@ struct message_text {
       text += (text.back() == '{' ? "" : ", ") + fact_text(f);
     return text + "}";
   }
+  std::string operator()(const offer& m) const {
+    return "offer{" + number(m.round) + ", " + number(m.number) + "}";
+  }
+  std::string operator()(const answer& m) const {
+    return "answer{" + number(m.number) + (m.taken ? "}" : ", not taken}");
+  }
 };
 
 struct event_text {
@@ -71,6 +77,16 @@ struct effect_text {
     }
     return text + "}";
   }
+  std::string operator()(const take_step& e) const {
+    char scale[32];
+    std::snprintf(scale, sizeof scale, " x %.2f", e.scale);
+    return "step{" + number(e.round) + "}" + scale;
+  }
+  std::string operator()(const absorb& e) const {
+    return std::string{"absorb{"} + (e.own_offer ? "own" : "theirs") + ", " + to_string(e.half.neighbour) +
+           ", " + to_string(e.half.first) + "#" + number(e.half.number) + "}";
+  }
+  std::string operator()(const edge_lost& e) const { return "edge_lost{" + to_string(e.neighbour) + "}"; }
   std::string operator()(const arm_timer&) const { return "timer"; }
   std::string operator()(const round_done& e) const { return "done{" + number(e.record->round) + "}"; }
   std::string operator()(const membership_changed& e) const {

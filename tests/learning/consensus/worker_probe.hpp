@@ -41,11 +41,11 @@ public:
   worker_probe(
       std::shared_ptr<const topology> graph, int self, const std::string& policy,
       const std::function<void(machine_options&)>& tweak = [](machine_options&) {})
-      : machine_(options(std::move(graph), self, policy, tweak)) {}
+      : machine_(make_machine(options(std::move(graph), self, policy, tweak))) {}
 
   std::string tell(const event& e) {
     std::string text;
-    for (const auto& x : machine_.step(now_, e)) {
+    for (const auto& x : machine_->step(now_, e)) {
       text += (text.empty() ? "" : ", ") + to_text(x);
       if (const auto* c = std::get_if<compute>(&x))
         ticket_ = c->ticket;
@@ -76,7 +76,7 @@ public:
   nanoseconds now() const { return now_; }
   nanoseconds timer() const { return *timer_; }
   const round_record& record() const { return record_; }
-  const round_machine& machine() const { return machine_; }
+  const worker_machine& machine() const { return *machine_; }
   std::uint64_t ticket() const { return ticket_; }
 
 private:
@@ -90,7 +90,7 @@ private:
     return o;
   }
 
-  round_machine machine_;
+  std::unique_ptr<worker_machine> machine_;
   nanoseconds now_{0};
   std::uint64_t ticket_ = 0;
   std::optional<nanoseconds> timer_;

@@ -38,6 +38,13 @@ struct numbers final : simulated_model {
       x += o.weight * (value(o.estimate) - value(own));
     return std::make_shared<const double>(x);
   }
+  estimate_handle step_onto(worker_id, const estimate_handle&, const estimate_handle& onto, double) override {
+    return onto;
+  }
+  estimate_handle absorb(worker_id, const estimate_handle& own, const estimate_handle& theirs,
+                         const estimate_handle& mine, double weight) override {
+    return std::make_shared<const double>(value(own) + weight * (value(theirs) - value(mine)));
+  }
   estimate_witness look(const estimate_handle& estimate) override {
     return {value(estimate), value(estimate)};
   }

@@ -1,0 +1,258 @@
+#include "bench/experiment_table.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <set>
+#include <stdexcept>
+
+namespace dybw::bench {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::string format(const char* pattern, ...) {
+  std::array<char, 256> text{};
+  va_list arguments;
+  va_start(arguments, pattern);
+  std::vsnprintf(text.data(), text.size(), pattern, arguments);
+  va_end(arguments);
+  return text.data();
+}
+
+/// What one run came to beside the first policy's run of the same cell and seed. Logarithms.
+struct pair_of_runs {
+  double speed_up = 0;
+  double share = 0;
+  bool reached = true;
+  double worst_gap = 0; ///< average model's accuracy less the worst worker's, at the end
+  double gap_before = 0;
+  double mean_round_s = 0;
+};
+
+class summary {
+public:
+  void add(double log_value, bool reached) {
+    sum_ += log_value;
+    squares_ += log_value * log_value;
+    ++count_;
+    reached_ = reached_ && reached;
+  }
+  bool any() const { return count_ > 0; }
+  double mean() const { return std::exp(sum_ / count_); }
+  std::string text() const { return any() ? (reached_ ? "" : "<") + format("%.2f", mean()) : "-"; }
+  /// Mean and 95 % interval.
+  std::string interval() const {
+    if (count_ < 2)
+      return text();
+    static constexpr std::array t{12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262};
+    const auto freedom = static_cast<std::size_t>(count_) - 1;
+    const auto deviation = std::sqrt(std::max(0.0, squares_ - sum_ * sum_ / count_) / (count_ - 1));
+    const auto half = t[std::min(freedom, t.size()) - 1] * deviation / std::sqrt(count_);
+    const auto center = sum_ / count_;
+    return format("%.2f (%.2f to %.2f)", std::exp(center), std::exp(center - half), std::exp(center + half));
+  }
+
+private:
+  double sum_ = 0;
+  double squares_ = 0;
+  double count_ = 0;
+  bool reached_ = true;
+};
+
+using runs_by_seed = std::map<std::uint64_t, pair_of_runs>;
+
+struct results {
+  std::vector<std::string> cells;                                   ///< in the order of the axes
+  std::vector<std::string> policies;                                ///< those that have runs
+  std::map<std::pair<std::string, std::string>, runs_by_seed> runs; ///< by cell and policy
+  std::set<std::uint64_t> seeds;
+};
+
+std::string cell_name(const json& names) {
+  std::string text;
+  for (const auto& [axis, variant] : names.items())
+    text += (text.empty() ? "" : " | ") + variant.get<std::string>();
+  return text;
+}
+
+std::vector<std::string> cells_in_order(const experiment& x) {
+  std::vector<std::string> cells{""};
+  for (const auto& a : x.axes) {
+    std::vector<std::string> more;
+    for (const auto& c : cells)
+      for (const auto& v : a.variants)
+        more.push_back(c + (c.empty() ? "" : " | ") + v.name);
+    cells = std::move(more);
+  }
+  return cells;
+}
+
+pair_of_runs compare(const json& first, const json& run) {
+  const auto time = [](const json& r) {
+    return r["time_to_target_s"].is_number() ? r["time_to_target_s"].get<double>()
+                                             : r["duration_s"].get<double>();
+  };
+  pair_of_runs x;
+  x.reached = run["time_to_target_s"].is_number();
+  x.speed_up = std::log(time(first) / time(run));
+  x.share = std::log(first["local_steps"].get<double>() / run["no_wait_rate"].get<double>() / time(run));
+  x.mean_round_s = run["mean_round_s"];
+  if (run["test_accuracy"].is_number()) {
+    const auto accuracy = run["test_accuracy"].get<double>();
+    x.worst_gap = accuracy - run["worst_worker_accuracy"].get<double>();
+    x.gap_before = accuracy - run.value("worst_before_end", run["worst_worker_accuracy"].get<double>());
+  }
+  return x;
+}
+
+results read_results(const experiment& x, const std::filesystem::path& file) {
+  std::ifstream in(file);
+  if (!in)
+    throw std::runtime_error("cannot read " + file.string());
+  std::map<std::tuple<std::string, std::string, std::uint64_t>, json> lines;
+  for (std::string line; std::getline(in, line);) {
+    auto run = json::parse(line);
+    lines[{cell_name(run["cell"]), run["policy"], run["seed"]}] = std::move(run);
+  }
+  results r;
+  const auto& first = x.policies.front().name;
+  for (const auto& c : cells_in_order(x))
+    for (const auto& p : x.policies)
+      for (auto s : x.seeds) {
+        const auto base = lines.find({c, first, s});
+        const auto run = lines.find({c, p.name, s});
+        if (base == lines.end() || run == lines.end())
+          continue;
+        if (std::find(r.cells.begin(), r.cells.end(), c) == r.cells.end())
+          r.cells.push_back(c);
+        r.seeds.insert(s);
+        r.runs[{c, p.name}][s] = compare(base->second, run->second);
+      }
+  for (const auto& p : x.policies)
+    if (std::any_of(r.runs.begin(), r.runs.end(), [&](const auto& e) { return e.first.second == p.name; }))
+      r.policies.push_back(p.name);
+  return r;
+}
+
+summary over_seeds(const results& r, const std::string& cell, const std::string& policy,
+                   double pair_of_runs::*field) {
+  summary s;
+  if (const auto found = r.runs.find({cell, policy}); found != r.runs.end())
+    for (const auto& [seed, run] : found->second)
+      s.add(run.*field, run.reached);
+  return s;
+}
+
+std::string cell_table(const experiment& x, const results& r, const std::string& title,
+                       double pair_of_runs::*field) {
+  auto text = "\n" + title + "\n\n|";
+  for (const auto& a : x.axes)
+    text += " " + a.name + " |";
+  for (const auto& p : r.policies)
+    text += " " + p + " |";
+  text += "\n|";
+  for (std::size_t i = 0; i < x.axes.size(); ++i)
+    text += "---|";
+  for (std::size_t i = 0; i < r.policies.size(); ++i)
+    text += "---:|";
+  text += "\n";
+  for (const auto& c : r.cells) {
+    text += "| " + c + " |";
+    for (const auto& p : r.policies)
+      text += " " + over_seeds(r, c, p, field).text() + " |";
+    text += "\n";
+  }
+  return text;
+}
+
+/// For every seed the geometric mean over all cells; then over the seeds.
+summary overall(const results& r, const std::string& policy, double pair_of_runs::*field,
+                const std::string& without = "\n") {
+  std::map<std::uint64_t, summary> by_seed;
+  for (const auto& c : r.cells)
+    if (const auto found = r.runs.find({c, policy});
+        found != r.runs.end() && c.find(without) == std::string::npos)
+      for (const auto& [seed, run] : found->second)
+        by_seed[seed].add(run.*field, run.reached);
+  summary all;
+  for (const auto& [seed, s] : by_seed)
+    all.add(std::log(s.mean()), true);
+  return all;
+}
+
+double share_of_cells_behind(const results& r, const std::string& ahead, const std::string& behind) {
+  double won = 0;
+  double all = 0;
+  for (const auto& c : r.cells) {
+    const auto a = over_seeds(r, c, ahead, &pair_of_runs::speed_up);
+    const auto b = over_seeds(r, c, behind, &pair_of_runs::speed_up);
+    if (!a.any() || !b.any())
+      continue;
+    ++all;
+    won += a.mean() > b.mean() ? 1 : 0;
+  }
+  return all > 0 ? won / all : 0;
+}
+
+std::string overview(const results& r, const std::string& hero) {
+  std::string text = "\n| policy | speed-up, all cells | cells with stragglers | smallest cell | share of "
+                     "the limit | smallest "
+                     "cell | worst worker behind at the end, points: mean, most | while it ran | " +
+                     hero + " ahead in |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+  for (const auto& p : r.policies) {
+    double least_speed = 1e9;
+    double least_share = 1e9;
+    double gap = 0;
+    double gap_max = 0;
+    double before = 0;
+    double runs = 0;
+    for (const auto& c : r.cells) {
+      const auto speed = over_seeds(r, c, p, &pair_of_runs::speed_up);
+      if (!speed.any())
+        continue;
+      least_speed = std::min(least_speed, speed.mean());
+      least_share = std::min(least_share, over_seeds(r, c, p, &pair_of_runs::share).mean());
+      for (const auto& [seed, run] : r.runs.at({c, p})) {
+        gap += run.worst_gap;
+        gap_max = std::max(gap_max, run.worst_gap);
+        before += run.gap_before;
+        ++runs;
+      }
+    }
+    text += "| " + p + " | " + overall(r, p, &pair_of_runs::speed_up).interval() + " | " +
+            overall(r, p, &pair_of_runs::speed_up, "| none").interval() + " | " +
+            format("%.2f", least_speed) + " | " + overall(r, p, &pair_of_runs::share).interval() + " | " +
+            format("%.2f", least_share) +
+            format(" | %.2f, %.2f | %.2f | ", 100 * gap / runs, 100 * gap_max, 100 * before / runs) +
+            (p == hero ? "" : format("%.0f %%", 100 * share_of_cells_behind(r, hero, p))) + " |\n";
+  }
+  return text;
+}
+
+} // namespace
+
+std::string table_of(const experiment& x, const std::filesystem::path& file) {
+  const auto r = read_results(x, file);
+  const auto& first = x.policies.front().name;
+  const auto hero = std::find(r.policies.begin(), r.policies.end(), "adaptive") != r.policies.end()
+                        ? std::string{"adaptive"}
+                        : r.policies.back();
+  auto text = "### " + x.title + "\n\n" + std::to_string(r.seeds.size()) + " seeds, " +
+              std::to_string(r.cells.size()) + " cells. Speed-up over `" + first +
+              "`; < marks runs that did not " +
+              "reach the target in the time given, whose figures are upper bounds.\n";
+  text += overview(r, hero);
+  text += cell_table(x, r, "Speed-up over `" + first + "`, time to target:", &pair_of_runs::speed_up);
+  text += cell_table(x, r, "Share of the no-wait limit:", &pair_of_runs::share);
+  return text;
+}
+
+} // namespace dybw::bench

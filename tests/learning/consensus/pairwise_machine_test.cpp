@@ -1,0 +1,148 @@
+#include "learning/consensus/pairwise_machine.hpp"
+
+#include "worker_probe.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace dybw;
+using namespace dybw::test;
+
+TEST_CASE("pairwise_machine: after a step it offers to all, waits for quick answers and goes on") {
+  worker_probe w{path_of_three(), 1, "adaptive"};
+  CHECK(w.begin() == "compute{1}");
+  CHECK(w.finish_step() == "step{1} x 1.00, offer{1, 1} to 0, offer{1, 2} to 2, timer");
+  CHECK(w.hear(2, answer{2}) == "absorb{own, 2, 1#2}");
+  CHECK(w.machine().current_phase() == phase::gathering);
+  CHECK(w.hear(0, answer{1}) == "absorb{own, 0, 1#1}, done{1}, compute{2}");
+  REQUIRE(w.record().committed.size() == 2);
+  CHECK(w.record().committed[0].weight == doctest::Approx(1.0 / 3)); // degrees 2 and 1
+  CHECK(w.record().backup_workers == 0);
+}
+
+TEST_CASE("pairwise_machine: it goes on without an answer that does not come soon, and takes it later") {
+  worker_probe w{path_of_three(), 1, "adaptive"};
+  w.begin();
+  w.finish_step(100ms);
+  w.hear(0, answer{1});
+  w.wait(5ms);
+  CHECK(w.tell(timer_expired{}) == "done{1}, compute{2}");
+  CHECK(w.record().backup_workers == 1);
+  CHECK_FALSE(w.record().timed_out);
+  // Who owes an answer gets no further offer.
+  CHECK(w.finish_step() == "step{2} x 1.00, offer{2, 3} to 0, timer");
+  CHECK(w.hear(2, answer{2}) == "absorb{own, 2, 1#2}");
+}
+
+TEST_CASE("pairwise_machine: an answer that is owed for many rounds is waited for") {
+  worker_probe w{pair(), 0, "adaptive"};
+  w.begin();
+  w.finish_step(100ms);
+  for (auto round = 1; round <= 4; ++round) {
+    w.wait(6ms);
+    REQUIRE(w.tell(timer_expired{}).starts_with("done{" + std::to_string(round) + "}"));
+    w.finish_step(100ms);
+  }
+  w.wait(6ms);
+  CHECK(w.tell(timer_expired{}) == "timer");
+  CHECK(w.machine().status().waiting_for.size() == 1);
+  CHECK(w.hear(1, answer{1}) == "absorb{own, 1, 0#1}, done{5}, compute{6}");
+}
+
+TEST_CASE("pairwise_machine: what never comes ends in a timeout, not in a standstill") {
+  worker_probe w{pair(), 0, "adpsgd", [](machine_options& o) { o.round_timeout = 2s; }};
+  w.begin();
+  w.finish_step();
+  w.wait(1s);
+  w.tell(timer_expired{});
+  CHECK(w.machine().current_phase() == phase::gathering);
+  w.wait(1s);
+  CHECK(w.tell(timer_expired{}) == "done{1}, compute{2}");
+  CHECK(w.machine().counters().timeouts == 1);
+}
+
+TEST_CASE("pairwise_machine: an offer is answered at once, with the estimate before averaging") {
+  worker_probe w{pair(), 1, "adaptive"};
+  w.begin();
+  CHECK(w.hear(0, offer{1, 1}) == "answer{1} to 0, absorb{theirs, 0, 0#1}");
+}
+
+TEST_CASE("pairwise_machine: offers that cross are each other's answer, named alike at both ends") {
+  worker_probe a{pair(), 0, "adaptive"};
+  worker_probe b{pair(), 1, "adaptive"};
+  a.begin();
+  b.begin();
+  a.hear(1, offer{1, 1}); // so that the numbers differ
+  a.finish_step();
+  b.finish_step();
+  CHECK(a.hear(1, offer{1, 7}) == "absorb{own, 1, 0#1}, done{1}, compute{2}");
+  CHECK(b.hear(0, offer{1, 1}) == "absorb{own, 0, 0#1}, done{1}, compute{2}");
+}
+
+TEST_CASE("pairwise_machine: who has left answers, but takes nothing") {
+  worker_probe w{pair(), 1, "adpsgd", [](machine_options& o) { o.last_round = 1; }};
+  w.begin();
+  w.finish_step();
+  CHECK(w.hear(0, answer{1}) == "absorb{own, 0, 1#1}, done{1}, leaving to 0, finished{1}");
+  CHECK(w.hear(0, offer{1, 4}) == "answer{4, not taken} to 0");
+}
+
+TEST_CASE("pairwise_machine: before leaving, adaptive averages a few times more") {
+  worker_probe w{pair(), 0, "adaptive"};
+  w.begin();
+  CHECK(w.tell(stop_requested{}) == "drop{1}, offer{0, 1} to 1");
+  auto offers = 1;
+  std::string said;
+  for (auto number = 1u; said.find("finished") == std::string::npos; ++number) {
+    REQUIRE(number < 20);
+    said = w.hear(1, answer{number});
+    offers += said.find("offer") != std::string::npos ? 1 : 0;
+  }
+  CHECK(offers == 8);
+}
+
+TEST_CASE("pairwise_machine: it does not leave while an answer is owed") {
+  worker_probe w{pair(), 0, "adpsgd"};
+  w.begin();
+  w.finish_step();
+  CHECK(w.tell(stop_requested{}) == "done{1}");
+  CHECK(w.machine().current_phase() == phase::settling);
+  w.wait(1h);
+  CHECK(w.tell(timer_expired{}).empty());
+  CHECK(w.hear(1, answer{1}) == "absorb{own, 1, 0#1}, leaving to 1, finished{1}");
+}
+
+TEST_CASE("pairwise_machine: a lost neighbour owes nothing, and what it answers later counts for nothing") {
+  worker_probe w{pair(), 0, "adpsgd"};
+  w.begin();
+  w.finish_step();
+  CHECK(w.tell(neighbour_lost{worker_at(1)}) == "edge_lost{1}, done{1}, compute{2}");
+  CHECK(w.record().departed == std::vector{worker_at(1)});
+  CHECK(w.hear(1, answer{1}).empty());
+  CHECK(w.finish_step() == "step{2} x 1.00, done{2}, compute{3}");
+  w.tell(neighbour_heard{worker_at(1)});
+  CHECK(w.finish_step() == "step{3} x 1.00, offer{3, 2} to 1, timer");
+}
+
+TEST_CASE("pairwise_machine: a slow worker's gradient counts for the time that it took") {
+  worker_probe w{pair(), 0, "adaptive"};
+  w.begin();
+  w.finish_step(400ms);           // 2.5 steps per second
+  w.hear(1, answer{1, true, 10}); // the other makes ten, so it guesses 6.25
+  CHECK(w.finish_step(400ms).starts_with("step{2} x 2.50"));
+}
+
+TEST_CASE("rate_consensus: the guesses' mean is the rates' mean, and all come to it") {
+  rate_consensus a;
+  rate_consensus b;
+  for (auto i = 0; i < 40; ++i) {
+    a.observe(100ms);
+    b.observe(400ms);
+    const auto mine = a.mean();
+    const auto theirs = b.mean();
+    a.average(theirs, mine, 0.5);
+    b.average(mine, theirs, 0.5);
+    CHECK(a.mean() + b.mean() == doctest::Approx(12.5));
+  }
+  CHECK(a.mean() == doctest::Approx(6.25));
+  CHECK(a.own() == doctest::Approx(10));
+}

@@ -1,0 +1,179 @@
+#include "learning/simulation/virtual_run.hpp"
+
+#include "learning/data/digits.hpp"
+#include "learning/graph/topology.hpp"
+#include "learning/straggler/step_time.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <numeric>
+
+using namespace dybw;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Takes the pieces of a level backwards and on changing lanes: whatever the order, nothing may change.
+class contrary_crew final : public work_crew {
+public:
+  std::size_t lanes() const override { return 3; }
+  void run(std::size_t count, const piece& work) override {
+    for (std::size_t i = count; i-- > 0;)
+      work(i, next_++ % lanes());
+  }
+
+private:
+  std::size_t next_ = 0;
+};
+
+virtual_run_options options_for(const std::string& policy, const std::string& graph, std::size_t workers) {
+  virtual_run_options o;
+  auto g = std::make_shared<const topology>(make_topology(graph, workers, 1));
+  o.machine.policy = parse_policy(policy, g->smallest_degree(), worker_id{});
+  o.machine.graph = std::move(g);
+  o.machine.seed = 1;
+  o.times.step_time = "shifted-exp:0.5,0.5";
+  o.times.straggler = "slow:1:3";
+  return o;
+}
+
+void give_model(virtual_run_options& o) {
+  static const auto data = generate_digits(1);
+  const auto learner =
+      std::shared_ptr<const model>(make_model("softmax", data.train->features, data.train->classes));
+  o.training = std::make_shared<const training_setup>(
+      training_setup{learner,
+                     data.train,
+                     std::make_shared<const sign_projection>(1, learner->parameter_count()),
+                     {.step_size = 0.05, .momentum = 0.5},
+                     16});
+  auto start = std::make_shared<float_buffer>(learner->parameter_count());
+  learner->initialise(1, start->values());
+  const auto workers = o.machine.graph->workers();
+  o.initial.assign(workers, parameter_block{std::shared_ptr<const float_buffer>{std::move(start)}});
+  o.rows.resize(workers);
+  for (std::uint32_t i = 0; i < 600; ++i)
+    o.rows[i % workers].push_back(i);
+  o.times.block_bytes = learner->parameter_count() * sizeof(float);
+}
+
+struct outcome {
+  std::vector<double> told; ///< of every report, in order: worker, round, loss, projection
+  std::vector<float> finals;
+  run_result result;
+};
+
+outcome play(virtual_run_options o, work_crew& crew, nanoseconds slice) {
+  outcome x;
+  virtual_run run{std::move(o), crew, [&](const round_report& r) {
+                    x.told.insert(x.told.end(), {static_cast<double>(index_of(r.mixed.worker)),
+                                                 static_cast<double>(r.mixed.round), r.loss,
+                                                 r.mixed.projection_after, to_seconds(r.done)});
+                  }};
+  for (auto t = slice; !run.run_until(t, {}); t += slice)
+    REQUIRE(t < 1h);
+  for (const auto& e : run.estimates())
+    x.finals.insert(x.finals.end(), e.values().begin(), e.values().end());
+  run.fill_audit(x.result);
+  return x;
+}
+
+} // namespace
+
+TEST_CASE("virtual_run: the same bits whatever the crew and the slices") {
+  for (const auto* policy : {"full", "dtur", "static:1", "adpsgd", "adaptive"}) {
+    CAPTURE(policy);
+    auto o = options_for(policy, "circulant:1,2", 6);
+    o.times.link_latency = "exp:0.05";
+    o.machine.last_round = 12;
+    give_model(o);
+    lone_crew one;
+    contrary_crew three;
+    const auto a = play(o, one, 1s);
+    const auto b = play(o, three, 7s);
+    CHECK(a.told == b.told);
+    CHECK(a.finals == b.finals);
+    CHECK(a.result.mixing.clean());
+    CHECK(a.result.mixing.rounds_audited > 10);
+    CHECK(a.result.mixing.edges_lost == 0);
+  }
+}
+
+TEST_CASE("virtual_run: full averages with everybody in every round, as a hand calculation says") {
+  auto o = options_for("full", "ring", 3);
+  o.times.step_time = "const:1";
+  o.times.straggler = "none";
+  o.machine.last_round = 5;
+  lone_crew crew;
+  virtual_run run{o, crew, {}};
+  CHECK(run.run_until(1h, {}));
+  CHECK(run.ended() == 5s);
+  CHECK(run.local_steps() == 15);
+  run_result result;
+  run.fill_audit(result);
+  CHECK(result.mean_active_share == 1);
+}
+
+TEST_CASE("virtual_run: a time limit stops all workers then") {
+  for (const auto* policy : {"full", "dtur", "adaptive"}) {
+    auto o = options_for(policy, "ring", 4);
+    o.time_limit = 20s;
+    lone_crew crew;
+    virtual_run run{o, crew, {}};
+    REQUIRE(run.run_until(1h, {}));
+    CHECK(run.ended() >= 20s);
+    CHECK(run.ended() < 25s);
+  }
+}
+
+TEST_CASE("virtual_run: latency and bandwidth slow an exchange as they should") {
+  const auto ended = [](const std::string& latency, std::optional<double> bytes_per_s) {
+    auto o = options_for("full", "ring", 2);
+    o.times.step_time = "const:1";
+    o.times.straggler = "none";
+    o.times.link_latency = latency;
+    o.times.bytes_per_s = bytes_per_s;
+    o.times.block_bytes = 1000;
+    o.machine.last_round = 1;
+    lone_crew crew;
+    virtual_run run{o, crew, {}};
+    run.run_until(1h, {});
+    return run.ended();
+  };
+  CHECK(ended("", {}) == 1s);
+  CHECK(ended("const:0.1", {}) == 1200ms); // the estimate's way and the answer's
+  CHECK(ended("", 10'000) == 1100ms);      // only the estimate carries parameters
+  CHECK(ended("const:0.1", 10'000) == 1300ms);
+}
+
+TEST_CASE(
+    "virtual_run: adaptive and adpsgd keep the mean and agree, without a step size, whatever the latency") {
+  for (const auto* policy : {"adpsgd", "adaptive"})
+    for (const auto* latency : {"const:0", "exp:0.3", "const:2.5"}) {
+      CAPTURE(policy);
+      CAPTURE(latency);
+      auto o = options_for(policy, "torus:3x4", 12);
+      o.times.link_latency = latency;
+      o.machine.last_round = 150;
+      give_model(o);
+      auto setup = *o.training;
+      setup.sgd.step_size = 0;
+      o.training = std::make_shared<const training_setup>(setup);
+      const auto count = setup.learner->parameter_count();
+      for (std::size_t i = 0; i < o.initial.size(); ++i) { // each its own number
+        auto start = std::make_shared<float_buffer>(count);
+        std::fill(start->values().begin(), start->values().end(), static_cast<float>(i));
+        o.initial[i] = parameter_block{std::move(start)};
+      }
+      lone_crew crew;
+      const auto x = play(o, crew, 1min);
+      const auto [least, most] = std::minmax_element(x.finals.begin(), x.finals.end());
+      const auto mean =
+          std::accumulate(x.finals.begin(), x.finals.end(), 0.0) / static_cast<double>(x.finals.size());
+      CHECK(mean == doctest::Approx(5.5).epsilon(1e-5));
+      CHECK(*most - *least < 0.05);
+      CHECK(x.result.mixing.clean());
+      CHECK(x.result.mixing.rounds_unaudited == 0);
+    }
+}
