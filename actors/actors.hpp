@@ -104,6 +104,23 @@ struct snapshot {
   std::uint64_t local_steps = 0;
 };
 
+/// Pairwise averaging, within a process: an offer or answer with the sender's estimate, if it has one.
+struct offer_message {
+  offer body;
+  parameter_block parameters;
+};
+struct answer_message {
+  answer body;
+  parameter_block parameters;
+};
+
+/// What a worker did in exchanges since its last report.
+struct exchange_report {
+  std::vector<exchange_half> halves;
+  std::vector<worker_id> given_up; ///< neighbours with whom an exchange may stay one-sided
+  worker_id worker{};
+};
+
 /// What a worker is doing: phase, quorum still missing, timeout, and whom it waits for, for which message,
 /// since when.
 struct worker_status {
@@ -158,6 +175,7 @@ struct training_job {
   bool wants_velocity = false; ///< as of after the mix
   std::vector<weighted_block> neighbours;
   bool wants_step = false;
+  parameter_block from; ///< pairwise averaging: where the step begins; otherwise none
   std::atomic<bool> step_dropped =
       false; ///< set by the worker while the job is under way: the step is not wanted
   std::uint64_t ticket = 0;
@@ -246,6 +264,7 @@ struct watch_workers;
 using reporter_actor =
     caf::typed_actor<caf::reacts_to<watch_workers>,   // before any worker begins
                      caf::reacts_to<round_report>,    // a worker did a round
+                     caf::reacts_to<exchange_report>, // what it averaged in pairs since
                      caf::reacts_to<worker_finished>, // a worker's last word
                      caf::reacts_to<evaluation>,      // the evaluator measured
                      caf::reacts_to<workers_gone>, caf::reacts_to<workers_back>, caf::reacts_to<part_changed>,
@@ -429,6 +448,8 @@ using worker_actor = caf::typed_actor<
     caf::reacts_to<worker_id, membership_news>,   // who is up or down
     caf::reacts_to<worker_id, received>,          // your block is here
     caf::reacts_to<worker_id, heartbeat>,         // I am alive
+    caf::reacts_to<worker_id, offer_message>,     // let us average
+    caf::reacts_to<worker_id, answer_message>,    // I have
     caf::reacts_to<link_broken>,                  // from the gateway
     // from its own helpers and timers:
     caf::reacts_to<mini_batch>, caf::reacts_to<training_done>, caf::reacts_to<delay_over>,
@@ -556,6 +577,9 @@ using node_actor = control_client_actor::extend<
 } // namespace dybw
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::mini_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::offer_message)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::answer_message)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::exchange_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::training_job_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::training_done)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::batch_wanted)

@@ -32,7 +32,9 @@ worker_finished to_last_word(const worker_end& x) {
 
 void reporter_state::start(const reporter_options& options) {
   const auto workers = options.graph->workers();
-  if (options.audit)
+  if (options.audit && options.in_pairs)
+    exchanges_.emplace(options.graph);
+  else if (options.audit)
     audit_.emplace(options.graph);
   for (std::size_t i = 0; audit_ && options.late && i < workers; ++i) {
     audit_->lost(worker_at(i));
@@ -88,6 +90,16 @@ void reporter_state::add(const round_report& report) {
   log_violations();
 }
 
+void reporter_state::add(const exchange_report& report) {
+  if (!exchanges_)
+    return;
+  for (const auto& half : report.halves)
+    exchanges_->add(half);
+  for (auto neighbour : report.given_up)
+    exchanges_->edge_lost(report.worker, neighbour);
+  log_violations();
+}
+
 void reporter_state::add(const worker_finished& last_word) {
   const auto i = index_of(last_word.totals.worker);
   statistics_->add(last_word.totals);
@@ -95,6 +107,8 @@ void reporter_state::add(const worker_finished& last_word) {
   threshold_delays_.merge(*last_word.threshold_delays);
   if (sink_)
     to_pass_on_->finished.push_back(to_end(last_word));
+  if (exchanges_)
+    exchanges_->left(last_word.totals.worker);
   if (audit_) {
     audit_->left(last_word.totals.worker);
     log_violations();
@@ -123,6 +137,8 @@ void reporter_state::pass_on() {
 void reporter_state::audit_lost(worker_id id) {
   if (audit_)
     audit_->lost(id);
+  if (exchanges_)
+    exchanges_->lost(id);
 }
 
 void reporter_state::worker_down(const caf::down_msg& down) {
@@ -159,6 +175,8 @@ void reporter_state::back(const workers_back& x) {
     lost_.erase(found);
     if (audit_)
       audit_->back(id);
+    if (exchanges_)
+      exchanges_->back(id);
     done_flags_[index_of(id)] = false;
     --done_;
   }
@@ -204,6 +222,12 @@ run_outcome_ptr reporter_state::outcome() {
     x->result.mean_active_share = audit_->mean_active_share();
     x->violations = audit_->violations();
   }
+  if (exchanges_) {
+    x->result.mixing = exchanges_->summary();
+    x->result.per_edge = exchanges_->activity();
+    x->result.mean_active_share = exchanges_->mean_active_share();
+    x->violations = exchanges_->violations();
+  }
   x->result.threshold_delay_p99_s = to_seconds(threshold_delays_.quantile(0.99));
   x->result.threshold_delay_max_s = to_seconds(threshold_delays_.max());
   x->result.evaluations = evaluations_;
@@ -233,7 +257,7 @@ void reporter_state::flush_trace() {
 }
 
 void reporter_state::log_violations() {
-  const auto& all = audit_->violations();
+  const auto& all = exchanges_ ? exchanges_->violations() : audit_->violations();
   for (; violations_logged_ < all.size(); ++violations_logged_)
     spdlog::error("audit: {}", all[violations_logged_]);
 }
@@ -245,6 +269,7 @@ reporter_actor::behavior_type reporter(reporter_actor::stateful_pointer<reporter
   return {
       [self](const watch_workers& x) { self->state.watch(x); },
       [self](const round_report& x) { self->state.add(x); },
+      [self](const exchange_report& x) { self->state.add(x); },
       [self](const worker_finished& x) { self->state.add(x); },
       [self](const evaluation& x) { self->state.add(x); },
       [self](const workers_gone& x) { self->state.gone(x); },

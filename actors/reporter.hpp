@@ -3,6 +3,7 @@
 #include "actors/actors.hpp"
 #include "actors/rounds_file.hpp"
 #include "actors/trace_file.hpp"
+#include "learning/consensus/exchange_audit.hpp"
 #include "learning/consensus/mixing_audit.hpp"
 #include "learning/monitoring/edge_commits.hpp"
 
@@ -23,6 +24,7 @@ struct reporter_options {
   bool append = false;                   ///< to what the file holds already
   std::vector<worker_id> expected{};     ///< those that will report; empty: all
   bool audit = true;                     ///< needs the reports of all workers
+  bool in_pairs = false;                 ///< the policy averages in pairs: what the audit checks
   /// From the middle of a run: nothing is known of what a worker did before its first report.
   bool late = false;
   report_sink_actor sink{};            ///< gets it all as well; null for none
@@ -51,6 +53,7 @@ public:
   void start(const reporter_options& options);
   void watch(const watch_workers& x);
   void add(const round_report& report);
+  void add(const exchange_report& report);
   void add(const worker_finished& last_word);
   void add(const evaluation& e);
   void add(const part_changed& x);
@@ -87,6 +90,7 @@ private:
   reporter_actor::stateful_pointer<reporter_state> self_;
   run_origin origin_;
   std::optional<mixing_audit> audit_;
+  std::optional<exchange_audit> exchanges_; ///< instead, for policies that average in pairs
   std::optional<run_statistics> statistics_;
   std::vector<worker_actor> workers_; ///< [workers], null for those of other processes
   std::vector<caf::actor_addr> addresses_;

@@ -19,7 +19,10 @@ void worker_state::start(worker_options options) {
   if (!options_.machine.facts.empty()) // joins: the first sign of life counts as heard again
     for (std::size_t i = 0; i < neighbours_.size(); ++i)
       detector_->give_up(i);
+  const auto in_pairs = options_.machine.policy.averages_in_pairs();
   machine_ = make_machine(std::move(options_.machine));
+  if (in_pairs && options_.training)
+    mover_.emplace(options_.training->learner->parameter_count(), options_.training->projection);
   mixed_round_ = saved_round_ = machine_->completed();
   const auto& resumed = options_.resumed;
   current_ = resumed ? resumed->parameters : options_.initial;
@@ -250,6 +253,10 @@ void worker_state::perform(const send& x) {
     tell(n, *c);
   } else if (const auto* l = std::get_if<leaving>(&x.message)) {
     tell(n, *l);
+  } else if (const auto* o = std::get_if<offer>(&x.message)) {
+    tell_estimate<offer_message>(n, *o, n.offered, true);
+  } else if (const auto* r = std::get_if<answer>(&x.message)) {
+    tell_estimate<answer_message>(n, *r, n.answered, r->taken);
   } else {
     tell(n, std::get<membership_news>(x.message));
   }
@@ -265,6 +272,8 @@ void worker_state::perform(const compute& x) {
   totals_.discarded += std::exchange(dropped_, nanoseconds{0});
   if (options_.training) {
     step_pending_ = true;
+    if (mover_)
+      step_from_ = current_;
     return;
   }
   const auto delay = options_.clock->delay_after(step_started_, nanoseconds{0});
@@ -323,6 +332,66 @@ void worker_state::perform(const finished& x) {
   finished_ = x;
 }
 
+// --- Pairwise averaging ---
+
+void worker_state::receive(worker_id from, const offer_message& m) {
+  if (!alive(from))
+    return;
+  find(from)->came = m.parameters;
+  apply(message_received{from, m.body});
+}
+
+void worker_state::receive(worker_id from, const answer_message& m) {
+  if (!alive(from))
+    return;
+  if (m.body.taken)
+    find(from)->came = m.parameters;
+  apply(message_received{from, m.body});
+}
+
+/// Pairwise policies run within one process, so the neighbour is here.
+template <class Message, class Body>
+void worker_state::tell_estimate(neighbour& to, const Body& body, parameter_block& told, bool tells) {
+  assert(to.handle);
+  if (tells) {
+    told = current_;
+    ++totals_.estimates_sent;
+    totals_.bytes_sent += current_.values().size_bytes();
+  }
+  self_->send(to.handle, id_, Message{body, tells ? told : parameter_block{}});
+}
+
+void worker_state::perform(const take_step& x) {
+  if (mover_)
+    current_ = mover_->add(current_, estimate_, step_from_, x.scale);
+}
+
+/// One pass over the parameters, here and now: a trainer may be deep in our own gradient, and the neighbour
+/// goes on with what we told it.
+void worker_state::perform(const absorb& x) {
+  auto& n = *find(x.half.neighbour);
+  auto& half = exchanges_.halves.emplace_back(x.half);
+  auto& mine = x.own_offer ? n.offered : n.answered;
+  if (mover_) {
+    auto done = mover_->absorb(current_, n.came, mine, half.weight);
+    current_ = std::move(done.estimate);
+    half.projection = done.projection;
+    half.size = done.size;
+  }
+  mine = n.came = {};
+}
+
+void worker_state::perform(const edge_lost& x) {
+  exchanges_.given_up.push_back(x.neighbour);
+}
+
+void worker_state::report_exchanges() {
+  if (exchanges_.halves.empty() && exchanges_.given_up.empty())
+    return;
+  exchanges_.worker = id_;
+  self_->send(options_.reporter, std::exchange(exchanges_, {}));
+}
+
 // --- Training ---
 
 /// Sends what is to be done to the trainers, once there is anything, the job before is back and the batch is
@@ -346,6 +415,7 @@ void worker_state::submit_job() {
   job_->step_dropped = false;
   if (job_->wants_step) {
     job_->ticket = ticket_;
+    job_->from = step_from_;
     if (!std::exchange(batch_unused_, false)) {
       job_->batch = std::move(*batch_);
       batch_.reset();
@@ -358,12 +428,13 @@ void worker_state::submit_job() {
 }
 
 void worker_state::send_report() {
+  report_exchanges();
   if (!report_)
     return;
   report_->mixed.projection_before = options_.training ? job_->mixed.projection_before : 0;
   report_->mixed.projection_after = options_.training ? job_->mixed.projection_after : 0;
   report_->mixed.norm_before = options_.training ? job_->mixed.norm_before : 0;
-  if (options_.training) {
+  if (options_.training && !mover_) {
     report_->mix_began = std::chrono::duration_cast<nanoseconds>(job_->mix_began - *origin_);
     report_->mix_ended = std::chrono::duration_cast<nanoseconds>(job_->mix_ended - *origin_);
   }
@@ -409,6 +480,7 @@ void worker_state::send_last_word() {
   totals_.steps_discarded = counters.steps_discarded;
   totals_.sweeps_completed = counters.sweeps_completed;
   finished_.reset();
+  report_exchanges();
   if (job_)
     job_->client = nullptr; // our own handle: would keep us alive for ever
   self_->send(
@@ -446,6 +518,8 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
       [self](worker_id from, const membership_news& m) { self->state.receive(from, m); },
       [self](worker_id from, const received& m) { self->state.receive(from, m); },
       [self](worker_id from, const heartbeat& m) { self->state.receive(from, m); },
+      [self](worker_id from, const offer_message& m) { self->state.receive(from, m); },
+      [self](worker_id from, const answer_message& m) { self->state.receive(from, m); },
       [self](const link_broken& x) { self->state.link_is_broken(x.neighbour); },
       [self](const mini_batch& batch) { self->state.receive(batch); },
       [self](const training_done& done) { self->state.receive(done); },

@@ -4,6 +4,7 @@
 #include "learning/consensus/estimate_slots.hpp"
 #include "learning/consensus/flow_window.hpp"
 #include "learning/consensus/silence_detector.hpp"
+#include "learning/model/estimate_mover.hpp"
 #include "learning/straggler/step_time.hpp"
 
 #include <map>
@@ -46,6 +47,8 @@ public:
   void receive(worker_id from, const threshold_message& m);
   void receive(worker_id from, const received& m);
   void receive(worker_id from, const heartbeat& m);
+  void receive(worker_id from, const offer_message& m);
+  void receive(worker_id from, const answer_message& m);
   template <class Message>
   void receive(worker_id from, const Message& m) {
     if (alive(from))
@@ -74,6 +77,10 @@ private:
     worker_actor handle; ///< null if it lives in another process; `links_` reaches it
     flow_window window;
     estimate_slots<parameter_block> estimates;
+    // pairwise averaging:
+    parameter_block offered;  ///< what our newest offer told
+    parameter_block answered; ///< .. and our newest answer
+    parameter_block came;     ///< the newest that came in an offer or answer
   };
 
   /// Since the run's start; 0 before this worker has heard when that was (a stop may overtake the meeting).
@@ -89,9 +96,12 @@ private:
   void perform(const compute& x);
   void perform(const drop_step& x);
   void perform(const mix& x);
-  void perform(const take_step&) {} // pairwise policies run in virtual time only
-  void perform(const absorb&) {}
-  void perform(const edge_lost&) {}
+  void perform(const take_step& x);
+  void perform(const absorb& x);
+  void perform(const edge_lost& x);
+  template <class Message, class Body>
+  void tell_estimate(neighbour& to, const Body& body, parameter_block& told, bool tells);
+  void report_exchanges();
   void perform(const arm_timer& x);
   void perform(const round_done& x);
   void perform(const membership_changed& x);
@@ -134,6 +144,9 @@ private:
   round_number saved_round_ = 0;  ///< of the newest checkpoint sent to be written
   bool checkpoint_wanted_ = false;
   bool checkpoint_under_way_ = false;
+  std::optional<estimate_mover> mover_; ///< pairwise averaging with a model
+  parameter_block step_from_;           ///< .. where the step under way began
+  exchange_report exchanges_;           ///< .. not reported yet
   double loss_ = 0;
   std::uint32_t samples_ = 0;
   std::optional<round_report> report_; ///< of the round whose mix is under way

@@ -189,7 +189,7 @@ void read_virtual_time(const option_values& given, run_config& config) {
     given.refuse("clock", "needs to know how long a step takes", "give --step-time, for example const:1");
   if (!config.exchange)
     given.refuse("exchange", "is for measurements in real time", "leave it out");
-  for (const auto* option : {"nodes", "nodes-file", "http", "suspect-after"})
+  for (const auto* option : {"nodes", "nodes-file", "http", "suspect-after", "checkpoint-every", "resume"})
     if (given.given(option))
       given.refuse(option, "is for runs in real time", "leave it or --clock virtual out");
 }
@@ -214,6 +214,14 @@ void read_checkpointing(const option_values& given, run_options& options) {
   if (!options.output.directory)
     given.refuse("checkpoint-every", "needs a directory to write to", "add --out DIR");
   options.saved = saved_options(given);
+}
+
+/// Policies that average in pairs do so within one process, and keep no checkpoints.
+void check_pairwise(const option_values& given, const run_config& config) {
+  for (const auto& text : config.policies)
+    for (const auto* option : {"nodes", "nodes-file", "checkpoint-every", "resume"})
+      if (given.given(option) && parse_policy(text, 0, worker_id{}).averages_in_pairs())
+        given.refuse(option, "does not go with --policy " + text, "choose full, static:B or dtur");
 }
 
 output_options read_output(const option_values& given, const run_config& config, const std::string& date) {
@@ -309,6 +317,7 @@ run_options read_run_options(std::span<const std::string> arguments, const std::
   read_stopping(given, config);
   read_times(given, config);
   read_virtual_time(given, config);
+  check_pairwise(given, config);
   options.nodes = read_nodes(given, config);
   options.http = read_http(given);
   options.output = read_output(given, config, date);

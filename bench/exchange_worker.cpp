@@ -102,6 +102,7 @@ reporter_actor::behavior_type recorder(reporter_actor::pointer, std::shared_ptr<
         if (x.mixed.round == what.warm_up + what.rounds)
           to->at_end = read_thread_times();
       },
+      [](const exchange_report&) {},
       [to](const worker_finished& x) {
         to->workers.at(x.totals.worker).final_estimate = x.parameters;
         if (--to->working == 0)

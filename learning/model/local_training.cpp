@@ -78,29 +78,15 @@ local_training::mix_outcome local_training::mix(std::span<const weighted_block> 
   return outcome;
 }
 
-local_training::step_outcome local_training::step_onto(const parameter_block& at, const parameter_block& onto,
-                                                       double scale, std::span<const std::uint32_t> rows,
+local_training::step_outcome local_training::step_from(const parameter_block& at,
+                                                       std::span<const std::uint32_t> rows,
                                                        std::uint64_t epoch, training_workspace& workspace) {
   current_ = at;
   auto done = step(rows, epoch, workspace);
-  velocity_.swap(velocity_next_);
-  auto moved = pool_.acquire();
-  add_difference(onto.values(), stepped_.values(), at.values(), scale, moved->values());
-  stepped_ = parameter_block{};
-  current_ = parameter_block{std::move(moved)};
-  done.estimate = current_;
+  if (setup_->sgd.step_size > 0)
+    velocity_.swap(velocity_next_);
+  current_ = std::move(stepped_);
   return done;
-}
-
-local_training::absorb_outcome local_training::absorb(const parameter_block& own,
-                                                      const parameter_block& theirs,
-                                                      const parameter_block& mine, double weight) {
-  auto moved = pool_.acquire();
-  add_difference(own.values(), theirs.values(), mine.values(), weight, moved->values());
-  const auto& project = *setup_->projection;
-  const auto added = project(moved->values()) - project(own.values());
-  current_ = parameter_block{std::move(moved)};
-  return {current_, added, norm(own.values())};
 }
 
 } // namespace dybw

@@ -72,19 +72,10 @@ public:
   /// w. REQUIRES: a `step` since the last mix.
   mix_outcome mix(std::span<const weighted_block> neighbours, training_workspace& workspace);
 
-  // Pairwise averaging: w moves while a step is under way.
-  /// Takes a step from `at` and adds it to `onto`, which becomes w: onto + scale * (w~ - at).
-  step_outcome step_onto(const parameter_block& at, const parameter_block& onto, double scale,
-                         std::span<const std::uint32_t> rows, std::uint64_t epoch,
+  /// Pairwise averaging, where w moves while a step is under way: w~ of a step from `at`, which counts at
+  /// once.
+  step_outcome step_from(const parameter_block& at, std::span<const std::uint32_t> rows, std::uint64_t epoch,
                          training_workspace& workspace);
-  struct absorb_outcome {
-    parameter_block estimate; ///< w
-    double projection = 0;    ///< of what was added
-    double size = 0;          ///< the norm of what it was added to
-  };
-  /// w = own + weight * (theirs - mine).
-  absorb_outcome absorb(const parameter_block& own, const parameter_block& theirs,
-                        const parameter_block& mine, double weight);
 
   const parameter_block& current() const noexcept { return current_; } ///< w
   /// A copy of v as of the step that led to w: with w, where to go on. None without momentum.

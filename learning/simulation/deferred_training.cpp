@@ -28,10 +28,12 @@ struct deferred_training::task {
 
 struct deferred_training::learner {
   learner(const std::shared_ptr<const training_setup>& setup, mini_batch_sampler s, const parameter_block& w)
-      : sampler(std::move(s)), local(setup, w), first(std::make_shared<cell>(cell{w, 0})) {}
+      : sampler(std::move(s)), local(setup, w), mover(setup->learner->parameter_count(), setup->projection),
+        first(std::make_shared<cell>(cell{w, 0})) {}
 
   mini_batch_sampler sampler;
   local_training local;
+  estimate_mover mover;
   std::shared_ptr<const cell> first; ///< w_j(0)
   std::shared_ptr<outcome> newest;
   std::shared_ptr<share> newest_share;
@@ -173,6 +175,7 @@ void deferred_training::compute() {
 /// lower levels.
 void deferred_training::carry_out(task& t, std::size_t lane) {
   auto& local = learners_[index_of(t.worker)].local;
+  auto& mover = learners_[index_of(t.worker)].mover;
   const auto input = [&t](std::size_t i) -> const parameter_block& { return t.inputs[i].first->block; };
   switch (t.what) {
   case task::kind::step: {
@@ -184,13 +187,13 @@ void deferred_training::carry_out(task& t, std::size_t lane) {
   case task::kind::mix:
     return mix(t, lane);
   case task::kind::step_onto: {
-    const auto done = local.step_onto(input(0), input(1), t.factor, t.rows, t.epoch, workspaces_[lane]);
+    const auto done = local.step_from(input(0), t.rows, t.epoch, workspaces_[lane]);
     t.told->loss = done.loss;
-    t.result->block = done.estimate;
+    t.result->block = mover.add(input(1), done.estimate, input(0), t.factor);
     return;
   }
   case task::kind::absorb: {
-    const auto done = local.absorb(input(0), input(1), input(2), t.factor);
+    const auto done = mover.absorb(input(0), input(1), input(2), t.factor);
     *t.added = {done.projection, done.size};
     t.result->block = done.estimate;
     return;

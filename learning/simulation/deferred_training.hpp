@@ -1,6 +1,7 @@
 #pragma once
 
 #include "learning/data/mini_batch.hpp"
+#include "learning/model/estimate_mover.hpp"
 #include "learning/model/local_training.hpp"
 #include "learning/simulation/simulated_model.hpp"
 #include "learning/work_crew.hpp"

@@ -20,6 +20,8 @@ struct letters {
   std::vector<fact> facts;
   std::vector<received> receipts;
   std::size_t heartbeats = 0;
+  std::vector<offer_message> offers;
+  std::vector<answer_message> answers;
   std::size_t stops = 0;
   std::size_t snapshots = 0;
 
@@ -50,6 +52,8 @@ inline worker_actor::behavior_type fake_worker(worker_actor::pointer, letters_pt
       [in](worker_id, const membership_news& m) { in->take(m); },
       [in](worker_id, const received& m) { in->take(m); },
       [in](worker_id, const heartbeat& m) { in->take(m); },
+      [in](worker_id, const offer_message& m) { in->offers.push_back(m); },
+      [in](worker_id, const answer_message& m) { in->answers.push_back(m); },
       [](const link_broken&) {},
       [](const mini_batch&) {},
       [](const training_done&) {},
@@ -109,6 +113,7 @@ inline trainer_pool_actor::behavior_type fake_trainer_pool(trainer_pool_actor::p
 
 struct reports {
   std::vector<round_report> rounds;
+  std::vector<exchange_report> exchanges;
   std::vector<worker_finished> last_words;
   std::vector<evaluation> evaluations;
 };
@@ -118,6 +123,7 @@ inline reporter_actor::behavior_type fake_reporter(reporter_actor::pointer, repo
   return {
       [](const watch_workers&) {},
       [in](const round_report& x) { in->rounds.push_back(x); },
+      [in](const exchange_report& x) { in->exchanges.push_back(x); },
       [in](const worker_finished& x) { in->last_words.push_back(x); },
       [in](const evaluation& x) { in->evaluations.push_back(x); },
       [](const workers_gone&) {},

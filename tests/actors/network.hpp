@@ -115,6 +115,8 @@ inline worker_actor::behavior_type listening_worker(worker_actor::pointer, worke
       },
       [=](worker_id from, const received& m) { note(from, "received " + std::to_string(m.round)); },
       [=](worker_id from, const heartbeat&) { note(from, "heartbeat"); },
+      [=](worker_id from, const offer_message&) { note(from, "offer"); },
+      [=](worker_id from, const answer_message&) { note(from, "answer"); },
       [=](const link_broken& x) { note(x.neighbour, "broken"); },
       [](const mini_batch&) {},
       [](const training_done&) {},

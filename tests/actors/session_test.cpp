@@ -85,8 +85,37 @@ TEST_CASE("session: every policy, miss rule and weight does the rounds asked for
     }
 }
 
+TEST_CASE("session: pairwise policies keep the mean in real time, with every half of an exchange audited") {
+  const temporary_directory place;
+  for (const auto* policy : {"adpsgd", "adaptive"}) {
+    CAPTURE(policy);
+    auto config = table_config(place);
+    config.policies = {policy};
+    config.topology = "complete";
+    config.step_time = "exp:0.001";
+    config.straggler = "slow:1:4";
+    const auto run = run_of(config);
+    const auto& result = run.result;
+    check_sane(result);
+    CHECK(result.rounds == 25);
+    CHECK(result.mixing.rounds_audited > 25);
+    CHECK(result.mixing.rounds_unaudited == 0);
+    CHECK(result.mixing.connect_rounds_max > 0);
+    CHECK(result.bytes_sent == result.estimates_sent * 40);
+    CHECK(*result.test_accuracy > 0.5);
+
+    config.sgd.step_size = 0;
+    config.start = start_rule::random;
+    config.rounds = 60;
+    const auto averaging = run_of(config).result;
+    check_sane(averaging);
+    CHECK(*averaging.mixing.mean_drift < 1e-5);
+    CHECK(averaging.consensus_distance < 1e-3);
+  }
+}
+
 TEST_CASE("session: without a model there is nothing to learn, and the exchange alone is measured") {
-  for (const std::string policy : {"full", "static:1", "dtur"}) {
+  for (const std::string policy : {"full", "static:1", "dtur", "adpsgd", "adaptive"}) {
     CAPTURE(policy);
     run_config config;
     config.model = "none";

@@ -1,0 +1,19 @@
+#include "learning/model/estimate_mover.hpp"
+
+namespace dybw {
+
+parameter_block estimate_mover::add(const parameter_block& base, const parameter_block& x,
+                                    const parameter_block& y, double weight) {
+  auto moved = pool_.acquire();
+  add_difference(base.values(), x.values(), y.values(), weight, moved->values());
+  return parameter_block{std::move(moved)};
+}
+
+estimate_mover::absorbed estimate_mover::absorb(const parameter_block& own, const parameter_block& theirs,
+                                                const parameter_block& mine, double weight) {
+  absorbed done{add(own, theirs, mine, weight), 0, norm(own.values())};
+  done.projection = (*projection_)(done.estimate.values()) - (*projection_)(own.values());
+  return done;
+}
+
+} // namespace dybw

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "learning/model/parameter_block.hpp"
+#include "learning/model/vector_ops.hpp"
+
+#include <memory>
+
+namespace dybw {
+
+/// Pairwise averaging: the sums that move one worker's estimate while a gradient step is under way. One pass
+/// over memory each; buffers are used again. Used by one thread at a time.
+class estimate_mover {
+public:
+  /// `projection` is the audit's witness.
+  estimate_mover(std::size_t parameter_count, std::shared_ptr<const sign_projection> projection)
+      : pool_(parameter_count), projection_(std::move(projection)) {}
+
+  /// base + weight * (x - y)
+  parameter_block add(const parameter_block& base, const parameter_block& x, const parameter_block& y,
+                      double weight);
+
+  struct absorbed {
+    parameter_block estimate;
+    double projection = 0; ///< the witness of what was added
+    double size = 0;       ///< the norm of what it was added to
+  };
+  /// own + weight * (theirs - mine): one end's half of an exchange.
+  absorbed absorb(const parameter_block& own, const parameter_block& theirs, const parameter_block& mine,
+                  double weight);
+
+private:
+  buffer_pool pool_;
+  std::shared_ptr<const sign_projection> projection_;
+};
+
+} // namespace dybw
