@@ -337,6 +337,7 @@ run_result node_state::known_result(const fleet_status& x) const {
 
 void node_state::measure(const fleet_status& x) {
   stay_->measuring = true;
+  stay_->lead->stop_evaluating();
   measurement what;
   what.spec = tenancy_.spec();
   what.inputs = stay_->inputs;

@@ -50,6 +50,12 @@ void run_lead::begin(run_origin origin) {
   evaluator_ = adopt(system_.spawn<caf::detached>(evaluator, std::move(options)));
 }
 
+void run_lead::stop_evaluating() {
+  if (evaluator_)
+    caf::anon_send_exit(evaluator_, caf::exit_reason::user_shutdown);
+  evaluator_ = nullptr;
+}
+
 void run_lead::take(const local_reports& x) {
   for (const auto& r : x.rounds)
     caf::anon_send(reports_, r);

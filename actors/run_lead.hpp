@@ -30,6 +30,10 @@ public:
   /// What the workers here report; the other nodes' comes by the fleet.
   void take(const local_reports& x);
 
+  /// No evaluation any more. It asks the workers of other nodes, which stay as long as somebody asks: two
+  /// leads that go on would keep each other for ever.
+  void stop_evaluating();
+
   const fleet_actor& fleet() const noexcept { return fleet_; }
   const reporter_actor& reports() const noexcept { return reports_; }
   bool is_evaluator(const caf::strong_actor_ptr& sender) const { return evaluator_ && evaluator_ == sender; }

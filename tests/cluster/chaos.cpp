@@ -125,6 +125,7 @@ private:
         nodes_.start(i, {"--join", nodes_.address(static_cast<std::size_t>(helper))});
         killed_[i] = false;
         joined_[i] = true;
+        hindered_[i] = std::find(stopped_.begin(), stopped_.end(), true) != stopped_.end();
         ++counts_.joins;
         note("join", i);
       }
@@ -177,8 +178,9 @@ private:
         ++counts_.refused; // whom it asked went away in the meantime; it says so and ends
         continue;
       }
-      if (!nodes_.wait_until(i, [](const json& s) { return s.is_object() && s["state"] == "idle"; }))
-        return name + " is not idle: " + nodes_.status(i).dump();
+      if (!nodes_.wait_until(
+              i, [](const json& s) { return s.is_object() && s["state"] == "idle"; }, seconds{45}))
+        return name + " is not idle: " + nodes_.status(i).dump() + "\nThe nodes said:\n" + nodes_.errors();
       ++alive;
       if (auto problem = check_workers(i); !problem.empty())
         return name + " lost data: " + problem;
@@ -209,12 +211,19 @@ private:
       const auto name = "worker " + std::to_string(worker);
       if (!newest_s.contains(worker))
         return "no rounds of " + name;
-      if (newest_s[worker] < run_s - rest_s)
+      if (newest_s[worker] < run_s - rest_s && !may_be_late(i))
         return "no rounds of " + name + " after " + std::to_string(newest_s[worker]) + " s";
       if (files(i, "worker-" + std::to_string(worker) + ".ckpt").empty())
         return "no checkpoint of " + name;
     }
     return "";
+  }
+
+  /// Who joins waits for links with all nodes, also with those that are stopped, and begins when a neighbour
+  /// tells it where the others are; in every graph the nodes before and after it have one.
+  bool may_be_late(std::size_t i) const {
+    return joined_[i] &&
+           (hindered_[i] || (killed_[(i + 1) % node_count] && killed_[(i + node_count - 1) % node_count]));
   }
 
   /// All that are there are whole: their last four bytes are the CRC-32 of all before them.
@@ -250,6 +259,7 @@ private:
   cluster nodes_{node_count};
   std::vector<bool> killed_ = std::vector<bool>(node_count);
   std::vector<bool> joined_ = std::vector<bool>(node_count);
+  std::vector<bool> hindered_ = std::vector<bool>(node_count); ///< joined while another was stopped
   std::vector<bool> stopped_ = std::vector<bool>(node_count);
   bool launcher_killed_ = false;
   std::string story_;

@@ -167,6 +167,22 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("dybw node: two parts with nothing between them both come to an end, without their launcher") {
+  cluster nodes{4};
+  auto launcher = nodes.launch({"--workers", "4", "--topology", "ring", "--time-limit", "4", "--step-time",
+                                "exp:0.01", "--suspect-after", "1", "--eval-every", "0.5", "--detach"});
+  REQUIRE(launcher->wait(patience).code == 0);
+  REQUIRE(nodes.wait_until(0, is_running));
+  nodes.kill(1);
+  nodes.kill(3);
+  for (const std::size_t i : {0, 2}) {
+    CAPTURE(nodes.errors());
+    REQUIRE(nodes.wait_until(
+        i, [](const json& s) { return s.is_object() && s["state"] == "idle"; }, seconds{45}));
+    CHECK(nodes.result(i).is_object());
+  }
+}
+
 TEST_CASE("dybw node: a node is stopped for five seconds and goes on, memory stays bounded, its workers "
           "count again") {
   cluster nodes{3};
