@@ -2,8 +2,10 @@
 
 #include "learning/consensus/adaptive_policy.hpp"
 #include "learning/consensus/adpsgd_policy.hpp"
+#include "learning/consensus/barrier_policy.hpp"
 #include "learning/consensus/dtur_policy.hpp"
 #include "learning/consensus/full_policy.hpp"
+#include "learning/consensus/hop_policy.hpp"
 #include "learning/consensus/static_policy.hpp"
 #include "learning/error.hpp"
 
@@ -29,6 +31,10 @@ const entry entries[] = {
      [](const auto& p) -> std::unique_ptr<policy> { return std::make_unique<static_policy>(p[0]); }},
     {"dtur", "dtur", 0,
      [](const auto&) -> std::unique_ptr<policy> { return std::make_unique<dtur_policy>(); }},
+    {"hop", "hop:B:GAP", 2,
+     [](const auto& p) -> std::unique_ptr<policy> { return std::make_unique<hop_policy>(p[0], p[1]); }},
+    {"barrier", "barrier", 0,
+     [](const auto&) -> std::unique_ptr<policy> { return std::make_unique<barrier_policy>(); }},
     {"adpsgd", "adpsgd", 0,
      [](const auto&) -> std::unique_ptr<policy> { return std::make_unique<adpsgd_policy>(); }},
     {"adaptive", "adaptive", 0,
@@ -59,6 +65,10 @@ bool policy_spec::closes_by_threshold() const {
   return make_policy(*this)->closes_by_threshold();
 }
 
+bool policy_spec::waits_for_everybody() const {
+  return make_policy(*this)->waits_for_everybody();
+}
+
 bool policy_spec::averages_in_pairs() const {
   return make_policy(*this)->averages_in_pairs();
 }
@@ -85,12 +95,15 @@ policy_spec parse_policy(const std::string& text, std::size_t smallest_degree, w
   if (spec.parameters.size() != e->parameter_count)
     refuse(text, "takes " + std::to_string(e->parameter_count) + " parameters",
            std::string{"write it as "} + e->usage);
-  if (spec.name == "static" && smallest_degree > 0 && spec.parameters[0] >= smallest_degree)
+  if (spec.name == "hop" && spec.parameters[1] == 0)
+    refuse(text, "lets nobody be behind", "choose GAP from 1 on");
+  if ((spec.name == "static" || spec.name == "hop") && smallest_degree > 0 &&
+      spec.parameters[0] >= smallest_degree)
     refuse(text,
            "must leave a neighbour to wait for: worker " + to_string(least_connected) + " has " +
                std::to_string(smallest_degree),
            smallest_degree > 1 ? "choose B up to " + std::to_string(smallest_degree - 1)
-                               : "choose static:0 or a denser --topology");
+                               : "choose B = 0 or a denser --topology");
   return spec;
 }
 

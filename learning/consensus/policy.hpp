@@ -17,6 +17,8 @@ struct round_view {
   std::size_t accepted = 0; ///< whose estimates count so far
   /// Who is neither accepted nor past this round nor gone: whose estimates may still count.
   std::size_t still_to_come = 0;
+  /// The lowest round that one of these is known to be in; the own round if there is none.
+  round_number slowest_in = 0;
 };
 
 /// What a policy learns when a round is done.
@@ -43,9 +45,12 @@ public:
   /// p_j.
   virtual std::size_t retune(const round_outcome& outcome) = 0;
 
-  /// Whether rounds close by flooded thresholds that cover the connecting edges (DTUR) and advance while a
-  /// worker computes. Otherwise each worker closes its own.
+  /// Whether rounds close by flooded thresholds and advance while a worker computes. Otherwise each worker
+  /// closes its own. A threshold comes when a connecting edge is covered (DTUR) or, if the policy
+  /// `waits_for_everybody`, when everybody is in the round.
   virtual bool closes_by_threshold() const { return false; }
+
+  virtual bool waits_for_everybody() const { return false; }
 
   /// Whether workers average in pairs, each at its own pace, instead of in rounds that neighbours share: then
   /// it is a `pairwise_policy`.
@@ -59,6 +64,7 @@ struct policy_spec {
   std::vector<std::size_t> parameters;
 
   bool closes_by_threshold() const;
+  bool waits_for_everybody() const;
   bool averages_in_pairs() const;
 };
 

@@ -58,7 +58,11 @@ std::string_view to_string(wait_cause::kind k) {
 round_machine::round_machine(machine_options options)
     : options_(std::move(options)), policy_(make_policy(options_.policy)),
       weights_(options_.weights.value_or(policy_->default_weights())),
-      by_threshold_(policy_->closes_by_threshold()) {
+      by_threshold_(policy_->closes_by_threshold()), for_everybody_(policy_->waits_for_everybody()) {
+  if (for_everybody_ && options_.connect.how != connect_spec::kind::tree) {
+    options_.connect = {}; // any other set of edges may have circles
+    options_.planned_connecting = nullptr;
+  }
   const auto& graph = *options_.graph;
   for (auto id : graph.neighbours(options_.self)) {
     auto& n = neighbours_.emplace_back();
@@ -305,6 +309,7 @@ void round_machine::join(round_number round) {
   over_ = round;
   accepted_ = 0;
   close_requested_ = false;
+  told_.reset();
   record_.round = round;
   record_.started = step_started_;
   record_.joined = now_;
@@ -348,11 +353,15 @@ bool round_machine::should_close() const {
     return true;
   if (seeks_company_)
     return false;
-  const auto still_to_come = static_cast<std::size_t>(std::count_if(
-      neighbours_.begin(), neighbours_.end(), [this](const neighbour& n) { return may_still_come(n); }));
-  if (policy_->quorum_is_met(round_view{current_, neighbours_.size(), accepted_, still_to_come}))
+  auto view = round_view{current_, neighbours_.size(), accepted_, 0, current_};
+  for (const auto& n : neighbours_)
+    if (may_still_come(n)) {
+      ++view.still_to_come;
+      view.slowest_in = std::min(view.slowest_in, n.in);
+    }
+  if (policy_->quorum_is_met(view))
     return true;
-  return still_to_come == 0 && !mutated(mutation::wait_for_all_live);
+  return view.still_to_come == 0 && !for_everybody_ && !mutated(mutation::wait_for_all_live);
 }
 
 void round_machine::close() {
@@ -415,9 +424,39 @@ void round_machine::leave() {
 
 // --- Thresholds ---
 
+/// Saturation on a tree: who has all its neighbours' estimates, and has heard from all its tree neighbours
+/// but one that everybody behind them is in, tells that one, by an early `closed`. Who has heard it from all
+/// knows that everybody is in. After a new generation the missing one may be another: it is told then.
+void round_machine::fire_when_all_are_in() {
+  if (phase_ != phase::gathering || close_requested_ || seeks_company_ ||
+      std::any_of(neighbours_.begin(), neighbours_.end(),
+                  [this](const neighbour& n) { return may_still_come(n); }))
+    return;
+  const auto& tree = coverage_.connecting();
+  std::size_t missing = 0;
+  auto last = options_.self;
+  for (const auto& n : neighbours_)
+    if (n.usable && !n.leaving && n.closed < current_ &&
+        std::binary_search(tree.begin(), tree.end(), make_edge(options_.self, n.id))) {
+      ++missing;
+      last = n.id;
+    }
+  if (missing == 1 && told_ != last) {
+    told_ = last;
+    effects_.push_back(send{last, closed{current_, static_cast<std::uint32_t>(accepted_)}});
+  }
+  if (missing > 0)
+    return;
+  threshold_round_ = std::max(threshold_round_, current_);
+  close_requested_ = true;
+  announce(threshold{coverage_.generation(), coverage_.sweep(), current_, std::nullopt}, nullptr);
+}
+
 void round_machine::fire() {
   if (!by_threshold_)
     return;
+  if (for_everybody_)
+    return fire_when_all_are_in();
   for (auto& n : neighbours_) {
     const auto e = make_edge(options_.self, n.id);
     if (!n.committed() || n.fired || !coverage_.advances(e, current_))
@@ -617,6 +656,8 @@ void round_machine::send_facts(const neighbour& n) {
 
 /// DTUR: the wait that shows how slow the slowest are comes once per sweep, so a sweep's longest is observed.
 void round_machine::note_wait(nanoseconds t) {
+  if (for_everybody_)
+    sweep_wait_.observe(t);
   longest_wait_ = std::max(longest_wait_, t);
   if (counters_.sweeps_completed == sweeps_timed_)
     return;
@@ -629,7 +670,9 @@ nanoseconds round_machine::gather_limit() const {
   if (options_.round_timeout)
     return *options_.round_timeout;
   const auto first = std::min<nanoseconds>(first_step_.value_or(nanoseconds{0}), pace_estimator::time_max);
-  const auto unknown = std::max<nanoseconds>(10 * first, std::chrono::seconds{10});
+  auto unknown = std::max<nanoseconds>(10 * first, std::chrono::seconds{10});
+  if (for_everybody_)
+    unknown *= 10; // the slowest worker and the longest way through the graph, none of which was seen yet
   // The first waits tell little: a straggler's pace takes a round per edge to reach those far from it (under
   // DTUR, a sweep), and rare stragglers take many rounds to show. So what is not known fades only slowly.
   const auto workers = options_.graph->workers();

@@ -328,6 +328,7 @@ private:
   void leave();
 
   void fire();
+  void fire_when_all_are_in();
   void announce(const threshold& t, const neighbour* except);
   void rounds_over(round_number up_to);
   void catch_up(const neighbour& n);
@@ -357,6 +358,7 @@ private:
   std::unique_ptr<policy> policy_;
   weight_rule weights_;
   bool by_threshold_;
+  bool for_everybody_; ///< .. which comes when everybody is in
   membership facts_;
   coverage_sweep coverage_;
   std::vector<neighbour> neighbours_; ///< ascending
@@ -371,6 +373,7 @@ private:
   round_number threshold_round_ = 0; ///< the newest round a threshold was seen for
   std::size_t accepted_ = 0;
   bool close_requested_ = false;
+  std::optional<worker_id> told_; ///< for_everybody_: the tree neighbour that heard that all others are in
   bool stopping_ = false;
   std::uint64_t ticket_ = 0;
   nanoseconds step_started_{0};

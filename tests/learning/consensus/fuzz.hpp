@@ -14,14 +14,16 @@ namespace dybw::test {
 /// What the schedules of one family have in common.
 struct fuzz_family {
   const char* name;
-  const char* policy; ///< "static": B is drawn
+  const char* policy; ///< "static", "hop": B and GAP are drawn
   miss_rule on_miss = miss_rule::carry;
 };
 
 inline const fuzz_family fuzz_families[] = {{"full", "full"},
                                             {"static", "static"},
                                             {"dtur with carry", "dtur"},
-                                            {"dtur with discard", "dtur", miss_rule::discard}};
+                                            {"dtur with discard", "dtur", miss_rule::discard},
+                                            {"hop", "hop"},
+                                            {"barrier", "barrier"}};
 
 struct fuzz_result {
   std::vector<std::string> failures; ///< empty: all checks passed

@@ -98,6 +98,13 @@ TEST_CASE("fuzz: dtur with discard part 4") {
   fuzz(3, 3);
 }
 
+TEST_CASE("fuzz: hop part 1") {
+  fuzz(4, 0);
+}
+TEST_CASE("fuzz: barrier part 1") {
+  fuzz(5, 0);
+}
+
 TEST_CASE("fuzz: a schedule replays exactly") {
   for (const auto& family : fuzz_families) {
     const auto once = run_schedule(family, 42);

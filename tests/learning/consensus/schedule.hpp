@@ -1,0 +1,72 @@
+#pragma once
+
+#include "fuzz.hpp"
+
+#include "learning/graph/topology.hpp"
+#include "learning/random.hpp"
+#include "learning/simulation/network_simulation.hpp"
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// Random schedules, all of one drawn from its seed.
+namespace dybw::test {
+
+class dice {
+public:
+  explicit dice(std::uint64_t seed) : generator_(seed) {}
+  double uniform(double a, double b) {
+    return a + (b - a) * static_cast<double>(generator_() >> 11) * 0x1p-53;
+  }
+  bool chance(double p) { return uniform(0, 1) < p; }
+  /// 0 .. n-1
+  std::size_t below(std::size_t n) { return static_cast<std::size_t>(generator_() % n); }
+  nanoseconds duration(nanoseconds a, nanoseconds b) {
+    return from_seconds(uniform(to_seconds(a), to_seconds(b)));
+  }
+  double exponential() { return -std::log(1 - uniform(0, 1)); }
+
+private:
+  random_generator generator_;
+};
+
+enum class trouble {
+  none,
+  timeouts,
+  crashes,
+  silent_crashes,
+  hangs,
+  suspicions,
+  partition,
+  reconnections,
+  restarts,
+  everything
+};
+inline const char* const trouble_names[] = {"none",     "timeouts",   "crashes",   "silent crashes",
+                                            "hangs",    "suspicions", "partition", "reconnections",
+                                            "restarts", "everything"};
+
+struct schedule {
+  simulation_options options;
+  std::shared_ptr<const topology> graph;
+  trouble kind = trouble::none;
+  bool stops = false;
+  std::vector<std::pair<nanoseconds, fault>> faults;
+  nanoseconds quiet_from{0}; ///< no faults after this moment
+  nanoseconds tail_from{0};  ///< and all is back to normal
+  bool patient = false;
+  bool jumpy = false;  ///< never
+  nanoseconds unit{0}; ///< a typical step
+  nanoseconds step_min{0};
+  nanoseconds step_max{0};
+  nanoseconds latency_max{0};
+  nanoseconds limit{0};
+  std::string text;
+};
+
+schedule draw_schedule(const fuzz_family& family, std::uint64_t seed);
+
+} // namespace dybw::test
