@@ -120,7 +120,9 @@ results read_results(const experiment& x, const std::filesystem::path& file) {
   std::map<std::tuple<std::string, std::string, std::uint64_t>, json> lines;
   for (std::string line; std::getline(in, line);) {
     auto run = json::parse(line);
-    lines[{cell_name(run["cell"]), run["policy"], run["seed"]}] = std::move(run);
+    const auto key = std::tuple{cell_name(run["cell"]), run["policy"].get<std::string>(),
+                                run["seed"].get<std::uint64_t>()};
+    lines[key] = std::move(run);
   }
   results r;
   const auto& first = x.policies.front().name;

@@ -34,7 +34,7 @@ public:
   double step_scale(double own_rate, double mean_rate) const override {
     return std::clamp(mean_rate / own_rate, 1 / scale_max, scale_max);
   }
-  std::size_t closing_sweeps() const override { return 8; }
+  std::size_t closing_sweeps() const override { return 16; }
 };
 
 } // namespace dybw

@@ -66,19 +66,29 @@ struct welcome {
   round_number round = 0;  ///< to go on after
 };
 
+/// Pairwise averaging: how often the ends of a link have given each other up, as far as the sender knows.
+/// What it sent before it knew is void: the other end has forgotten what it belongs to.
+struct link_sessions {
+  std::uint64_t own = 0;
+  std::uint64_t seen = 0; ///< the receiver's
+};
+
 /// Pairwise averaging (docs/protocol.md, "Pairwise policies"): here is my estimate; let us average. At most
 /// one is unanswered on a link in each direction.
 struct offer {
   round_number round = 0;   ///< that the sender is in
   std::uint64_t number = 0; ///< ascending from one offer of a worker to a neighbour to the next
   double rate = 0; ///< what the sender thinks is the mean of all workers' step rates, 1/s; 0: nothing yet
+  link_sessions sessions{};
 };
 
-/// To an offer: I have averaged with it, this was my estimate before. Or, from who has left: I have not.
+/// To an offer: I have averaged with it, this was my estimate before. Or I have not, as I have left or the
+/// offer is void.
 struct answer {
   std::uint64_t number = 0; ///< the offer's
   bool taken = true;        ///< without, no parameters come
   double rate = 0;          ///< as in `offer`
+  link_sessions sessions{};
 };
 
 using protocol_message =

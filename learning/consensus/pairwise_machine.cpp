@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace dybw {
 
@@ -52,8 +53,14 @@ const std::vector<effect>& pairwise_machine::step(nanoseconds now, const event& 
 void pairwise_machine::on(const start&) {
   if (phase_ != phase::idle)
     return;
-  number_ = static_cast<std::uint64_t>(now_.count()); // a joiner's are not its predecessor's
-  begin_step();
+  if (!options_.facts.empty()) // a joiner's are not its predecessor's
+    number_ = static_cast<std::uint64_t>(now_.count());
+  for (auto& n : neighbours_)
+    n.sessions.own = number_;
+  if (stopping_ || completed_ >= options_.last_round)
+    close_down();
+  else
+    begin_step();
 }
 
 void pairwise_machine::on(const step_done& e) {
@@ -104,18 +111,28 @@ void pairwise_machine::on(const neighbour_lost& e) {
   if (n == nullptr)
     return;
   n->usable = false;
-  n->offered = 0;
-  n->overdue = 0;
-  if (std::find(departed_.begin(), departed_.end(), n->id) == departed_.end())
-    departed_.push_back(n->id);
-  effects_.push_back(edge_lost{n->id});
+  n->crashed = n->crashed || e.why == neighbour_lost::cause::crashed;
+  ++n->sessions.own;
+  give_up(*n);
+}
+
+/// Forgets the offer that is unanswered. The other end may have answered it.
+void pairwise_machine::give_up(neighbour& n) {
+  n.offered = 0;
+  n.overdue = 0;
+  if (std::find(departed_.begin(), departed_.end(), n.id) == departed_.end())
+    departed_.push_back(n.id);
+  effects_.push_back(edge_lost{n.id});
 }
 
 void pairwise_machine::on(const neighbour_heard& e) {
-  if (auto* n = find(e.id)) {
-    n->usable = true;
-    n->leaving = false;
-  }
+  auto* n = find(e.id);
+  if (n == nullptr || n->crashed)
+    return;
+  n->usable = true;
+  n->leaving = false;
+  if (phase_ == phase::left)
+    effects_.push_back(send{n->id, leaving{}});
 }
 
 void pairwise_machine::on(const stop_requested&) {
@@ -124,7 +141,26 @@ void pairwise_machine::on(const stop_requested&) {
 
 // --- Messages ---
 
+/// Whether a message was sent before its sender knew that we had given it up. Takes note of its having given
+/// us up.
+bool pairwise_machine::is_void(neighbour& from, const link_sessions& sessions) {
+  if (sessions.own > from.sessions.seen) {
+    from.sessions.seen = sessions.own;
+    if (from.offered > 0)
+      give_up(from);
+  }
+  return sessions.seen < from.sessions.own;
+}
+
 void pairwise_machine::on(neighbour& from, const offer& m) {
+  if (is_void(from, m.sessions)) {
+    effects_.push_back(send{from.id, answer{m.number, false, 0, from.sessions}});
+    return;
+  }
+  if (std::exchange(from.crashed, false)) { // it knows that we gave it up: it lives, or does again
+    from.usable = true;
+    from.leaving = false;
+  }
   from.in = std::max(from.in, m.round);
   if (from.offered > 0) { // the two have crossed: each is the other's answer
     const auto mine = from.offered;
@@ -135,20 +171,18 @@ void pairwise_machine::on(neighbour& from, const offer& m) {
     return;
   }
   const auto taken = phase_ != phase::left && phase_ != phase::idle;
-  effects_.push_back(send{from.id, answer{m.number, taken, taken ? rates_.mean() : 0}});
+  effects_.push_back(send{from.id, answer{m.number, taken, taken ? rates_.mean() : 0, from.sessions}});
   if (taken)
     take(from, from.id, m.number, false, m.rate, rates_.mean());
 }
 
 void pairwise_machine::on(neighbour& from, const answer& m) {
-  if (from.offered == 0 || m.number != from.offered)
+  if (is_void(from, m.sessions) || from.offered == 0 || m.number != from.offered)
     return; // to an offer that was given up
   from.offered = 0;
   from.pace.observe(now_ - from.offered_at);
   if (m.taken)
     take(from, options_.self, m.number, true, m.rate, from.told_rate);
-  else
-    from.leaving = true;
 }
 
 void pairwise_machine::on(neighbour& from, const leaving&) {
@@ -218,7 +252,7 @@ void pairwise_machine::offer_to(neighbour& n) {
   n.offered = ++number_;
   n.offered_at = now_;
   n.told_rate = rates_.mean();
-  effects_.push_back(send{n.id, offer{current_, n.offered, n.told_rate}});
+  effects_.push_back(send{n.id, offer{current_, n.offered, n.told_rate, n.sessions}});
 }
 
 std::size_t pairwise_machine::unanswered() const {
@@ -226,11 +260,13 @@ std::size_t pairwise_machine::unanswered() const {
                                                 [](const neighbour& n) { return n.offered > 0; }));
 }
 
+/// Generous: an answer comes at once from whoever is there, and who is not is the failure detector's
+/// business.
 nanoseconds pairwise_machine::answer_limit() const {
-  auto limit = nanoseconds{std::chrono::seconds{1}};
+  auto limit = std::max<nanoseconds>(10 * rates_.step(), std::chrono::seconds{10});
   for (const auto& n : neighbours_)
-    if (n.offered > 0)
-      limit = std::max<nanoseconds>(limit, n.pace.observed() ? n.pace.bound() : std::chrono::seconds{10});
+    if (n.offered > 0 && n.pace.observed())
+      limit = std::max(limit, n.pace.bound());
   return limit;
 }
 

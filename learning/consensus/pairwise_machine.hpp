@@ -32,8 +32,10 @@ private:
 /// of `round_machine`: gathering is the wait for answers after a step, settling that before leaving.
 ///
 /// Invariants: at most one offer unanswered per neighbour; a half is absorbed at most once, and at both ends
-/// with the same weight unless the link or an end was lost in between (then the edge is `departed`). Nothing
-/// is flooded; a lost neighbour is nobody else's business. Not thread-safe; deterministic.
+/// with the same weight unless one end gave the other up in between (then the edge is `departed`). Nothing is
+/// flooded; a lost neighbour is nobody else's business. What belongs together is told apart by sessions: the
+/// other end's messages count only if they were sent after it knew of our last giving up. Not thread-safe;
+/// deterministic.
 class pairwise_machine final : public worker_machine {
 public:
   /// REQUIRES: a `pairwise_policy`.
@@ -52,10 +54,12 @@ private:
     worker_id id{};
     double weight = 0; ///< a_ij
     bool usable = true;
+    bool crashed = false; ///< said to be: a message that was under way does not prove the contrary
     bool leaving = false;
     round_number in = 0;       ///< the newest round it is known to be in
     std::uint64_t offered = 0; ///< our offer that it owes an answer to; 0: none
     double told_rate = 0;      ///< .. and what we said in it
+    link_sessions sessions;    ///< ours and theirs
     nanoseconds offered_at{0};
     std::size_t overdue = 0; ///< own rounds since then
     pace_estimator pace;     ///< of its answers
@@ -80,6 +84,8 @@ private:
   void begin_step();
   void offer_to_some();
   void offer_to(neighbour& n);
+  void give_up(neighbour& n);
+  bool is_void(neighbour& from, const link_sessions& sessions);
   void take(neighbour& n, worker_id first, std::uint64_t number, bool own_offer, double theirs, double mine);
   bool may_go_on() const;
   void finish_round();

@@ -93,11 +93,11 @@ TEST_CASE("pairwise_machine: before leaving, adaptive averages a few times more"
   auto offers = 1;
   std::string said;
   for (auto number = 1u; said.find("finished") == std::string::npos; ++number) {
-    REQUIRE(number < 20);
+    REQUIRE(number < 40);
     said = w.hear(1, answer{number});
     offers += said.find("offer") != std::string::npos ? 1 : 0;
   }
-  CHECK(offers == 8);
+  CHECK(offers == 16);
 }
 
 TEST_CASE("pairwise_machine: it does not leave while an answer is owed") {
