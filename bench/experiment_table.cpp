@@ -32,9 +32,11 @@ struct pair_of_runs {
   double speed_up = 0;
   double share = 0;
   bool reached = true;
+  bool has_target = true;
   double worst_gap = 0; ///< average model's accuracy less the worst worker's, at the end
   double gap_before = 0;
-  double mean_round_s = 0;
+  double mean_round_s = 0;     ///< its logarithm
+  double steps_per_worker = 0; ///< likewise
 };
 
 class summary {
@@ -101,10 +103,12 @@ pair_of_runs compare(const json& first, const json& run) {
                                              : r["duration_s"].get<double>();
   };
   pair_of_runs x;
-  x.reached = run["time_to_target_s"].is_number();
+  x.reached = run["time_to_target_s"].is_number() || !first["time_to_target_s"].is_number();
+  x.has_target = first["time_to_target_s"].is_number();
   x.speed_up = std::log(time(first) / time(run));
   x.share = std::log(first["local_steps"].get<double>() / run["no_wait_rate"].get<double>() / time(run));
-  x.mean_round_s = run["mean_round_s"];
+  x.mean_round_s = std::log(run["mean_round_s"].get<double>());
+  x.steps_per_worker = std::log(run["local_steps"].get<double>() / run["workers"].get<double>());
   if (run["test_accuracy"].is_number()) {
     const auto accuracy = run["test_accuracy"].get<double>();
     x.worst_gap = accuracy - run["worst_worker_accuracy"].get<double>();
@@ -251,9 +255,17 @@ std::string table_of(const experiment& x, const std::filesystem::path& file) {
               std::to_string(r.cells.size()) + " cells. Speed-up over `" + first +
               "`; < marks runs that did not " +
               "reach the target in the time given, whose figures are upper bounds.\n";
-  text += overview(r, hero);
-  text += cell_table(x, r, "Speed-up over `" + first + "`, time to target:", &pair_of_runs::speed_up);
-  text += cell_table(x, r, "Share of the no-wait limit:", &pair_of_runs::share);
+  const auto has_target = std::any_of(r.runs.begin(), r.runs.end(),
+                                      [](const auto& e) { return e.second.begin()->second.has_target; });
+  if (has_target)
+    text += overview(r, hero);
+  text += cell_table(x, r, "Speed-up over `" + first + "`:", &pair_of_runs::speed_up);
+  if (has_target) {
+    text += cell_table(x, r, "Share of the no-wait limit:", &pair_of_runs::share);
+    text += cell_table(x, r, "Steps per worker:", &pair_of_runs::steps_per_worker);
+  } else {
+    text += cell_table(x, r, "Mean round, seconds:", &pair_of_runs::mean_round_s);
+  }
   return text;
 }
 

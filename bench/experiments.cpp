@@ -2,12 +2,14 @@
 //
 //   bench_experiments run FILE OUT.jsonl [--data-root DIR] [--threads N] [--seeds N]
 //   bench_experiments table FILE OUT.jsonl       tables in Markdown, on standard output
+//   bench_experiments plot FILE OUT.jsonl DIR    a gnuplot script that draws DIR/*.svg, on standard output
 //
 // `run` goes on where it was interrupted: lines that OUT.jsonl has are not computed again.
 
 #include "actors/virtual_session.hpp"
 #include "apps/run_options.hpp"
 #include "bench/experiment.hpp"
+#include "bench/experiment_plot.hpp"
 #include "bench/experiment_table.hpp"
 #include "learning/error.hpp"
 
@@ -240,8 +242,14 @@ int main(int argc, char** argv) {
       std::cout << dybw::bench::table_of(dybw::bench::read_experiment(arguments[1]), arguments[2]);
       return 0;
     }
+    if (arguments.size() >= 4 && arguments[0] == "plot") {
+      std::cout << dybw::bench::plot_of(dybw::bench::read_experiment(arguments[1]), arguments[2],
+                                        arguments[3]);
+      return 0;
+    }
     std::cerr << "bench_experiments run FILE OUT.jsonl [--data-root DIR] [--threads N] [--seeds N]\n"
-                 "bench_experiments table FILE OUT.jsonl\n";
+                 "bench_experiments table FILE OUT.jsonl\n"
+                 "bench_experiments plot FILE OUT.jsonl DIR\n";
     return 2;
   } catch (const std::exception& e) {
     std::cerr << "bench_experiments: error: " << e.what() << '\n';
