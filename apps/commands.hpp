@@ -24,6 +24,10 @@ std::string stop_help();
 int monitor_command(std::span<const std::string> arguments);
 std::string monitor_help();
 
+/// `dybw report DIR..`: compares what runs wrote.
+int report_command(std::span<const std::string> arguments);
+std::string report_help();
+
 /// A subcommand of the program.
 struct command {
   std::string name;

@@ -34,6 +34,8 @@ int main(int count, char** words) {
       dybw::command{"node", "offer this machine to runs", dybw::node_help, dybw::node_command},
       dybw::command{"monitor", "attach to a live run and watch it", dybw::monitor_help,
                     dybw::monitor_command},
+      dybw::command{"report", "compare what runs wrote: a table, a page with charts", dybw::report_help,
+                    dybw::report_command},
       dybw::command{"status", "show what a node is doing", dybw::status_help, dybw::status_command},
       dybw::command{"stop", "end the run that a node serves", dybw::stop_help, dybw::stop_command},
   };

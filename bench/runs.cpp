@@ -24,6 +24,7 @@ constexpr std::array subcommands = {
     subcommand{"responsiveness", "[SECONDS]", dybw::bench::responsiveness},
     subcommand{"soak", "[MINUTES]", dybw::bench::soak},
     subcommand{"monitor", "MNIST_DIR [PAIRS_OF_SLICES [SECONDS]]", dybw::bench::monitor_cost},
+    subcommand{"virtual", "[MNIST_DIR]", dybw::bench::virtual_time},
 };
 
 } // namespace

@@ -32,7 +32,7 @@ public:
   }
   std::size_t overdue_max() const override { return 4; }
   double step_scale(double own_rate, double mean_rate) const override {
-    return std::clamp(mean_rate / own_rate, 1 / scale_max, scale_max);
+    return own_rate > 0 ? std::clamp(mean_rate / own_rate, 1 / scale_max, scale_max) : 1;
   }
   std::size_t closing_sweeps() const override { return 16; }
 };

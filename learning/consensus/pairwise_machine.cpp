@@ -7,18 +7,21 @@
 namespace dybw {
 
 void rate_consensus::observe(nanoseconds step) {
-  constexpr double window = 20; // steps: long enough for noise, short enough for bursts
+  constexpr double window = 50; // steps: the inverse of a mean of few is too large on average
+  constexpr std::uint64_t few = 5;
   ++steps_;
   const auto s = std::max(to_seconds(step), 1e-9);
   step_s_ += (s - step_s_) / std::min(static_cast<double>(steps_), window);
+  if (steps_ < few)
+    return;
   const auto before = own_;
   own_ = 1 / step_s_;
-  mean_ = std::max(mean_ + own_ - before, 1e-9);
+  mean_ += own_ - before;
 }
 
 void rate_consensus::average(double theirs, double mine, double weight) {
-  if (theirs > 0 && mine > 0)
-    mean_ = std::max(mean_ + weight * (theirs - mine), 1e-9);
+  if (theirs != 0 && mine != 0)
+    mean_ += weight * (theirs - mine);
 }
 
 pairwise_machine::pairwise_machine(machine_options options)

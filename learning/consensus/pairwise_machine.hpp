@@ -15,9 +15,11 @@ public:
   /// Averages as an exchange does: the guesses that the ends told each other, 0 for none.
   void average(double theirs, double mine, double weight);
 
-  double own() const noexcept { return own_; }   ///< 1/s; 0 before the first step
-  double mean() const noexcept { return mean_; } ///< the guess; 0 before the first step
-  nanoseconds step() const noexcept { return own_ > 0 ? from_seconds(1 / own_) : nanoseconds{0}; }
+  double own() const noexcept { return own_; } ///< 1/s; 0 in the first steps
+  /// The guess; 0 in the first steps. May be negative for a while: were it kept from that, the mean of all
+  /// guesses would not be the mean of the rates.
+  double mean() const noexcept { return mean_; }
+  nanoseconds step() const noexcept { return from_seconds(step_s_); }
 
 private:
   double step_s_ = 0; ///< smoothed

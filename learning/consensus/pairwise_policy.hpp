@@ -35,7 +35,8 @@ public:
   /// estimate that is mixed in is older.
   virtual std::size_t overdue_max() const = 0;
 
-  /// What a gradient counts for, given the worker's own mean step rate and that of all workers (1/s).
+  /// What a gradient counts for, given the worker's own mean step rate and its guess at that of all workers
+  /// (1/s); the own one is 0 while it is not known, the guess may be anything.
   virtual double step_scale(double own_rate, double mean_rate) const = 0;
 
   /// How often all neighbours are averaged with after the last step.

@@ -1,0 +1,66 @@
+#include "tests/apps/temporary_directory.hpp"
+#include "tests/program/child_process.hpp"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace dybw::test {
+
+namespace {
+
+std::string run_into(const temporary_directory& place, const std::string& name, const std::string& seed) {
+  const auto out = (place.path() / name).string();
+  const auto end =
+      dybw({"run", "--clock", "virtual", "--step-time", "exp:1", "--workers", "4", "--rounds", "20",
+            "--policy", "full,adaptive", "--seed", seed, "--out", out, "--quiet", "--eval-every", "5"});
+  REQUIRE(end.code == 0);
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("dybw report: compares the runs of several directories, as a table, as JSON and as a page") {
+  const temporary_directory place;
+  const auto a = run_into(place, "a", "1");
+  const auto b = run_into(place, "b", "2");
+  const auto page = (place.path() / "page.html").string();
+  const auto table = dybw({"report", a, b, "--out", page});
+  CAPTURE(table.err);
+  REQUIRE(table.code == 0);
+  CHECK(table.out.find("digits (iid), softmax, 4 workers on ring") != std::string::npos);
+  CHECK(table.out.find(a + " adaptive") != std::string::npos);
+  CHECK(table.out.find("times the") != std::string::npos);
+  CHECK(std::filesystem::file_size(page) > 100'000);
+  std::ifstream in(page);
+  const std::string html{std::istreambuf_iterator<char>{in}, {}};
+  CHECK(html.find("b adaptive") != std::string::npos);
+
+  const auto json = dybw({"report", a, "--format", "json"});
+  REQUIRE(json.code == 0);
+  const auto document = nlohmann::json::parse(json.out);
+  REQUIRE(document["runs"].size() == 2);
+  CHECK(document["runs"][0]["ratio_to_first"] == 1);
+  CHECK(document["runs"][1]["directory"] == a);
+}
+
+TEST_CASE("dybw report: what is no run is refused in one line") {
+  const temporary_directory place;
+  CHECK(dybw({"report"}).code == 2);
+  CHECK(dybw({"report", place.path().string()}).code == 3);
+  std::ofstream(place.path() / "run.json") << R"({"runs": [{"policy": "full"}]})";
+  const auto end = dybw({"report", place.path().string()});
+  CHECK(end.code == 3);
+  CHECK(end.err.find("the run of full has no number workers") != std::string::npos);
+  const auto out = run_into(place, "c", "1");
+  std::ofstream(std::filesystem::path{out} / "full" / "rounds.jsonl") << "{}\n{}\n";
+  const auto broken = dybw({"report", out, "--out", (place.path() / "p.html").string()});
+  CHECK(broken.code == 3);
+  CHECK(broken.err.find("line 1 is no round") != std::string::npos);
+}
+
+} // namespace dybw::test
