@@ -10,35 +10,28 @@ thread_crew::thread_crew(std::size_t lanes) {
 }
 
 thread_crew::~thread_crew() {
-  {
-    const std::lock_guard lock{mutex_};
-    over_ = true;
-  }
-  called_.notify_all();
+  over_ = true;
+  ++calls_;
+  calls_.notify_all();
   for (auto& t : threads_)
     t.join();
 }
 
 void thread_crew::run(std::size_t count, const piece& work) {
-  if (count == 0)
-    return;
-  if (threads_.empty() || count == 1) {
+  if (threads_.empty() || count < 2) {
     for (std::size_t i = 0; i < count; ++i)
       work(i, 0);
     return;
   }
-  {
-    const std::lock_guard lock{mutex_};
-    work_ = &work;
-    count_ = count;
-    next_ = 0;
-    busy_ = threads_.size();
-    ++calls_;
-  }
-  called_.notify_all();
+  work_ = &work;
+  count_ = count;
+  next_ = 0;
+  busy_ = threads_.size();
+  ++calls_;
+  calls_.notify_all();
   take_pieces(0);
-  std::unique_lock lock{mutex_};
-  left_.wait(lock, [this] { return busy_ == 0; });
+  for (auto left = busy_.load(); left > 0; left = busy_)
+    busy_.wait(left);
 }
 
 void thread_crew::take_pieces(std::size_t lane) {
@@ -47,18 +40,14 @@ void thread_crew::take_pieces(std::size_t lane) {
 }
 
 void thread_crew::help(std::size_t lane) {
-  std::uint64_t seen = 0;
-  std::unique_lock lock{mutex_};
-  for (;;) {
-    called_.wait(lock, [&] { return over_ || calls_ != seen; });
+  for (std::uint64_t seen = 0;;) {
+    calls_.wait(seen);
+    ++seen; // the next call comes only when all helpers have finished this one
     if (over_)
       return;
-    seen = calls_;
-    lock.unlock();
     take_pieces(lane);
-    lock.lock();
     if (--busy_ == 0)
-      left_.notify_one();
+      busy_.notify_one();
   }
 }
 

@@ -3,8 +3,7 @@
 #include "learning/work_crew.hpp"
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
+#include <cstdint>
 #include <thread>
 #include <vector>
 
@@ -26,15 +25,12 @@ private:
   void help(std::size_t lane);
   void take_pieces(std::size_t lane);
 
-  std::mutex mutex_;
-  std::condition_variable called_;
-  std::condition_variable left_;
-  const piece* work_ = nullptr;
+  const piece* work_ = nullptr; ///< written before `calls_` is counted up
   std::size_t count_ = 0;
-  std::atomic<std::size_t> next_{0};
-  std::uint64_t calls_ = 0;
-  std::size_t busy_ = 0; ///< helpers that have not finished this call
   bool over_ = false;
+  std::atomic<std::size_t> next_{0};
+  std::atomic<std::uint64_t> calls_{0};
+  std::atomic<std::size_t> busy_{0}; ///< helpers that have not finished this call
   std::vector<std::thread> threads_;
 };
 

@@ -22,6 +22,10 @@ struct enum_range<miss_rule> {
   static constexpr auto last = static_cast<int>(miss_rule::discard);
 };
 template <>
+struct enum_range<clock_kind> {
+  static constexpr auto last = static_cast<int>(clock_kind::virtual_);
+};
+template <>
 struct enum_range<start_rule> {
   static constexpr auto last = static_cast<int>(start_rule::random);
 };
@@ -57,8 +61,8 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, run_config& x) {
   return f(x.data, x.partition, x.partition_text, x.model, x.workers, x.topology, x.connect, x.policies,
            x.on_miss, x.weights, x.start, x.rounds, x.time_limit_s, x.target_accuracy, x.batch, x.sgd,
-           x.step_time, x.straggler, x.round_timeout_s, x.suspect_after_s, x.threads, x.seed, x.eval_every_s,
-           x.exchange, x.checkpoint_every_s);
+           x.clock, x.step_time, x.straggler, x.link_latency, x.link_bandwidth, x.round_timeout_s,
+           x.suspect_after_s, x.threads, x.seed, x.eval_every_s, x.exchange, x.checkpoint_every_s);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, run_spec& x) {

@@ -430,6 +430,7 @@ TEST_CASE("frame: enumerators out of range and flags that are not 0 or 1 are ref
   check_place(place_of([](run_config& c) { c.start = start_rule::random; }), 2);
   check_place(place_of([](run_config& c) { c.partition.how = partition_spec::kind::shards; }), 3);
   check_place(place_of([](run_config& c) { c.exchange = false; }), 2);
+  check_place(place_of([](run_config& c) { c.clock = clock_kind::virtual_; }), 2);
   auto negative = sent;
   const auto at = place_of([](run_config& c) { c.on_miss = miss_rule::discard; });
   for (std::size_t i = 0; i < 4; ++i)
