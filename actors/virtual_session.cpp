@@ -4,7 +4,6 @@
 #include "actors/rounds_file.hpp"
 #include "actors/thread_crew.hpp"
 #include "learning/model/test_bench.hpp"
-#include "learning/simulation/virtual_run.hpp"
 
 #include <cmath>
 
@@ -14,32 +13,12 @@ namespace {
 
 constexpr auto look_every = std::chrono::milliseconds{100};
 
-virtual_run_options options_of(const run_inputs& inputs, std::size_t policy) {
-  const auto& config = inputs.config;
-  virtual_run_options x;
-  x.machine = machine_options_for(inputs, policy);
-  x.times = {config.step_time, config.straggler, config.link_latency, config.link_bandwidth,
-             inputs.learner->parameter_count() * sizeof(float)};
-  x.seed = config.seed;
-  if (config.time_limit_s)
-    x.time_limit = from_seconds(*config.time_limit_s);
-  if (!has_model(inputs))
-    return x;
-  std::vector<worker_id> everybody;
-  for (std::size_t i = 0; i < config.workers; ++i)
-    everybody.push_back(worker_at(i));
-  x.training = training_setup_for(inputs, everybody);
-  x.rows = inputs.rows;
-  x.initial = inputs.initial;
-  return x;
-}
-
 /// One run from its beginning to its end.
 class session {
 public:
   session(const run_inputs& inputs, std::size_t policy, const run_controls& controls)
       : inputs_(inputs), controls_(controls), crew_(inputs.config.threads),
-        run_(options_of(inputs, policy), crew_, [this](const round_report& r) { add(r); }) {
+        run_(virtual_options_for(inputs, policy), crew_, [this](const round_report& r) { add(r); }) {
     if (!controls.rounds_file.empty())
       file_.emplace(controls.rounds_file, false);
     if (has_model(inputs))
@@ -142,6 +121,26 @@ private:
 };
 
 } // namespace
+
+virtual_run_options virtual_options_for(const run_inputs& inputs, std::size_t policy) {
+  const auto& config = inputs.config;
+  virtual_run_options x;
+  x.machine = machine_options_for(inputs, policy);
+  x.times = {config.step_time, config.straggler, config.link_latency, config.link_bandwidth,
+             inputs.learner->parameter_count() * sizeof(float)};
+  x.seed = config.seed;
+  if (config.time_limit_s)
+    x.time_limit = from_seconds(*config.time_limit_s);
+  if (!has_model(inputs))
+    return x;
+  std::vector<worker_id> everybody;
+  for (std::size_t i = 0; i < config.workers; ++i)
+    everybody.push_back(worker_at(i));
+  x.training = training_setup_for(inputs, everybody);
+  x.rows = inputs.rows;
+  x.initial = inputs.initial;
+  return x;
+}
 
 finished_run run_policy_virtually(const run_inputs& inputs, std::size_t policy,
                                   const run_controls& controls) {

@@ -2,8 +2,12 @@
 
 #include "actors/run_end.hpp"
 #include "actors/session.hpp"
+#include "learning/simulation/virtual_run.hpp"
 
 namespace dybw {
+
+/// What the simulation of one of the policies takes. REQUIRES: a loaded run.
+virtual_run_options virtual_options_for(const run_inputs& inputs, std::size_t policy);
 
 /// Runs one policy in virtual time (`--clock virtual`), with `config.threads` threads, and returns when it is
 /// over; `run_policy` in real time. Of the controls `monitor` is not used. All but the host's own figures

@@ -161,9 +161,8 @@ void worker_state::gather_timeout_is_due(nanoseconds at) {
   if (wake_up_ != at)
     return; // an earlier one was set after it
   wake_up_.reset();
-  const auto timeout = machine_->status().timeout;
-  if (timeout && now() < *timeout)
-    wake_at(*timeout);
+  if (now() < armed_)
+    wake_at(armed_);
   else
     apply(timer_expired{});
 }
@@ -309,6 +308,7 @@ void worker_state::perform(const mix& x) {
 }
 
 void worker_state::perform(const arm_timer& x) {
+  armed_ = x.at;
   if (!wake_up_ || *wake_up_ > x.at)
     wake_at(x.at);
 }

@@ -83,8 +83,12 @@ private:
     parameter_block came;     ///< the newest that came in an offer or answer
   };
 
-  /// Since the run's start; 0 before this worker has heard when that was (a stop may overtake the meeting).
-  nanoseconds now() const { return origin_ ? time_since(*origin_) : nanoseconds{0}; }
+  /// Since the run's start, by the clock that delays messages; 0 before this worker has heard when that was
+  /// (a stop may overtake the meeting).
+  nanoseconds now() const {
+    return origin_ ? std::chrono::duration_cast<nanoseconds>(self_->clock().now() - *origin_)
+                   : nanoseconds{0};
+  }
   neighbour* find(worker_id id);
   bool alive(worker_id from);
   template <class Body>
@@ -153,7 +157,8 @@ private:
   std::optional<finished> finished_;
   worker_totals totals_;
   duration_histogram threshold_delays_;
-  std::optional<nanoseconds> wake_up_; ///< of the timer message that counts
+  nanoseconds armed_{0};               ///< when the machine wants to be woken
+  std::optional<nanoseconds> wake_up_; ///< of the timer message that counts, at the latest `armed_`
 };
 
 worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self, worker_options options);

@@ -59,7 +59,7 @@ void virtual_run::exchanged(nanoseconds, const exchange_half& half) {
 }
 
 void virtual_run::finished(nanoseconds now, worker_id id, const dybw::finished&) {
-  notes_.emplace_back(last_note{id});
+  notes_.emplace_back(last_note{totals_of(id)});
   ended_ = now;
 }
 
@@ -96,12 +96,12 @@ void virtual_run::pass_on(exchange_note& n) {
 }
 
 void virtual_run::pass_on(const last_note& n) {
-  statistics_.add(totals_of(n.worker));
+  statistics_.add(n.totals);
   ++done_;
   if (exchanges_)
-    exchanges_->left(n.worker);
+    exchanges_->left(n.totals.worker);
   else
-    audit_.left(n.worker);
+    audit_.left(n.totals.worker);
 }
 
 void virtual_run::fill_audit(run_result& result) const {

@@ -71,7 +71,7 @@ private:
   };
   /// A worker's last word.
   struct last_note {
-    worker_id worker{};
+    worker_totals totals;
   };
   using note = std::variant<round_note, exchange_note, last_note>;
 

@@ -12,9 +12,8 @@
 
 namespace dybw::test {
 
-/// An actor system whose actors run when the test says so, on the test's own thread; its clock stands until
-/// it is moved. (The workers' `now()` is the real clock all the same; what a test asserts must hold however
-/// slow the machine is.)
+/// An actor system whose actors run when the test says so, on the test's own thread; its clock, which is the
+/// workers' too, stands until it is moved.
 class test_system {
 public:
   test_system() : system_(configured(config_)), scheduler_(dynamic_cast<coordinator&>(system_.scheduler())) {
@@ -72,6 +71,12 @@ public:
     scheduler_.run();
   }
   bool has_timer() const { return scheduler_.has_pending_timeout(); }
+  /// Moves the clock to the next timer or delayed message, and lets it have its effects.
+  void advance_to_next() {
+    scheduler_.trigger_timeout();
+    scheduler_.run();
+  }
+  run_origin now() const { return scheduler_.clock().now(); }
 
   caf::actor_system& system() { return system_; }
 

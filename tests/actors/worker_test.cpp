@@ -84,7 +84,7 @@ public:
   }
 
   void meet() {
-    meet_neighbours m{{}, std::chrono::steady_clock::now(), links};
+    meet_neighbours m{{}, actors.now(), links};
     for (const auto& [id, neighbour] : neighbours)
       m.neighbours.push_back(neighbour);
     actors.tell(handle, std::move(m));
@@ -289,13 +289,21 @@ TEST_CASE("worker: with a timeout the quorum of who is there by then mixes, and 
 }
 
 TEST_CASE("worker: a timer that rings early is set again and closes nothing") {
-  lone_worker w;
+  lone_worker w{{.round_timeout = std::chrono::milliseconds{400}}};
   w.begin();
   w.do_job();
-  w.actors.advance(
-      std::chrono::hours{2}); // by the test's clock; the worker's own says that no hour has passed
+  w.actors.advance(std::chrono::milliseconds{200});
+  for (const auto id : {zero, two}) {
+    w.hear_estimate(id, 1);
+    w.hear(id, accept{1});
+  }
+  w.do_job(); // mixes, and steps for round 2
+  CHECK(w.status().machine.phase == phase::gathering);
+  w.actors.advance(std::chrono::milliseconds{300}); // the timer of round 1 rings
   CHECK(w.status().machine.phase == phase::gathering);
   CHECK(w.status().counters.timeouts == 0);
+  w.actors.advance(std::chrono::milliseconds{200});
+  CHECK(w.status().counters.timeouts == 1);
 }
 
 TEST_CASE("worker: a stop while computing says farewell at once, though the trainer is still busy") {

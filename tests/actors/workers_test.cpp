@@ -45,7 +45,7 @@ public:
       options.reporter = handle;
       workers.push_back(actors.spawn(worker, std::move(options)));
     }
-    const auto origin = std::chrono::steady_clock::now();
+    const auto origin = actors.now();
     caf::anon_send(handle, watch_workers{workers, origin});
     for (std::size_t i = 0; i < how.workers; ++i) {
       meet_neighbours m{{}, origin, {}};
