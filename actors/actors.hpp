@@ -121,6 +121,11 @@ struct exchange_report {
   worker_id worker{};
 };
 
+/// Lines of a run's event log (learning/consensus/event_text.hpp), of one worker in order.
+struct recorded_events {
+  std::string lines;
+};
+
 /// What a worker is doing: phase, quorum still missing, timeout, and whom it waits for, for which message,
 /// since when.
 struct worker_status {
@@ -265,6 +270,7 @@ using reporter_actor =
     caf::typed_actor<caf::reacts_to<watch_workers>,   // before any worker begins
                      caf::reacts_to<round_report>,    // a worker did a round
                      caf::reacts_to<exchange_report>, // what it averaged in pairs since
+                     caf::reacts_to<recorded_events>, // what happened to it, if the run is recorded
                      caf::reacts_to<worker_finished>, // a worker's last word
                      caf::reacts_to<evaluation>,      // the evaluator measured
                      caf::reacts_to<workers_gone>, caf::reacts_to<workers_back>, caf::reacts_to<part_changed>,
@@ -580,6 +586,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::mini_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::offer_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::answer_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::exchange_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::recorded_events)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::training_job_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::training_done)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::batch_wanted)

@@ -52,10 +52,11 @@ void reporter_state::start(const reporter_options& options) {
     to_pass_on_ = std::make_shared<local_reports>();
     self_->delayed_send(self_, pass_on_every, pass_on_due{});
   }
-  if (options.rounds_file.empty())
-    return;
-  rounds_.emplace(options.rounds_file, options.append);
-  flush_file();
+  if (!options.rounds_file.empty())
+    rounds_.emplace(options.rounds_file, options.append);
+  if (!options.events_file.empty())
+    events_.emplace(options.events_file, options.append);
+  flush_files();
 }
 
 void reporter_state::watch(const watch_workers& x) {
@@ -67,7 +68,7 @@ void reporter_state::watch(const watch_workers& x) {
     if (w)
       self_->monitor(w);
   }
-  if (rounds_ || trace_)
+  if (rounds_ || events_ || trace_)
     self_->delayed_send(self_, std::chrono::seconds{1}, flush_due{});
 }
 
@@ -98,6 +99,11 @@ void reporter_state::add(const exchange_report& report) {
   for (auto neighbour : report.given_up)
     exchanges_->edge_lost(report.worker, neighbour);
   log_violations();
+}
+
+void reporter_state::add(const recorded_events& x) {
+  if (events_)
+    events_->add(x.lines);
 }
 
 void reporter_state::add(const worker_finished& last_word) {
@@ -191,7 +197,7 @@ void reporter_state::mark_done(std::size_t index) {
 }
 
 void reporter_state::flush() {
-  flush_file();
+  flush_files();
   flush_trace();
   self_->delayed_send(self_, std::chrono::seconds{1}, flush_due{});
 }
@@ -212,7 +218,7 @@ run_progress reporter_state::progress() const {
 }
 
 run_outcome_ptr reporter_state::outcome() {
-  flush_file();
+  flush_files();
   flush_trace();
   auto x = std::make_shared<run_outcome>();
   statistics_->fill(x->result, done_ == expected_ ? end_ : time_since(origin_));
@@ -243,9 +249,11 @@ run_outcome_ptr reporter_state::outcome() {
 
 /// Writes out what is buffered. A file that cannot be written fails the run: better early than with nothing
 /// to show.
-void reporter_state::flush_file() {
+void reporter_state::flush_files() {
   if (rounds_ && !rounds_->flush() && !failure_)
     failure_ = "cannot write " + rounds_->name();
+  if (events_ && !events_->flush() && !failure_)
+    failure_ = "cannot write " + events_->name();
 }
 
 /// A trace is a help to understand a run, no part of its results.
@@ -270,6 +278,7 @@ reporter_actor::behavior_type reporter(reporter_actor::stateful_pointer<reporter
       [self](const watch_workers& x) { self->state.watch(x); },
       [self](const round_report& x) { self->state.add(x); },
       [self](const exchange_report& x) { self->state.add(x); },
+      [self](const recorded_events& x) { self->state.add(x); },
       [self](const worker_finished& x) { self->state.add(x); },
       [self](const evaluation& x) { self->state.add(x); },
       [self](const workers_gone& x) { self->state.gone(x); },

@@ -21,7 +21,8 @@ worker_finished to_last_word(const worker_end& x);
 struct reporter_options {
   std::shared_ptr<const topology> graph; ///< the planned one
   std::filesystem::path rounds_file;     ///< rounds.jsonl; empty for none
-  bool append = false;                   ///< to what the file holds already
+  std::filesystem::path events_file{};   ///< event log of a recorded run; empty for none
+  bool append = false;                   ///< to what the files hold already
   std::vector<worker_id> expected{};     ///< those that will report; empty: all
   bool audit = true;                     ///< needs the reports of all workers
   bool in_pairs = false;                 ///< the policy averages in pairs: what the audit checks
@@ -54,6 +55,7 @@ public:
   void watch(const watch_workers& x);
   void add(const round_report& report);
   void add(const exchange_report& report);
+  void add(const recorded_events& x);
   void add(const worker_finished& last_word);
   void add(const evaluation& e);
   void add(const part_changed& x);
@@ -81,7 +83,7 @@ private:
   void add_sketch(inquiry& all, const snapshot& x);
   void answered(inquiry& all);
 
-  void flush_file();
+  void flush_files();
   void flush_trace();
   void log_violations();
   void mark_done(std::size_t index);
@@ -105,6 +107,7 @@ private:
   std::optional<std::string> failure_;
   std::size_t violations_logged_ = 0;
   std::optional<rounds_file> rounds_;
+  std::optional<line_file> events_;
   std::shared_ptr<trace_file> trace_;
   report_sink_actor sink_;
   local_reports_ptr to_pass_on_;

@@ -6,9 +6,6 @@
 
 namespace dybw {
 
-rounds_file::rounds_file(const std::filesystem::path& file, bool append)
-    : name_(file.string()), out_(file, std::ios::binary | (append ? std::ios::app : std::ios::trunc)) {}
-
 void rounds_file::add(const round_report& r) {
   line_.clear();
   auto out = std::back_inserter(line_);
@@ -29,12 +26,7 @@ void rounds_file::add(const round_report& r) {
                          "\n"
                        : R"(,"timeout":false})"
                          "\n";
-  out_ << line_;
-}
-
-bool rounds_file::flush() {
-  out_.flush();
-  return static_cast<bool>(out_);
+  file_.add(line_);
 }
 
 } // namespace dybw

@@ -1,10 +1,7 @@
 #pragma once
 
+#include "actors/line_file.hpp"
 #include "learning/consensus/round_report.hpp"
-
-#include <filesystem>
-#include <fstream>
-#include <string>
 
 namespace dybw {
 
@@ -12,16 +9,15 @@ namespace dybw {
 class rounds_file {
 public:
   /// Begins the file, or goes on with it.
-  rounds_file(const std::filesystem::path& file, bool append);
+  rounds_file(const std::filesystem::path& file, bool append) : file_(file, append) {}
 
   void add(const round_report& r);
   /// Writes out what is buffered. False if the file cannot be written.
-  bool flush();
-  const std::string& name() const noexcept { return name_; }
+  bool flush() { return file_.flush(); }
+  const std::string& name() const noexcept { return file_.name(); }
 
 private:
-  std::string name_;
-  std::ofstream out_;
+  line_file file_;
   std::string line_;
 };
 

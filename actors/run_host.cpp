@@ -89,6 +89,7 @@ worker_options run_host::options_of(worker_id id, const run_inputs& inputs,
     x.checkpoint_every = from_seconds(*config.checkpoint_every_s);
     x.run_hash = run_hash(inputs, options.policy);
   }
+  x.records = !options.reports.events_file.empty();
   x.suspect_after = from_seconds(config.suspect_after_s);
   x.time_limit = options.time_limit;
   x.trainers = trainers_;

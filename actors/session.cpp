@@ -79,6 +79,7 @@ run_host_options options_of(const run_inputs& inputs, std::size_t policy, const 
   options.policy = policy;
   options.here = all_workers(inputs.config);
   options.reports.rounds_file = controls.rounds_file;
+  options.reports.events_file = controls.events_file;
   options.reports.trace = controls.trace;
   options.reports.append = !controls.resumed.empty();
   options.checkpoints = controls.checkpoints;

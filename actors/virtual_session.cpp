@@ -18,9 +18,11 @@ class session {
 public:
   session(const run_inputs& inputs, std::size_t policy, const run_controls& controls)
       : inputs_(inputs), controls_(controls), crew_(inputs.config.threads),
-        run_(virtual_options_for(inputs, policy), crew_, [this](const round_report& r) { add(r); }) {
+        run_(options_of(inputs, policy), crew_, [this](const round_report& r) { add(r); }) {
     if (!controls.rounds_file.empty())
       file_.emplace(controls.rounds_file, false);
+    if (!controls.events_file.empty())
+      events_.emplace(controls.events_file, false);
     if (has_model(inputs))
       bench_.emplace(inputs.learner, inputs.data.test);
   }
@@ -57,6 +59,8 @@ public:
     x.bin_width_s = run_.statistics().bin_width_s();
     if (file_ && !file_->flush() && !failure_)
       failure_ = "cannot write " + file_->name();
+    if (events_ && !events_->flush() && !failure_)
+      failure_ = "cannot write " + events_->name();
     if (controls_.trace)
       controls_.trace->flush();
     x.failure = failure_;
@@ -79,6 +83,13 @@ public:
   }
 
 private:
+  virtual_run_options options_of(const run_inputs& inputs, std::size_t policy) {
+    auto x = virtual_options_for(inputs, policy);
+    if (!controls_.events_file.empty())
+      x.recorded = [this](std::string_view line) { events_->add(line); };
+    return x;
+  }
+
   void add(const round_report& r) {
     if (!std::isfinite(r.loss) && !failure_)
       failure_ = not_a_number(r);
@@ -112,6 +123,7 @@ private:
   const run_controls& controls_;
   thread_crew crew_;
   std::optional<rounds_file> file_;
+  std::optional<line_file> events_;
   std::optional<test_bench> bench_;
   std::vector<evaluation> evaluations_;
   std::optional<std::string> failure_;

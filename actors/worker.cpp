@@ -1,11 +1,20 @@
 #include "actors/worker.hpp"
 
+#include "learning/consensus/event_text.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cassert>
 
 namespace dybw {
+
+namespace {
+
+/// Lines of the event log are passed on when they have become so long, in characters.
+constexpr std::size_t recorded_at_once = 1U << 16U;
+
+} // namespace
 
 void worker_state::start(worker_options options) {
   options_ = std::move(options);
@@ -20,6 +29,8 @@ void worker_state::start(worker_options options) {
     for (std::size_t i = 0; i < neighbours_.size(); ++i)
       detector_->give_up(i);
   const auto in_pairs = options_.machine.policy.averages_in_pairs();
+  if (options_.records)
+    append_new_worker(recorded_, nanoseconds{0}, options_.machine);
   machine_ = make_machine(std::move(options_.machine));
   if (in_pairs && options_.training)
     mover_.emplace(options_.training->learner->parameter_count(), options_.training->projection);
@@ -181,6 +192,7 @@ void worker_state::heartbeat_is_due() {
   }
   for (const auto& n : neighbours_)
     tell(n, heartbeat{});
+  report_events();
   self_->delayed_send(self_, detector_->heartbeat_every(), heartbeat_due{});
 }
 
@@ -226,7 +238,14 @@ void worker_state::tell(const neighbour& to, Body body) {
 }
 
 void worker_state::apply(const event& e) {
-  for (const auto& x : machine_->step(now(), e))
+  const auto at = now();
+  const auto& effects = machine_->step(at, e);
+  if (options_.records) {
+    append_event(recorded_, at, id_, e, effects);
+    if (recorded_.size() >= recorded_at_once)
+      report_events();
+  }
+  for (const auto& x : effects)
     std::visit([this](const auto& y) { perform(y); }, x);
   submit_job();
 }
@@ -392,6 +411,11 @@ void worker_state::report_exchanges() {
   self_->send(options_.reporter, std::exchange(exchanges_, {}));
 }
 
+void worker_state::report_events() {
+  if (!recorded_.empty())
+    self_->send(options_.reporter, recorded_events{std::exchange(recorded_, {})});
+}
+
 // --- Training ---
 
 /// Sends what is to be done to the trainers, once there is anything, the job before is back and the batch is
@@ -481,6 +505,7 @@ void worker_state::send_last_word() {
   totals_.sweeps_completed = counters.sweeps_completed;
   finished_.reset();
   report_exchanges();
+  report_events();
   if (job_)
     job_->client = nullptr; // our own handle: would keep us alive for ever
   self_->send(

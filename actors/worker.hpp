@@ -25,6 +25,7 @@ struct worker_options {
   checkpointer_actor checkpointer;       ///< null: no checkpoints; with a model only
   nanoseconds checkpoint_every{0};
   std::uint64_t run_hash = 0;  ///< for checkpoints
+  bool records = false;        ///< tells the reporter every event
   trainer_pool_actor trainers; ///< may be null with `--model none`
   shard_actor shard;           ///< likewise
   reporter_actor reporter;
@@ -106,6 +107,7 @@ private:
   template <class Message, class Body>
   void tell_estimate(neighbour& to, const Body& body, parameter_block& told, bool tells);
   void report_exchanges();
+  void report_events();
   void perform(const arm_timer& x);
   void perform(const round_done& x);
   void perform(const membership_changed& x);
@@ -155,6 +157,7 @@ private:
   std::uint32_t samples_ = 0;
   std::optional<round_report> report_; ///< of the round whose mix is under way
   std::optional<finished> finished_;
+  std::string recorded_; ///< lines of the event log, not reported yet
   worker_totals totals_;
   duration_histogram threshold_delays_;
   nanoseconds armed_{0};               ///< when the machine wants to be woken

@@ -28,6 +28,10 @@ std::string monitor_help();
 int report_command(std::span<const std::string> arguments);
 std::string report_help();
 
+/// `dybw replay DIR`: plays a recorded run again and compares.
+int replay_command(std::span<const std::string> arguments);
+std::string replay_help();
+
 /// A subcommand of the program.
 struct command {
   std::string name;

@@ -36,6 +36,8 @@ int main(int count, char** words) {
                     dybw::monitor_command},
       dybw::command{"report", "compare what runs wrote: a table, a page with charts", dybw::report_help,
                     dybw::report_command},
+      dybw::command{"replay", "play a recorded run again, and see whether it does the same",
+                    dybw::replay_help, dybw::replay_command},
       dybw::command{"status", "show what a node is doing", dybw::status_help, dybw::status_command},
       dybw::command{"stop", "end the run that a node serves", dybw::stop_help, dybw::stop_command},
   };

@@ -1,5 +1,6 @@
 #include "apps/recorded_run.hpp"
 
+#include "apps/line_reader.hpp"
 #include "apps/run_directory.hpp"
 #include "apps/run_files.hpp"
 #include "learning/consensus/run_statistics.hpp"
@@ -67,24 +68,20 @@ std::vector<recorded_run> read_runs(const std::filesystem::path& directory) {
 json read_series(const recorded_run& recorded) {
   const auto policy = recorded.run["policy"].get<std::string>();
   const auto file = run_directory::at(recorded.directory).rounds_file(policy);
-  std::ifstream in(file);
-  if (!in)
+  line_reader in{file};
+  if (!in.is_open())
     return nullptr;
   const auto workers = recorded.run["workers"].get<std::size_t>();
   run_statistics sums{workers};
-  std::size_t number = 0;
-  for (std::string text; std::getline(in, text);) {
-    ++number;
-    const auto line = json::parse(text, nullptr, false);
-    if (line.is_discarded() && in.peek() == std::ifstream::traits_type::eof())
-      break;
+  while (in.next()) {
+    const auto line = json::parse(in.line(), nullptr, false);
     try {
       const auto report = to_report(line);
       if (index_of(report.mixed.worker) >= workers)
         throw std::runtime_error{"a worker that is none"};
       sums.add(report);
     } catch (const std::exception&) {
-      refuse(file, "line " + std::to_string(number) + " is no round");
+      refuse(file, "line " + std::to_string(in.number()) + " is no round");
     }
   }
   finished_run run;

@@ -75,7 +75,7 @@ int run_each(const run_inputs& inputs, run_output& output,
 }
 
 run_controls controls_of(run_output& output, const std::string& policy) {
-  return {output.rounds_file(policy), output.watch(policy), output.trace(policy)};
+  return {output.rounds_file(policy), output.watch(policy), output.trace(policy), output.events_file(policy)};
 }
 
 int run_virtually(const run_options& options) {

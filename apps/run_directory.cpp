@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array run_files = {"run.json", "report.html", saved_options_name};
-constexpr std::array policy_files = {"rounds.jsonl", "evals.jsonl", "model.npy"};
+constexpr std::array policy_files = {"rounds.jsonl", "evals.jsonl", "model.npy", "events.log"};
 constexpr auto* checkpoints_name = "checkpoints";
 constexpr auto* unfinished = ".part"; ///< behind a name: the file while it is written
 
@@ -160,6 +160,10 @@ void run_directory::make_directories(std::span<const std::string> policies) cons
 
 fs::path run_directory::rounds_file(const std::string& policy) const {
   return directory_ / directory_name(policy) / "rounds.jsonl";
+}
+
+fs::path run_directory::events_file(const std::string& policy) const {
+  return directory_ / directory_name(policy) / "events.log";
 }
 
 fs::path run_directory::evals_file(const std::string& policy) const {

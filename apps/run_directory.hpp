@@ -13,8 +13,9 @@
 namespace dybw {
 
 /// Where one `dybw run` writes: DIR/run.json, DIR/report.html and, per policy, DIR/POLICY/ with rounds.jsonl,
-/// evals.jsonl and model.npy. POLICY has '-' for ':' ("static-1"). Files of a finished write are complete or
-/// absent: they are written beside their place and moved there. Writing throws `std::system_error`.
+/// evals.jsonl, model.npy and, if recorded, events.log. POLICY has '-' for ':' ("static-1"). Files of a
+/// finished write are complete or absent: they are written beside their place and moved there. Writing throws
+/// `std::system_error`.
 class run_directory {
 public:
   /// Creates `directory` and its policies' directories. Throws `input_error` (configuration fault) if it
@@ -33,13 +34,15 @@ public:
   std::filesystem::path run_file() const { return directory_ / "run.json"; }
   std::filesystem::path report_file() const { return directory_ / "report.html"; }
   std::filesystem::path rounds_file(const std::string& policy) const;
+  /// The event log of a recorded run.
+  std::filesystem::path events_file(const std::string& policy) const;
   std::filesystem::path evals_file(const std::string& policy) const;
   std::filesystem::path model_file(const std::string& policy) const;
   /// Directory of the workers' checkpoints.
   std::filesystem::path checkpoints(const std::string& policy) const;
 
   void write_run(const nlohmann::ordered_json& document) const;
-  /// The options that a run with checkpoints was given.
+  /// The options that a run with checkpoints or a recorded one was given.
   void write_options(const std::string& text) const;
   /// Before rounds are appended: drops the lines of rounds after `last` (by worker), which are to be done
   /// again, and what is left of a line that was cut short.

@@ -166,6 +166,8 @@ po::options_description output_group() {
       "force", po::bool_switch(), "replace the run that the directory holds")(
       "format", value("text|json", "text"),
       "what to print when done; json: one document, with the fields of run.json")(
+      "record", po::bool_switch(),
+      "write every event of every worker below --out, so that dybw replay can play the run again")(
       "trace", value("FILE"),
       "write when each worker computed, waited, mixed and sent, to be opened in Perfetto (ui.perfetto.dev)")(
       "eval-every", value("S", number_text(standard.eval_every_s)), "seconds between tests of the model")(

@@ -31,7 +31,7 @@ constexpr double default_time_limit_s = 30;
 /// Options that leave the preset as it is: they do not change what the run shows.
 constexpr std::array not_shaping = {"out",    "force",    "format",  "log-level", "quiet",
                                     "trace",  "threads",  "seed",    "nodes",     "nodes-file",
-                                    "detach", "tls-cert", "tls-key", "tls-ca"};
+                                    "detach", "tls-cert", "tls-key", "tls-ca",    "record"};
 
 /// Moments are 64-bit nanoseconds: sums of a few of these cannot overflow.
 bool fits_duration(double s) {
@@ -216,6 +216,23 @@ void read_checkpointing(const option_values& given, run_options& options) {
   options.saved = saved_options(given);
 }
 
+/// What a run that can be replayed needs.
+void read_recording(const option_values& given, run_options& options) {
+  if (!given.flag("record"))
+    return;
+  const auto refuse = [](const std::string& why, const std::string& mend) {
+    throw input_error{input_fault::configuration, "--record " + why, "", mend};
+  };
+  if (options.nodes)
+    refuse("is for runs on this host", "leave it or --nodes out");
+  if (!options.config.exchange)
+    refuse("contradicts --exchange=off, with which nothing happens between workers", "leave one of them out");
+  if (!options.output.directory)
+    refuse("needs a directory to write to", "add --out DIR");
+  options.output.record = true;
+  options.saved = saved_options(given);
+}
+
 /// Policies that average in pairs do so within one process, and keep no checkpoints.
 void check_pairwise(const option_values& given, const run_config& config) {
   for (const auto& text : config.policies)
@@ -322,6 +339,7 @@ run_options read_run_options(std::span<const std::string> arguments, const std::
   options.http = read_http(given);
   options.output = read_output(given, config, date);
   read_checkpointing(given, options);
+  read_recording(given, options);
   return options;
 }
 

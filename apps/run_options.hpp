@@ -20,6 +20,7 @@ struct output_options {
   std::optional<std::filesystem::path> directory; ///< unset: no files
   bool force = false;                             ///< overwrite a directory that holds another run
   std::optional<std::filesystem::path> trace;     ///< file for the workers' intervals; unset: none
+  bool record = false; ///< write down every event of every worker; there is a directory
   output_format format = output_format::text;
   log_level level = log_level::warn;
   bool quiet = false; ///< no progress
@@ -40,7 +41,8 @@ struct run_options {
   std::optional<http_options> http;   ///< where the web page is served; unset: nowhere
   /// The run to go on with: its directory, or with nodes its name below their --out.
   std::optional<std::string> resume;
-  /// Content of `saved_options_name` for a run with checkpoints in `output.directory`; empty for others.
+  /// Content of `saved_options_name` for a run with checkpoints, or a recorded one, in `output.directory`;
+  /// empty for others.
   std::string saved;
   /// No option shaped the run, so the preset config/demo.ini (built into the program) did.
   bool demo = false;

@@ -68,6 +68,10 @@ std::filesystem::path run_output::rounds_file(const std::string& policy) const {
   return directory_ ? directory_->rounds_file(policy) : std::filesystem::path{};
 }
 
+std::filesystem::path run_output::events_file(const std::string& policy) const {
+  return options_.output.record ? directory_->events_file(policy) : std::filesystem::path{};
+}
+
 std::shared_ptr<trace_file> run_output::trace(const std::string& policy) {
   const auto& file = options_.output.trace;
   if (!file)

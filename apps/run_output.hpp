@@ -27,6 +27,8 @@ public:
   std::filesystem::path checkpoints(const std::string& policy) const;
   /// Where the rounds of a policy go; empty for nowhere.
   std::filesystem::path rounds_file(const std::string& policy) const;
+  /// Where the events of a policy's workers go; empty for nowhere.
+  std::filesystem::path events_file(const std::string& policy) const;
   /// Where the intervals of a policy's workers go; null for nowhere. Once for each policy, in order.
   std::shared_ptr<trace_file> trace(const std::string& policy);
   /// Shows how a run stands; says whether the user wants an end. For `run_controls`.

@@ -10,9 +10,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Options that say where and how to print, or only what to do now.
-constexpr std::array not_saved = {"out",     "force",  "format", "log-level",  "quiet",     "config",
-                                  "resume",  "help",   "nodes",  "nodes-file", "detach",    "tls-cert",
-                                  "tls-key", "tls-ca", "trace",  "http",       "http-token"};
+constexpr std::array not_saved = {"out",     "force",  "format", "log-level",  "quiet",      "config",
+                                  "resume",  "help",   "nodes",  "nodes-file", "detach",     "tls-cert",
+                                  "tls-key", "tls-ca", "trace",  "http",       "http-token", "record"};
 
 /// Those of the saved ones that may be others when a run goes on.
 constexpr std::array may_change = {"rounds", "time-limit", "target-accuracy", "threads",
@@ -36,7 +36,7 @@ std::string anywhere(const std::string& name, const std::string& value) {
 } // namespace
 
 std::string saved_options(const option_values& given) {
-  std::string text = "# Options of the run in this directory, for: dybw run --resume DIR\n";
+  std::string text = "# Options of the run in this directory, for: dybw run --resume DIR, dybw replay DIR\n";
   for (const auto& [name, value] : given.all_given())
     if (!is_among(not_saved, name))
       text += name + " = " + anywhere(name, value) + '\n';

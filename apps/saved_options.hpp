@@ -7,7 +7,8 @@
 
 namespace dybw {
 
-/// In the directory of a run with checkpoints: the options that it was given, for `--resume`.
+/// In the directory of a run with checkpoints, or a recorded one: the options that it was given, for
+/// `--resume` and `dybw replay`.
 inline constexpr auto* saved_options_name = "config.ini";
 
 /// Its content: what was given, but for where and how to print; paths as seen from anywhere.

@@ -1,5 +1,7 @@
 #include "learning/simulation/virtual_run.hpp"
 
+#include "learning/consensus/event_text.hpp"
+
 #include <utility>
 
 namespace dybw {
@@ -61,6 +63,19 @@ void virtual_run::exchanged(nanoseconds, const exchange_half& half) {
 void virtual_run::finished(nanoseconds now, worker_id id, const dybw::finished&) {
   notes_.emplace_back(last_note{totals_of(id)});
   ended_ = now;
+}
+
+void virtual_run::stepped(nanoseconds now, worker_id id, const event& e, const std::vector<effect>& effects) {
+  if (!options_.recorded)
+    return;
+  line_.clear();
+  if (std::holds_alternative<start>(e)) {
+    auto machine = options_.machine;
+    machine.self = id;
+    append_new_worker(line_, now, machine);
+  }
+  append_event(line_, now, id, e, effects);
+  options_.recorded(line_);
 }
 
 /// Computes what is due and passes the notes on, complete, in their order.

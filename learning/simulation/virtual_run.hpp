@@ -25,6 +25,8 @@ struct virtual_run_options {
   std::shared_ptr<const training_setup> training;
   std::vector<std::vector<std::uint32_t>> rows; ///< [workers], training samples of each shard
   std::vector<parameter_block> initial;         ///< [workers], w_j(0)
+  /// Called with all lines of the event log, in the order of virtual time; null for no log.
+  std::function<void(std::string_view)> recorded{};
 };
 
 /// A run in virtual time: the round machines that real workers run, driven by a simulated network, with real
@@ -78,6 +80,7 @@ private:
   void round_done(nanoseconds now, const round_record& r, const mix_report& mixed) override;
   void exchanged(nanoseconds now, const exchange_half& half) override;
   void finished(nanoseconds now, worker_id id, const dybw::finished& e) override;
+  void stepped(nanoseconds now, worker_id id, const event& e, const std::vector<effect>& effects) override;
   void pass_on(round_note& n);
   void pass_on(exchange_note& n);
   void pass_on(const last_note& n);
@@ -90,6 +93,7 @@ private:
   std::optional<deferred_training> training_;
   std::optional<network_simulation> simulation_;
   std::deque<note> notes_;
+  std::string line_; ///< memory that is kept
   run_statistics statistics_;
   mixing_audit audit_;
   std::optional<exchange_audit> exchanges_; ///< instead, for policies that average in pairs

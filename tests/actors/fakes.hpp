@@ -114,6 +114,7 @@ inline trainer_pool_actor::behavior_type fake_trainer_pool(trainer_pool_actor::p
 struct reports {
   std::vector<round_report> rounds;
   std::vector<exchange_report> exchanges;
+  std::string recorded;
   std::vector<worker_finished> last_words;
   std::vector<evaluation> evaluations;
 };
@@ -124,6 +125,7 @@ inline reporter_actor::behavior_type fake_reporter(reporter_actor::pointer, repo
       [](const watch_workers&) {},
       [in](const round_report& x) { in->rounds.push_back(x); },
       [in](const exchange_report& x) { in->exchanges.push_back(x); },
+      [in](const recorded_events& x) { in->recorded += x.lines; },
       [in](const worker_finished& x) { in->last_words.push_back(x); },
       [in](const evaluation& x) { in->evaluations.push_back(x); },
       [](const workers_gone&) {},

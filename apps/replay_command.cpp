@@ -1,0 +1,164 @@
+#include "actors/run_inputs.hpp"
+#include "apps/commands.hpp"
+#include "apps/line_reader.hpp"
+#include "apps/option_values.hpp"
+#include "apps/run_directory.hpp"
+#include "apps/run_options.hpp"
+#include "apps/saved_options.hpp"
+#include "learning/simulation/event_replay.hpp"
+
+#include <boost/program_options/value_semantic.hpp>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+
+namespace po = boost::program_options;
+
+namespace dybw {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr unsigned columns_max = 100;
+constexpr unsigned description_columns_min = 64;
+constexpr int exit_differs = 1;
+
+/// With whom a worker averaged in a round, and how.
+using averaged = std::vector<std::pair<std::uint32_t, double>>;
+using rounds_told = std::map<std::pair<std::uint32_t, round_number>, averaged>;
+
+po::options_description option_list() {
+  po::options_description list{"Options", columns_max, description_columns_min};
+  list.add_options()("help", po::bool_switch(), "show this page");
+  return list;
+}
+
+run_config recorded_config(const fs::path& directory) {
+  const auto file = directory / saved_options_name;
+  if (!fs::is_regular_file(file))
+    throw input_error{input_fault::data,
+                      directory.string() + " holds no recorded run: there is no " + file.string(), "",
+                      "name the --out of a run with --record"};
+  const std::vector<std::string> arguments{"--config", file.string(), "--out", directory.string()};
+  return read_run_options(arguments, "").config;
+}
+
+/// rounds.jsonl: the last that is said of a round counts.
+rounds_told read_rounds(const fs::path& file) {
+  rounds_told told;
+  line_reader in{file};
+  while (in.next()) {
+    const auto line = json::parse(in.line(), nullptr, false);
+    try {
+      told[{line.at("worker").get<std::uint32_t>(), line.at("round").get<round_number>()}] =
+          line.at("committed").get<averaged>();
+    } catch (const json::exception&) {
+      throw input_error{input_fault::data, in.place() + " is no round", "", "name a run that is whole"};
+    }
+  }
+  return told;
+}
+
+averaged averaged_in(const round_record& record) {
+  averaged x;
+  for (const auto& t : record.committed)
+    x.emplace_back(static_cast<std::uint32_t>(t.neighbour), t.weight);
+  return x;
+}
+
+class replayed_policy {
+public:
+  replayed_policy(const run_directory& directory, const run_inputs& inputs, std::size_t policy)
+      : name_(inputs.policies[policy].text), log_(directory.events_file(name_)),
+        told_(read_rounds(directory.rounds_file(name_))), machines_(machine_options_for(inputs, policy)) {}
+
+  /// Whether everything was the same; says so.
+  bool go() {
+    while (log_.next()) {
+      const auto differs = take();
+      if (differs)
+        return say(*differs);
+      if (machines_.ended() != nullptr && !is_as_told(*machines_.ended()))
+        return false;
+    }
+    std::cout << name_ << ": " << machines_.workers_seen() << " workers, " << machines_.events()
+              << " events, " << rounds_ << " rounds: the same again\n";
+    return true;
+  }
+
+private:
+  std::optional<event_replay::difference> take() {
+    try {
+      return machines_.take(log_.line());
+    } catch (const std::invalid_argument& e) {
+      throw input_error{input_fault::data, log_.place() + " " + e.what(), "",
+                        "name a run as dybw run --record wrote it"};
+    }
+  }
+
+  bool say(const event_replay::difference& x) const {
+    std::cout << name_ << ": worker " << to_string(x.worker) << " does otherwise, " << log_.place()
+              << "\n  recorded: " << x.recorded << "\n  replayed: " << x.replayed << '\n';
+    return false;
+  }
+
+  bool is_as_told(const round_record& record) {
+    ++rounds_;
+    const auto worker = parse_event_line(log_.line())->worker;
+    const auto found = told_.find({static_cast<std::uint32_t>(worker), record.round});
+    if (found == told_.end() || found->second == averaged_in(record))
+      return true; // the end of rounds.jsonl may be missing
+    std::cout << name_ << ": worker " << to_string(worker) << " averages otherwise in round " << record.round
+              << " than rounds.jsonl says, " << log_.place() << '\n';
+    return false;
+  }
+
+  std::string name_;
+  line_reader log_;
+  rounds_told told_;
+  event_replay machines_;
+  std::size_t rounds_ = 0;
+};
+
+} // namespace
+
+std::string replay_help() {
+  std::ostringstream help;
+  help << "dybw replay DIR: plays the run again that dybw run --record --out DIR wrote down: the same events "
+          "at the same\nmoments, into new workers without data, which must do the same. Says where they do "
+          "not, and ends with 1 then.\n\n"
+       << option_list();
+  return help.str();
+}
+
+int replay_command(std::span<const std::string> arguments) {
+  const auto known = option_list();
+  option_values given{known, "dybw replay", 1};
+  given.add_arguments(arguments);
+  if (given.words().empty())
+    throw input_error{input_fault::configuration, "dybw replay names no run", "",
+                      "give the directory of one: dybw replay DIR"};
+  const fs::path place = given.words().front();
+  const auto inputs = plan_run(recorded_config(place));
+  const auto directory = run_directory::at(place);
+  auto same = true;
+  std::size_t recorded = 0;
+  for (std::size_t i = 0; i < inputs.policies.size(); ++i) {
+    if (!fs::is_regular_file(directory.events_file(inputs.policies[i].text)))
+      continue; // the run ended before this policy's turn
+    ++recorded;
+    same = replayed_policy{directory, inputs, i}.go() && same;
+  }
+  if (recorded == 0)
+    throw input_error{input_fault::data, place.string() + " holds no event log", "",
+                      "name the --out of a run with --record"};
+  return same ? 0 : exit_differs;
+}
+
+} // namespace dybw
