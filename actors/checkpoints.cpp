@@ -63,6 +63,8 @@ std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy) {
     h.add(x);
   h.add(config.step_time);
   h.add(config.straggler);
+  h.add(config.link_latency);
+  h.add(config.link_bandwidth.value_or(0));
   h.add(config.seed);
   if (inputs.data.train) {
     h.add(std::uint64_t{inputs.data.train->labels.size()});
@@ -98,6 +100,20 @@ std::map<worker_id, checkpoint> read_checkpoints(const fs::path& directory, cons
     all.emplace(id, std::move(x));
   }
   return all;
+}
+
+fs::path virtual_checkpoint_file(const fs::path& directory) {
+  return directory / "virtual.ckpt";
+}
+
+virtual_checkpoint read_virtual_checkpoint(const fs::path& directory, const run_inputs& inputs,
+                                           std::size_t policy) {
+  virtual_checkpoint_frame expected;
+  expected.run_hash = run_hash(inputs, policy);
+  expected.workers = inputs.config.workers;
+  expected.parameters = inputs.learner->parameter_count();
+  expected.has_velocity = inputs.config.sgd.momentum > 0;
+  return read_virtual_checkpoint(virtual_checkpoint_file(directory), expected);
 }
 
 std::optional<resumed_part> earlier_part(const std::map<worker_id, checkpoint>& resumed) {

@@ -2,6 +2,7 @@
 
 #include "actors/run_inputs.hpp"
 #include "learning/data/checkpoint.hpp"
+#include "learning/data/virtual_checkpoint.hpp"
 #include "learning/run_result.hpp"
 
 #include <filesystem>
@@ -23,6 +24,13 @@ std::filesystem::path checkpoint_file(const std::filesystem::path& directory, wo
 std::map<worker_id, checkpoint> read_checkpoints(const std::filesystem::path& directory,
                                                  const run_inputs& inputs, std::size_t policy,
                                                  std::span<const worker_id> workers);
+
+/// That of a run in virtual time, likewise.
+std::filesystem::path virtual_checkpoint_file(const std::filesystem::path& directory);
+
+/// The checkpoint of a run in virtual time. Throws as above. REQUIRES: inputs with a model, loaded.
+virtual_checkpoint read_virtual_checkpoint(const std::filesystem::path& directory, const run_inputs& inputs,
+                                           std::size_t policy);
 
 /// What a run had done before it goes on from these. None if there are none.
 std::optional<resumed_part> earlier_part(const std::map<worker_id, checkpoint>& resumed);

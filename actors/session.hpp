@@ -5,6 +5,7 @@
 #include "actors/tls.hpp"
 #include "actors/trace_file.hpp"
 #include "learning/data/checkpoint.hpp"
+#include "learning/data/virtual_checkpoint.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -36,6 +37,7 @@ struct run_controls {
   local_monitor_actor monitor{};             ///< told of the run; null for none
   std::filesystem::path checkpoints{};       ///< directory for those of `--checkpoint-every`; empty for none
   std::map<worker_id, checkpoint> resumed{}; ///< of every worker, if the run goes on
+  std::shared_ptr<const virtual_checkpoint> resumed_virtually{}; ///< likewise, in virtual time
 };
 
 /// Runs one policy with actors of `system` in real time and returns when it is over. Never throws for what

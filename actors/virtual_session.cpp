@@ -1,23 +1,30 @@
 #include "actors/virtual_session.hpp"
 
+#include "actors/checkpoints.hpp"
+#include "actors/durable_file.hpp"
 #include "actors/process_usage.hpp"
 #include "actors/rounds_file.hpp"
 #include "actors/thread_crew.hpp"
+#include "learning/error.hpp"
 #include "learning/model/test_bench.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <cmath>
+#include <system_error>
 
 namespace dybw {
 
 namespace {
 
 constexpr auto look_every = std::chrono::milliseconds{100};
+constexpr double never_s = 1e9; ///< longer than any run
 
 /// One run from its beginning to its end.
 class session {
 public:
   session(const run_inputs& inputs, std::size_t policy, const run_controls& controls)
-      : inputs_(inputs), controls_(controls), crew_(inputs.config.threads),
+      : inputs_(inputs), controls_(controls), crew_(inputs.config.threads), hash_(run_hash(inputs, policy)),
         run_(options_of(inputs, policy), crew_, [this](const round_report& r) { add(r); }) {
     if (!controls.rounds_file.empty())
       file_.emplace(controls.rounds_file, false);
@@ -33,17 +40,31 @@ public:
     const auto pause = [&] {
       if (!interrupted && wants_stop()) {
         interrupted = true;
-        run_.stop();
+        save();
+        stop();
       }
       if (failure_ && !std::exchange(failure_told_, true))
-        run_.stop();
+        stop();
       return false;
     };
-    const auto every = from_seconds(inputs_.config.eval_every_s);
-    for (auto next = every; !run_.run_until(next, pause); next += every)
-      if (bench_ && !interrupted)
-        evaluate(next);
-    return interrupted;
+    const auto evaluate_every = from_seconds(inputs_.config.eval_every_s);
+    const auto save_every = from_seconds(inputs_.config.checkpoint_every_s.value_or(never_s));
+    auto next_evaluation = evaluate_every;
+    auto next_save = save_every;
+    for (;;) {
+      const auto until = std::min(next_evaluation, next_save);
+      if (run_.run_until(until, pause))
+        return interrupted;
+      if (until == next_evaluation) {
+        if (bench_ && !interrupted)
+          evaluate(until);
+        next_evaluation += evaluate_every;
+      }
+      if (until == next_save) {
+        save();
+        next_save += save_every;
+      }
+    }
   }
 
   run_outcome outcome() {
@@ -87,6 +108,8 @@ private:
     auto x = virtual_options_for(inputs, policy);
     if (!controls_.events_file.empty())
       x.recorded = [this](std::string_view line) { events_->add(line); };
+    x.remembers = saves();
+    x.resumed = controls_.resumed_virtually;
     return x;
   }
 
@@ -107,16 +130,57 @@ private:
     return controls_.watch(progress());
   }
 
+  bool saves() const { return inputs_.config.checkpoint_every_s && !controls_.checkpoints.empty(); }
+
+  void stop() {
+    stopping_ = true;
+    run_.stop();
+  }
+
+  /// Writes a checkpoint; if that fails the last one stays, and the run goes on. None once the run comes to
+  /// its end: it may go on with other limits.
+  void save() {
+    const auto& limit = inputs_.config.time_limit_s;
+    const auto ends = stopping_ || run_.workers_done() > 0 || (limit && run_.now() >= from_seconds(*limit));
+    if (!saves() || run_.recalls() || ends)
+      return;
+    auto x = run_.remember();
+    x.run_hash = hash_;
+    x.evaluations = evaluations_;
+    try {
+      create_directories_durably(controls_.checkpoints);
+      write_durably(virtual_checkpoint_file(controls_.checkpoints),
+                    [&](const byte_sink& write) { encode(x, inputs_.learner->parameter_count(), write); });
+    } catch (const std::system_error& error) {
+      if (!std::exchange(save_failed_, true))
+        spdlog::error("no checkpoint: {}; the last one stays", error.what());
+    }
+  }
+
   void evaluate(nanoseconds at) {
+    evaluations_.push_back(run_.recalls() ? recalled_evaluation(at) : fresh_evaluation(at));
+    const auto target = inputs_.config.target_accuracy;
+    if (target && evaluations_.back().test_accuracy >= *target)
+      stop();
+  }
+
+  evaluation fresh_evaluation(nanoseconds at) {
     const auto cpu_before = thread_cpu_s();
     auto e = bench_->evaluate(run_.estimates());
     e.time_s = to_seconds(at);
     e.local_steps = run_.local_steps();
     e.cpu_s = thread_cpu_s() - cpu_before;
-    evaluations_.push_back(e);
-    const auto target = inputs_.config.target_accuracy;
-    if (target && e.test_accuracy >= *target)
-      run_.stop();
+    return e;
+  }
+
+  evaluation recalled_evaluation(nanoseconds at) const {
+    const auto& known = controls_.resumed_virtually->evaluations;
+    const auto i = evaluations_.size();
+    if (i >= known.size() || known[i].time_s != to_seconds(at))
+      throw input_error{input_fault::data,
+                        "the checkpoint has no evaluation of " + std::to_string(to_seconds(at)) + " s", "",
+                        "give the --eval-every that the run had"};
+    return known[i];
   }
 
   const run_inputs& inputs_;
@@ -126,6 +190,9 @@ private:
   std::optional<line_file> events_;
   std::optional<test_bench> bench_;
   std::vector<evaluation> evaluations_;
+  std::uint64_t hash_;
+  bool save_failed_ = false;
+  bool stopping_ = false;
   std::optional<std::string> failure_;
   bool failure_told_ = false;
   std::chrono::steady_clock::time_point next_look_{};

@@ -83,8 +83,18 @@ int run_virtually(const run_options& options) {
   if (interrupt_guard::interrupted())
     return interrupt_guard::exit_code; // nothing was measured, nothing is written
   run_output output{options};
+  std::shared_ptr<const virtual_checkpoint> resumed;
+  if (options.resume) {
+    const auto place = output.checkpoints(inputs.policies.front().text);
+    resumed = std::make_shared<const virtual_checkpoint>(read_virtual_checkpoint(place, inputs, 0));
+    output.go_on();
+  }
   return run_each(inputs, output, [&](std::size_t i) {
-    return run_policy_virtually(inputs, i, controls_of(output, inputs.policies[i].text));
+    const auto& policy = inputs.policies[i].text;
+    auto controls = controls_of(output, policy);
+    controls.checkpoints = output.checkpoints(policy);
+    controls.resumed_virtually = std::exchange(resumed, {});
+    return run_policy_virtually(inputs, i, controls);
   });
 }
 

@@ -56,7 +56,8 @@ void take_checkpoints(const fs::path& directory, leftovers& found) {
     auto name = entry.path().filename().string();
     if (name.ends_with(unfinished))
       name.resize(name.size() - std::string_view{unfinished}.size());
-    if (name.starts_with("worker-") && name.ends_with(".ckpt") && fs::is_regular_file(entry.symlink_status()))
+    const auto ours = name.ends_with(".ckpt") && (name.starts_with("worker-") || name == "virtual.ckpt");
+    if (ours && fs::is_regular_file(entry.symlink_status()))
       found.files.push_back(entry.path());
   }
   found.directories.push_back(directory);

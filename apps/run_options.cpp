@@ -189,7 +189,7 @@ void read_virtual_time(const option_values& given, run_config& config) {
     given.refuse("clock", "needs to know how long a step takes", "give --step-time, for example const:1");
   if (!config.exchange)
     given.refuse("exchange", "is for measurements in real time", "leave it out");
-  for (const auto* option : {"nodes", "nodes-file", "http", "suspect-after", "checkpoint-every", "resume"})
+  for (const auto* option : {"nodes", "nodes-file", "http", "suspect-after"})
     if (given.given(option))
       given.refuse(option, "is for runs in real time", "leave it or --clock virtual out");
 }
@@ -233,8 +233,10 @@ void read_recording(const option_values& given, run_options& options) {
   options.saved = saved_options(given);
 }
 
-/// Policies that average in pairs do so within one process, and keep no checkpoints.
+/// Policies that average in pairs do so within one process, and keep no checkpoints in real time.
 void check_pairwise(const option_values& given, const run_config& config) {
+  if (config.clock == clock_kind::virtual_)
+    return;
   for (const auto& text : config.policies)
     for (const auto* option : {"nodes", "nodes-file", "checkpoint-every", "resume"})
       if (given.given(option) && parse_policy(text, 0, worker_id{}).averages_in_pairs())

@@ -23,6 +23,8 @@ public:
 
   /// Makes ready for a run that goes on from these checkpoints. REQUIRES: `options.resume`, on one host.
   void go_on(const std::string& policy, const std::map<worker_id, checkpoint>& from);
+  /// .. for one in virtual time, which writes everything again.
+  void go_on() { directory_->write_options(options_.saved); }
   /// Directory of a policy's checkpoints; empty for nowhere.
   std::filesystem::path checkpoints(const std::string& policy) const;
   /// Where the rounds of a policy go; empty for nowhere.

@@ -5,6 +5,18 @@
 
 namespace dybw {
 
+namespace {
+
+parameter_block copy_of(std::span<const float> values) {
+  if (values.empty())
+    return {};
+  auto copy = std::make_shared<float_buffer>(values.size());
+  std::ranges::copy(values, copy->values().begin());
+  return parameter_block{std::move(copy)};
+}
+
+} // namespace
+
 training_workspace::training_workspace(const training_setup& setup)
     : features_(setup.batch * setup.data->features), labels_(setup.batch),
       gradient_(setup.learner->parameter_count()), scratch_(setup.learner->make_workspace(setup.batch)) {}
@@ -24,11 +36,20 @@ local_training::local_training(std::shared_ptr<const training_setup> setup, para
 }
 
 parameter_block local_training::velocity() const {
-  if (velocity_.empty())
-    return {};
-  auto copy = std::make_shared<float_buffer>(velocity_.size());
-  std::ranges::copy(velocity_, copy->values().begin());
-  return parameter_block{std::move(copy)};
+  return copy_of(velocity_);
+}
+
+training_state local_training::state() const {
+  if (stepped_)
+    return {{}, stepped_, copy_of(velocity_next_)};
+  return {current_, {}, copy_of(velocity_)};
+}
+
+void local_training::restore(const training_state& x) {
+  current_ = x.current;
+  stepped_ = x.stepped;
+  if (!velocity_.empty())
+    std::ranges::copy(x.velocity.values(), (stepped_ ? velocity_next_ : velocity_).begin());
 }
 
 local_training::step_outcome local_training::step(std::span<const std::uint32_t> rows, std::uint64_t epoch,

@@ -41,6 +41,13 @@ struct weighted_block {
   double weight = 0; ///< P_ij
 };
 
+/// What a `local_training` knows beyond its arguments.
+struct training_state {
+  parameter_block current;  ///< w; none if a step is not mixed yet, which makes up for it
+  parameter_block stepped;  ///< w~ of that step
+  parameter_block velocity; ///< v of the newest step; none without momentum
+};
+
 /// One worker's parameters and how they change: gradient step, then mix, then the next step. Used by one
 /// thread at a time. Every result is an immutable block, so neighbours and evaluation share it without a
 /// copy; buffers are used again.
@@ -80,6 +87,10 @@ public:
   const parameter_block& current() const noexcept { return current_; } ///< w
   /// A copy of v as of the step that led to w: with w, where to go on. None without momentum.
   parameter_block velocity() const;
+
+  /// All of it, for one that is to go on in just the same way.
+  training_state state() const;
+  void restore(const training_state& x);
 
 private:
   std::shared_ptr<const training_setup> setup_;

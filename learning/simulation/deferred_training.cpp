@@ -85,7 +85,76 @@ deferred_training::task& deferred_training::add(worker_id id,
   t.level = l.level;
   t.result = std::make_shared<cell>();
   t.result->level = l.level;
+  if (keeps_track_)
+    note_made(t.result);
   return t;
+}
+
+void deferred_training::note_made(const std::shared_ptr<cell>& c) {
+  cells_.emplace_back(cells_made_++, c);
+  if (cells_.size() < cells_max_)
+    return;
+  std::erase_if(cells_, [](const auto& x) { return x.second.expired(); });
+  cells_max_ = std::max(cells_max_, 2 * cells_.size());
+}
+
+std::vector<std::pair<std::uint64_t, std::shared_ptr<deferred_training::cell>>>
+deferred_training::held_cells() {
+  std::vector<std::pair<std::uint64_t, std::shared_ptr<cell>>> held;
+  for (const auto& [number, c] : cells_)
+    if (auto holder = c.lock())
+      held.emplace_back(number, std::move(holder));
+  return held;
+}
+
+training_memory deferred_training::remember() {
+  assert(keeps_track_ && tasks_.empty());
+  training_memory x;
+  x.estimates_made = cells_made_;
+  for (const auto& l : learners_) {
+    auto& y = x.learners.emplace_back();
+    y.state = l.local.state();
+    if (l.newest) {
+      y.loss = l.newest->loss;
+      y.projection_before = l.newest->before.projection;
+      y.norm_before = l.newest->before.norm;
+      y.projection_after = l.newest->after.projection;
+    }
+  }
+  for (const auto& [number, c] : held_cells())
+    x.estimates.push_back({number, c->block});
+  return x;
+}
+
+void deferred_training::recall() {
+  recalls_ = keeps_track_ = true;
+}
+
+bool deferred_training::resume(const training_memory& x) {
+  assert(recalls_);
+  forget_tasks();
+  const auto held = held_cells();
+  if (x.estimates_made != cells_made_ || x.learners.size() != learners_.size() ||
+      x.estimates.size() != held.size())
+    return false;
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    if (x.estimates[i].number != held[i].first)
+      return false;
+    held[i].second->block = x.estimates[i].block;
+    held[i].second->level = 0;
+  }
+  for (std::size_t i = 0; i < learners_.size(); ++i) {
+    auto& l = learners_[i];
+    const auto& y = x.learners[i];
+    l.local.restore(y.state);
+    if (l.newest) {
+      l.newest->loss = y.loss;
+      l.newest->before = {y.projection_before, y.norm_before};
+      l.newest->after = {y.projection_after, 0};
+    }
+  }
+  recalls_ = false;
+  return true;
 }
 
 void deferred_training::give_batch(task& t) {
@@ -159,6 +228,8 @@ std::shared_ptr<const deferred_training::cell> deferred_training::to_cell(const 
 }
 
 void deferred_training::compute() {
+  if (recalls_)
+    return forget_tasks();
   for (auto& indices : tasks_by_level_)
     indices.clear();
   tasks_by_level_.resize(std::max(tasks_by_level_.size(), levels_ + 1));
@@ -166,11 +237,16 @@ void deferred_training::compute() {
     tasks_by_level_[tasks_[i].level].push_back(static_cast<std::uint32_t>(i));
   for (const auto& indices : tasks_by_level_)
     crew_.run(indices.size(), [&](std::size_t i, std::size_t lane) { carry_out(tasks_[indices[i]], lane); });
+  forget_tasks();
+}
+
+void deferred_training::forget_tasks() {
   tasks_.clear();
   levels_ = 0;
   for (auto& l : learners_)
     l.level = 0;
 }
+
 /// Of one worker at most one task is on a level, so its own state needs no lock; what others wrote is of
 /// lower levels.
 void deferred_training::carry_out(task& t, std::size_t lane) {

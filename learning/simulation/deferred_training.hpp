@@ -1,6 +1,7 @@
 #pragma once
 
 #include "learning/data/mini_batch.hpp"
+#include "learning/data/virtual_checkpoint.hpp"
 #include "learning/model/estimate_mover.hpp"
 #include "learning/model/local_training.hpp"
 #include "learning/simulation/simulated_model.hpp"
@@ -59,6 +60,19 @@ public:
   std::size_t pending() const noexcept;
   void compute();
 
+  // For a run that stops and goes on later (learning/data/virtual_checkpoint.hpp):
+
+  /// Keeps track of the estimates that somebody holds. REQUIRES: nothing has happened yet.
+  void keep_track() { keeps_track_ = true; }
+  /// What is there now. REQUIRES: keeps track; nothing is pending.
+  training_memory remember();
+  /// From now on nothing is computed: what happens is known already, and `resume` will say what came of it.
+  /// Keeps track. REQUIRES: nothing has happened yet.
+  void recall();
+  /// Goes on with what was there when just so much had happened. Whether it fits what has happened; if not,
+  /// nothing more can be done with this.
+  [[nodiscard]] bool resume(const training_memory& x);
+
   /// REQUIRES: nothing is pending.
   static const parameter_block& value(const estimate_handle& estimate);
 
@@ -68,8 +82,11 @@ private:
   struct learner;
 
   std::size_t level_of(const estimate_handle& estimate) const;
+  std::vector<std::pair<std::uint64_t, std::shared_ptr<cell>>> held_cells();
+  void note_made(const std::shared_ptr<cell>& c);
   task& add(worker_id id, std::initializer_list<const estimate_handle*> inputs);
   void give_batch(task& t);
+  void forget_tasks();
   static std::shared_ptr<const cell> to_cell(const estimate_handle& estimate);
   void carry_out(task& t, std::size_t lane);
   void mix(task& t, std::size_t lane);
@@ -79,8 +96,13 @@ private:
   std::vector<learner> learners_; ///< [workers]
   std::vector<task> tasks_;       ///< in the order of virtual time
   std::size_t levels_ = 0;
-  std::vector<training_workspace> workspaces_;             ///< [lanes]
-  std::vector<std::vector<weighted_block>> mix_inputs_;    ///< [lanes]
+  bool keeps_track_ = false;
+  bool recalls_ = false;
+  std::uint64_t cells_made_ = 0;
+  std::vector<std::pair<std::uint64_t, std::weak_ptr<cell>>> cells_; ///< if it keeps track, by their numbers
+  std::size_t cells_max_ = 1024;                                     ///< more are looked through
+  std::vector<training_workspace> workspaces_;                       ///< [lanes]
+  std::vector<std::vector<weighted_block>> mix_inputs_;              ///< [lanes]
   std::vector<std::vector<std::uint32_t>> tasks_by_level_; ///< indices of tasks; memory that is kept
 };
 

@@ -1,7 +1,9 @@
 #include "learning/simulation/virtual_run.hpp"
 
 #include "learning/consensus/event_text.hpp"
+#include "learning/error.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace dybw {
@@ -10,6 +12,11 @@ namespace {
 
 /// How many events are handled between two looks at anything else.
 constexpr std::uint64_t events_at_once = 10'000;
+
+[[noreturn]] void refuse_checkpoint() {
+  throw input_error{input_fault::data, "the checkpoint does not fit the run, which went otherwise by then",
+                    "", "give the limits and the --eval-every that it had"};
+}
 
 } // namespace
 
@@ -22,6 +29,11 @@ virtual_run::virtual_run(virtual_run_options options, work_crew& crew,
     exchanges_.emplace(options_.machine.graph);
   if (options_.training)
     training_.emplace(options_.training, options_.rows, options_.seed, std::move(options_.initial), crew);
+  recalls_ = options_.resumed != nullptr;
+  if (recalls_)
+    training_->recall();
+  else if (options_.remembers)
+    training_->keep_track();
   simulation_options simulated;
   simulated.machine = options_.machine;
   network_.connect(simulated);
@@ -35,15 +47,56 @@ virtual_run::~virtual_run() = default;
 
 bool virtual_run::run_until(nanoseconds moment, const std::function<bool()>& pause) {
   auto all_done = false;
+  go_on_if_due();
   while (!all_done && simulation_->has_event_until(moment)) {
-    all_done = simulation_->run(moment, events_at_once);
+    const auto most =
+        recalls_ ? std::min(events_at_once, options_.resumed->events - events_handled()) : events_at_once;
+    all_done = simulation_->run(moment, most);
     if (!training_ || training_->pending() > pending_max)
       catch_up();
+    go_on_if_due();
     if (pause && pause())
       break;
   }
   catch_up();
+  if (all_done && recalls_)
+    refuse_checkpoint();
   return done_ == simulation_->workers();
+}
+
+/// Ends the recalling where the run is to go on.
+void virtual_run::go_on_if_due() {
+  if (!recalls_ || events_handled() < options_.resumed->events)
+    return;
+  catch_up();
+  recalls_ = false;
+  if (recalled_ != options_.resumed->figures.size() || !training_->resume(options_.resumed->training))
+    refuse_checkpoint();
+  options_.resumed.reset(); // its blocks are others' now
+}
+
+virtual_checkpoint virtual_run::remember() {
+  catch_up();
+  virtual_checkpoint x;
+  x.events = events_handled();
+  x.training = training_->remember();
+  x.figures = figures_;
+  return x;
+}
+
+/// Where figures come from that depend on the parameters, while recalling; where they go to be remembered.
+template <std::size_t Count>
+void virtual_run::exchange_figures(const std::array<double*, Count>& figures) {
+  if (recalls_) {
+    const auto& known = options_.resumed->figures;
+    if (known.size() - recalled_ < Count)
+      refuse_checkpoint();
+    for (auto* x : figures)
+      *x = known[recalled_++];
+  }
+  if (options_.remembers)
+    for (const auto* x : figures)
+      figures_.push_back(*x);
 }
 
 void virtual_run::stop() {
@@ -94,6 +147,8 @@ void virtual_run::pass_on(round_note& n) {
     report.mixed.projection_before = n.outcome->before.projection;
     report.mixed.projection_after = n.outcome->after.projection;
     report.mixed.norm_before = n.outcome->before.norm;
+    exchange_figures<4>({&report.loss, &report.mixed.projection_before, &report.mixed.projection_after,
+                         &report.mixed.norm_before});
   }
   statistics_.add(report);
   if (told_)
@@ -106,6 +161,7 @@ void virtual_run::pass_on(exchange_note& n) {
   if (n.share) {
     n.half.projection = n.share->projection;
     n.half.size = n.share->size;
+    exchange_figures<2>({&n.half.projection, &n.half.size});
   }
   exchanges_->add(n.half);
 }

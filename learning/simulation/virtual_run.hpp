@@ -6,6 +6,7 @@
 #include "learning/simulation/deferred_training.hpp"
 #include "learning/simulation/virtual_network.hpp"
 
+#include <array>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -23,8 +24,10 @@ struct virtual_run_options {
   std::optional<nanoseconds> time_limit; ///< when the workers are asked to stop
   // With a model; `training` is null for none:
   std::shared_ptr<const training_setup> training;
-  std::vector<std::vector<std::uint32_t>> rows; ///< [workers], training samples of each shard
-  std::vector<parameter_block> initial;         ///< [workers], w_j(0)
+  std::vector<std::vector<std::uint32_t>> rows;        ///< [workers], training samples of each shard
+  std::vector<parameter_block> initial;                ///< [workers], w_j(0)
+  bool remembers = false;                              ///< `remember` will be called; with a model only
+  std::shared_ptr<const virtual_checkpoint> resumed{}; ///< where to go on; null: at the beginning
   /// Called with all lines of the event log, in the order of virtual time; null for no log.
   std::function<void(std::string_view)> recorded{};
 };
@@ -47,6 +50,12 @@ public:
   bool run_until(nanoseconds moment, const std::function<bool()>& pause);
   /// Asks all workers to stop now.
   void stop();
+
+  /// Whether what happens has not come to where the run goes on: nothing is computed, and `estimates` are not
+  /// to be had. `run_until` throws `input_error` (data fault) if it does not get there.
+  bool recalls() const noexcept { return recalls_; }
+  /// Where this run can go on from; all but its hash and evaluations. REQUIRES: `remembers`; not recalls().
+  virtual_checkpoint remember();
 
   nanoseconds now() const noexcept { return simulation_->now(); }
   /// When the last worker was done.
@@ -85,6 +94,9 @@ private:
   void pass_on(exchange_note& n);
   void pass_on(const last_note& n);
   void catch_up();
+  void go_on_if_due();
+  template <std::size_t Count>
+  void exchange_figures(const std::array<double*, Count>& figures);
   worker_totals totals_of(worker_id id) const;
 
   virtual_run_options options_;
@@ -97,6 +109,9 @@ private:
   run_statistics statistics_;
   mixing_audit audit_;
   std::optional<exchange_audit> exchanges_; ///< instead, for policies that average in pairs
+  std::vector<double> figures_;             ///< if it remembers: of all notes passed on
+  std::size_t recalled_ = 0;                ///< of the resumed figures
+  bool recalls_ = false;
   std::size_t done_ = 0;
   nanoseconds ended_{0};
 };

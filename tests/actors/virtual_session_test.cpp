@@ -1,8 +1,11 @@
+#include "actors/checkpoints.hpp"
 #include "actors/virtual_session.hpp"
+#include "learning/error.hpp"
 #include "tests/actors/small_table.hpp"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -94,6 +97,97 @@ TEST_CASE("virtual_session: whoever watches can stop it, and what was measured i
   CHECK(run.result.interrupted);
   CHECK(run.result.local_steps > 100);
   CHECK(run.result.duration_s < 1e7);
+}
+
+namespace {
+
+bool same_but_for_the_host(const run_result& a, const run_result& b) {
+  const auto same_evaluation = [](const evaluation& x, const evaluation& y) {
+    return x.time_s == y.time_s && x.local_steps == y.local_steps && x.test_accuracy == y.test_accuracy &&
+           x.test_loss == y.test_loss && x.worst_worker_accuracy == y.worst_worker_accuracy &&
+           x.consensus_distance == y.consensus_distance;
+  };
+  return a.duration_s == b.duration_s && a.rounds == b.rounds && a.local_steps == b.local_steps &&
+         a.test_loss == b.test_loss && a.worst_worker_accuracy == b.worst_worker_accuracy &&
+         a.consensus_distance == b.consensus_distance && a.estimates_sent == b.estimates_sent &&
+         a.mixing.rounds_audited == b.mixing.rounds_audited &&
+         a.mixing.max_projection_error == b.mixing.max_projection_error &&
+         std::ranges::equal(a.evaluations, b.evaluations, same_evaluation);
+}
+
+} // namespace
+
+TEST_CASE("virtual_session: a run that was interrupted anywhere goes on to the same end, bit for bit") {
+  const temporary_directory place;
+  for (const std::string policy : {"full", "static:1", "dtur", "hop:1:2", "barrier", "adpsgd", "adaptive"}) {
+    CAPTURE(policy);
+    auto config = virtual_table(place, policy);
+    config.rounds = 60;
+    config.topology = "complete";
+    config.link_latency = "exp:0.4"; // with blocks on their way
+    config.sgd.momentum = 0.5;
+    config.checkpoint_every_s = 7;
+    config.eval_every_s = 3;
+    const auto inputs = prepare_run(config);
+    run_controls controls;
+    controls.rounds_file = place.path() / "whole";
+    const auto whole = run_policy_virtually(inputs, 0, controls); // it makes no checkpoints
+    const auto written = content_of(controls.rounds_file);
+
+    for (const std::uint64_t steps : {1, 20, 57, 100, 150, 230}) {
+      CAPTURE(steps);
+      controls.checkpoints = place.path() / (policy + std::to_string(steps));
+      controls.rounds_file = place.path() / "rounds";
+      controls.resumed_virtually = {};
+      // Interrupted (this makes a checkpoint just there), or killed some time after one that was due.
+      const auto killed = steps % 2 == 0;
+      auto first = inputs;
+      controls.watch = [&](const run_progress& now) { return !killed && now.local_steps >= steps; };
+      if (killed)
+        first.config.time_limit_s = static_cast<double>(steps) / 4 + 8; // leaves the last one behind
+      run_policy_virtually(first, 0, controls);
+      const auto state =
+          std::make_shared<virtual_checkpoint>(read_virtual_checkpoint(controls.checkpoints, inputs, 0));
+      CHECK(state->events > 0);
+      controls.resumed_virtually = state;
+      controls.watch = {};
+      auto second = inputs;
+      second.config.threads = 2;
+      const auto resumed = run_policy_virtually(second, 0, controls);
+      CHECK_FALSE(resumed.result.failed);
+      CHECK(content_of(controls.rounds_file) == written);
+      CHECK(same_but_for_the_host(whole.result, resumed.result));
+      CHECK(std::ranges::equal(whole.average.values(), resumed.average.values()));
+    }
+  }
+}
+
+TEST_CASE("virtual_session: a checkpoint is refused by a run that goes otherwise") {
+  const temporary_directory place;
+  auto config = virtual_table(place, "full");
+  config.rounds = 60;
+  config.checkpoint_every_s = 20;
+  config.eval_every_s = 3;
+  const auto inputs = prepare_run(config);
+  run_controls controls;
+  controls.checkpoints = place.path() / "c";
+  run_policy_virtually(inputs, 0, controls);
+  controls.resumed_virtually =
+      std::make_shared<virtual_checkpoint>(read_virtual_checkpoint(controls.checkpoints, inputs, 0));
+
+  auto shorter = inputs; // ends before it gets there
+  shorter.config.rounds = 5;
+  CHECK_THROWS_AS(run_policy_virtually(shorter, 0, controls), input_error);
+  auto seldom = inputs;
+  seldom.config.eval_every_s = 4;
+  CHECK_THROWS_AS(run_policy_virtually(seldom, 0, controls), input_error);
+  auto longer = inputs; // goes on beyond what was the end
+  longer.config.rounds = 90;
+  const auto run = run_policy_virtually(longer, 0, controls);
+  CHECK(run.result.rounds == 90);
+
+  config.seed = 2;
+  CHECK_THROWS_AS(read_virtual_checkpoint(controls.checkpoints, prepare_run(config), 0), input_error);
 }
 
 } // namespace dybw::test

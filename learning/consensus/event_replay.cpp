@@ -1,4 +1,4 @@
-#include "learning/simulation/event_replay.hpp"
+#include "learning/consensus/event_replay.hpp"
 
 #include "learning/graph/topology.hpp"
 

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "learning/model/local_training.hpp"
+#include "learning/model/parameter_block.hpp"
+#include "learning/run_result.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace dybw {
+
+/// The learning of a simulated run between two of its events.
+struct training_memory {
+  struct learner {
+    training_state state;
+    // Of the newest step and mix; zeros before the first:
+    double loss = 0;
+    double projection_before = 0;
+    double norm_before = 0;
+    double projection_after = 0;
+  };
+  struct estimate {
+    std::uint64_t number = 0; ///< in the order in which all were made, w(0) not among them
+    parameter_block block;
+  };
+  std::uint64_t estimates_made = 0;
+  std::vector<learner> learners;   ///< [workers]
+  std::vector<estimate> estimates; ///< those that somebody still holds, ascending
+};
+
+/// What a run in virtual time needs to go on after so many events. Who said what to whom does not depend on
+/// the parameters, so it is not stored: the run is simulated again from its beginning, without gradients, and
+/// gets the estimates that somebody holds then. The figures that depend on parameters are stored as well.
+struct virtual_checkpoint {
+  std::uint64_t run_hash = 0; ///< of all that must be the same when the run goes on
+  std::uint64_t events = 0;   ///< handled by then
+  training_memory training;
+  std::vector<double> figures;         ///< of all rounds and exchanges, in the order of virtual time
+  std::vector<evaluation> evaluations; ///< by then
+};
+
+/// What a checkpoint must fit.
+struct virtual_checkpoint_frame {
+  std::uint64_t run_hash = 0;
+  std::size_t workers = 0;
+  std::size_t parameters = 0;
+  bool has_velocity = false;
+};
+
+/// Hands out the bytes of the file in pieces, in order; the parameters are not copied. REQUIRES: blocks of
+/// `parameters` values, at least one worker.
+void encode(const virtual_checkpoint& x, std::size_t parameters,
+            const std::function<void(std::span<const std::byte>)>& write);
+
+/// Reads a file. Throws `input_error` (data fault) for one that cannot be read, is no such checkpoint, is of
+/// another version or run, is cut short or damaged. Nothing is allocated before the sizes that the file
+/// states fit both `expected` and its own length.
+virtual_checkpoint read_virtual_checkpoint(const std::filesystem::path& file,
+                                           const virtual_checkpoint_frame& expected);
+
+} // namespace dybw

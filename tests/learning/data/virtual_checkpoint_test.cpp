@@ -1,0 +1,147 @@
+#include "learning/data/virtual_checkpoint.hpp"
+#include "tests/learning/data/files.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+using namespace dybw;
+using namespace dybw::test;
+
+namespace {
+
+constexpr std::size_t parameters = 300;
+
+parameter_block block(float first) {
+  auto buffer = std::make_shared<float_buffer>(parameters);
+  std::iota(buffer->values().begin(), buffer->values().end(), first);
+  return parameter_block{std::move(buffer)};
+}
+
+virtual_checkpoint sample() {
+  virtual_checkpoint x;
+  x.run_hash = 0x0123456789abcdef;
+  x.events = 987'654'321'000;
+  x.training.estimates_made = 77;
+  x.training.learners = {{{block(1), {}, block(2)}, 0.25, 1, 2, 3}, {{{}, block(3), block(4)}, -1, 4, 5, 6}};
+  x.training.estimates = {{12, block(5)}, {70, block(6)}, {76, block(7)}};
+  for (int i = 0; i < 20'000; ++i)
+    x.figures.push_back(i / 3.0);
+  evaluation e;
+  e.time_s = 2.5;
+  e.local_steps = 99;
+  e.test_accuracy = 0.5;
+  e.test_loss = 1.5;
+  e.worst_worker_accuracy = 0.25;
+  e.consensus_distance = 7;
+  e.cpu_s = 0.125;
+  x.evaluations = {e, evaluation{}};
+  return x;
+}
+
+const virtual_checkpoint_frame fitting{0x0123456789abcdef, 2, parameters, true};
+
+bytes encoded(const virtual_checkpoint& x) {
+  bytes all;
+  encode(x, parameters, [&](std::span<const std::byte> piece) {
+    for (auto b : piece)
+      all.push_back(static_cast<std::uint8_t>(b));
+  });
+  return all;
+}
+
+bool equal(const parameter_block& a, const parameter_block& b) {
+  return std::ranges::equal(a.values(), b.values());
+}
+
+/// Makes the head's checksum right.
+void seal(bytes& head) {
+  const auto sum = static_cast<std::uint32_t>(crc32(crc32(0, nullptr, 0), head.data(), 88));
+  for (std::size_t i = 0; i < 4; ++i)
+    head[88 + i] = static_cast<std::uint8_t>(sum >> (8 * i));
+}
+
+refusal refusal_of_bytes(const bytes& content, const virtual_checkpoint_frame& expected = fitting) {
+  const temporary_directory place;
+  const auto file = place.path() / "virtual.ckpt";
+  write_file(file, content);
+  auto said = refusal_of([&] { read_virtual_checkpoint(file, expected); });
+  CHECK(said.fault == input_fault::data);
+  CHECK(said.says(file.string()));
+  return said;
+}
+
+} // namespace
+
+TEST_CASE("virtual_checkpoint: what is read is what was written") {
+  const temporary_directory place;
+  const auto file = place.path() / "virtual.ckpt";
+  const auto was = sample();
+  write_file(file, encoded(was));
+  const auto x = read_virtual_checkpoint(file, fitting);
+  CHECK(x.run_hash == was.run_hash);
+  CHECK(x.events == was.events);
+  CHECK(x.training.estimates_made == 77);
+  REQUIRE(x.training.learners.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto& a = x.training.learners[i];
+    const auto& b = was.training.learners[i];
+    CHECK(static_cast<bool>(a.state.current) == static_cast<bool>(b.state.current));
+    CHECK(equal(a.state.current, b.state.current));
+    CHECK(equal(a.state.stepped, b.state.stepped));
+    CHECK(equal(a.state.velocity, b.state.velocity));
+    CHECK(a.loss == b.loss);
+    CHECK(a.projection_before == b.projection_before);
+    CHECK(a.norm_before == b.norm_before);
+    CHECK(a.projection_after == b.projection_after);
+  }
+  REQUIRE(x.training.estimates.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(x.training.estimates[i].number == was.training.estimates[i].number);
+    CHECK(equal(x.training.estimates[i].block, was.training.estimates[i].block));
+  }
+  CHECK(x.figures == was.figures);
+  REQUIRE(x.evaluations.size() == 2);
+  CHECK(x.evaluations[0].local_steps == 99);
+  CHECK(x.evaluations[0].time_s == 2.5);
+  CHECK(x.evaluations[0].consensus_distance == 7);
+  CHECK(x.evaluations[0].cpu_s == 0.125);
+}
+
+TEST_CASE("virtual_checkpoint: a file of another run, cut short or damaged is refused, wherever that is") {
+  const auto whole = encoded(sample());
+  for (const auto& other : {virtual_checkpoint_frame{1, 2, parameters, true},
+                            virtual_checkpoint_frame{fitting.run_hash, 3, parameters, true},
+                            virtual_checkpoint_frame{fitting.run_hash, 2, parameters + 1, true}})
+    CHECK(refusal_of_bytes(whole, other).says("of a run with other options"));
+  CHECK(refusal_of_bytes(whole, {fitting.run_hash, 2, parameters, false}).says("holds what it cannot"));
+  CHECK(refusal_of_bytes({}).says("no checkpoint of dybw"));
+  for (std::size_t length = 1; length < whole.size(); length += 1 + length / 7)
+    refusal_of_bytes(bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length)));
+  auto longer = whole;
+  longer.push_back(0);
+  CHECK(refusal_of_bytes(longer).says("1 bytes too many"));
+  for (std::size_t at = 0; at < whole.size(); at += 1 + at / 11) {
+    auto damaged = whole;
+    damaged[at] ^= 0x10;
+    refusal_of_bytes(damaged);
+  }
+  const temporary_directory place;
+  CHECK(refusal_of([&] {
+          read_virtual_checkpoint(place.path() / "none", fitting);
+        }).says("there is no checkpoint"));
+}
+
+TEST_CASE("virtual_checkpoint: sizes that a head makes up are not believed") {
+  auto x = sample();
+  const auto whole = encoded(x);
+  for (std::size_t field = 3; field <= 8; ++field) // behind hash, events and estimates made
+    for (const std::uint64_t size : {~std::uint64_t{0}, std::uint64_t{1} << 62U, std::uint64_t{1} << 40U}) {
+      auto head = bytes(whole.begin(), whole.begin() + 96);
+      for (std::size_t i = 0; i < 8; ++i)
+        head[16 + 8 * field + i] = static_cast<std::uint8_t>(size >> (8 * i));
+      auto forged = head;
+      seal(forged);
+      forged.insert(forged.end(), whole.begin() + 96, whole.end());
+      refusal_of_bytes(forged);
+    }
+}
