@@ -21,6 +21,19 @@ enum class mutation {
   joiner_counts_at_once,   ///< .. counts a neighbour in rounds that its predecessor may have shared with it
   keep_lost_offers,        ///< an estimate from before its sender was lost may still be accepted
   leaving_for_ever,        ///< who has left is not taken back when it starts again
+  hop_without_gap,         ///< `hop` closes however far behind a neighbour is
+  barrier_fires_early,     ///< `barrier` does not wait for the last tree neighbour's word
+  barrier_tells_nobody,    ///< .. does not pass the word on
+  barrier_tells_once,      ///< .. not again when a new generation makes another the one to be told
+  // in pairs:
+  pair_without_sessions,     ///< what was sent before its sender knew of a giving up counts
+  pair_silent_refusal,       ///< .. is not answered
+  pair_revives_the_dead,     ///< a message under way proves that its sender, known to have crashed, lives
+  pair_crosses_at_one_end,   ///< only the higher-numbered end takes crossing offers for each other's answers
+  pair_weighs_alone,         ///< the weight is that of the own degree
+  pair_leaves_unanswered,    ///< leaves though answers are owed
+  pair_takes_every_answer,   ///< also one to an offer that was given up
+  pair_halves_on_the_answer, ///< who answers does not average
 };
 
 #ifdef DYBW_MUTATIONS

@@ -1,5 +1,7 @@
 #include "learning/consensus/pairwise_machine.hpp"
 
+#include "learning/consensus/mutation.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -35,7 +37,7 @@ pairwise_machine::pairwise_machine(machine_options options)
   for (auto id : graph.neighbours(options_.self)) {
     auto& n = neighbours_.emplace_back();
     n.id = id;
-    n.weight = policy_->weight(degree, graph.degree(id));
+    n.weight = policy_->weight(degree, mutated(mutation::pair_weighs_alone) ? degree : graph.degree(id));
     n.usable = options_.facts.empty(); // a joiner waits for a sign of life
   }
   completed_ = std::min(options_.completed, options_.last_round);
@@ -152,12 +154,15 @@ bool pairwise_machine::is_void(neighbour& from, const link_sessions& sessions) {
     if (from.offered > 0)
       give_up(from);
   }
-  return sessions.seen < from.sessions.own;
+  return sessions.seen < from.sessions.own && !mutated(mutation::pair_without_sessions);
 }
 
 void pairwise_machine::on(neighbour& from, const offer& m) {
+  if (mutated(mutation::pair_revives_the_dead) && std::exchange(from.crashed, false))
+    from.usable = true;
   if (is_void(from, m.sessions)) {
-    effects_.push_back(send{from.id, answer{m.number, false, 0, from.sessions}});
+    if (!mutated(mutation::pair_silent_refusal))
+      effects_.push_back(send{from.id, answer{m.number, false, 0, from.sessions}});
     return;
   }
   if (std::exchange(from.crashed, false)) { // it knows that we gave it up: it lives, or does again
@@ -165,7 +170,8 @@ void pairwise_machine::on(neighbour& from, const offer& m) {
     from.leaving = false;
   }
   from.in = std::max(from.in, m.round);
-  if (from.offered > 0) { // the two have crossed: each is the other's answer
+  const auto crosses = !mutated(mutation::pair_crosses_at_one_end) || options_.self > from.id;
+  if (from.offered > 0 && crosses) { // the two have crossed: each is the other's answer
     const auto mine = from.offered;
     from.offered = 0;
     from.pace.observe(now_ - from.offered_at);
@@ -175,12 +181,13 @@ void pairwise_machine::on(neighbour& from, const offer& m) {
   }
   const auto taken = phase_ != phase::left && phase_ != phase::idle;
   effects_.push_back(send{from.id, answer{m.number, taken, taken ? rates_.mean() : 0, from.sessions}});
-  if (taken)
+  if (taken && !mutated(mutation::pair_halves_on_the_answer))
     take(from, from.id, m.number, false, m.rate, rates_.mean());
 }
 
 void pairwise_machine::on(neighbour& from, const answer& m) {
-  if (is_void(from, m.sessions) || from.offered == 0 || m.number != from.offered)
+  const auto is_owed = from.offered > 0 && m.number == from.offered;
+  if (is_void(from, m.sessions) || !(is_owed || mutated(mutation::pair_takes_every_answer)))
     return; // to an offer that was given up
   from.offered = 0;
   from.pace.observe(now_ - from.offered_at);
@@ -216,7 +223,8 @@ void pairwise_machine::evaluate() {
       close_down();
     } else if (phase_ == phase::gathering && may_go_on()) {
       finish_round();
-    } else if (phase_ == phase::settling && unanswered() == 0) {
+    } else if (phase_ == phase::settling &&
+               (unanswered() == 0 || mutated(mutation::pair_leaves_unanswered))) {
       if (sweeps_left_ == 0)
         return leave();
       --sweeps_left_;

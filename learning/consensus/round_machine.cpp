@@ -357,7 +357,8 @@ bool round_machine::should_close() const {
   for (const auto& n : neighbours_)
     if (may_still_come(n)) {
       ++view.still_to_come;
-      view.slowest_in = std::min(view.slowest_in, n.in);
+      if (!mutated(mutation::hop_without_gap))
+        view.slowest_in = std::min(view.slowest_in, n.in);
     }
   if (policy_->quorum_is_met(view))
     return true;
@@ -441,11 +442,12 @@ void round_machine::fire_when_all_are_in() {
       ++missing;
       last = n.id;
     }
-  if (missing == 1 && told_ != last) {
+  const auto is_news = mutated(mutation::barrier_tells_once) ? !told_ : told_ != last;
+  if (missing == 1 && is_news && !mutated(mutation::barrier_tells_nobody)) {
     told_ = last;
     effects_.push_back(send{last, closed{current_, static_cast<std::uint32_t>(accepted_)}});
   }
-  if (missing > 0)
+  if (missing > (mutated(mutation::barrier_fires_early) ? 1U : 0U))
     return;
   threshold_round_ = std::max(threshold_round_, current_);
   close_requested_ = true;

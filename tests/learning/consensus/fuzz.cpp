@@ -56,10 +56,23 @@ public:
              std::to_string(r.round);
     });
     const auto& policy = schedule_.options.machine.policy.name;
+    if (policy == "hop" && schedule_.kind == trouble::none && !schedule_.stops)
+      check_gap(report.worker, r.round);
     if ((policy == "full" || policy == "barrier") && !schedule_.stops && schedule_.kind != trouble::timeouts)
       expect(r.committed.size() == live_degree(report.worker), [&] {
         return "not everybody was waited for: worker " + to_string(report.worker) + ", round " +
                std::to_string(r.round);
+      });
+  }
+
+  /// `hop`: no round closes while a neighbour is more than GAP rounds behind; who settles a round has closed
+  /// it.
+  void check_gap(worker_id id, round_number round) {
+    const auto gap = schedule_.options.machine.policy.parameters.at(1);
+    for (auto n : schedule_.graph->neighbours(id))
+      expect(sim_->machine(n).completed() + 2 + gap >= round, [&] {
+        return "worker " + to_string(id) + " closed round " + std::to_string(round) + " with worker " +
+               to_string(n) + " " + std::to_string(round - sim_->machine(n).completed()) + " rounds behind";
       });
   }
 

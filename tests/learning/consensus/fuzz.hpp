@@ -35,7 +35,12 @@ struct fuzz_result {
   double fingerprint = 0;     ///< sum of all estimates at the end, weighted by the worker
 };
 
+/// .. of those whose policy averages in pairs.
+inline const fuzz_family pair_families[] = {{"adpsgd", "adpsgd"}, {"adaptive", "adaptive"}};
+
 /// Runs one schedule. With `trace` every event and effect goes to standard error.
 fuzz_result run_schedule(const fuzz_family& family, std::uint64_t seed, bool trace = false);
+/// .. of a family that averages in pairs.
+fuzz_result run_pair_schedule(const fuzz_family& family, std::uint64_t seed, bool trace = false);
 
 } // namespace dybw::test

@@ -25,12 +25,20 @@ struct caught {
 std::optional<caught> hunt(mutation m, std::uint64_t count) {
   active_mutation = m;
   auto result = std::optional<caught>{};
-  for (std::uint64_t i = 0; i < count && !result; ++i)
+  const auto look_at = [&](std::uint64_t i, const fuzz_result& r) {
+    if (!result && !r.failures.empty())
+      result = caught{i, r.description + ": " + r.failures.front()};
+  };
+  const auto in_pairs = m == mutation::none || m >= mutation::pair_without_sessions;
+  const auto in_rounds = m < mutation::pair_without_sessions;
+  for (std::uint64_t i = 0; i < count && !result; ++i) {
     for (const auto& family : fuzz_families)
-      if (const auto r = run_schedule(family, i); !r.failures.empty()) {
-        result = caught{i, r.description + ": " + r.failures.front()};
-        break;
-      }
+      if (in_rounds && !result)
+        look_at(i, run_schedule(family, i));
+    for (const auto& family : pair_families)
+      if (in_pairs && !result)
+        look_at(i, run_pair_schedule(family, i));
+  }
   active_mutation = mutation::none;
   return result;
 }
@@ -58,6 +66,18 @@ DYBW_MUTANT("joins as if what is up in its welcome were up", joiner_trusts_facts
 DYBW_MUTANT("counts in rounds that its predecessor may have counted in", joiner_counts_at_once)
 DYBW_MUTANT("accepts what a neighbour offered before it was lost", keep_lost_offers)
 DYBW_MUTANT("takes who has left for gone when it joins again", leaving_for_ever)
+DYBW_MUTANT("closes under hop however far behind a neighbour is", hop_without_gap)
+DYBW_MUTANT("fires a barrier one word too early", barrier_fires_early)
+DYBW_MUTANT("keeps a barrier's word to itself", barrier_tells_nobody)
+DYBW_MUTANT("tells a barrier's word once, whatever the generation", barrier_tells_once)
+DYBW_MUTANT("averages in pairs without sessions", pair_without_sessions)
+DYBW_MUTANT("leaves void offers unanswered", pair_silent_refusal)
+DYBW_MUTANT("takes a message under way for a sign that the dead live", pair_revives_the_dead)
+DYBW_MUTANT("takes crossing offers for answers at one end only", pair_crosses_at_one_end)
+DYBW_MUTANT("weighs a pair by its own degree", pair_weighs_alone)
+DYBW_MUTANT("leaves though answers are owed", pair_leaves_unanswered)
+DYBW_MUTANT("takes answers to offers that were given up", pair_takes_every_answer)
+DYBW_MUTANT("answers an offer without averaging", pair_halves_on_the_answer)
 
 TEST_CASE("mutant: the fuzzer finds nothing in the machine as it is") {
   const auto found = hunt(mutation::none, schedules_max / 4);

@@ -1,0 +1,115 @@
+#include "fuzz.hpp"
+#include "scalar_model.hpp"
+#include "schedule.hpp"
+#include "transcript.hpp"
+
+#include "learning/consensus/exchange_audit.hpp"
+#include "learning/consensus/flow_window.hpp"
+
+#include <cmath>
+#include <iostream>
+#include <map>
+
+/// The fuzzer's schedules for policies that average in pairs: the same networks, delays and faults as in
+/// fuzz.cpp, other promises.
+namespace dybw::test {
+
+namespace {
+
+class pair_inspector final : public simulation_observer {
+public:
+  pair_inspector(const schedule& s, bool trace) : schedule_(s), trace_(trace), audit_(s.graph) {}
+
+  void round_done(nanoseconds now, const round_record& r, const mix_report& report) override {
+    auto& newest = newest_[report.worker];
+    expect(r.round > newest, "a round completed twice");
+    expect(r.round <= schedule_.options.machine.last_round, "a round after the last");
+    expect(r.started <= r.joined && r.joined <= r.mixed && r.mixed == now, "moments out of order");
+    newest = r.round;
+    ++rounds;
+  }
+  void exchanged(nanoseconds, const exchange_half& half) override { audit_.add(half); }
+  void edge_lost(nanoseconds, worker_id id, worker_id neighbour) override { audit_.edge_lost(id, neighbour); }
+  void finished(nanoseconds, worker_id id, const dybw::finished&) override { audit_.left(id); }
+  void crashed(nanoseconds, worker_id id) override { audit_.lost(id); }
+  void restarted(nanoseconds, worker_id id, round_number completed) override {
+    newest_[id] = completed;
+    audit_.back(id);
+  }
+  void stepped(nanoseconds now, worker_id id, const event& e, const std::vector<effect>& effects) override {
+    if (trace_)
+      std::cerr << transcript_line(now, id, e, effects) << '\n';
+  }
+
+  void conclude(const network_simulation& sim, const scalar_model& model) {
+    const auto s = audit_.summary();
+    for (const auto& v : audit_.violations())
+      failures.push_back(v);
+    expect(s.one_sided_edges == 0, std::to_string(s.one_sided_edges) + " one-sided exchanges");
+    expect(s.max_column_error == 0 && s.max_projection_error < 1e-9, "averaging moved the mean");
+    expect(s.rounds_unaudited == 0, "exchanges in flight at the end");
+    edges_lost = s.edges_lost;
+    std::uint64_t timeouts = 0;
+    double sum = 0;
+    for (std::size_t i = 0; i < sim.workers(); ++i) {
+      timeouts += sim.machine(worker_at(i)).counters().timeouts;
+      sum += scalar_model::value(sim.estimate_of(worker_at(i)));
+    }
+    if (schedule_.kind == trouble::none)
+      expect(timeouts == 0, std::to_string(timeouts) + " timeouts without failures");
+    if (schedule_.kind > trouble::timeouts)
+      return;
+    expect(s.edges_lost == 0, "exchanges lost without failures");
+    expect(sim.peaks().blocks_under_way <= flow_window::blocks_max, "too many blocks on a link");
+    expect(std::abs(sum - model.sum_put_in()) < 1e-8, "the sum of the estimates was moved");
+    // Adaptive serves every edge at the pace of its faster end, unless the answer takes longer.
+    if (schedule_.options.machine.policy.name == "adaptive" && schedule_.kind == trouble::none &&
+        4 * schedule_.latency_max < schedule_.step_min)
+      expect(audit_.longest_gap() <= 2 * rounds_per_step(),
+             "an edge was neglected for " + std::to_string(audit_.longest_gap()) + " rounds");
+  }
+
+  std::vector<std::string> failures;
+  std::uint64_t rounds = 0;
+  std::uint64_t edges_lost = 0;
+
+private:
+  void expect(bool ok, const std::string& what) {
+    if (!ok && failures.size() < 10)
+      failures.push_back(what);
+  }
+  /// A slow worker's round numbers leap by as many as its neighbours do in one of its steps.
+  round_number rounds_per_step() const {
+    return 2 + static_cast<round_number>(to_seconds(schedule_.step_max) / to_seconds(schedule_.step_min));
+  }
+
+  const schedule& schedule_;
+  bool trace_;
+  exchange_audit audit_;
+  std::map<worker_id, round_number> newest_;
+};
+
+} // namespace
+
+fuzz_result run_pair_schedule(const fuzz_family& family, std::uint64_t seed, bool trace) {
+  const auto s = draw_schedule(family, seed);
+  scalar_model model{split_mix(seed + 1)};
+  pair_inspector check{s, trace};
+  network_simulation sim{s.options, &model, &check};
+  for (const auto& [at, f] : s.faults)
+    sim.schedule(at, f);
+  if (!sim.run(s.limit))
+    for (std::size_t i = 0; i < sim.workers(); ++i)
+      if (const auto id = worker_at(i); !sim.crashed(id) && !sim.machine(id).has_left())
+        check.failures.push_back("not finished: " + describe(id, sim.machine(id).status()));
+  sim.run_on(sim.now() + 4 * s.latency_max); // what is under way arrives
+  check.conclude(sim, model);
+  fuzz_result result;
+  result.failures = check.failures;
+  result.description = s.text;
+  result.rounds = check.rounds;
+  result.edges_lost = check.edges_lost;
+  return result;
+}
+
+} // namespace dybw::test
