@@ -4,9 +4,12 @@
 #include "apps/report_page.hpp"
 #include "apps/text_table.hpp"
 #include "apps/version.hpp"
+#include "learning/statistics.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -29,6 +32,8 @@ po::options_description option_list() {
   const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
   po::options_description list{"Options", columns_max, description_columns_min};
   list.add_options()("out", text("FILE"), "write a page with charts: one file, opens offline")(
+      "group", po::bool_switch(),
+      "one line for each policy and setting, means over the runs of several seeds")(
       "format", text("text|json")->default_value("text"), "what to print")("help", po::bool_switch(),
                                                                            "show this page");
   return list;
@@ -57,61 +62,177 @@ std::string setting(const recorded_run& x) {
          text(x.run, "clock") + " clock";
 }
 
-/// How much quicker than the first run: by time to target if both have one, else by the mean round.
-std::optional<double> ratio(const json& first, const json& run) {
-  for (const auto* name : {"time_to_target_s", "mean_round_s"}) {
-    const auto a = number(first, name);
-    const auto b = number(run, name);
-    if (a && b && *b > 0)
-      return *a / *b;
-  }
-  return std::nullopt;
+/// By what runs are compared: one yardstick for all of them.
+struct yardstick {
+  const char* field;
+  const char* text;
+  bool more_is_better;
+};
+constexpr yardstick by_target{"time_to_target_s", "time to target", false};
+constexpr yardstick by_gradients{"useful_gradient_rate", "gradients/s", true};
+
+/// Time to target if all have reached one; else the rate of useful gradients. Never the mean round: rounds of
+/// different policies do different amounts of work.
+yardstick yardstick_for(const std::vector<recorded_run>& runs) {
+  const auto reached = [](const recorded_run& x) { return number(x.run, by_target.field).has_value(); };
+  return std::all_of(runs.begin(), runs.end(), reached) ? by_target : by_gradients;
+}
+
+/// How many times as good as the first.
+std::optional<double> ratio(const yardstick& by, const json& first, const json& run) {
+  const auto a = number(first, by.field);
+  const auto b = number(run, by.field);
+  if (!a || !b || *a <= 0 || *b <= 0)
+    return std::nullopt;
+  return by.more_is_better ? *b / *a : *a / *b;
+}
+
+std::string policy_of(const recorded_run& x) {
+  return x.run["policy"].get<std::string>();
+}
+
+std::optional<double> share_of_no_wait(const recorded_run& x) {
+  const auto no_wait = x.run["no_wait_rate"].get<double>();
+  return no_wait > 0 ? std::optional{x.run["useful_gradient_rate"].get<double>() / no_wait} : std::nullopt;
+}
+
+bool is_clean(const recorded_run& x) {
+  const auto& mixing = x.run.value("mixing", json::object());
+  return mixing.value("one_sided_edges", 0.0) == 0 && mixing.value("max_row_error", 0.0) <= 1e-9 &&
+         mixing.value("max_column_error", 0.0) <= 1e-9;
+}
+
+std::string backup_text(double b) {
+  return fixed_text(b, 2);
+}
+
+/// What all runs have in common, above a table; empty if that is not all of the setting.
+std::string common_setting(const std::vector<recorded_run>& runs) {
+  const auto first = setting(runs.front());
+  const auto same = [&](const recorded_run& x) { return setting(x) == first; };
+  return std::all_of(runs.begin(), runs.end(), same) ? first + "\n\n" : "";
 }
 
 std::string table_of(const std::vector<recorded_run>& runs) {
-  std::set<std::string> settings;
   std::set<std::filesystem::path> directories;
-  for (const auto& x : runs) {
-    settings.insert(setting(x));
+  for (const auto& x : runs)
     directories.insert(x.directory);
-  }
-  std::string text = settings.size() == 1 ? *settings.begin() + "\n\n" : "";
+  const auto by = yardstick_for(runs);
   text_table table;
   table.add({"run", "seed", "time to", "accuracy", "worst", "rounds", "mean", "steps of", "computing",
              "backup", "times the", "audit"});
-  table.add({"", "", "target", "", "worker", "", "round", "no-wait", "", "workers", "first", ""});
+  table.add({"", "", "target", "", "worker", "", "round", "no-wait", "", "workers", "first*", ""});
   for (const auto& x : runs) {
     const auto& run = x.run;
-    const auto no_wait = run["no_wait_rate"].get<double>();
-    const auto& mixing = run.value("mixing", json::object());
-    const auto clean = mixing.value("one_sided_edges", 0.0) == 0 &&
-                       mixing.value("max_row_error", 0.0) <= 1e-9 &&
-                       mixing.value("max_column_error", 0.0) <= 1e-9;
-    table.add({(directories.size() > 1 ? x.directory.string() + " " : "") + run["policy"].get<std::string>(),
+    table.add({(directories.size() > 1 ? x.directory.string() + " " : "") + policy_of(x),
                run.value("seed", json(0)).dump(), or_dash(number(run, "time_to_target_s"), seconds_text),
                or_dash(number(run, "test_accuracy"), percent_text),
                or_dash(number(run, "worst_worker_accuracy"), percent_text),
                count_text(run["rounds"].get<std::uint64_t>()), seconds_text(run["mean_round_s"]),
-               no_wait > 0 ? percent_text(run["useful_gradient_rate"].get<double>() / no_wait) : "-",
-               percent_text(run["compute_share"]),
-               or_dash(number(run, "mean_backup_workers"), [](double b) { return fixed_text(b, 2); }),
-               or_dash(ratio(runs.front().run, run), [](double r) { return fixed_text(r, 2); }),
-               clean ? "ok" : "WRONG"});
+               or_dash(share_of_no_wait(x), percent_text), percent_text(run["compute_share"]),
+               or_dash(number(run, "mean_backup_workers"), backup_text),
+               or_dash(ratio(by, runs.front().run, run), backup_text), is_clean(x) ? "ok" : "WRONG"});
   }
-  text += table.text();
-  if (settings.size() > 1)
+  const auto common = common_setting(runs);
+  auto text = common + table.text() + "* by " + by.text + "\n";
+  if (common.empty())
     for (const auto& x : runs)
-      text += x.directory.string() + " " + x.run["policy"].get<std::string>() + ": " + setting(x) + "\n";
+      text += x.directory.string() + " " + policy_of(x) + ": " + setting(x) + "\n";
+  return text;
+}
+
+/// Runs of one policy in one setting, of several seeds.
+using group = std::vector<const recorded_run*>;
+
+std::vector<group> groups_of(const std::vector<recorded_run>& runs) {
+  std::vector<group> groups;
+  for (const auto& x : runs) {
+    const auto fits = [&](const group& g) {
+      return policy_of(*g.front()) == policy_of(x) && setting(*g.front()) == setting(x);
+    };
+    const auto found = std::find_if(groups.begin(), groups.end(), fits);
+    if (found == groups.end())
+      groups.push_back({&x});
+    else
+      found->push_back(&x);
+  }
+  return groups;
+}
+
+/// "mean ± half of the 95 % interval" of what all of the group have.
+template <class Figure>
+std::string mean_text(const group& g, Figure figure, std::string (*text)(double)) {
+  sample_mean values;
+  for (const auto* x : g)
+    if (const auto value = figure(*x))
+      values.add(*value);
+  if (values.count() == 0)
+    return "-";
+  return text(values.mean()) + (values.count() > 1 ? " ± " + text(values.half_width()) : "") +
+         (values.count() < g.size() ? " (" + std::to_string(values.count()) + ")" : "");
+}
+
+/// Geometric mean of the ratios to the first group's run of the same seed, with its 95 % interval.
+std::string paired_text(const yardstick& by, const group& first, const group& g) {
+  sample_mean logarithms;
+  for (const auto* x : g)
+    for (const auto* y : first)
+      if (x->run.value("seed", json(0)) == y->run.value("seed", json(0)))
+        if (const auto times = ratio(by, y->run, x->run)) {
+          logarithms.add(std::log(*times));
+          break;
+        }
+  if (logarithms.count() == 0)
+    return "-";
+  const auto at = [&](double sign) {
+    return fixed_text(std::exp(logarithms.mean() + sign * logarithms.half_width()), 2);
+  };
+  return at(0) + (logarithms.count() > 1 ? " (" + at(-1) + " to " + at(1) + ")" : "");
+}
+
+/// The first group of the same setting.
+const group& compared_with(const std::vector<group>& groups, const group& g) {
+  return *std::find_if(groups.begin(), groups.end(),
+                       [&](const group& other) { return setting(*other.front()) == setting(*g.front()); });
+}
+
+std::string grouped_table_of(const std::vector<recorded_run>& runs) {
+  const auto by = yardstick_for(runs);
+  const auto groups = groups_of(runs);
+  const auto figure = [](const char* name) {
+    return [name](const recorded_run& x) { return number(x.run, name); };
+  };
+  text_table table;
+  table.add({"policy", "runs", "time to target", "accuracy", "worst worker", "steps of no-wait", "computing",
+             "backup workers", "times the first*", "audit"});
+  for (const auto& g : groups) {
+    const auto clean = std::all_of(g.begin(), g.end(), [](const recorded_run* x) { return is_clean(*x); });
+    table.add({policy_of(*g.front()), std::to_string(g.size()),
+               mean_text(g, figure("time_to_target_s"), seconds_text),
+               mean_text(g, figure("test_accuracy"), percent_text),
+               mean_text(g, figure("worst_worker_accuracy"), percent_text),
+               mean_text(g, share_of_no_wait, percent_text),
+               mean_text(g, figure("compute_share"), percent_text),
+               mean_text(g, figure("mean_backup_workers"), backup_text),
+               paired_text(by, compared_with(groups, g), g), clean ? "ok" : "WRONG"});
+  }
+  const auto common = common_setting(runs);
+  auto text = common + table.text() + "* by " + by.text +
+              ", geometric mean over runs of the same seed; ± and (to): 95 % intervals over the seeds\n";
+  if (common.empty())
+    for (const auto& g : groups)
+      text += policy_of(*g.front()) + ": " + setting(*g.front()) + "\n";
   return text;
 }
 
 json document_of(const std::vector<recorded_run>& runs) {
-  json document{{"dybw", version()}, {"runs", json::array()}};
+  const auto by = yardstick_for(runs);
+  json document{{"dybw", version()}, {"ratio_by", by.field}, {"runs", json::array()}};
   for (const auto& x : runs) {
     auto run = x.run;
     run["directory"] = x.directory.string();
-    const auto quicker = ratio(runs.front().run, x.run);
-    run["ratio_to_first"] = quicker ? json(*quicker) : json(nullptr);
+    const auto times = ratio(by, runs.front().run, x.run);
+    run["ratio_to_first"] = times ? json(*times) : json(nullptr);
     document["runs"].push_back(std::move(run));
   }
   return document;
@@ -149,6 +270,9 @@ int report_command(std::span<const std::string> arguments) {
   option_values given{known, "dybw report", directories_max};
   given.add_arguments(arguments);
   const auto as_json = given.choice("format", {"text", "json"}) == 1;
+  if (as_json && given.flag("group"))
+    throw input_error{input_fault::configuration, "--group contradicts --format=json", "",
+                      "leave it out: the document holds every run"};
   if (given.words().empty())
     throw input_error{input_fault::configuration, "dybw report names no run", "",
                       "give the directory of one: dybw report DIR"};
@@ -158,7 +282,9 @@ int report_command(std::span<const std::string> arguments) {
       runs.push_back(std::move(run));
   if (given.given("out"))
     write_page(runs, given.text("out"));
-  std::cout << (as_json ? document_of(runs).dump(2) + "\n" : table_of(runs));
+  std::cout << (as_json               ? document_of(runs).dump(2) + "\n"
+                : given.flag("group") ? grouped_table_of(runs)
+                                      : table_of(runs));
   return 0;
 }
 

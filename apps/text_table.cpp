@@ -7,19 +7,29 @@
 
 namespace dybw {
 
+namespace {
+
+/// Characters of UTF-8.
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+} // namespace
+
 std::string text_table::text(std::ios_base& (*side)(std::ios_base&)) const {
   std::vector<std::size_t> widths;
   for (const auto& row : rows_) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i)
-      widths[i] = std::max(widths[i], row[i].size());
+      widths[i] = std::max(widths[i], width_of(row[i]));
   }
   std::string text;
   for (const auto& row : rows_) {
     std::ostringstream line;
     for (std::size_t i = 0; i < row.size(); ++i)
-      line << (i == 0 ? "" : "  ") << (i == 0 ? std::left : side) << std::setw(static_cast<int>(widths[i]))
-           << row[i];
+      line << (i == 0 ? "" : "  ") << (i == 0 ? std::left : side)
+           << std::setw(static_cast<int>(widths[i] + row[i].size() - width_of(row[i]))) << row[i];
     auto trimmed = line.str();
     trimmed.erase(trimmed.find_last_not_of(' ') + 1);
     text += trimmed + '\n';

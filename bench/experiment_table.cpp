@@ -1,5 +1,7 @@
 #include "bench/experiment_table.hpp"
 
+#include "learning/statistics.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -39,33 +41,27 @@ struct pair_of_runs {
   double steps_per_worker = 0; ///< likewise
 };
 
+/// Of logarithms.
 class summary {
 public:
   void add(double log_value, bool reached) {
-    sum_ += log_value;
-    squares_ += log_value * log_value;
-    ++count_;
+    values_.add(log_value);
     reached_ = reached_ && reached;
   }
-  bool any() const { return count_ > 0; }
-  double mean() const { return std::exp(sum_ / count_); }
+  bool any() const { return values_.count() > 0; }
+  double mean() const { return std::exp(values_.mean()); }
   std::string text() const { return any() ? (reached_ ? "" : "<") + format("%.2f", mean()) : "-"; }
   /// Mean and 95 % interval.
   std::string interval() const {
-    if (count_ < 2)
+    if (values_.count() < 2)
       return text();
-    static constexpr std::array t{12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262};
-    const auto freedom = static_cast<std::size_t>(count_) - 1;
-    const auto deviation = std::sqrt(std::max(0.0, squares_ - sum_ * sum_ / count_) / (count_ - 1));
-    const auto half = t[std::min(freedom, t.size()) - 1] * deviation / std::sqrt(count_);
-    const auto center = sum_ / count_;
-    return format("%.2f (%.2f to %.2f)", std::exp(center), std::exp(center - half), std::exp(center + half));
+    const auto half = values_.half_width();
+    return format("%.2f (%.2f to %.2f)", mean(), std::exp(values_.mean() - half),
+                  std::exp(values_.mean() + half));
   }
 
 private:
-  double sum_ = 0;
-  double squares_ = 0;
-  double count_ = 0;
+  sample_mean values_;
   bool reached_ = true;
 };
 

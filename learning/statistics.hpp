@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 
 namespace dybw {
@@ -27,6 +28,39 @@ public:
 private:
   double sum_ = 0;
   std::uint64_t count_ = 0;
+};
+
+/// Mean of a sample with its 95 % confidence interval, mean() +- half_width() (Student's t).
+class sample_mean {
+public:
+  void add(double x) noexcept {
+    ++count_;
+    const auto off = x - mean_; // Welford's recurrence
+    mean_ += off / static_cast<double>(count_);
+    squares_ += off * (x - mean_);
+  }
+
+  std::uint64_t count() const noexcept { return count_; }
+  double mean() const noexcept { return mean_; }
+  /// 0 for fewer than two values.
+  double half_width() const noexcept {
+    if (count_ < 2)
+      return 0;
+    const auto n = static_cast<double>(count_);
+    return student_t(count_ - 1) * std::sqrt(squares_ / (n - 1) / n);
+  }
+
+private:
+  /// Two-sided 95 % quantile.
+  static double student_t(std::uint64_t freedom) noexcept {
+    static constexpr std::array t{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+                                  2.201,  2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086};
+    return freedom <= t.size() ? t[freedom - 1] : 1.96 + 2.4 / static_cast<double>(freedom);
+  }
+
+  std::uint64_t count_ = 0;
+  double mean_ = 0;
+  double squares_ = 0;
 };
 
 /// Counts of durations in buckets of an eighth of an octave: quantiles to within 13 %, in 4 KiB, without

@@ -236,7 +236,12 @@ void deferred_training::compute() {
   for (std::size_t i = 0; i < tasks_.size(); ++i)
     tasks_by_level_[tasks_[i].level].push_back(static_cast<std::uint32_t>(i));
   for (const auto& indices : tasks_by_level_)
-    crew_.run(indices.size(), [&](std::size_t i, std::size_t lane) { carry_out(tasks_[indices[i]], lane); });
+    crew_.run(indices.size(), [&](std::size_t i, std::size_t lane) {
+      auto& t = tasks_[indices[i]];
+      carry_out(t, lane);
+      t.inputs.clear(); // lets go of blocks that nobody needs any more: large models fill the memory
+      t.result.reset();
+    });
   forget_tasks();
 }
 

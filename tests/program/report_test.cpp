@@ -48,6 +48,25 @@ TEST_CASE("dybw report: compares the runs of several directories, as a table, as
   CHECK(document["runs"][1]["directory"] == a);
 }
 
+TEST_CASE("dybw report: runs of several seeds make one line with an interval, paired by seed") {
+  const temporary_directory place;
+  const auto a = run_into(place, "a", "1");
+  const auto b = run_into(place, "b", "2");
+  const auto c = run_into(place, "c", "3");
+  const auto end = dybw({"report", "--group", a, b, c});
+  CAPTURE(end.out);
+  REQUIRE(end.code == 0);
+  CHECK(end.out.find("digits (iid), softmax, 4 workers on ring") == 0);
+  CHECK(end.out.find("full         3") != std::string::npos);
+  CHECK(end.out.find("adaptive     3") != std::string::npos);
+  CHECK(end.out.find("1.00 (1.00 to 1.00)") != std::string::npos);
+  CHECK(end.out.find(" ± ") != std::string::npos);
+  CHECK(end.out.find("* by gradients/s") != std::string::npos); // none of them had a target
+  CHECK(dybw({"report", "--group", "--format", "json", a}).code == 2);
+  const auto json = nlohmann::json::parse(dybw({"report", a, "--format", "json"}).out);
+  CHECK(json["ratio_by"] == "useful_gradient_rate");
+}
+
 TEST_CASE("dybw report: what is no run is refused in one line") {
   const temporary_directory place;
   CHECK(dybw({"report"}).code == 2);

@@ -10,6 +10,38 @@
 
 namespace dybw {
 
+TEST_CASE("sample_mean: mean and the interval of Student's t, also far from zero") {
+  sample_mean x;
+  CHECK(x.count() == 0);
+  CHECK(x.mean() == 0);
+  x.add(5);
+  CHECK(x.mean() == 5);
+  CHECK(x.half_width() == 0);
+  for (const double v : {1.0, 2.0, 3.0, 4.0})
+    x.add(v);
+  CHECK(x.mean() == doctest::Approx(3));
+  CHECK(x.half_width() == doctest::Approx(2.776 * std::sqrt(2.5 / 5)));
+  sample_mean far;
+  for (const double v : {1e9 + 1, 1e9 + 2, 1e9 + 3, 1e9 + 4, 1e9 + 5})
+    far.add(v);
+  CHECK(far.half_width() == doctest::Approx(x.half_width()));
+}
+
+TEST_CASE("sample_mean: nineteen intervals of twenty hold the mean that was drawn from") {
+  std::mt19937_64 generator{1};
+  for (const int size : {3, 10, 21, 40}) {
+    std::normal_distribution<double> draw{7, 2};
+    int held = 0;
+    for (int i = 0; i < 4000; ++i) {
+      sample_mean x;
+      for (int k = 0; k < size; ++k)
+        x.add(draw(generator));
+      held += std::abs(x.mean() - 7) <= x.half_width() ? 1 : 0;
+    }
+    CHECK(held / 4000.0 == doctest::Approx(0.95).epsilon(0.013));
+  }
+}
+
 TEST_CASE("running_mean: is 0 before anything, then the mean, and merges as if all had been added to one") {
   running_mean a;
   CHECK(a.mean() == 0);
