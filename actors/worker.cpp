@@ -382,7 +382,7 @@ void worker_state::tell_estimate(neighbour& to, const Body& body, parameter_bloc
 
 void worker_state::perform(const take_step& x) {
   if (mover_)
-    current_ = mover_->add(current_, estimate_, step_from_, x.scale);
+    current_ = mover_->add_step(current_, step_from_, estimate_, x.scale);
 }
 
 /// One pass over the parameters, here and now: a trainer may be deep in our own gradient, and the neighbour

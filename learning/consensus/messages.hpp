@@ -26,7 +26,8 @@ struct accept {
 };
 
 /// I closed the round having accepted `degree` neighbours; whom I have not accepted by now I reject. With
-/// degree 0 from who sat out: closes all rounds up to this one.
+/// degree 0 from who sat out: closes all rounds up to this one. In pairwise averaging: I have made my last
+/// step.
 struct closed {
   round_number round = 0;
   std::uint32_t degree = 0;

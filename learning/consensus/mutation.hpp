@@ -33,6 +33,7 @@ enum class mutation {
   pair_weighs_alone,         ///< the weight is that of the own degree
   pair_leaves_unanswered,    ///< leaves though answers are owed
   pair_takes_every_answer,   ///< also one to an offer that was given up
+  pair_closes_alone,         ///< averages for the last times though neighbours still make steps
   pair_halves_on_the_answer, ///< who answers does not average
 };
 

@@ -135,9 +135,11 @@ void pairwise_machine::on(const neighbour_heard& e) {
   if (n == nullptr || n->crashed)
     return;
   n->usable = true;
-  n->leaving = false;
+  n->leaving = n->closing = false; // it may be another process; it says so again
   if (phase_ == phase::left)
     effects_.push_back(send{n->id, leaving{}});
+  else if (phase_ == phase::settling)
+    effects_.push_back(send{n->id, closed{current_, 0}});
 }
 
 void pairwise_machine::on(const stop_requested&) {
@@ -167,7 +169,7 @@ void pairwise_machine::on(neighbour& from, const offer& m) {
   }
   if (std::exchange(from.crashed, false)) { // it knows that we gave it up: it lives, or does again
     from.usable = true;
-    from.leaving = false;
+    from.leaving = from.closing = false;
   }
   from.in = std::max(from.in, m.round);
   const auto crosses = !mutated(mutation::pair_crosses_at_one_end) || options_.self > from.id;
@@ -193,6 +195,15 @@ void pairwise_machine::on(neighbour& from, const answer& m) {
   from.pace.observe(now_ - from.offered_at);
   if (m.taken)
     take(from, options_.self, m.number, true, m.rate, from.told_rate);
+}
+
+/// Says how it stands with us, too: whoever gave us up for a while has forgotten it.
+void pairwise_machine::on(neighbour& from, const closed&) {
+  const auto is_news = !std::exchange(from.closing, true);
+  if (phase_ == phase::left)
+    effects_.push_back(send{from.id, leaving{}});
+  else if (phase_ == phase::settling && is_news)
+    effects_.push_back(send{from.id, closed{current_, 0}});
 }
 
 void pairwise_machine::on(neighbour& from, const leaving&) {
@@ -227,6 +238,9 @@ void pairwise_machine::evaluate() {
                (unanswered() == 0 || mutated(mutation::pair_leaves_unanswered))) {
       if (sweeps_left_ == 0)
         return leave();
+      if (std::any_of(neighbours_.begin(), neighbours_.end(), is_working) &&
+          !mutated(mutation::pair_closes_alone))
+        return; // what they still learn would not come through
       --sweeps_left_;
       for (auto& n : neighbours_)
         if (n.usable && !n.leaving)
@@ -310,12 +324,15 @@ void pairwise_machine::finish_round() {
     begin_step();
 }
 
-/// No step will come: averages a few times more with whoever is still there. Answers are waited for however
-/// long they take: giving up on one that is merely late would leave the exchange one-sided.
+/// No step will come: averages a few times more, once nobody that is averaged with makes steps any more.
+/// Answers are waited for however long they take: giving up on one that is merely late would leave the
+/// exchange one-sided.
 void pairwise_machine::close_down() {
   set_phase(phase::settling);
   sweeps_left_ = policy_->closing_sweeps();
   current_ = std::max(current_, completed_);
+  for (const auto& n : neighbours_)
+    effects_.push_back(send{n.id, closed{current_, 0}});
 }
 
 void pairwise_machine::leave() {
@@ -349,6 +366,8 @@ machine_status pairwise_machine::status() const {
   for (const auto& n : neighbours_)
     if (n.offered > 0)
       s.waiting_for.push_back({n.id, wait_cause::kind::estimate, n.offered_at});
+    else if (phase_ == phase::settling && sweeps_left_ > 0 && is_working(n))
+      s.waiting_for.push_back({n.id, wait_cause::kind::closing, phase_since_});
   s.quorum_missing = s.waiting_for.size();
   return s;
 }

@@ -31,7 +31,8 @@ private:
 /// One worker's side of pairwise averaging (docs/protocol.md, "Pairwise policies"): after each step it offers
 /// its estimate to neighbours, each answers with its own as soon as the offer comes, and both ends add
 /// opposite shares of the difference of these two. Two offers that cross are each other's answer. Phases as
-/// of `round_machine`: gathering is the wait for answers after a step, settling that before leaving.
+/// of `round_machine`: gathering is the wait for answers after a step, settling that before leaving: until
+/// all neighbours have done their last step too, and then while all average a few times more.
 ///
 /// Invariants: at most one offer unanswered per neighbour; a half is absorbed at most once, and at both ends
 /// with the same weight unless one end gave the other up in between (then the edge is `departed`). Nothing is
@@ -58,6 +59,7 @@ private:
     bool usable = true;
     bool crashed = false; ///< said to be: a message that was under way does not prove the contrary
     bool leaving = false;
+    bool closing = false;      ///< has done its last step
     round_number in = 0;       ///< the newest round it is known to be in
     std::uint64_t offered = 0; ///< our offer that it owes an answer to; 0: none
     double told_rate = 0;      ///< .. and what we said in it
@@ -78,6 +80,7 @@ private:
 
   void on(neighbour& from, const offer& m);
   void on(neighbour& from, const answer& m);
+  void on(neighbour& from, const closed&);
   void on(neighbour& from, const leaving&);
   template <class Other>
   void on(neighbour&, const Other&) {} // of another protocol
@@ -92,6 +95,7 @@ private:
   bool may_go_on() const;
   void finish_round();
   void close_down();
+  static bool is_working(const neighbour& n) { return n.usable && !n.leaving && !n.closing; }
   void leave();
   void set_phase(phase p);
   neighbour* find(worker_id id);

@@ -94,7 +94,7 @@ struct mix {
 };
 
 /// Pairwise averaging: the finished gradient step becomes part of the estimate, which may have moved since it
-/// began: w_j = w_j + scale * step.
+/// began: w_j = w_j + scale * step. `scale` is what the gradient may count for (`estimate_mover::add_step`).
 struct take_step {
   round_number round = 0;
   double scale = 1;

@@ -21,7 +21,7 @@ struct sizes {
   std::uint64_t figures = 0;
   std::uint64_t evaluations = 0;
 
-  static constexpr std::uint64_t learner_bytes = 5 * 8;
+  static constexpr std::uint64_t learner_bytes = 6 * 8;
   static constexpr std::uint64_t evaluation_bytes = 7 * 8;
 
   bool fits_into(std::uint64_t file_bytes) const {
@@ -115,7 +115,7 @@ void encode(const virtual_checkpoint& x, std::size_t parameters,
   out.bytes(h);
   for (const auto& l : training.learners) {
     out.number(blocks_of(l.state));
-    for (const auto figure : {l.loss, l.projection_before, l.norm_before, l.projection_after})
+    for (const auto figure : {l.loss, l.projection_before, l.norm_before, l.projection_after, l.agreement})
       out.number(figure);
   }
   for (const auto& e : training.estimates)
@@ -163,7 +163,7 @@ virtual_checkpoint read_virtual_checkpoint(const std::filesystem::path& file,
         (kind & has_velocity) != (expected.has_velocity ? has_velocity : 0U))
       in.refuse("the checkpoint is damaged: a worker holds what it cannot",
                 checkpoint_reader::from_another_copy);
-    for (auto* figure : {&l.loss, &l.projection_before, &l.norm_before, &l.projection_after})
+    for (auto* figure : {&l.loss, &l.projection_before, &l.norm_before, &l.projection_after, &l.agreement})
       *figure = in.number<double>();
   }
   if (blocks != size.blocks)

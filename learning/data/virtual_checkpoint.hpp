@@ -21,6 +21,7 @@ struct training_memory {
     double projection_before = 0;
     double norm_before = 0;
     double projection_after = 0;
+    double agreement = 0; ///< see `step_agreement`
   };
   struct estimate {
     std::uint64_t number = 0; ///< in the order in which all were made, w(0) not among them

@@ -2,6 +2,16 @@
 
 namespace dybw {
 
+parameter_block estimate_mover::add_step(const parameter_block& now, const parameter_block& from,
+                                         const parameter_block& stepped, double scale) {
+  if (scale != 1) {
+    agreement_.observe(cosine_between(from.values(), stepped.values(), now.values()));
+    scale = agreement_.temper(scale);
+  }
+  return add(now, stepped, from, scale);
+}
+
+/// base + weight * (x - y)
 parameter_block estimate_mover::add(const parameter_block& base, const parameter_block& x,
                                     const parameter_block& y, double weight) {
   auto moved = pool_.acquire();

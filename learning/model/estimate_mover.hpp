@@ -1,6 +1,7 @@
 #pragma once
 
 #include "learning/model/parameter_block.hpp"
+#include "learning/model/step_agreement.hpp"
 #include "learning/model/vector_ops.hpp"
 
 #include <memory>
@@ -15,9 +16,13 @@ public:
   estimate_mover(std::size_t parameter_count, std::shared_ptr<const sign_projection> projection)
       : pool_(parameter_count), projection_(std::move(projection)) {}
 
-  /// base + weight * (x - y)
-  parameter_block add(const parameter_block& base, const parameter_block& x, const parameter_block& y,
-                      double weight);
+  /// `now` with the step added that led from `from` to `stepped`. It counts for `scale`, tempered by how far
+  /// it agrees with the way from `from` to `now`; 1 is taken as it is.
+  parameter_block add_step(const parameter_block& now, const parameter_block& from,
+                           const parameter_block& stepped, double scale);
+
+  const step_agreement& agreement() const noexcept { return agreement_; }
+  void restore(const step_agreement& x) noexcept { agreement_ = x; }
 
   struct absorbed {
     parameter_block estimate;
@@ -29,7 +34,11 @@ public:
                   double weight);
 
 private:
+  parameter_block add(const parameter_block& base, const parameter_block& x, const parameter_block& y,
+                      double weight);
+
   buffer_pool pool_;
+  step_agreement agreement_;
   std::shared_ptr<const sign_projection> projection_;
 };
 

@@ -22,15 +22,20 @@ double total(const lane_sums& lanes) {
   return sums[0];
 }
 
-/// Adds the squares of value(0) .. value(count-1).
-template <class Value>
-void add_squares(std::size_t count, const Value& value, lane_sums& lanes) {
+/// Adds the products x(0) y(0) .. x(count-1) y(count-1).
+template <class X, class Y>
+void add_products(std::size_t count, const X& x, const Y& y, lane_sums& lanes) {
   std::size_t first = 0;
   for (; first + lane_count <= count; first += lane_count)
     for (std::size_t k = 0; k < lane_count; ++k)
-      lanes[k] += value(first + k) * value(first + k);
+      lanes[k] += x(first + k) * y(first + k);
   for (auto k = first; k < count; ++k)
-    lanes[k - first] += value(k) * value(k);
+    lanes[k - first] += x(k) * y(k);
+}
+
+template <class Value>
+void add_squares(std::size_t count, const Value& value, lane_sums& lanes) {
+  add_products(count, value, value, lanes);
 }
 
 /// `x` with its sign flipped where bit `k` of `signs` is set.
@@ -83,6 +88,26 @@ void add_difference(std::span<const float> base, std::span<const float> x, std::
 #pragma GCC ivdep
   for (std::size_t k = 0; k < out.size(); ++k)
     out[k] = base[k] + p * (x[k] - y[k]);
+}
+
+double cosine_between(std::span<const float> origin, std::span<const float> x, std::span<const float> y) {
+  assert(x.size() == origin.size() && y.size() == origin.size());
+  lane_sums products{};
+  lane_sums x_squares{};
+  lane_sums y_squares{};
+  for (std::size_t first = 0; first < origin.size(); first += block_size) {
+    const auto count = std::min(block_size, origin.size() - first);
+    const auto from_origin = [&](std::span<const float> v) {
+      return [v = v.data() + first, o = origin.data() + first](std::size_t k) {
+        return static_cast<double>(v[k]) - static_cast<double>(o[k]);
+      };
+    };
+    add_products(count, from_origin(x), from_origin(y), products);
+    add_squares(count, from_origin(x), x_squares);
+    add_squares(count, from_origin(y), y_squares);
+  }
+  const auto sizes = std::sqrt(total(x_squares)) * std::sqrt(total(y_squares));
+  return sizes > 0 ? std::clamp(total(products) / sizes, -1.0, 1.0) : 0;
 }
 
 sign_projection::sign_projection(std::uint64_t seed, std::size_t parameter_count)

@@ -114,6 +114,7 @@ training_memory deferred_training::remember() {
   for (const auto& l : learners_) {
     auto& y = x.learners.emplace_back();
     y.state = l.local.state();
+    y.agreement = l.mover.agreement().value();
     if (l.newest) {
       y.loss = l.newest->loss;
       y.projection_before = l.newest->before.projection;
@@ -147,6 +148,7 @@ bool deferred_training::resume(const training_memory& x) {
     auto& l = learners_[i];
     const auto& y = x.learners[i];
     l.local.restore(y.state);
+    l.mover.restore(step_agreement{y.agreement});
     if (l.newest) {
       l.newest->loss = y.loss;
       l.newest->before = {y.projection_before, y.norm_before};
@@ -270,7 +272,7 @@ void deferred_training::carry_out(task& t, std::size_t lane) {
   case task::kind::step_onto: {
     const auto done = local.step_from(input(0), t.rows, t.epoch, workspaces_[lane]);
     t.told->loss = done.loss;
-    t.result->block = mover.add(input(1), done.estimate, input(0), t.factor);
+    t.result->block = mover.add_step(input(1), input(0), done.estimate, t.factor);
     return;
   }
   case task::kind::absorb: {

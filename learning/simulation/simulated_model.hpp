@@ -36,7 +36,8 @@ public:
                               std::span<const weighted_estimate> neighbours) = 0;
 
   // Pairwise averaging:
-  /// `onto` with the step added that a gradient at `at` makes: onto + scale * (w~(at) - at).
+  /// `onto` with the step added that a gradient at `at` makes: onto + scale * (w~(at) - at); see
+  /// `estimate_mover::add_step`.
   virtual estimate_handle step_onto(worker_id id, const estimate_handle& at, const estimate_handle& onto,
                                     double scale) = 0;
   /// own + weight * (theirs - mine).

@@ -77,6 +77,7 @@ DYBW_MUTANT("takes crossing offers for answers at one end only", pair_crosses_at
 DYBW_MUTANT("weighs a pair by its own degree", pair_weighs_alone)
 DYBW_MUTANT("leaves though answers are owed", pair_leaves_unanswered)
 DYBW_MUTANT("takes answers to offers that were given up", pair_takes_every_answer)
+DYBW_MUTANT("averages for the last times while neighbours still make steps", pair_closes_alone)
 DYBW_MUTANT("answers an offer without averaging", pair_halves_on_the_answer)
 
 TEST_CASE("mutant: the fuzzer finds nothing in the machine as it is") {

@@ -5,6 +5,7 @@
 
 #include "learning/consensus/exchange_audit.hpp"
 #include "learning/consensus/flow_window.hpp"
+#include "learning/consensus/pairwise_policy.hpp"
 
 #include <cmath>
 #include <iostream>
@@ -27,8 +28,12 @@ public:
     expect(r.started <= r.joined && r.joined <= r.mixed && r.mixed == now, "moments out of order");
     newest = r.round;
     ++rounds;
+    since_step_[report.worker].clear();
   }
-  void exchanged(nanoseconds, const exchange_half& half) override { audit_.add(half); }
+  void exchanged(nanoseconds, const exchange_half& half) override {
+    audit_.add(half);
+    ++since_step_[half.worker][half.neighbour];
+  }
   void edge_lost(nanoseconds, worker_id id, worker_id neighbour) override { audit_.edge_lost(id, neighbour); }
   void finished(nanoseconds, worker_id id, const dybw::finished&) override { audit_.left(id); }
   void crashed(nanoseconds, worker_id id) override { audit_.lost(id); }
@@ -62,6 +67,12 @@ public:
     expect(s.edges_lost == 0, "exchanges lost without failures");
     expect(sim.peaks().blocks_under_way <= flow_window::blocks_max, "too many blocks on a link");
     expect(std::abs(sum - model.sum_put_in()) < 1e-8, "the sum of the estimates was moved");
+    const auto sweeps = closing_sweeps();
+    for (const auto e : schedule_.graph->edges())
+      for (const auto& [a, b] : {std::pair{e.a, e.b}, std::pair{e.b, e.a}})
+        expect(since_step_[a][b] >= sweeps, "worker " + to_string(a) + " averaged " +
+                                                std::to_string(since_step_[a][b]) + " times with worker " +
+                                                to_string(b) + " after its last step");
     // Adaptive serves every edge at the pace of its faster end, unless the answer takes longer.
     if (schedule_.options.machine.policy.name == "adaptive" && schedule_.kind == trouble::none &&
         4 * schedule_.latency_max < schedule_.step_min)
@@ -74,6 +85,11 @@ public:
   std::uint64_t edges_lost = 0;
 
 private:
+  /// How often the ends of each edge average after both have made their last step.
+  std::size_t closing_sweeps() const {
+    const auto made = make_policy(schedule_.options.machine.policy);
+    return static_cast<const pairwise_policy&>(*made).closing_sweeps();
+  }
   void expect(bool ok, const std::string& what) {
     if (!ok && failures.size() < 10)
       failures.push_back(what);
@@ -87,6 +103,7 @@ private:
   bool trace_;
   exchange_audit audit_;
   std::map<worker_id, round_number> newest_;
+  std::map<worker_id, std::map<worker_id, std::size_t>> since_step_;
 };
 
 } // namespace

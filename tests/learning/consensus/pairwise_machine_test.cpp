@@ -82,14 +82,17 @@ TEST_CASE("pairwise_machine: who has left answers, but takes nothing") {
   worker_probe w{pair(), 1, "adpsgd", [](machine_options& o) { o.last_round = 1; }};
   w.begin();
   w.finish_step();
-  CHECK(w.hear(0, answer{1}) == "absorb{own, 0, 1#1}, done{1}, leaving to 0, finished{1}");
+  CHECK(w.hear(0, answer{1}) == "absorb{own, 0, 1#1}, done{1}, closed{1, 0} to 0, leaving to 0, finished{1}");
   CHECK(w.hear(0, offer{1, 4}) == "answer{4, not taken} to 0");
 }
 
 TEST_CASE("pairwise_machine: before leaving, adaptive averages a few times more") {
   worker_probe w{pair(), 0, "adaptive"};
   w.begin();
-  CHECK(w.tell(stop_requested{}) == "drop{1}, offer{0, 1} to 1");
+  CHECK(w.tell(stop_requested{}) == "drop{1}, closed{0, 0} to 1");
+  CHECK(w.machine().status().waiting_for.at(0).what == wait_cause::kind::closing);
+  CHECK(w.hear(1, offer{3, 1}) == "answer{1} to 1, absorb{theirs, 1, 1#1}"); // it still makes steps
+  CHECK(w.hear(1, closed{4, 0}) == "closed{0, 0} to 1, offer{0, 1} to 1");
   auto offers = 1;
   std::string said;
   for (auto number = 1u; said.find("finished") == std::string::npos; ++number) {
@@ -100,11 +103,30 @@ TEST_CASE("pairwise_machine: before leaving, adaptive averages a few times more"
   CHECK(offers == 16);
 }
 
+TEST_CASE("pairwise_machine: who has left, or is about to, says so again to whoever has forgotten it") {
+  worker_probe w{pair(), 0, "adpsgd", [](machine_options& o) { o.last_round = 1; }};
+  w.begin();
+  w.finish_step();
+  w.hear(1, answer{1});
+  CHECK(w.machine().has_left());
+  CHECK(w.hear(1, closed{1, 0}) == "leaving to 1");
+
+  worker_probe x{pair(), 0, "adaptive"};
+  x.begin();
+  x.tell(stop_requested{});
+  x.tell(neighbour_lost{worker_at(1)});
+  CHECK(x.machine().has_left()); // nobody is there
+  worker_probe y{pair(), 0, "adaptive"};
+  y.begin();
+  y.tell(stop_requested{});
+  CHECK(y.tell(neighbour_heard{worker_at(1)}) == "closed{0, 0} to 1");
+}
+
 TEST_CASE("pairwise_machine: it does not leave while an answer is owed") {
   worker_probe w{pair(), 0, "adpsgd"};
   w.begin();
   w.finish_step();
-  CHECK(w.tell(stop_requested{}) == "done{1}");
+  CHECK(w.tell(stop_requested{}) == "done{1}, closed{1, 0} to 1");
   CHECK(w.machine().current_phase() == phase::settling);
   w.wait(1h);
   CHECK(w.tell(timer_expired{}).empty());

@@ -22,7 +22,8 @@ virtual_checkpoint sample() {
   x.run_hash = 0x0123456789abcdef;
   x.events = 987'654'321'000;
   x.training.estimates_made = 77;
-  x.training.learners = {{{block(1), {}, block(2)}, 0.25, 1, 2, 3}, {{{}, block(3), block(4)}, -1, 4, 5, 6}};
+  x.training.learners = {{{block(1), {}, block(2)}, 0.25, 1, 2, 3, 0.5},
+                         {{{}, block(3), block(4)}, -1, 4, 5, 6, -0.5}};
   x.training.estimates = {{12, block(5)}, {70, block(6)}, {76, block(7)}};
   for (int i = 0; i < 20'000; ++i)
     x.figures.push_back(i / 3.0);
@@ -93,6 +94,7 @@ TEST_CASE("virtual_checkpoint: what is read is what was written") {
     CHECK(a.projection_before == b.projection_before);
     CHECK(a.norm_before == b.norm_before);
     CHECK(a.projection_after == b.projection_after);
+    CHECK(a.agreement == b.agreement);
   }
   REQUIRE(x.training.estimates.size() == 3);
   for (std::size_t i = 0; i < 3; ++i) {
