@@ -275,3 +275,24 @@ TEST_CASE("norm: is the root of the sum of squares, also of squares beyond float
   counted[1000] = 2.0F;
   CHECK(dybw::norm(counted) == 2.0);
 }
+
+TEST_CASE("cosine_between: agrees with the definition, and is 0 where there is no direction") {
+  std::mt19937_64 generator(5);
+  for (const std::size_t size : {1, 31, 1024, 2500}) {
+    const auto v = random_vectors(3, size, generator);
+    double xy = 0, xx = 0, yy = 0;
+    for (std::size_t k = 0; k < size; ++k) {
+      const auto x = static_cast<double>(v[1][k]) - static_cast<double>(v[0][k]);
+      const auto y = static_cast<double>(v[2][k]) - static_cast<double>(v[0][k]);
+      xy += x * y;
+      xx += x * x;
+      yy += y * y;
+    }
+    CHECK(dybw::cosine_between(v[0], v[1], v[2]) == doctest::Approx(xy / std::sqrt(xx * yy)).epsilon(1e-9));
+    CHECK(dybw::cosine_between(v[0], v[1], v[1]) == doctest::Approx(1));
+    CHECK(dybw::cosine_between(v[0], v[0], v[1]) == 0);
+    CHECK(dybw::cosine_between(v[0], v[1], v[0]) == 0);
+  }
+  const std::vector<float> origin(100, 1.0F), x(100, 3.0F), y(100, 0.5F);
+  CHECK(dybw::cosine_between(origin, x, y) == doctest::Approx(-1));
+}

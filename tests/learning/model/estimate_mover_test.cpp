@@ -1,0 +1,128 @@
+#include "learning/model/estimate_mover.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
+using namespace dybw;
+
+namespace {
+
+constexpr std::size_t count = 200;
+
+parameter_block block_of(const std::vector<float>& values) {
+  auto buffer = std::make_shared<float_buffer>(values.size());
+  std::ranges::copy(values, buffer->values().begin());
+  return parameter_block{std::move(buffer)};
+}
+
+/// How many times `from` -> `stepped` is in the way from `now` to `moved`.
+double counted(const parameter_block& now, const parameter_block& moved, const parameter_block& from,
+               const parameter_block& stepped) {
+  double way = 0, step = 0;
+  for (std::size_t k = 0; k < count; ++k) {
+    const auto s = static_cast<double>(stepped.values()[k]) - static_cast<double>(from.values()[k]);
+    way += s * (static_cast<double>(moved.values()[k]) - static_cast<double>(now.values()[k]));
+    step += s * s;
+  }
+  return way / step;
+}
+
+struct world {
+  std::mt19937_64 generator{3};
+  std::shared_ptr<const sign_projection> projection = std::make_shared<const sign_projection>(1, count);
+  estimate_mover mover{count, projection};
+  std::vector<float> common = drawn();
+
+  std::vector<float> drawn() {
+    std::normal_distribution<float> normal;
+    std::vector<float> x(count);
+    std::ranges::generate(x, [&] { return normal(generator); });
+    return x;
+  }
+  /// What a step counts for whose direction is `share` of the common one, while averaging moves the worker by
+  /// `pull` times the common one, both with noise.
+  double step(double scale, float share, float pull) {
+    const std::vector<float> from(count, 0.0F);
+    const auto noise = drawn(), more = drawn();
+    std::vector<float> stepped(count), now(count);
+    for (std::size_t k = 0; k < count; ++k) {
+      stepped[k] = share * common[k] + noise[k] * 0.5F;
+      now[k] = pull * common[k] + more[k] * 0.5F;
+    }
+    const auto f = block_of(from), s = block_of(stepped), n = block_of(now);
+    return counted(n, mover.add_step(n, f, s, scale), f, s);
+  }
+};
+
+} // namespace
+
+TEST_CASE("estimate_mover: a step counts for its scale if neighbours move another way, for 1 if the same") {
+  for (const double scale : {3.5, 0.85}) {
+    CAPTURE(scale);
+    world apart;
+    for (int i = 0; i < 30; ++i)
+      CHECK(apart.step(scale, 1, -1) == doctest::Approx(scale).epsilon(1e-3));
+    CHECK(apart.mover.agreement().value() < -0.5);
+    world strangers; // nothing in common
+    double last = 0;
+    for (int i = 0; i < 30; ++i)
+      last = strangers.step(scale, 0, 1);
+    CHECK(std::abs(strangers.mover.agreement().value()) < 0.1);
+    if (scale > 1)
+      CHECK(last == doctest::Approx(scale).epsilon(1e-3));
+    world alike;
+    for (int i = 0; i < 30; ++i)
+      last = alike.step(scale, 1, 1);
+    CHECK(last == doctest::Approx(1).epsilon(1e-3));
+    CHECK(alike.mover.agreement().value() > 0.5);
+  }
+}
+
+TEST_CASE("estimate_mover: a scale of 1 is taken as it is, and not looked at") {
+  world w;
+  CHECK(w.step(1, 1, 1) == doctest::Approx(1).epsilon(1e-4));
+  CHECK(w.mover.agreement().value() == 0);
+}
+
+TEST_CASE("estimate_mover: both ends of an exchange add opposite amounts") {
+  world w;
+  estimate_mover other{count, w.projection};
+  const auto a = block_of(w.drawn()), b = block_of(w.drawn()), mine = block_of(w.drawn()),
+             theirs = block_of(w.drawn());
+  const auto x = w.mover.absorb(a, theirs, mine, 0.25);
+  const auto y = other.absorb(b, mine, theirs, 0.25);
+  CHECK(x.projection == doctest::Approx(-y.projection).epsilon(1e-4));
+  CHECK(x.size == doctest::Approx(norm(a.values())));
+  for (std::size_t k = 0; k < count; ++k)
+    CHECK(x.estimate.values()[k] + y.estimate.values()[k] ==
+          doctest::Approx(a.values()[k] + b.values()[k]).epsilon(1e-4));
+}
+
+TEST_CASE("step_agreement: goes smoothly from one to the other, and is the same once remembered") {
+  double before = 4;
+  for (double cosine = -1; cosine <= 1; cosine += 0.01) {
+    step_agreement x;
+    x.observe(cosine);
+    const auto now = x.temper(4);
+    CHECK(now <= before + 1e-12);
+    CHECK(before - now < 0.35);
+    CHECK(now >= 1);
+    before = now;
+    CHECK(step_agreement{x.value()}.temper(4) == now);
+    CHECK(x.temper(1) == 1);
+    CHECK(x.temper(0.5) <= 1);
+    CHECK(x.temper(0.5) >= 0.5);
+  }
+  CHECK(before == 1);
+  CHECK(step_agreement{}.temper(4) == 4); // nothing seen yet
+
+  step_agreement noisy; // one odd step does not turn it over
+  for (int i = 0; i < 20; ++i)
+    noisy.observe(0.7);
+  noisy.observe(-0.3);
+  CHECK(noisy.temper(3) == doctest::Approx(1));
+}
