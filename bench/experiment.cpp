@@ -1,5 +1,6 @@
 #include "bench/experiment.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -55,7 +56,10 @@ void take_line(experiment& x, const std::string& name, const std::string& value)
   } else if (name == "patience") {
     x.patience = std::stod(value);
   } else if (name == "series") {
+    if (value != "yes" && value != "backup")
+      throw std::runtime_error("series is yes or backup");
     x.keeps_series = value == "yes";
+    x.keeps_backup = value == "backup";
   } else {
     throw std::runtime_error("'" + name +
                              "' is none of title, options, axis, policy, seeds, patience, series");
@@ -88,6 +92,43 @@ experiment read_experiment(const std::filesystem::path& file) {
   if (x.policies.empty() || x.seeds.empty())
     throw std::runtime_error(file.string() + " needs at least one policy and seed");
   return x;
+}
+
+std::vector<cell> cells_of(const experiment& x, std::size_t seeds) {
+  std::vector<cell> cells{{{}, x.options, 0}};
+  for (const auto& a : x.axes) {
+    std::vector<cell> more;
+    for (const auto& c : cells)
+      for (const auto& v : a.variants) {
+        auto next = c;
+        next.names.emplace_back(a.name, v.name);
+        next.options.insert(next.options.end(), v.options.begin(), v.options.end());
+        more.push_back(std::move(next));
+      }
+    cells = std::move(more);
+  }
+  std::vector<cell> seeded;
+  for (std::size_t s = 0; s < std::min(seeds, x.seeds.size()); ++s)
+    for (auto c : cells) {
+      c.seed = x.seeds[s];
+      c.options.insert(c.options.end(), {"--seed", std::to_string(c.seed)});
+      seeded.push_back(std::move(c));
+    }
+  return seeded;
+}
+
+std::vector<std::string> options_of(const cell& c, const variant_of& policy) {
+  auto options = c.options;
+  const auto workers = std::find(options.begin(), options.end(), "--workers");
+  for (auto& o : options)
+    if (const auto at = o.find("{1/N}"); at != std::string::npos && workers + 1 < options.end())
+      o.replace(at, 5, std::to_string(1 / std::stod(*(workers + 1))));
+  options.insert(options.end(), policy.options.begin(), policy.options.end());
+  return options;
+}
+
+bool has_backup_workers(const variant_of& policy) {
+  return policy.name.starts_with("static") || policy.name.starts_with("hop");
 }
 
 } // namespace dybw::bench

@@ -24,6 +24,13 @@ struct point {
 };
 using curve = std::map<double, point>; ///< by time
 
+/// A combination of the axes, for people and for file names.
+struct cell_name {
+  std::string title; ///< ", iid, slow:1:4"
+  std::string file;  ///< "-iid-slow-1-4"
+  friend auto operator<=>(const cell_name&, const cell_name&) = default;
+};
+
 std::string file_part(const std::string& text) {
   std::string part;
   for (const auto c : text)
@@ -31,17 +38,24 @@ std::string file_part(const std::string& text) {
   return part;
 }
 
+cell_name name_of(const json& run) {
+  cell_name x;
+  for (const auto& [axis, variant] : run["cell"].items()) {
+    x.title += ", " + variant.get<std::string>();
+    x.file += "-" + file_part(variant.get<std::string>());
+  }
+  return x;
+}
+
 /// Curves by combination of the axes, then policy.
-std::map<std::string, std::map<std::string, curve>> read_curves(const std::filesystem::path& results) {
+std::map<cell_name, std::map<std::string, curve>> read_curves(const std::filesystem::path& results) {
   std::ifstream in(results);
   if (!in)
     throw std::runtime_error("cannot read " + results.string());
-  std::map<std::string, std::map<std::string, curve>> curves;
+  std::map<cell_name, std::map<std::string, curve>> curves;
   for (std::string line; std::getline(in, line);) {
     const auto run = json::parse(line);
-    std::string cell;
-    for (const auto& [axis, variant] : run["cell"].items())
-      cell += "-" + file_part(variant.get<std::string>());
+    const auto cell = name_of(run);
     if (!run.contains("series"))
       continue;
     for (const auto& e : run["series"]) {
@@ -68,16 +82,16 @@ void draw(std::ostringstream& out, const std::vector<std::string>& policies,
   out << "\n";
 }
 
-} // namespace
+constexpr auto* preamble = "set grid\nset xrange [0:*] noextend\nset xlabel 'virtual seconds'\n";
 
-std::string plot_of(const experiment& x, const std::filesystem::path& results,
-                    const std::filesystem::path& directory) {
+std::string curves_plot(const experiment& x, const std::filesystem::path& results,
+                        const std::filesystem::path& directory) {
   std::vector<std::string> policies;
   for (const auto& p : x.policies)
     policies.push_back(p.name);
   std::ostringstream out;
   out << "set terminal svg size 900,360 dynamic enhanced background rgb 'white'\n"
-         "set grid\nset xlabel 'virtual seconds'\nset key bottom right\n";
+      << preamble << "set key bottom right\n";
   for (const auto& [cell, by_policy] : read_curves(results)) {
     auto number = 0;
     for (const auto& name : policies) {
@@ -89,14 +103,75 @@ std::string plot_of(const experiment& x, const std::filesystem::path& results,
         out << time << ' ' << p.accuracy.mean() << ' ' << p.loss.mean() << '\n';
       out << "EOD\n";
     }
-    out << "set output '" << (directory / (x.name + cell + ".svg")).string() << "'\n"
-        << "set multiplot layout 1,2 title '" << x.title << cell << "'\n";
+    out << "set output '" << (directory / (x.name + cell.file + ".svg")).string() << "'\n"
+        << "set multiplot layout 1,2 title '" << x.title << cell.title << "'\n";
     draw(out, policies, by_policy, "test accuracy of the average model", 2);
     out << "set key top right\n";
     draw(out, policies, by_policy, "test loss of the average model", 3);
     out << "set key bottom right\nunset multiplot\nunset output\n";
   }
   return out.str();
+}
+
+// --- Backup workers over time: a panel per policy, a line per worker.
+
+/// Stretches of a run are drawn together until they are about so long.
+constexpr double stretch_s = 10;
+
+std::string data_of(const json& bins, double bin_s) {
+  const auto together = std::max<std::size_t>(1, static_cast<std::size_t>(stretch_s / bin_s));
+  std::ostringstream out;
+  for (std::size_t i = 0; i < bins.size(); i += together) {
+    running_mean mean;
+    for (auto k = i; k < std::min(bins.size(), i + together); ++k)
+      if (bins[k].is_number())
+        mean.add(bins[k]);
+    if (mean.count() > 0)
+      out << (static_cast<double>(i) + static_cast<double>(together) / 2) * bin_s << ' ' << mean.mean()
+          << '\n';
+  }
+  return out.str();
+}
+
+std::string backup_plot(const experiment& x, const std::filesystem::path& results,
+                        const std::filesystem::path& directory) {
+  std::map<cell_name, std::map<std::string, json>> by_cell; ///< then by policy; of the first seed
+  std::ifstream in(results);
+  if (!in)
+    throw std::runtime_error("cannot read " + results.string());
+  for (std::string line; std::getline(in, line);) {
+    const auto run = json::parse(line);
+    const auto cell = name_of(run);
+    if (run["seed"] == x.seeds.front())
+      by_cell[cell][run["policy"]] = run["backup"];
+  }
+  std::ostringstream out;
+  out << "set terminal svg size 900," << 240 * x.policies.size()
+      << " dynamic enhanced background rgb 'white'\n"
+      << preamble << "set ylabel 'backup workers'\nset yrange [-0.1:*]\nset key outside right\n";
+  for (const auto& [cell, by_policy] : by_cell) {
+    out << "set output '" << (directory / (x.name + cell.file + ".svg")).string() << "'\n"
+        << "set multiplot layout " << x.policies.size() << ",1 title '" << x.title << cell.title << "'\n";
+    for (const auto& p : x.policies) {
+      const auto& backup = by_policy.at(p.name);
+      const auto& workers = backup["workers"];
+      for (std::size_t i = 0; i < workers.size(); ++i)
+        out << "$w" << i << " << EOD\n" << data_of(workers[i], backup["bin_s"]) << "EOD\n";
+      out << "set title '" << p.name << "'\nplot ";
+      for (std::size_t i = 0; i < workers.size(); ++i)
+        out << (i > 0 ? ", " : "") << "$w" << i << " using 1:2 with lines lw 1.5 title 'worker " << i << "'";
+      out << "\n";
+    }
+    out << "unset multiplot\nunset output\n";
+  }
+  return out.str();
+}
+
+} // namespace
+
+std::string plot_of(const experiment& x, const std::filesystem::path& results,
+                    const std::filesystem::path& directory) {
+  return x.keeps_backup ? backup_plot(x, results, directory) : curves_plot(x, results, directory);
 }
 
 } // namespace dybw::bench

@@ -30,47 +30,15 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-/// One combination of the axes with one seed: its policies run one after the other on the same data.
-struct cell {
-  json names = json::object(); ///< axis -> variant
-  std::vector<std::string> options;
-  std::uint64_t seed = 0;
-};
-
-std::vector<cell> all_cells(const experiment& x, std::size_t seeds) {
-  std::vector<cell> cells{{json::object(), x.options, 0}};
-  for (const auto& a : x.axes) {
-    std::vector<cell> more;
-    for (const auto& c : cells)
-      for (const auto& v : a.variants) {
-        auto next = c;
-        next.names[a.name] = v.name;
-        next.options.insert(next.options.end(), v.options.begin(), v.options.end());
-        more.push_back(std::move(next));
-      }
-    cells = std::move(more);
-  }
-  std::vector<cell> seeded;
-  for (std::size_t s = 0; s < std::min(seeds, x.seeds.size()); ++s) // all cells of a seed before the next
-    for (auto c : cells) {
-      c.seed = x.seeds[s];
-      c.options.insert(c.options.end(), {"--seed", std::to_string(c.seed)});
-      seeded.push_back(std::move(c));
-    }
-  return seeded;
+json names_of(const cell& c) {
+  json names = json::object();
+  for (const auto& [axis, variant] : c.names)
+    names[axis] = variant;
+  return names;
 }
 
 std::string key_of(const json& names, const std::string& policy, std::uint64_t seed) {
   return names.dump() + policy + '#' + std::to_string(seed);
-}
-
-/// 1/N is the share that makes one worker slow at a time.
-std::vector<std::string> filled_in(std::vector<std::string> options) {
-  const auto workers = std::find(options.begin(), options.end(), "--workers");
-  for (auto& o : options)
-    if (const auto at = o.find("{1/N}"); at != std::string::npos && workers + 1 < options.end())
-      o.replace(at, 5, std::to_string(1 / std::stod(*(workers + 1))));
-  return options;
 }
 
 class runner {
@@ -101,7 +69,7 @@ public:
             run(cells[k]);
           } catch (const std::exception& e) {
             failed = true;
-            std::fprintf(stderr, "%s: %s\n", cells[k].names.dump().c_str(), e.what());
+            std::fprintf(stderr, "%s: %s\n", names_of(cells[k]).dump().c_str(), e.what());
           }
       });
     for (auto& t : crew)
@@ -115,34 +83,32 @@ private:
     std::optional<run_inputs> prepared;
     double first_s = 0;
     for (const auto& policy : x_.policies) {
-      const auto key = key_of(c.names, policy.name, c.seed);
+      const auto key = key_of(names_of(c), policy.name, c.seed);
       const auto is_first = &policy == &x_.policies.front();
       if (const auto known = done_.find(key); known != done_.end()) {
         if (is_first)
           first_s = known->second;
         continue;
       }
-      auto options = filled_in(c.options);
-      options.insert(options.end(), policy.options.begin(), policy.options.end());
       auto config = std::optional<run_config>{};
       try {
-        config = read_run_options(options, "").config;
+        config = read_run_options(options_of(c, policy), "").config;
       } catch (const input_error& e) {
-        if (policy.name.starts_with("static") || policy.name.starts_with("hop"))
-          continue; // too many backup workers for this graph
+        if (has_backup_workers(policy))
+          continue; // too many for this graph
         throw;
       }
       if (!is_first && x_.patience)
         config->time_limit_s =
             std::min(config->time_limit_s.value_or(1e8), std::max(1.0, *x_.patience * first_s));
-      const auto result = run_one(*config, prepared);
+      const auto done = run_one(*config, prepared);
       if (is_first)
-        first_s = result.time_to_target_s.value_or(result.duration_s);
-      write(c, policy.name, result);
+        first_s = done.result.time_to_target_s.value_or(done.result.duration_s);
+      write(c, policy.name, done);
     }
   }
 
-  run_result run_one(const run_config& config, std::optional<run_inputs>& prepared) {
+  finished_run run_one(const run_config& config, std::optional<run_inputs>& prepared) {
     auto inputs = plan_run(config);
     if (!prepared) {
       inputs.config.threads = 1;
@@ -155,16 +121,17 @@ private:
       inputs.rows = prepared->rows;
       inputs.initial = prepared->initial;
     }
-    auto done = run_policy_virtually(inputs, 0, {}).result;
-    if (done.failed)
-      throw std::runtime_error(done.policy + ": " + done.failure);
+    auto done = run_policy_virtually(inputs, 0, {});
+    if (done.result.failed)
+      throw std::runtime_error(done.result.policy + ": " + done.result.failure);
     return done;
   }
 
-  void write(const cell& c, const std::string& policy, const run_result& r) {
+  void write(const cell& c, const std::string& policy, const finished_run& done) {
+    const auto& r = done.result;
     json line{
         {"experiment", x_.name},
-        {"cell", c.names},
+        {"cell", names_of(c)},
         {"policy", policy},
         {"seed", c.seed},
         {"workers", r.workers},
@@ -196,10 +163,25 @@ private:
       for (const auto& e : evals)
         line["series"].push_back(
             {e.time_s, e.local_steps, e.test_accuracy, e.test_loss, e.worst_worker_accuracy});
+    if (x_.keeps_backup)
+      line["backup"] = backup_of(done);
     const std::lock_guard lock{writing_};
     out_ << line.dump() << '\n' << std::flush;
-    std::fprintf(stderr, "%s %s seed %llu: %s s\n", c.names.dump().c_str(), policy.c_str(),
+    std::fprintf(stderr, "%s %s seed %llu: %s s\n", names_of(c).dump().c_str(), policy.c_str(),
                  static_cast<unsigned long long>(c.seed), line["time_to_target_s"].dump().c_str());
+  }
+
+  /// One list per worker: its mean number of backup workers in each stretch of `bin_s`, null where it did no
+  /// round.
+  static json backup_of(const finished_run& done) {
+    json workers = json::array();
+    for (const auto& s : done.series) {
+      json bins = json::array();
+      for (const auto& bin : s.backup_workers)
+        bins.push_back(bin.count() > 0 ? json(bin.mean()) : json(nullptr));
+      workers.push_back(std::move(bins));
+    }
+    return {{"bin_s", done.bin_width_s}, {"workers", std::move(workers)}};
   }
 
   const experiment& x_;
@@ -226,7 +208,7 @@ int run_command(const std::vector<std::string>& arguments) {
     if (name == "--seeds")
       seeds = std::stoul(value);
   }
-  runner{x, arguments.at(2), threads}.run(all_cells(x, seeds));
+  runner{x, arguments.at(2), threads}.run(cells_of(x, seeds));
   return 0;
 }
 
