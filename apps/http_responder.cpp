@@ -360,4 +360,8 @@ std::shared_ptr<const std::string> http_responder::event(clock::time_point now) 
   return server_->event(now);
 }
 
+const char* http_library_version() {
+  return CPPHTTPLIB_VERSION;
+}
+
 } // namespace dybw

@@ -24,6 +24,9 @@ struct http_load {
   std::uint64_t turned_away = 0; ///< connections closed for others' sake, or because they took too long
 };
 
+/// Of cpp-httplib.
+const char* http_library_version();
+
 /// Answers requests for the page, its assets, the view as JSON and as metrics: a function from the bytes of a
 /// request to those of its reply, by cpp-httplib's parser. Knows no sockets, and reads no files: there are
 /// only these few paths. Views and what is made of them are used again for a tenth of a second, so that a

@@ -1,9 +1,13 @@
 #include "apps/version.hpp"
 
+#include "apps/http_responder.hpp"
+
 #include <Eigen/Core>
 #include <boost/version.hpp>
 #include <caf/config.hpp>
+#include <curses.h>
 #include <nlohmann/json.hpp>
+#include <openssl/crypto.h>
 #include <spdlog/version.h>
 #include <zlib.h>
 
@@ -35,7 +39,8 @@ std::string version_text() {
          "\nspdlog " + dotted({SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH}) +                   //
          "\nnlohmann-json " +
          dotted({NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH}) +
-         "\nzlib " + zlibVersion() + "\n";
+         "\nzlib " + zlibVersion() + "\ncpp-httplib " + http_library_version() + "\nncurses " +
+         NCURSES_VERSION + '\n' + OpenSSL_version(OPENSSL_VERSION) + '\n';
 }
 
 } // namespace dybw

@@ -103,6 +103,7 @@ reporter_actor::behavior_type recorder(reporter_actor::pointer, std::shared_ptr<
           to->at_end = read_thread_times();
       },
       [](const exchange_report&) {},
+      [](const recorded_events&) {},
       [to](const worker_finished& x) {
         to->workers.at(x.totals.worker).final_estimate = x.parameters;
         if (--to->working == 0)

@@ -13,13 +13,10 @@ class step_agreement {
 public:
   step_agreement() = default;
   /// As remembered: `value()` of another.
-  explicit step_agreement(double value) : value_(value), seen_(value != 0) {}
+  explicit step_agreement(double value) : value_(value) {}
 
   /// The cosine of the angle between a step and that movement, in [-1,1].
-  void observe(double cosine) noexcept {
-    value_ = seen_ ? value_ + smoothing * (cosine - value_) : cosine;
-    seen_ = seen_ || cosine != 0;
-  }
+  void observe(double cosine) noexcept { value_ += smoothing * (cosine - value_); }
 
   /// What a gradient is to count for that may count for `scale` (above 0): between `scale`, if the data
   /// differs, and 1, if it does not. With the same data the cosine is the larger the more steps of others,
@@ -30,14 +27,13 @@ public:
     return std::pow(scale, share);
   }
 
-  double value() const noexcept { return value_; } ///< 0 before anything was seen
+  double value() const noexcept { return value_; }
 
 private:
   static constexpr double smoothing = 0.2;
   static constexpr double width = 0.2; ///< of the range of cosines that decide neither way
 
-  double value_ = 0;
-  bool seen_ = false;
+  double value_ = 0; ///< at first the data is taken to differ
 };
 
 } // namespace dybw
