@@ -1,8 +1,8 @@
 #pragma once
 
-#include "learning/consensus/round_machine.hpp"
 #include "learning/consensus/round_report.hpp"
 #include "learning/consensus/run_statistics.hpp"
+#include "learning/consensus/worker_machine.hpp"
 #include "learning/data/checkpoint.hpp"
 #include "learning/model/local_training.hpp"
 #include "learning/monitoring/run_watch.hpp"
@@ -104,23 +104,6 @@ struct snapshot {
   std::uint64_t local_steps = 0;
 };
 
-/// Pairwise averaging, within a process: an offer or answer with the sender's estimate, if it has one.
-struct offer_message {
-  offer body;
-  parameter_block parameters;
-};
-struct answer_message {
-  answer body;
-  parameter_block parameters;
-};
-
-/// What a worker did in exchanges since its last report.
-struct exchange_report {
-  std::vector<exchange_half> halves;
-  std::vector<worker_id> given_up; ///< neighbours with whom an exchange may stay one-sided
-  worker_id worker{};
-};
-
 /// Lines of a run's event log (learning/consensus/event_text.hpp), of one worker in order.
 struct recorded_events {
   std::string lines;
@@ -140,6 +123,7 @@ struct worker_finished {
   worker_totals totals;
   parameter_block parameters; ///< w_j at the end
   std::shared_ptr<const duration_histogram> threshold_delays;
+  exchange_news exchanges;
 };
 
 /// What the launcher shows while a run lasts.
@@ -269,7 +253,6 @@ struct watch_workers;
 using reporter_actor =
     caf::typed_actor<caf::reacts_to<watch_workers>,   // before any worker begins
                      caf::reacts_to<round_report>,    // a worker did a round
-                     caf::reacts_to<exchange_report>, // what it averaged in pairs since
                      caf::reacts_to<recorded_events>, // what happened to it, if the run is recorded
                      caf::reacts_to<worker_finished>, // a worker's last word
                      caf::reacts_to<evaluation>,      // the evaluator measured
@@ -288,7 +271,9 @@ using link_actor = caf::typed_actor<
     caf::reacts_to<worker_id, worker_id, estimate_message>, caf::reacts_to<worker_id, worker_id, accept>,
     caf::reacts_to<worker_id, worker_id, closed>, caf::reacts_to<worker_id, worker_id, threshold_message>,
     caf::reacts_to<worker_id, worker_id, leaving>, caf::reacts_to<worker_id, worker_id, membership_news>,
-    caf::reacts_to<worker_id, worker_id, received>, caf::reacts_to<worker_id, worker_id, heartbeat>>;
+    caf::reacts_to<worker_id, worker_id, received>, caf::reacts_to<worker_id, worker_id, heartbeat>,
+    caf::reacts_to<worker_id, worker_id, offer_message>,
+    caf::reacts_to<worker_id, worker_id, answer_message>>;
 
 /// The link to this neighbour broke: what was under way on it is lost. The next sign of life is on a new one.
 struct link_broken {
@@ -583,9 +568,6 @@ using node_actor = control_client_actor::extend<
 } // namespace dybw
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::mini_batch)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::offer_message)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::answer_message)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::exchange_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::recorded_events)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::training_job_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::training_done)

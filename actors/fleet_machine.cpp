@@ -48,13 +48,20 @@ std::optional<difference> compare(const std::string& first, const prepare_run_re
   return std::nullopt;
 }
 
+/// The audit looks at the edges.
+bool is_sound(const exchange_news& x, worker_id of) {
+  return std::all_of(x.halves.begin(), x.halves.end(),
+                     [of](const exchange_half& half) { return half.worker == of; });
+}
+
 /// Whether the report can be added up: nothing in it points beyond the run.
 bool is_sound(const round_report& x, std::size_t workers) {
   const auto known = [&](worker_id id) { return index_of(id) < workers; };
   return x.mixed.committed.size() <= x.degree &&
          std::all_of(x.mixed.committed.begin(), x.mixed.committed.end(),
                      [&](const mix_term& t) { return known(t.neighbour); }) &&
-         std::all_of(x.mixed.departed.begin(), x.mixed.departed.end(), known);
+         std::all_of(x.mixed.departed.begin(), x.mixed.departed.end(), known) &&
+         is_sound(x.exchanges, x.mixed.worker);
 }
 
 } // namespace
@@ -326,7 +333,8 @@ void fleet_machine::pass_on(node_index id, const report_batch& x) {
     effects_.emplace_back(fleet_news{r});
   }
   for (const auto& end : x.finished) {
-    if (!is_theirs(end.totals.worker) || std::exchange(workers_[index_of(end.totals.worker)].ended, true))
+    if (!is_theirs(end.totals.worker) || !is_sound(end.exchanges, end.totals.worker) ||
+        std::exchange(workers_[index_of(end.totals.worker)].ended, true))
       continue;
     effects_.emplace_back(fleet_news{end});
   }

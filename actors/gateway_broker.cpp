@@ -111,6 +111,8 @@ gateway_broker::behavior_type gateway_broker::make_behavior() {
       [this](worker_id from, worker_id to, const membership_news& m) { send_peer(from, to, m); },
       [this](worker_id from, worker_id to, const received& m) { send_peer(from, to, m); },
       [this](worker_id from, worker_id to, const heartbeat& m) { send_peer(from, to, m); },
+      [this](worker_id from, worker_id to, const offer_message& m) { send_peer(from, to, m); },
+      [this](worker_id from, worker_id to, const answer_message& m) { send_peer(from, to, m); },
       [this](const open_control& x) { start_control(x); },
       [this](const send_control& x) { send_message(x); },
       [this](const close_control& x) { close_connection(x.connection); },

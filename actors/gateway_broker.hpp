@@ -84,8 +84,9 @@ private:
     node_index node{};             ///< link
     std::uint64_t incarnation = 0; ///< of the process at the other end
     struct sent_block {
-      round_number round = 0;
+      round_number round = 0; ///< pairwise averaging: just a number
       const float* values = nullptr;
+      parameter_block held; ///< pairwise averaging: so that its memory holds no other values
     };
     std::unordered_map<worker_id, sent_block> blocks_sent; ///< link: the last of each worker here
   };
@@ -147,6 +148,7 @@ private:
   void heard_on_link(conversation& c);
   void send_peer(worker_id from, worker_id to, const peer_body& body);
   void write_estimate(conversation& c, worker_id from, worker_id to, const estimate_message& m);
+  bool write_ahead(conversation& c, worker_id from, worker_id to, const parameter_block& block);
   bool takes_what_is_sent(const conversation& c);
 
   gateway_options options_;

@@ -14,6 +14,15 @@ std::string number_of(node_index node) {
   return std::to_string(index_of(node));
 }
 
+/// What an offer or answer brings.
+const parameter_block* block_of(const peer_body& body) {
+  if (const auto* o = std::get_if<offer_message>(&body))
+    return &o->parameters;
+  if (const auto* a = std::get_if<answer_message>(&body))
+    return &a->parameters;
+  return nullptr;
+}
+
 } // namespace
 
 void gateway_broker::join_links(const join_run& x) {
@@ -236,6 +245,11 @@ void gateway_broker::send_peer(worker_id from, worker_id to, const peer_body& bo
   if (const auto* e = std::get_if<estimate_message>(&body); e != nullptr && e->body.has_parameters) {
     write_estimate(*c, from, to, *e);
     write_out(c); // a turn may bring many
+  } else if (const auto* block = block_of(body); block != nullptr && !block->values().empty()) {
+    if (!write_ahead(*c, from, to, *block))
+      return;
+    append_peer(c->line->out().tail(), from, to, body);
+    write_out(c);
   } else {
     append_peer(c->line->out().tail(), from, to, body);
     note(c);
@@ -257,8 +271,30 @@ void gateway_broker::write_estimate(conversation& c, worker_id from, worker_id t
     return append_again(out.tail(), from, to, m.body.round);
   append_estimate_head(out.tail(), from, to, m.body.round, values.size());
   out.append(m.parameters);
-  last = {m.body.round, values.data()};
+  last = {m.body.round, values.data(), {}};
   ++blocks_sent_;
+}
+
+/// Of an offer or answer. Offers to several workers there bring the same block: it goes once.
+bool gateway_broker::write_ahead(conversation& c, worker_id from, worker_id to,
+                                 const parameter_block& block) {
+  auto& out = c.line->out();
+  const auto values = block.values();
+  if (values.size() != links_->run().parameters) {
+    spdlog::error("worker {} sends {} parameters in a run with {}", to_string(from), values.size(),
+                  links_->run().parameters);
+    return false;
+  }
+  auto& last = c.blocks_sent[from];
+  if (last.values == values.data()) {
+    append_again(out.tail(), from, to, last.round);
+    return true;
+  }
+  last = {last.round + 1, values.data(), block};
+  append_estimate_head(out.tail(), from, to, last.round, values.size());
+  out.append(block);
+  ++blocks_sent_;
+  return true;
 }
 
 bool gateway_broker::takes_what_is_sent(const conversation& c) {

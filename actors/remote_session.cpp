@@ -124,6 +124,7 @@ public:
       graph = std::make_shared<const topology>(graph->workers(), std::vector<edge>{}, graph->name());
     reporter_options reports{std::move(graph), controls.rounds_file};
     reports.trace = controls.trace;
+    reports.in_pairs = plan.inputs.policies[policy].averages_in_pairs();
     reports_ = system.spawn<caf::detached>(reporter, std::move(reports));
     fleet_ = system.spawn(fleet, fleet_options{gateway, reports_, spec_of(plan, policy), true, std::nullopt});
     describe(end_.run.result, plan, policy);

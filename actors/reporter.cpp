@@ -17,7 +17,7 @@ constexpr auto pass_on_every = std::chrono::milliseconds{100};
 } // namespace
 
 worker_end to_end(const worker_finished& x) {
-  return {x.totals, x.threshold_delays->quantile(0.99), x.threshold_delays->max()};
+  return {x.totals, x.threshold_delays->quantile(0.99), x.threshold_delays->max(), x.exchanges};
 }
 
 worker_finished to_last_word(const worker_end& x) {
@@ -27,7 +27,7 @@ worker_finished to_last_word(const worker_end& x) {
       delays->add(x.threshold_delay_p99);
     delays->add(x.threshold_delay_max);
   }
-  return {x.totals, {}, std::move(delays)};
+  return {x.totals, {}, std::move(delays), x.exchanges};
 }
 
 void reporter_state::start(const reporter_options& options) {
@@ -36,9 +36,9 @@ void reporter_state::start(const reporter_options& options) {
     exchanges_.emplace(options.graph);
   else if (options.audit)
     audit_.emplace(options.graph);
-  for (std::size_t i = 0; audit_ && options.late && i < workers; ++i) {
-    audit_->lost(worker_at(i));
-    audit_->back(worker_at(i));
+  for (std::size_t i = 0; options.late && i < workers; ++i) {
+    audit_lost(worker_at(i));
+    audit_back(worker_at(i));
   }
   statistics_.emplace(workers);
   commits_.emplace(options.graph);
@@ -85,19 +85,20 @@ void reporter_state::add(const round_report& report) {
     to_pass_on_->rounds.push_back(report);
   else if (sink_)
     ++rounds_dropped_;
+  add(report.mixed.worker, report.exchanges);
   if (!audit_)
     return;
   audit_->add(report.mixed);
   log_violations();
 }
 
-void reporter_state::add(const exchange_report& report) {
+void reporter_state::add(worker_id id, const exchange_news& x) {
   if (!exchanges_)
     return;
-  for (const auto& half : report.halves)
+  for (const auto& half : x.halves)
     exchanges_->add(half);
-  for (auto neighbour : report.given_up)
-    exchanges_->edge_lost(report.worker, neighbour);
+  for (auto neighbour : x.given_up)
+    exchanges_->edge_lost(id, neighbour);
   log_violations();
 }
 
@@ -113,6 +114,7 @@ void reporter_state::add(const worker_finished& last_word) {
   threshold_delays_.merge(*last_word.threshold_delays);
   if (sink_)
     to_pass_on_->finished.push_back(to_end(last_word));
+  add(last_word.totals.worker, last_word.exchanges);
   if (exchanges_)
     exchanges_->left(last_word.totals.worker);
   if (audit_) {
@@ -147,6 +149,13 @@ void reporter_state::audit_lost(worker_id id) {
     exchanges_->lost(id);
 }
 
+void reporter_state::audit_back(worker_id id) {
+  if (audit_)
+    audit_->back(id);
+  if (exchanges_)
+    exchanges_->back(id);
+}
+
 void reporter_state::worker_down(const caf::down_msg& down) {
   const auto found = std::find(addresses_.begin(), addresses_.end(), down.source);
   if (found == addresses_.end())
@@ -179,10 +188,7 @@ void reporter_state::back(const workers_back& x) {
     if (found == lost_.end())
       continue;
     lost_.erase(found);
-    if (audit_)
-      audit_->back(id);
-    if (exchanges_)
-      exchanges_->back(id);
+    audit_back(id);
     done_flags_[index_of(id)] = false;
     --done_;
   }
@@ -277,7 +283,6 @@ reporter_actor::behavior_type reporter(reporter_actor::stateful_pointer<reporter
   return {
       [self](const watch_workers& x) { self->state.watch(x); },
       [self](const round_report& x) { self->state.add(x); },
-      [self](const exchange_report& x) { self->state.add(x); },
       [self](const recorded_events& x) { self->state.add(x); },
       [self](const worker_finished& x) { self->state.add(x); },
       [self](const evaluation& x) { self->state.add(x); },

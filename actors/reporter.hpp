@@ -54,7 +54,6 @@ public:
   void start(const reporter_options& options);
   void watch(const watch_workers& x);
   void add(const round_report& report);
-  void add(const exchange_report& report);
   void add(const recorded_events& x);
   void add(const worker_finished& last_word);
   void add(const evaluation& e);
@@ -83,11 +82,13 @@ private:
   void add_sketch(inquiry& all, const snapshot& x);
   void answered(inquiry& all);
 
+  void add(worker_id id, const exchange_news& x);
   void flush_files();
   void flush_trace();
   void log_violations();
   void mark_done(std::size_t index);
   void audit_lost(worker_id id);
+  void audit_back(worker_id id);
 
   reporter_actor::stateful_pointer<reporter_state> self_;
   run_origin origin_;

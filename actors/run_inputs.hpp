@@ -2,7 +2,7 @@
 
 #include "learning/consensus/coverage_sweep.hpp"
 #include "learning/consensus/policy.hpp"
-#include "learning/consensus/round_machine.hpp"
+#include "learning/consensus/worker_machine.hpp"
 #include "learning/data/dataset.hpp"
 #include "learning/graph/connecting_edges.hpp"
 #include "learning/model/local_training.hpp"

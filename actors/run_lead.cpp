@@ -11,6 +11,7 @@ run_lead::run_lead(caf::actor_system& system, run_lead_options options)
   reporter_options reports;
   reports.graph = options_.graph;
   reports.late = options_.late;
+  reports.in_pairs = options_.inputs->policies.front().averages_in_pairs();
   reports_ = adopt(system.spawn<caf::detached>(reporter, reports));
   fleet_options follows;
   follows.gateway = options_.gateway;

@@ -28,11 +28,11 @@ void worker_state::start(worker_options options) {
   if (!options_.machine.facts.empty()) // joins: the first sign of life counts as heard again
     for (std::size_t i = 0; i < neighbours_.size(); ++i)
       detector_->give_up(i);
-  const auto in_pairs = options_.machine.policy.averages_in_pairs();
+  in_pairs_ = options_.machine.policy.averages_in_pairs();
   if (options_.records)
     append_new_worker(recorded_, nanoseconds{0}, options_.machine);
   machine_ = make_machine(std::move(options_.machine));
-  if (in_pairs && options_.training)
+  if (in_pairs_ && options_.training)
     mover_.emplace(options_.training->learner->parameter_count(), options_.training->projection);
   mixed_round_ = saved_round_ = machine_->completed();
   const auto& resumed = options_.resumed;
@@ -80,6 +80,10 @@ void worker_state::begin_rounds(const begin_work& x) {
 void worker_state::receive(worker_id from, const estimate_message& m) {
   if (!alive(from))
     return;
+  if (in_pairs_) { // from another process, ahead of the offer or answer that it belongs to
+    find(from)->came = m.parameters;
+    return;
+  }
   auto body = m.body;
   auto& n = *find(from);
   if (body.has_parameters) {
@@ -354,30 +358,32 @@ void worker_state::perform(const finished& x) {
 // --- Pairwise averaging ---
 
 void worker_state::receive(worker_id from, const offer_message& m) {
-  if (!alive(from))
-    return;
-  find(from)->came = m.parameters;
-  apply(message_received{from, m.body});
+  if (alive(from) && take_block(from, m.parameters, true))
+    apply(message_received{from, m.body});
 }
 
 void worker_state::receive(worker_id from, const answer_message& m) {
-  if (!alive(from))
-    return;
-  if (m.body.taken)
-    find(from)->came = m.parameters;
-  apply(message_received{from, m.body});
+  if (alive(from) && take_block(from, m.parameters, m.body.taken))
+    apply(message_received{from, m.body});
 }
 
-/// Pairwise policies run within one process, so the neighbour is here.
+/// The neighbour's estimate is that of the message, or came before it from another process. Whether there is
+/// one of our size, if one is needed: a message without can mean nothing to us.
+bool worker_state::take_block(worker_id from, const parameter_block& block, bool needed) {
+  auto& came = find(from)->came;
+  if (block)
+    came = block;
+  return !needed || !mover_ || came.values().size() == current_.values().size();
+}
+
 template <class Message, class Body>
 void worker_state::tell_estimate(neighbour& to, const Body& body, parameter_block& told, bool tells) {
-  assert(to.handle);
   if (tells) {
     told = current_;
     ++totals_.estimates_sent;
     totals_.bytes_sent += current_.values().size_bytes();
   }
-  self_->send(to.handle, id_, Message{body, tells ? told : parameter_block{}});
+  tell(to, Message{body, tells ? told : parameter_block{}});
 }
 
 void worker_state::perform(const take_step& x) {
@@ -402,13 +408,6 @@ void worker_state::perform(const absorb& x) {
 
 void worker_state::perform(const edge_lost& x) {
   exchanges_.given_up.push_back(x.neighbour);
-}
-
-void worker_state::report_exchanges() {
-  if (exchanges_.halves.empty() && exchanges_.given_up.empty())
-    return;
-  exchanges_.worker = id_;
-  self_->send(options_.reporter, std::exchange(exchanges_, {}));
 }
 
 void worker_state::report_events() {
@@ -452,9 +451,9 @@ void worker_state::submit_job() {
 }
 
 void worker_state::send_report() {
-  report_exchanges();
   if (!report_)
     return;
+  report_->exchanges = std::exchange(exchanges_, {});
   report_->mixed.projection_before = options_.training ? job_->mixed.projection_before : 0;
   report_->mixed.projection_after = options_.training ? job_->mixed.projection_after : 0;
   report_->mixed.norm_before = options_.training ? job_->mixed.norm_before : 0;
@@ -504,13 +503,13 @@ void worker_state::send_last_word() {
   totals_.steps_discarded = counters.steps_discarded;
   totals_.sweeps_completed = counters.sweeps_completed;
   finished_.reset();
-  report_exchanges();
   report_events();
   if (job_)
     job_->client = nullptr; // our own handle: would keep us alive for ever
-  self_->send(
-      options_.reporter,
-      worker_finished{totals_, current_, std::make_shared<const duration_histogram>(threshold_delays_)});
+  self_->send(options_.reporter,
+              worker_finished{totals_, current_,
+                              std::make_shared<const duration_histogram>(threshold_delays_),
+                              std::exchange(exchanges_, {})});
 }
 
 // --- Odds and ends ---

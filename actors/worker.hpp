@@ -106,7 +106,7 @@ private:
   void perform(const edge_lost& x);
   template <class Message, class Body>
   void tell_estimate(neighbour& to, const Body& body, parameter_block& told, bool tells);
-  void report_exchanges();
+  bool take_block(worker_id from, const parameter_block& block, bool needed);
   void report_events();
   void perform(const arm_timer& x);
   void perform(const round_done& x);
@@ -150,9 +150,10 @@ private:
   round_number saved_round_ = 0;  ///< of the newest checkpoint sent to be written
   bool checkpoint_wanted_ = false;
   bool checkpoint_under_way_ = false;
+  bool in_pairs_ = false;
   std::optional<estimate_mover> mover_; ///< pairwise averaging with a model
   parameter_block step_from_;           ///< .. where the step under way began
-  exchange_report exchanges_;           ///< .. not reported yet
+  exchange_news exchanges_;             ///< .. not reported yet
   double loss_ = 0;
   std::uint32_t samples_ = 0;
   std::optional<round_report> report_; ///< of the round whose mix is under way

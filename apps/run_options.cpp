@@ -233,12 +233,12 @@ void read_recording(const option_values& given, run_options& options) {
   options.saved = saved_options(given);
 }
 
-/// Policies that average in pairs do so within one process, and keep no checkpoints in real time.
+/// Policies that average in pairs keep no checkpoints in real time.
 void check_pairwise(const option_values& given, const run_config& config) {
   if (config.clock == clock_kind::virtual_)
     return;
   for (const auto& text : config.policies)
-    for (const auto* option : {"nodes", "nodes-file", "checkpoint-every", "resume"})
+    for (const auto* option : {"checkpoint-every", "resume"})
       if (given.given(option) && parse_policy(text, 0, worker_id{}).averages_in_pairs())
         given.refuse(option, "does not go with --policy " + text, "choose full, static:B or dtur");
 }

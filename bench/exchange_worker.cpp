@@ -102,7 +102,6 @@ reporter_actor::behavior_type recorder(reporter_actor::pointer, std::shared_ptr<
         if (x.mixed.round == what.warm_up + what.rounds)
           to->at_end = read_thread_times();
       },
-      [](const exchange_report&) {},
       [](const recorded_events&) {},
       [to](const worker_finished& x) {
         to->workers.at(x.totals.worker).final_estimate = x.parameters;

@@ -39,6 +39,9 @@ struct pair_of_runs {
   double gap_before = 0;
   double mean_round_s = 0;     ///< its logarithm
   double steps_per_worker = 0; ///< likewise
+  double accuracy = 0;         ///< at the end, %
+  double loss = 0;
+  double worst_before = 0; ///< the worst worker's accuracy while it ran, %
 };
 
 /// Of logarithms.
@@ -108,7 +111,11 @@ pair_of_runs compare(const json& first, const json& run) {
   if (run["test_accuracy"].is_number()) {
     const auto accuracy = run["test_accuracy"].get<double>();
     x.worst_gap = accuracy - run["worst_worker_accuracy"].get<double>();
-    x.gap_before = accuracy - run.value("worst_before_end", run["worst_worker_accuracy"].get<double>());
+    const auto before = run.value("worst_before_end", run["worst_worker_accuracy"].get<double>());
+    x.gap_before = accuracy - before;
+    x.accuracy = 100 * accuracy;
+    x.loss = run["test_loss"];
+    x.worst_before = 100 * before;
   }
   return x;
 }
@@ -190,6 +197,44 @@ summary overall(const results& r, const std::string& policy, double pair_of_runs
   return all;
 }
 
+/// Where the curves end.
+std::string ends_table(const experiment& x, const results& r) {
+  struct column {
+    const char* name;
+    double pair_of_runs::*field;
+    const char* pattern;
+  };
+  constexpr std::array columns{
+      column{"accuracy, %", &pair_of_runs::accuracy, "%.1f ± %.1f"},
+      column{"loss", &pair_of_runs::loss, "%.3f ± %.3f"},
+      column{"worst worker while it ran, %", &pair_of_runs::worst_before, "%.1f ± %.1f"}};
+  std::string text = "\nAt the end; means with 95 % intervals over the seeds:\n\n|";
+  for (const auto& a : x.axes)
+    text += " " + a.name + " |";
+  text += " policy |";
+  for (const auto& c : columns)
+    text += std::string{" "} + c.name + " |";
+  text += " steps per worker |\n|";
+  for (std::size_t i = 0; i <= x.axes.size(); ++i)
+    text += "---|";
+  text += "---:|---:|---:|---:|\n";
+  for (const auto& c : r.cells)
+    for (const auto& p : r.policies) {
+      const auto found = r.runs.find({c, p});
+      if (found == r.runs.end())
+        continue;
+      text += "| " + c + " | " + p + " |";
+      for (const auto& column : columns) {
+        sample_mean values;
+        for (const auto& [seed, run] : found->second)
+          values.add(run.*column.field);
+        text += " " + format(column.pattern, values.mean(), values.half_width()) + " |";
+      }
+      text += format(" %.0f |\n", over_seeds(r, c, p, &pair_of_runs::steps_per_worker).mean());
+    }
+  return text;
+}
+
 double share_of_cells_behind(const results& r, const std::string& ahead, const std::string& behind) {
   double won = 0;
   double all = 0;
@@ -248,9 +293,12 @@ std::string table_of(const experiment& x, const std::filesystem::path& file) {
                         ? std::string{"adaptive"}
                         : r.policies.back();
   auto text = "### " + x.title + "\n\n" + std::to_string(r.seeds.size()) + " seeds, " +
-              std::to_string(r.cells.size()) + " cells. Speed-up over `" + first +
-              "`; < marks runs that did not " +
-              "reach the target in the time given, whose figures are upper bounds.\n";
+              std::to_string(r.cells.size()) + " cells.";
+  if (x.keeps_series)
+    return text + "\n" + ends_table(x, r);
+  text +=
+      " Speed-up over `" + first +
+      "`; < marks runs that did not reach the target in the time given, whose figures are upper bounds.\n";
   const auto has_target = std::any_of(r.runs.begin(), r.runs.end(),
                                       [](const auto& e) { return e.second.begin()->second.has_target; });
   if (has_target)

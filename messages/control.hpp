@@ -122,6 +122,7 @@ struct worker_end {
   worker_totals totals;
   nanoseconds threshold_delay_p99{0};
   nanoseconds threshold_delay_max{0};
+  exchange_news exchanges;
 };
 struct report_batch {
   run_id run = 0;

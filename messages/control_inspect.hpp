@@ -81,9 +81,17 @@ typename Inspector::result_type inspect(Inspector& f, mix_report& x) {
            x.norm_before);
 }
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, exchange_half& x) {
+  return f(x.worker, x.neighbour, x.first, x.number, x.round, x.weight, x.projection, x.size);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, exchange_news& x) {
+  return f(x.halves, x.given_up);
+}
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, round_report& x) {
   return f(x.mixed, x.started, x.joined, x.closed, x.done, x.mix_began, x.mix_ended, x.acknowledged, x.degree,
-           x.accepted, x.compute, x.timed_out, x.loss, x.samples);
+           x.accepted, x.compute, x.timed_out, x.loss, x.samples, x.exchanges);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, worker_totals& x) {
@@ -92,7 +100,7 @@ typename Inspector::result_type inspect(Inspector& f, worker_totals& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, worker_end& x) {
-  return f(x.totals, x.threshold_delay_p99, x.threshold_delay_max);
+  return f(x.totals, x.threshold_delay_p99, x.threshold_delay_max, x.exchanges);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, evaluation& x) {

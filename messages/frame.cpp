@@ -64,7 +64,10 @@ ec read_peer(std::size_t index, wire_reader& in, peer_body& out) {
     if (index != Index)
       return read_peer<Index + 1>(index, in, out);
     auto& body = out.template emplace<Index>();
-    in(body);
+    if constexpr (requires { body.parameters; })
+      in(body.body); // they came before
+    else
+      in(body);
     return in.finish();
   }
 }
@@ -147,6 +150,10 @@ void append_peer(std::vector<char>& out, worker_id from, worker_id to, const pee
   } else if (const auto* e = std::get_if<estimate_message>(&body)) {
     assert(!e->body.has_parameters);
     write(e->body.round);
+  } else if (const auto* o = std::get_if<offer_message>(&body)) {
+    write(o->body);
+  } else if (const auto* a = std::get_if<answer_message>(&body)) {
+    write(a->body);
   } else {
     std::visit(write, body);
   }

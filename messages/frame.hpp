@@ -64,7 +64,7 @@ struct refusal {
 };
 
 using peer_body = std::variant<estimate_message, accept, closed, threshold_message, leaving, membership_news,
-                               received, heartbeat>;
+                               received, heartbeat, offer_message, answer_message>;
 
 struct peer_message {
   worker_id from{};
@@ -85,7 +85,8 @@ void append_frame(std::vector<char>& out, const control_message& x);
 /// them next.
 parameter_block append_all_but_block(std::vector<char>& out, const control_message& x);
 void append_frame(std::vector<char>& out, const alive& x);
-/// A message without parameters: an `estimate_message` that has some needs the next two.
+/// A message without parameters: an `estimate_message` that has some needs the next two. Those of an offer or
+/// answer are left out, and have to be sent before, by the next two.
 void append_peer(std::vector<char>& out, worker_id from, worker_id to, const peer_body& body);
 /// What precedes the bytes of the block, which the caller sends next.
 void append_estimate_head(std::vector<char>& out, worker_id from, worker_id to, round_number round,

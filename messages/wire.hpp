@@ -29,6 +29,17 @@ struct estimate_message {
   parameter_block parameters; ///< [parameter_count]; none if !body.has_parameters
 };
 
+/// An offer or answer with the sender's estimate, if it has one. Between nodes the block goes ahead, as an
+/// estimate, and the message comes without.
+struct offer_message {
+  offer body;
+  parameter_block parameters;
+};
+struct answer_message {
+  answer body;
+  parameter_block parameters;
+};
+
 /// A threshold with the moment its sender passed it on (since the run's start, the sender's clock), which
 /// measures how long shells take to answer.
 struct threshold_message {
@@ -83,6 +94,26 @@ typename Inspector::result_type inspect(Inspector& f, estimate_message& x) {
   return f(caf::meta::type_name("estimate_message"), x.body, x.parameters);
 }
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, link_sessions& x) {
+  return f(caf::meta::type_name("link_sessions"), x.own, x.seen);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, offer& x) {
+  return f(caf::meta::type_name("offer"), x.round, x.number, x.rate, x.sessions);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, answer& x) {
+  return f(caf::meta::type_name("answer"), x.number, x.taken, x.rate, x.sessions);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, offer_message& x) {
+  return f(caf::meta::type_name("offer_message"), x.body, x.parameters);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, answer_message& x) {
+  return f(caf::meta::type_name("answer_message"), x.body, x.parameters);
+}
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, threshold& x) {
   auto covers = x.covered.has_value();
   auto covered = x.covered.value_or(edge{});
@@ -126,4 +157,6 @@ CAF_BEGIN_TYPE_ID_BLOCK(dybw, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(dybw, (dybw::membership_news))
   CAF_ADD_TYPE_ID(dybw, (dybw::received))
   CAF_ADD_TYPE_ID(dybw, (dybw::heartbeat))
+  CAF_ADD_TYPE_ID(dybw, (dybw::offer_message))
+  CAF_ADD_TYPE_ID(dybw, (dybw::answer_message))
 CAF_END_TYPE_ID_BLOCK(dybw)

@@ -33,6 +33,8 @@ exchange_audit::exchange_audit(std::shared_ptr<const topology> graph)
 }
 
 void exchange_audit::add(const exchange_half& half) {
+  if (!graph_->has_edge(half.worker, half.neighbour))
+    return; // nobody's who is of this run
   auto& w = workers_[index_of(half.worker)];
   w.newest = std::max(w.newest, half.round);
   newest_round_ = std::max(newest_round_, half.round);
@@ -85,7 +87,8 @@ void exchange_audit::join(std::size_t edge_index) {
 }
 
 void exchange_audit::edge_lost(worker_id worker, worker_id neighbour) {
-  edges_[index_of_edge(*graph_, worker, neighbour)].ever_lost = true;
+  if (graph_->has_edge(worker, neighbour))
+    edges_[index_of_edge(*graph_, worker, neighbour)].ever_lost = true;
 }
 
 void exchange_audit::left(worker_id worker) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/consensus/round_machine.hpp"
+#include "learning/consensus/worker_machine.hpp"
 #include "learning/run_result.hpp"
 
 #include <map>

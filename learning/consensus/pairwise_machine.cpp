@@ -383,10 +383,4 @@ pairwise_machine::neighbour* pairwise_machine::find(worker_id id) {
   return i != neighbours_.end() && i->id == id ? &*i : nullptr;
 }
 
-std::unique_ptr<worker_machine> make_machine(machine_options options) {
-  if (options.policy.averages_in_pairs())
-    return std::make_unique<pairwise_machine>(std::move(options));
-  return std::make_unique<round_machine>(std::move(options));
-}
-
 } // namespace dybw

@@ -1,7 +1,8 @@
 #pragma once
 
+#include "learning/consensus/gather_timeout.hpp"
 #include "learning/consensus/pairwise_policy.hpp"
-#include "learning/consensus/round_machine.hpp"
+#include "learning/consensus/worker_machine.hpp"
 
 namespace dybw {
 

@@ -25,36 +25,6 @@ std::vector<worker_id> component_of(const topology& graph, const membership& fac
 
 } // namespace
 
-std::string_view to_string(phase p) {
-  switch (p) {
-  case phase::idle:
-    return "idle";
-  case phase::computing:
-    return "computing";
-  case phase::gathering:
-    return "gathering";
-  case phase::settling:
-    return "settling";
-  case phase::left:
-    return "left";
-  }
-  return "?";
-}
-
-std::string_view to_string(wait_cause::kind k) {
-  switch (k) {
-  case wait_cause::kind::estimate:
-    return "estimate";
-  case wait_cause::kind::answer:
-    return "accept or closed";
-  case wait_cause::kind::closing:
-    return "closed";
-  case wait_cause::kind::threshold:
-    return "threshold";
-  }
-  return "?";
-}
-
 round_machine::round_machine(machine_options options)
     : options_(std::move(options)), policy_(make_policy(options_.policy)),
       weights_(options_.weights.value_or(policy_->default_weights())),

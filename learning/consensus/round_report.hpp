@@ -4,6 +4,12 @@
 
 namespace dybw {
 
+/// What a worker averaged in pairs since its last report.
+struct exchange_news {
+  std::vector<exchange_half> halves;
+  std::vector<worker_id> given_up; ///< neighbours with whom an exchange may stay one-sided
+};
+
 /// What a worker tells the reporter of its process about one round that it joined.
 struct round_report {
   mix_report mixed;
@@ -21,6 +27,7 @@ struct round_report {
   bool timed_out = false;
   double loss = 0;
   std::uint32_t samples = 0;
+  exchange_news exchanges;
 
   std::size_t backup_workers() const noexcept { return degree - mixed.committed.size(); }
 };

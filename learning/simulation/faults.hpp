@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/consensus/round_machine.hpp"
+#include "learning/consensus/worker_machine.hpp"
 #include "learning/types.hpp"
 
 #include <variant>

@@ -3,7 +3,7 @@
 #include "learning/consensus/estimate_slots.hpp"
 #include "learning/consensus/flow_window.hpp"
 #include "learning/consensus/mixing_audit.hpp"
-#include "learning/consensus/round_machine.hpp"
+#include "learning/consensus/worker_machine.hpp"
 #include "learning/consensus/silence_detector.hpp"
 #include "learning/simulation/event_queue.hpp"
 #include "learning/simulation/faults.hpp"

@@ -36,6 +36,8 @@ inline gateway_actor::behavior_type fake_gateway(gateway_actor::pointer, gateway
       [](worker_id, worker_id, const membership_news&) {},
       [](worker_id, worker_id, const received&) {},
       [](worker_id, worker_id, const heartbeat&) {},
+      [](worker_id, worker_id, const offer_message&) {},
+      [](worker_id, worker_id, const answer_message&) {},
       [log](const open_control& x) { log->calls.push_back(x); },
       [log](const send_control& x) { log->sent.push_back(x); },
       [log](const close_control& x) { log->closings.push_back(x.connection); },

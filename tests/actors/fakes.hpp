@@ -37,6 +37,8 @@ struct letters {
   void take(const membership_news& m) { facts.insert(facts.end(), m.facts->begin(), m.facts->end()); }
   void take(const received& m) { receipts.push_back(m); }
   void take(const heartbeat&) { ++heartbeats; }
+  void take(const offer_message& m) { offers.push_back(m); }
+  void take(const answer_message& m) { answers.push_back(m); }
 };
 using letters_ptr = std::shared_ptr<letters>;
 
@@ -52,8 +54,8 @@ inline worker_actor::behavior_type fake_worker(worker_actor::pointer, letters_pt
       [in](worker_id, const membership_news& m) { in->take(m); },
       [in](worker_id, const received& m) { in->take(m); },
       [in](worker_id, const heartbeat& m) { in->take(m); },
-      [in](worker_id, const offer_message& m) { in->offers.push_back(m); },
-      [in](worker_id, const answer_message& m) { in->answers.push_back(m); },
+      [in](worker_id, const offer_message& m) { in->take(m); },
+      [in](worker_id, const answer_message& m) { in->take(m); },
       [](const link_broken&) {},
       [](const mini_batch&) {},
       [](const training_done&) {},
@@ -98,6 +100,8 @@ inline link_actor::behavior_type fake_links(link_actor::pointer, link_letters_pt
       [in](worker_id from, worker_id to, const membership_news& m) { in->take(from, to, m); },
       [in](worker_id from, worker_id to, const received& m) { in->take(from, to, m); },
       [in](worker_id from, worker_id to, const heartbeat& m) { in->take(from, to, m); },
+      [in](worker_id from, worker_id to, const offer_message& m) { in->take(from, to, m); },
+      [in](worker_id from, worker_id to, const answer_message& m) { in->take(from, to, m); },
   };
 }
 
@@ -113,7 +117,6 @@ inline trainer_pool_actor::behavior_type fake_trainer_pool(trainer_pool_actor::p
 
 struct reports {
   std::vector<round_report> rounds;
-  std::vector<exchange_report> exchanges;
   std::string recorded;
   std::vector<worker_finished> last_words;
   std::vector<evaluation> evaluations;
@@ -124,7 +127,6 @@ inline reporter_actor::behavior_type fake_reporter(reporter_actor::pointer, repo
   return {
       [](const watch_workers&) {},
       [in](const round_report& x) { in->rounds.push_back(x); },
-      [in](const exchange_report& x) { in->exchanges.push_back(x); },
       [in](const recorded_events& x) { in->recorded += x.lines; },
       [in](const worker_finished& x) { in->last_words.push_back(x); },
       [in](const evaluation& x) { in->evaluations.push_back(x); },

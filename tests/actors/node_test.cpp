@@ -105,6 +105,8 @@ gateway_actor::behavior_type recording_gateway(gateway_actor::pointer self, gate
       [](worker_id, worker_id, const membership_news&) {},
       [](worker_id, worker_id, const received&) {},
       [](worker_id, worker_id, const heartbeat&) {},
+      [](worker_id, worker_id, const offer_message&) {},
+      [](worker_id, worker_id, const answer_message&) {},
       [self, book](const open_control& x) {
         const auto number = book->add(x);
         if (book->answers)

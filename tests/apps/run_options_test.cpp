@@ -165,7 +165,7 @@ TEST_CASE("run_options: options that contradict each other are refused") {
       {"--clock virtual", "--clock=virtual needs to know how long a step takes; give --step-time"},
       {"--clock virtual --step-time const:1 --http 127.0.0.1:0",
        "--http=127.0.0.1:0 is for runs in real time"},
-      {"--policy adaptive --nodes a:1", "--nodes=a:1 does not go with --policy adaptive"},
+      {"--policy adaptive --checkpoint-every 1", "--checkpoint-every=1 does not go with --policy adaptive"},
       {"--policy hop:1:0", "--policy=hop:1:0 lets nobody be behind"},
       {"--link-latency const:1", "--link-latency=const:1 applies to --clock virtual"},
       {"--link-bandwidth 1", "--link-bandwidth=1 applies to --clock virtual"},

@@ -1,5 +1,7 @@
 #include "worker_probe.hpp"
 
+#include "learning/consensus/round_machine.hpp"
+
 #include <doctest/doctest.h>
 
 // `step` on plain values, one case per claim. "Eq." and the notation are those of arXiv 2102.06280 as the

@@ -2,7 +2,7 @@
 
 #include "transcript.hpp"
 
-#include "learning/consensus/round_machine.hpp"
+#include "learning/consensus/worker_machine.hpp"
 #include "learning/graph/topology.hpp"
 
 #include <functional>
