@@ -60,8 +60,10 @@ po::options_description policy_group() {
   auto list = group("Policy");
   list.add_options()(
       "policy", value("P[,P..]", "dtur"),
-      "how many neighbours a worker waits for: full (all), static:B (all but B) or dtur (tuned in every "
-      "round); several are run one after the other and compared")(
+      "how many neighbours a worker waits for: full (all), static:B (all but B), dtur (tuned in every "
+      "round), hop:B:GAP (all but B, nobody more than GAP rounds behind) or barrier (everybody everywhere); "
+      "or in pairs, without shared rounds: adpsgd (one at random) or adaptive (all, waiting for none); "
+      "several are run one after the other and compared")(
       "on-miss", value("RULE", "carry"),
       "dtur, for a step unfinished when its round closes: carry (finish it, join a later round) or discard "
       "(drop it)")("weights", value("RULE"),

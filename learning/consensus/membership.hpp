@@ -1,6 +1,7 @@
 #pragma once
 
 #include "learning/consensus/messages.hpp"
+#include "learning/graph/topology.hpp"
 
 #include <cstdint>
 #include <map>
@@ -41,5 +42,11 @@ private:
   std::map<std::pair<worker_id, worker_id>, status> known_;
   std::uint64_t generation_ = 0; ///< exclusive or of the facts' hashes
 };
+
+/// Whether the fact is about a worker or a link of this graph.
+bool is_of_graph(const topology& graph, const fact& f);
+
+/// The workers that can be reached over usable links, `self` first.
+std::vector<worker_id> component_of(const topology& graph, const membership& facts, worker_id self);
 
 } // namespace dybw

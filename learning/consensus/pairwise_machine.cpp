@@ -42,6 +42,50 @@ pairwise_machine::pairwise_machine(machine_options options)
   }
   completed_ = std::min(options_.completed, options_.last_round);
   record_.degree = degree;
+  take_over(options_.facts);
+}
+
+/// A joiner's start: every link is down until its other end is heard.
+void pairwise_machine::take_over(const std::vector<fact>& facts) {
+  const auto self = options_.self;
+  for (const auto& f : facts)
+    if (is_of_graph(*options_.graph, f))
+      facts_.learn(f);
+  if (!facts_.worker_up(self))
+    facts_.learn(facts_.next(self, self, true));
+  for (const auto& n : neighbours_)
+    if (!facts.empty() && facts_.link_up(make_edge(self, n.id)))
+      facts_.learn(facts_.next(self, n.id, false));
+  look_at_part();
+}
+
+void pairwise_machine::look_at_part() {
+  component_ = options_.graph->workers();
+  if (facts_.empty())
+    return;
+  const auto component = component_of(*options_.graph, facts_, options_.self);
+  component_ = component.size();
+  lowest_ = *std::min_element(component.begin(), component.end());
+}
+
+/// Takes in what is news and passes it on. `from`: who told it; null for our own word.
+void pairwise_machine::learn(const std::vector<fact>& facts, const neighbour* from) {
+  std::vector<fact> news;
+  for (const auto& f : facts)
+    if (is_of_graph(*options_.graph, f) && facts_.learn(f))
+      news.push_back(f);
+  if (!facts_.worker_up(options_.self)) { // a false or outdated word
+    news.push_back(facts_.next(options_.self, options_.self, true));
+    facts_.learn(news.back());
+  }
+  if (news.empty())
+    return;
+  const auto shared = std::make_shared<const std::vector<fact>>(std::move(news));
+  for (const auto& n : neighbours_)
+    if (n.usable && &n != from)
+      effects_.push_back(send{n.id, membership_news{shared}});
+  look_at_part();
+  effects_.push_back(membership_changed{facts_.generation(), component_, lowest_});
 }
 
 const std::vector<effect>& pairwise_machine::step(nanoseconds now, const event& e) {
@@ -119,6 +163,10 @@ void pairwise_machine::on(const neighbour_lost& e) {
   n->crashed = n->crashed || e.why == neighbour_lost::cause::crashed;
   ++n->sessions.own;
   give_up(*n);
+  if (n->crashed && facts_.worker_up(n->id))
+    learn({facts_.next(n->id, n->id, false)}, nullptr);
+  else if (!n->crashed && facts_.link_up(make_edge(options_.self, n->id)))
+    learn({facts_.next(options_.self, n->id, false)}, nullptr);
 }
 
 /// Forgets the offer that is unanswered. The other end may have answered it.
@@ -140,6 +188,11 @@ void pairwise_machine::on(const neighbour_heard& e) {
     effects_.push_back(send{n->id, leaving{}});
   else if (phase_ == phase::settling)
     effects_.push_back(send{n->id, closed{current_, 0}});
+  if (!facts_.link_up(make_edge(options_.self, n->id)))
+    learn({facts_.next(options_.self, n->id, true)}, nullptr);
+  if (!facts_.empty())
+    effects_.push_back(
+        send{n->id, membership_news{std::make_shared<const std::vector<fact>>(facts_.facts())}});
 }
 
 void pairwise_machine::on(const stop_requested&) {
@@ -170,6 +223,8 @@ void pairwise_machine::on(neighbour& from, const offer& m) {
   if (std::exchange(from.crashed, false)) { // it knows that we gave it up: it lives, or does again
     from.usable = true;
     from.leaving = from.closing = false;
+    if (!facts_.worker_up(from.id))
+      learn({facts_.next(from.id, from.id, true)}, nullptr);
   }
   from.in = std::max(from.in, m.round);
   const auto crosses = !mutated(mutation::pair_crosses_at_one_end) || options_.self > from.id;
@@ -208,6 +263,10 @@ void pairwise_machine::on(neighbour& from, const closed&) {
 
 void pairwise_machine::on(neighbour& from, const leaving&) {
   from.leaving = true;
+}
+
+void pairwise_machine::on(neighbour& from, const membership_news& m) {
+  learn(*m.facts, &from);
 }
 
 /// Our half of an exchange.
@@ -349,7 +408,7 @@ std::optional<welcome> pairwise_machine::welcome_for(worker_id joiner) const {
                                  [joiner](const neighbour& n) { return n.id == joiner; });
   if (!known || phase_ == phase::idle || phase_ == phase::left)
     return std::nullopt;
-  return welcome{{fact{joiner, joiner, 1, true}}, std::max(completed_, current_)};
+  return welcome{facts_.facts(), std::max(completed_, current_)};
 }
 
 machine_status pairwise_machine::status() const {
@@ -358,7 +417,8 @@ machine_status pairwise_machine::status() const {
   s.round = phase_ == phase::gathering ? current_ : completed_;
   s.completed = completed_;
   s.since = phase_since_;
-  s.component = options_.graph->workers();
+  s.component = component_;
+  s.lowest = lowest_;
   if (phase_ != phase::gathering && phase_ != phase::settling)
     return s;
   if (phase_ == phase::gathering)

@@ -36,8 +36,9 @@ private:
 /// all neighbours have done their last step too, and then while all average a few times more.
 ///
 /// Invariants: at most one offer unanswered per neighbour; a half is absorbed at most once, and at both ends
-/// with the same weight unless one end gave the other up in between (then the edge is `departed`). Nothing is
-/// flooded; a lost neighbour is nobody else's business. What belongs together is told apart by sessions: the
+/// with the same weight unless one end gave the other up in between (then the edge is `departed`). Who is up
+/// is flooded for whoever must know its part of the network; it moves nothing here, where a lost neighbour is
+/// nobody else's business. What belongs together is told apart by sessions: the
 /// other end's messages count only if they were sent after it knew of our last giving up. Not thread-safe;
 /// deterministic.
 class pairwise_machine final : public worker_machine {
@@ -83,6 +84,7 @@ private:
   void on(neighbour& from, const answer& m);
   void on(neighbour& from, const closed&);
   void on(neighbour& from, const leaving&);
+  void on(neighbour& from, const membership_news& m);
   template <class Other>
   void on(neighbour&, const Other&) {} // of another protocol
 
@@ -91,6 +93,9 @@ private:
   void offer_to_some();
   void offer_to(neighbour& n);
   void give_up(neighbour& n);
+  void take_over(const std::vector<fact>& facts);
+  void learn(const std::vector<fact>& facts, const neighbour* from);
+  void look_at_part();
   bool is_void(neighbour& from, const link_sessions& sessions);
   void take(neighbour& n, worker_id first, std::uint64_t number, bool own_offer, double theirs, double mine);
   bool may_go_on() const;
@@ -107,7 +112,9 @@ private:
   std::unique_ptr<pairwise_policy> policy_;
   random_generator generator_;
   rate_consensus rates_;
-  membership facts_; ///< none: nothing is flooded
+  membership facts_; ///< only to know the part of the network that this worker is in
+  std::size_t component_ = 0;
+  worker_id lowest_{};
   std::vector<neighbour> neighbours_;
 
   phase phase_ = phase::idle;

@@ -7,24 +7,6 @@
 
 namespace dybw {
 
-namespace {
-
-/// The workers in the same component as `self`.
-std::vector<worker_id> component_of(const topology& graph, const membership& facts, worker_id self) {
-  std::vector<bool> seen(graph.workers());
-  std::vector<worker_id> queue{self};
-  seen[index_of(self)] = true;
-  for (std::size_t i = 0; i < queue.size(); ++i)
-    for (auto next : graph.neighbours(queue[i]))
-      if (!seen[index_of(next)] && facts.usable(make_edge(queue[i], next))) {
-        seen[index_of(next)] = true;
-        queue.push_back(next);
-      }
-  return queue;
-}
-
-} // namespace
-
 round_machine::round_machine(machine_options options)
     : options_(std::move(options)), policy_(make_policy(options_.policy)),
       weights_(options_.weights.value_or(policy_->default_weights())),
@@ -482,7 +464,7 @@ void round_machine::learn(const std::vector<fact>& facts, const neighbour* from)
   const auto self = options_.self;
   auto news = std::vector<fact>{};
   for (const auto& f : facts) {
-    if (is_of_this_graph(f) && facts_.learn(f))
+    if (is_of_graph(*options_.graph, f) && facts_.learn(f))
       news.push_back(f);
   }
   for (std::size_t i = 0, count = news.size(); i < count; ++i) {
@@ -510,11 +492,6 @@ void round_machine::learn(const std::vector<fact>& facts, const neighbour* from)
       effects_.push_back(send{n.id, membership_news{shared}});
   new_generation();
   update_usable();
-}
-
-bool round_machine::is_of_this_graph(const fact& f) const {
-  const auto& graph = *options_.graph;
-  return f.a <= f.b && index_of(f.b) < graph.workers() && (f.a == f.b || graph.has_edge(f.a, f.b));
 }
 
 void round_machine::new_generation() {
@@ -561,7 +538,7 @@ void round_machine::lost(neighbour& n) {
 void round_machine::take_over(const std::vector<fact>& facts) {
   const auto self = options_.self;
   for (const auto& f : facts)
-    if (is_of_this_graph(f))
+    if (is_of_graph(*options_.graph, f))
       facts_.learn(f);
   if (!facts_.worker_up(self))
     facts_.learn(facts_.next(self, self, true));

@@ -94,7 +94,6 @@ private:
 
   void take_over(const std::vector<fact>& facts);
   void meet(neighbour& n, round_number its_round);
-  bool is_of_this_graph(const fact& f) const;
   void learn(const std::vector<fact>& facts, const neighbour* from);
   void update_usable();
   void lost(neighbour& n);

@@ -6,6 +6,8 @@
 #include "learning/error.hpp"
 #include "messages/frame.hpp"
 
+#include <map>
+
 namespace dybw::test {
 
 namespace {
@@ -159,6 +161,38 @@ TEST_CASE("gateway: a block crosses once for all its receivers on a node, who sh
   CHECK(sent.link_bytes_sent >= 4'000'000);
   CHECK(sent.link_bytes_sent < 4'010'000);
   CHECK(eventually([&] { return net.b.counted().link_bytes_received == net.a.counted().link_bytes_sent; }));
+}
+
+TEST_CASE("gateway: offers and answers come behind their block, which crosses once for all receivers") {
+  two_nodes net{"complete", 3};
+  constexpr round_number rounds = 200;
+  for (round_number k = 1; k <= rounds; ++k) {
+    const auto offered = block_of({1, 2, static_cast<float>(k)}); // its memory is used again once it is gone
+    net.a.say(0, 2, offer_message{{k, k, 0, {}}, offered});
+    net.a.say(0, 3, offer_message{{k, k, 0, {}}, offered});
+    net.a.say(0, 2, answer_message{{k, true, 0, {}}, block_of({3, 4, static_cast<float>(k)})});
+    net.a.say(0, 3, answer_message{{k, false, 0, {}}, {}});
+  }
+  REQUIRE(net.b.notes().wait_for("0>2 answer", rounds));
+  REQUIRE(net.b.notes().wait_for("0>3 answer", rounds));
+  std::map<std::string, std::vector<std::string>> said;
+  for (const auto& line : net.b.notes().lines())
+    said[line.substr(0, 3)].push_back(line.substr(4));
+  REQUIRE(said["0>2"].size() == 4 * rounds);
+  REQUIRE(said["0>3"].size() == 3 * rounds);
+  for (round_number k = 1; k <= rounds; ++k) {
+    const auto number = " " + std::to_string(k);
+    const auto* two = &said["0>2"][4 * (k - 1)];
+    CHECK(two[0].ends_with(": 1 2" + number));
+    CHECK(two[1] == "offer" + number);
+    CHECK(two[2].ends_with(": 3 4" + number));
+    CHECK(two[3] == "answer" + number);
+    const auto* three = &said["0>3"][3 * (k - 1)];
+    CHECK(three[0] == two[0]); // the same memory
+    CHECK(three[1] == "offer" + number);
+    CHECK(three[2] == "answer" + number);
+  }
+  CHECK(net.a.counted().blocks_sent == 2 * rounds);
 }
 
 TEST_CASE("gateway: requests and answers go over control connections, large ones too") {

@@ -95,9 +95,10 @@ std::size_t workers_of(const json& status) {
 TEST_CASE("dybw run --nodes: six workers on three nodes learn what they learn on one host, by every policy") {
   cluster nodes{3};
   for (const std::string model : {"softmax", "mlp:32"}) {
-    const std::vector<std::string> training{"--workers",          "6",        "--model", model,    "--policy",
-                                            "full,static:1,dtur", "--rounds", "120",     "--seed", "3",
-                                            "--format",           "json",     "--quiet"};
+    const std::vector<std::string> training{
+        "--workers", "6",   "--model", model, "--policy", "full,static:1,dtur,adpsgd,adaptive",
+        "--rounds",  "120", "--seed",  "3",   "--format", "json",
+        "--quiet"};
     const auto local = dybw(std::vector<std::string>{"run"} + training);
     REQUIRE(local.code == 0);
     const auto end = nodes.launch(training)->wait(patience);
@@ -107,8 +108,8 @@ TEST_CASE("dybw run --nodes: six workers on three nodes learn what they learn on
     REQUIRE(end.code == 0);
     const auto here = json::parse(local.out);
     const auto there = json::parse(end.out);
-    REQUIRE(there["runs"].size() == 3);
-    for (std::size_t i = 0; i < 3; ++i) {
+    REQUIRE(there["runs"].size() == 5);
+    for (std::size_t i = 0; i < 5; ++i) {
       const auto& run = there["runs"][i];
       CAPTURE(run["policy"]);
       check_audit(run);
@@ -142,7 +143,7 @@ TEST_CASE("dybw node: the launcher is killed, the nodes finish and write their r
 
 TEST_CASE(
     "dybw node: one node of four is killed, the others lose less than two seconds, and the audit is clean") {
-  for (const std::string policy : {"full", "dtur"}) {
+  for (const std::string policy : {"full", "dtur", "adaptive"}) {
     cluster nodes{4};
     const auto out = nodes.directory() / "launcher";
     auto launcher = nodes.launch(
@@ -247,6 +248,36 @@ TEST_CASE("dybw node --join: a restarted node takes its place in a live run agai
       CHECK(last["start_s"].get<double>() > run["duration_s"].get<double>() - 2);
     }
     CHECK(run["worst_worker_accuracy"] > 0.5);
+  }
+}
+
+TEST_CASE("dybw node --join: a restarted node averages in pairs again, and nobody else minds") {
+  for (const std::string policy : {"adpsgd", "adaptive"}) {
+    cluster nodes{4};
+    const auto out = nodes.directory() / "launcher";
+    auto launcher = nodes.launch(
+        paced + std::vector<std::string>{"--policy", policy, "--time-limit", "12", "--quiet", "--topology",
+                                         "circulant:1,2", "--out", out.string(), "--log-level", "error"});
+    REQUIRE(nodes.wait_until(0, is_running));
+    nodes.kill(2);
+    nodes.go_on(seconds{4});
+    nodes.start(2, {"--join", nodes.address(1)});
+    const auto end = launcher->wait(patience);
+    CAPTURE(policy);
+    CAPTURE(end.err);
+    CAPTURE(nodes.errors());
+    REQUIRE(end.code == 0);
+    const auto run = read_json(out / "run.json")["runs"][0];
+    check_audit(run);
+    CHECK(run["workers_lost"].empty());
+    const auto by_worker = rounds_by_worker(nodes);
+    for (const auto worker : {2, 6}) {
+      const auto& last = by_worker.at(worker).back();
+      CHECK(last["start_s"].get<double>() > run["duration_s"].get<double>() - 2);
+      CHECK_FALSE(last["committed"].empty());
+    }
+    if (!is_slow_build)
+      CHECK(longest_gap_s(by_worker, {2, 6}) < 2);
   }
 }
 
