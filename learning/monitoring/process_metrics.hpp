@@ -1,7 +1,7 @@
 #pragma once
 
-#include "learning/consensus/worker_machine.hpp"
 #include "learning/consensus/run_statistics.hpp"
+#include "learning/consensus/worker_machine.hpp"
 #include "learning/monitoring/sketch.hpp"
 #include "learning/run_result.hpp"
 
