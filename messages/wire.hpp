@@ -7,6 +7,7 @@
 
 #include <caf/all.hpp>
 
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -57,6 +58,19 @@ struct heartbeat {};
 
 // --- inspect ---
 
+/// Inspects a double by its bits: CAF's own packing never ends for infinities, and a peer may send one.
+template <class Inspector, class Travel>
+typename Inspector::result_type with_bits(Inspector&, double& x, Travel travel) {
+  auto bits = std::bit_cast<std::uint64_t>(x);
+  if constexpr (Inspector::writes_state) {
+    auto error = travel(bits);
+    x = std::bit_cast<double>(bits);
+    return error;
+  } else {
+    return travel(bits);
+  }
+}
+
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, edge& x) {
   return f(caf::meta::type_name("edge"), x.a, x.b);
@@ -99,11 +113,15 @@ typename Inspector::result_type inspect(Inspector& f, link_sessions& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, offer& x) {
-  return f(caf::meta::type_name("offer"), x.round, x.number, x.rate, x.sessions);
+  return with_bits(f, x.rate, [&](std::uint64_t& rate) {
+    return f(caf::meta::type_name("offer"), x.round, x.number, rate, x.sessions);
+  });
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, answer& x) {
-  return f(caf::meta::type_name("answer"), x.number, x.taken, x.rate, x.sessions);
+  return with_bits(f, x.rate, [&](std::uint64_t& rate) {
+    return f(caf::meta::type_name("answer"), x.number, x.taken, rate, x.sessions);
+  });
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, offer_message& x) {
