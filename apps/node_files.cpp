@@ -40,23 +40,6 @@ void claim(const fs::path& file) {
   std::fclose(made);
 }
 
-/// A process that was killed may have left half a line: what follows must not be joined to it.
-void drop_torn_line(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary | std::ios::ate);
-  if (!in)
-    return; // nothing was written there
-  const auto size = static_cast<std::uintmax_t>(in.tellg());
-  auto whole = size;
-  for (char last = 0; whole > 0; --whole) {
-    in.seekg(static_cast<std::streamoff>(whole - 1));
-    if (!in.get(last) || last == '\n')
-      break;
-  }
-  in.close();
-  if (whole < size)
-    fs::resize_file(file, whole);
-}
-
 /// Where the checkpoints are that the run goes on from.
 fs::path find_checkpoints(const fs::path& out, const run_spec& spec) {
   check_name(spec.resume, "run to go on from");

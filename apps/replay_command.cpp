@@ -29,7 +29,8 @@ constexpr unsigned columns_max = 100;
 constexpr unsigned description_columns_min = 64;
 constexpr int exit_differs = 1;
 
-/// With whom a worker averaged in a round, and how.
+/// With whom a worker averaged in a round, and how, by worker and round. Of rounds that a run did again,
+/// after it went on from a checkpoint, the last time counts.
 using averaged = std::vector<std::pair<std::uint32_t, double>>;
 using rounds_told = std::map<std::pair<std::uint32_t, round_number>, averaged>;
 
@@ -49,7 +50,7 @@ run_config recorded_config(const fs::path& directory) {
   return read_run_options(arguments, "").config;
 }
 
-/// rounds.jsonl: the last that is said of a round counts.
+/// rounds.jsonl.
 rounds_told read_rounds(const fs::path& file) {
   rounds_told told;
   line_reader in{file};
@@ -84,9 +85,11 @@ public:
       const auto differs = take();
       if (differs)
         return say(*differs);
-      if (machines_.ended() != nullptr && !is_as_told(*machines_.ended()))
-        return false;
+      if (machines_.ended() != nullptr)
+        note(*machines_.ended());
     }
+    if (!are_as_told())
+      return false;
     std::cout << name_ << ": " << machines_.workers_seen() << " workers, " << machines_.events()
               << " events, " << rounds_ << " rounds: the same again\n";
     return true;
@@ -108,20 +111,28 @@ private:
     return false;
   }
 
-  bool is_as_told(const round_record& record) {
+  void note(const round_record& record) {
     ++rounds_;
     const auto worker = parse_event_line(log_.line())->worker;
-    const auto found = told_.find({static_cast<std::uint32_t>(worker), record.round});
-    if (found == told_.end() || found->second == averaged_in(record))
-      return true; // the end of rounds.jsonl may be missing
-    std::cout << name_ << ": worker " << to_string(worker) << " averages otherwise in round " << record.round
-              << " than rounds.jsonl says, " << log_.place() << '\n';
-    return false;
+    replayed_[{static_cast<std::uint32_t>(worker), record.round}] = averaged_in(record);
+  }
+
+  bool are_as_told() const {
+    for (const auto& [key, edges] : replayed_) {
+      const auto found = told_.find(key);
+      if (found == told_.end() || found->second == edges)
+        continue; // the end of rounds.jsonl may be missing
+      std::cout << name_ << ": worker " << key.first << " averages otherwise in round " << key.second
+                << " than rounds.jsonl says\n";
+      return false;
+    }
+    return true;
   }
 
   std::string name_;
   line_reader log_;
   rounds_told told_;
+  rounds_told replayed_;
   event_replay machines_;
   std::size_t rounds_ = 0;
 };

@@ -232,4 +232,20 @@ void run_directory::write_model(const std::string& policy, std::span<const float
   write_whole(model_file(policy), [&](std::ostream& out) { write_npy(out, parameters); });
 }
 
+void drop_torn_line(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary | std::ios::ate);
+  if (!in)
+    return; // nothing was written there
+  const auto size = static_cast<std::uintmax_t>(in.tellg());
+  auto whole = size;
+  for (char last = 0; whole > 0; --whole) {
+    in.seekg(static_cast<std::streamoff>(whole - 1));
+    if (!in.get(last) || last == '\n')
+      break;
+  }
+  in.close();
+  if (whole < size)
+    fs::resize_file(file, whole);
+}
+
 } // namespace dybw

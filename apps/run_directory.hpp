@@ -62,4 +62,8 @@ private:
   std::filesystem::path directory_;
 };
 
+/// Before lines are appended: a process that was killed may have left half of one, to which they must not be
+/// joined. Throws `std::system_error`.
+void drop_torn_line(const std::filesystem::path& file);
+
 } // namespace dybw

@@ -3,6 +3,7 @@
 #include "apps/demo_preset.hpp"
 #include "apps/option_values.hpp"
 #include "apps/remote_options.hpp"
+#include "apps/run_directory.hpp"
 #include "apps/run_option_list.hpp"
 #include "apps/saved_options.hpp"
 #include "learning/consensus/policy.hpp"
@@ -216,9 +217,14 @@ void read_checkpointing(const option_values& given, run_options& options) {
   options.saved = saved_options(given);
 }
 
-/// What a run that can be replayed needs.
+/// What a run that can be replayed needs. One that was recorded is so when it goes on, too: rounds that are
+/// done again would not be those of its event log.
 void read_recording(const option_values& given, run_options& options) {
-  if (!given.flag("record"))
+  const auto goes_on =
+      options.resume && !options.nodes &&
+      std::filesystem::exists(
+          run_directory::at(*options.output.directory).events_file(options.config.policies.front()));
+  if (!given.flag("record") && !goes_on)
     return;
   const auto refuse = [](const std::string& why, const std::string& mend) {
     throw input_error{input_fault::configuration, "--record " + why, "", mend};

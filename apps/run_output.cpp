@@ -56,6 +56,7 @@ void run_output::go_on(const std::string& policy, const std::map<worker_id, chec
   for (const auto& [id, x] : from)
     last[id] = x.round;
   directory_->trim_rounds(policy, last);
+  drop_torn_line(directory_->events_file(policy));
   earlier_evals_ = directory_->read_evals(policy);
   directory_->write_options(options_.saved);
 }

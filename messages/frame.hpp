@@ -19,7 +19,8 @@
 ///     refusal    one line of text, then the connection is closed         instead of a hello, or after it
 ///     control    index of the message u8, message                        control connections
 ///     peer       from u32, to u32, index u8, message                     links, all but blocks
-///     estimate   from u32, to u32, round u64, float32 in host order      links
+///     estimate   from u32, to u32, round u64, float32 in host order      links; ahead of an offer or answer the
+///                                                                       round is a mere number
 ///     again      from u32, to u32, round u64: the block that `from` sent last      links
 ///     alive      nothing                                                 links
 // clang-format on

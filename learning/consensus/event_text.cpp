@@ -305,18 +305,6 @@ void append(std::string& out, const std::vector<effect>& effects) {
 
 } // namespace
 
-std::string to_text(const protocol_message& m) {
-  std::string text;
-  writer{text}.message(m);
-  return text;
-}
-
-std::string to_text(const event& e) {
-  std::string text;
-  std::visit(writer{text}, e);
-  return text;
-}
-
 std::string to_text(const std::vector<effect>& effects) {
   std::string text;
   append(text, effects);

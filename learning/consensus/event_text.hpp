@@ -15,9 +15,7 @@
 ///     105000000 3 from 2 estimate 4 | use 2 4; send 2 accept 4
 namespace dybw {
 
-std::string to_text(const protocol_message& m);
-std::string to_text(const event& e);
-/// Of several, separated by "; ".
+/// Separated by "; ".
 std::string to_text(const std::vector<effect>& effects);
 
 /// Each appends a line, with its end.

@@ -42,21 +42,18 @@ pairwise_machine::pairwise_machine(machine_options options)
   }
   completed_ = std::min(options_.completed, options_.last_round);
   record_.degree = degree;
-  take_over(options_.facts);
+  if (!options_.facts.empty())
+    take_over(options_.facts);
+  look_at_part();
 }
 
 /// A joiner's start: every link is down until its other end is heard.
 void pairwise_machine::take_over(const std::vector<fact>& facts) {
   const auto self = options_.self;
-  for (const auto& f : facts)
-    if (is_of_graph(*options_.graph, f))
-      facts_.learn(f);
-  if (!facts_.worker_up(self))
-    facts_.learn(facts_.next(self, self, true));
+  facts_ = membership_of_joiner(*options_.graph, self, facts);
   for (const auto& n : neighbours_)
-    if (!facts.empty() && facts_.link_up(make_edge(self, n.id)))
+    if (facts_.link_up(make_edge(self, n.id)))
       facts_.learn(facts_.next(self, n.id, false));
-  look_at_part();
 }
 
 void pairwise_machine::look_at_part() {

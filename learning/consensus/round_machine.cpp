@@ -537,11 +537,7 @@ void round_machine::lost(neighbour& n) {
 /// end is heard, and a false or outdated word of our own end is contradicted.
 void round_machine::take_over(const std::vector<fact>& facts) {
   const auto self = options_.self;
-  for (const auto& f : facts)
-    if (is_of_graph(*options_.graph, f))
-      facts_.learn(f);
-  if (!facts_.worker_up(self))
-    facts_.learn(facts_.next(self, self, true));
+  facts_ = membership_of_joiner(*options_.graph, self, facts);
   for (auto& n : neighbours_) {
     if (mutated(mutation::joiner_trusts_facts) && facts_.usable(make_edge(self, n.id)))
       continue;

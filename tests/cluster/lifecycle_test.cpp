@@ -72,29 +72,32 @@ void check_one_line(const process_end& end, const std::string& word) {
 } // namespace
 
 TEST_CASE("dybw node: when launcher and leading node are killed, the next lead writes the results") {
-  cluster nodes{3};
-  auto launcher = nodes.launch(paced + std::vector<std::string>{"--time-limit", "6"});
-  REQUIRE(nodes.wait_until(1, is_running));
-  launcher->send(SIGKILL);
-  launcher->wait();
-  nodes.kill(0);
-  CAPTURE(nodes.errors());
-  for (const std::size_t i : {1, 2})
-    REQUIRE(nodes.wait_until(i, is_idle, patience));
-  const auto result = nodes.result(1); // of worker 1, the lowest that is left
-  REQUIRE(result.is_object());
-  const auto& run = result["runs"][0];
-  check_audit(run);
-  CHECK(run["workers_lost"] == json{0, 3});
-  CHECK(run["test_accuracy"].is_number());
-  std::size_t models = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(nodes.out(1)))
-    if (entry.path().filename() == "model.npy") {
-      ++models;
-      CHECK(fs::file_size(entry.path()) == 128 + 7850 * 4);
-    }
-  CHECK(models == 1);
-  CHECK(nodes.result(2).is_null()); // one lead, one result
+  for (const std::string policy : {"dtur", "adaptive"}) {
+    cluster nodes{3};
+    auto launcher = nodes.launch(paced + std::vector<std::string>{"--time-limit", "6", "--policy", policy});
+    REQUIRE(nodes.wait_until(1, is_running));
+    launcher->send(SIGKILL);
+    launcher->wait();
+    nodes.kill(0);
+    CAPTURE(policy);
+    CAPTURE(nodes.errors());
+    for (const std::size_t i : {1, 2})
+      REQUIRE(nodes.wait_until(i, is_idle, patience));
+    const auto result = nodes.result(1); // of worker 1, the lowest that is left
+    REQUIRE(result.is_object());
+    const auto& run = result["runs"][0];
+    check_audit(run);
+    CHECK(run["workers_lost"] == json{0, 3});
+    CHECK(run["test_accuracy"].is_number());
+    std::size_t models = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(nodes.out(1)))
+      if (entry.path().filename() == "model.npy") {
+        ++models;
+        CHECK(fs::file_size(entry.path()) == 128 + 7850 * 4);
+      }
+    CHECK(models == 1);
+    CHECK(nodes.result(2).is_null()); // one lead, one result
+  }
 }
 
 TEST_CASE("dybw node: whose place was taken while it was stopped gives the run up when it goes on") {

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -63,6 +64,36 @@ TEST_CASE("dybw replay: goes on over a run that went on from checkpoints") {
   CHECK(again.code == 0);
   CHECK(content_of(std::filesystem::path{out} / "dtur" / "events.log").find(" new 60 90 |") !=
         std::string::npos);
+}
+
+TEST_CASE("dybw replay: a run that was killed and goes on stays recorded, rounds done again and all") {
+  const temporary_directory place;
+  const auto out = place.path() / "r";
+  {
+    child_process run{dybw_command({"run", "--policy", "dtur", "--workers", "4", "--time-limit", "60",
+                                    "--record", "--out", out.string(), "--checkpoint-every", "0.5",
+                                    "--step-time", "exp:0.002", "--straggler", "slow:1:3", "--quiet"})};
+    const auto saved = out / "dtur" / "checkpoints" / "worker-0.ckpt";
+    for (int i = 0; i < 2000 && !std::filesystem::exists(saved); ++i)
+      REQUIRE(run.go_on(std::chrono::milliseconds{10}));
+    run.go_on(std::chrono::milliseconds{2300}); // events are written every second
+    run.send(SIGKILL);
+    run.wait();
+  }
+  std::ofstream(out / "dtur" / "events.log", std::ios::app) << "123 0 from 1 est"; // as the kill may leave it
+  REQUIRE(dybw({"run", "--resume", out.string(), "--time-limit", "2", "--quiet"}).code ==
+          0); // without --record
+  const auto log = content_of(out / "dtur" / "events.log");
+  CHECK(log.find("0 0 new 0 |") != std::string::npos);
+  CHECK(log.find(" estimate") != std::string::npos);
+  std::size_t lives = 0;
+  for (auto at = log.find(" 0 new "); at != std::string::npos; at = log.find(" 0 new ", at + 1))
+    ++lives;
+  CHECK(lives == 2);
+  const auto again = dybw({"replay", out.string()});
+  CAPTURE(again.err);
+  CAPTURE(again.out);
+  CHECK(again.code == 0);
 }
 
 TEST_CASE("dybw replay: what is otherwise is shown, and what is no record refused in one line") {
