@@ -68,12 +68,18 @@ void pairwise_machine::look_at_part() {
 /// Takes in what is news and passes it on. `from`: who told it; null for our own word.
 void pairwise_machine::learn(const std::vector<fact>& facts, const neighbour* from) {
   std::vector<fact> news;
-  for (const auto& f : facts)
-    if (is_of_graph(*options_.graph, f) && facts_.learn(f))
-      news.push_back(f);
+  for (const auto& f : facts) {
+    if (!is_of_graph(*options_.graph, f) || !facts_.learn(f))
+      continue;
+    news.push_back(f);
+    auto* dead = f.a == f.b && !f.up ? find(f.a) : nullptr;
+    if (dead != nullptr && !dead->crashed)
+      lose(*dead, neighbour_lost::cause::crashed);
+  }
   if (!facts_.worker_up(options_.self)) { // a false or outdated word
-    news.push_back(facts_.next(options_.self, options_.self, true));
-    facts_.learn(news.back());
+    const auto lives = facts_.next(options_.self, options_.self, true);
+    if (facts_.learn(lives))
+      news.push_back(lives);
   }
   if (news.empty())
     return;
@@ -102,7 +108,7 @@ void pairwise_machine::on(const start&) {
   if (!options_.facts.empty()) // a joiner's are not its predecessor's
     number_ = static_cast<std::uint64_t>(now_.count());
   for (auto& n : neighbours_)
-    n.sessions.own = number_;
+    n.sessions.own = std::max(n.sessions.own, number_); // a link may have broken before the start
   if (stopping_ || completed_ >= options_.last_round)
     close_down();
   else
@@ -156,14 +162,18 @@ void pairwise_machine::on(const neighbour_lost& e) {
   auto* n = find(e.id);
   if (n == nullptr)
     return;
-  n->usable = false;
-  n->crashed = n->crashed || e.why == neighbour_lost::cause::crashed;
-  ++n->sessions.own;
-  give_up(*n);
+  lose(*n, e.why);
   if (n->crashed && facts_.worker_up(n->id))
     learn({facts_.next(n->id, n->id, false)}, nullptr);
   else if (!n->crashed && facts_.link_up(make_edge(options_.self, n->id)))
     learn({facts_.next(options_.self, n->id, false)}, nullptr);
+}
+
+void pairwise_machine::lose(neighbour& n, neighbour_lost::cause why) {
+  n.usable = false;
+  n.crashed = n.crashed || why == neighbour_lost::cause::crashed;
+  ++n.sessions.own;
+  give_up(n);
 }
 
 /// Forgets the offer that is unanswered. The other end may have answered it.

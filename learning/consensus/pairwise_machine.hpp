@@ -92,6 +92,7 @@ private:
   void begin_step();
   void offer_to_some();
   void offer_to(neighbour& n);
+  void lose(neighbour& n, neighbour_lost::cause why);
   void give_up(neighbour& n);
   void take_over(const std::vector<fact>& facts);
   void learn(const std::vector<fact>& facts, const neighbour* from);

@@ -165,6 +165,36 @@ TEST_CASE("pairwise_machine: a lost neighbour owes nothing, and what it answers 
   CHECK(w.finish_step() == "step{3} x 1.00, offer{3, 2} to 1, timer");
 }
 
+TEST_CASE(
+    "pairwise_machine: word that a neighbour has crashed ends the waiting for it, until it offers anew") {
+  const auto word = [](int worker) {
+    const auto id = worker_at(static_cast<std::size_t>(worker));
+    return membership_news{std::make_shared<const std::vector<fact>>(std::vector<fact>{{id, id, 1, false}})};
+  };
+  worker_probe w{path_of_three(), 1, "adpsgd"};
+  w.begin();
+  w.finish_step(); // offers to one of the two
+  const auto awaited = static_cast<int>(index_of(w.machine().status().waiting_for.at(0).neighbour));
+  const auto said = w.hear(2 - awaited, word(awaited));
+  CHECK(said.starts_with("edge_lost{" + std::to_string(awaited) + "}, "));
+  CHECK(said.ends_with("done{1}, compute{2}"));
+  CHECK(w.machine().status().component == 2);
+  // The word was false: what it sent before it knew is void, its next offer counts.
+  CHECK(w.hear(awaited, offer{1, 7}).starts_with("answer{7, not taken} to " + std::to_string(awaited)));
+  const auto back = w.hear(awaited, offer{2, 8, 0, {0, 1}});
+  CHECK(back.find("absorb{theirs, " + std::to_string(awaited)) != std::string::npos);
+  CHECK(w.machine().status().component == 3);
+}
+
+TEST_CASE("pairwise_machine: the highest version of a false word is not answered for ever") {
+  worker_probe w{path_of_three(), 1, "adaptive"};
+  w.begin();
+  const auto highest = std::make_shared<const std::vector<fact>>(
+      std::vector<fact>{{worker_at(1), worker_at(1), ~std::uint64_t{0}, false}});
+  CHECK_FALSE(w.hear(0, membership_news{highest}).empty());
+  CHECK(w.hear(0, membership_news{highest}).empty());
+}
+
 TEST_CASE("pairwise_machine: a slow worker's gradient counts for the time that it took") {
   worker_probe w{pair(), 0, "adaptive"};
   w.begin();
