@@ -39,9 +39,10 @@ void exchange_audit::add(const exchange_half& half) {
   w.newest = std::max(w.newest, half.round);
   newest_round_ = std::max(newest_round_, half.round);
   const auto e = index_of_edge(*graph_, half.worker, half.neighbour);
-  const auto [other, is_first] = in_flight_.try_emplace({e, half.first, half.number}, half);
+  const name key{e, half.first, half.number};
+  const auto [other, is_first] = in_flight_.try_emplace(key, half);
   if (is_first)
-    return;
+    return bound_pending(e);
   if (other->second.worker == half.worker) {
     ++summary_.one_sided_edges;
     violations_.push_back(sentence(half, "added its half twice"));
@@ -49,6 +50,30 @@ void exchange_audit::add(const exchange_half& half) {
   }
   match(other->second, half, e);
   in_flight_.erase(other);
+  --edges_[e].pending;
+  settle_before(key);
+}
+
+/// Both ends have reported up to here, in order: what is before stays single.
+void exchange_audit::settle_before(const name& matched) {
+  const auto& [edge, first, number] = matched;
+  auto i = in_flight_.lower_bound({edge, first, 0});
+  while (i != in_flight_.end() && i->first < matched) {
+    i = in_flight_.erase(i);
+    --edges_[edge].pending;
+    ++edges_[edge].single;
+  }
+}
+
+/// One end's reports do not come, maybe for days: loses sight of the edge rather than memory.
+void exchange_audit::bound_pending(std::size_t edge_index) {
+  auto& e = edges_[edge_index];
+  if (++e.pending <= pending_max)
+    return;
+  in_flight_.erase(in_flight_.lower_bound({edge_index, worker_id{0}, 0}));
+  --e.pending;
+  ++e.single;
+  e.ever_lost = true;
 }
 
 void exchange_audit::match(const exchange_half& a, const exchange_half& b, std::size_t edge_index) {
@@ -105,21 +130,24 @@ void exchange_audit::back(worker_id worker) {
   w.left = false;
 }
 
-bool exchange_audit::is_excused(const exchange_half& half, std::size_t edge_index) const {
-  return edges_[edge_index].ever_lost || workers_[index_of(half.worker)].ever_lost ||
-         workers_[index_of(half.neighbour)].ever_lost;
+bool exchange_audit::is_excused(std::size_t edge_index) const {
+  const auto ends = graph_->edges()[edge_index];
+  return edges_[edge_index].ever_lost || workers_[index_of(ends.a)].ever_lost ||
+         workers_[index_of(ends.b)].ever_lost;
 }
 
 mixing_summary exchange_audit::summary() const {
   auto s = summary_;
   for (const auto& [key, half] : in_flight_) {
-    if (is_excused(half, std::get<0>(key)))
+    if (is_excused(std::get<0>(key)))
       ++s.edges_lost;
     else if (workers_[index_of(half.neighbour)].left)
       ++s.one_sided_edges;
     else
       ++s.rounds_unaudited;
   }
+  for (std::size_t i = 0; i < edges_.size(); ++i)
+    (is_excused(i) ? s.edges_lost : s.one_sided_edges) += edges_[i].single;
   return s;
 }
 

@@ -14,10 +14,13 @@ namespace dybw {
 /// the matrix that averages its two ends and leaves all others alone, doubly stochastic if both add opposite
 /// amounts. So the halves that the ends report must come in pairs, of the same weight, with witnesses that
 /// cancel. A half whose other has not come is mass in flight; when both ends are done, it is a violation,
-/// unless the edge or an end was lost. Halves may come in any order. Memory: the halves in flight, at most
-/// two per edge, and those whose other end was lost. Not thread-safe.
+/// unless the edge or an end was lost. Each end's halves come in the order in which it added them. Memory:
+/// the halves whose other end is still to report, at most `pending_max` per edge; beyond that the edge counts
+/// as lost. Not thread-safe.
 class exchange_audit {
 public:
+  static constexpr std::uint64_t pending_max = 65'536;
+
   explicit exchange_audit(std::shared_ptr<const topology> graph);
 
   void add(const exchange_half& half);
@@ -50,6 +53,8 @@ private:
   };
   struct edge_state {
     std::uint64_t exchanges = 0;
+    std::uint64_t pending = 0; ///< halves in flight
+    std::uint64_t single = 0;  ///< halves whose other cannot come any more
     bool ever_lost = false;
     round_number seen_a = 0; ///< round of the lower end in which it was exchanged last
     round_number seen_b = 0;
@@ -57,8 +62,10 @@ private:
 
   void match(const exchange_half& a, const exchange_half& b, std::size_t edge_index);
   void join(std::size_t edge_index);
+  void settle_before(const name& matched);
+  void bound_pending(std::size_t edge_index);
   std::string sentence(const exchange_half& half, const std::string& what) const;
-  bool is_excused(const exchange_half& half, std::size_t edge_index) const;
+  bool is_excused(std::size_t edge_index) const;
 
   std::shared_ptr<const topology> graph_;
   std::vector<worker_state> workers_;

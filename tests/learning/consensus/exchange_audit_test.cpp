@@ -38,6 +38,32 @@ TEST_CASE("exchange_audit: a half whose other end is done without it is a violat
   CHECK_FALSE(audit.summary().clean());
 }
 
+TEST_CASE("exchange_audit: a half that a later pair has overtaken stays single, long before the end") {
+  exchange_audit audit{pair()};
+  audit.add(half(0, 1, 0, 1));
+  audit.add(half(0, 1, 0, 2));
+  audit.add(half(1, 0, 1, 1)); // of the other's offers: another order
+  CHECK(audit.summary().rounds_unaudited == 3);
+  audit.add(half(1, 0, 0, 2));
+  CHECK(audit.summary().rounds_audited == 1);
+  CHECK(audit.summary().rounds_unaudited == 1);
+  CHECK(audit.summary().one_sided_edges == 1);
+  audit.edge_lost(worker_at(1), worker_at(0)); // the word of a loss may come after
+  CHECK(audit.summary().clean());
+  CHECK(audit.summary().edges_lost == 2);
+}
+
+TEST_CASE("exchange_audit: an end that reports nothing costs bounded memory, and its edge the audit") {
+  exchange_audit audit{pair()};
+  for (std::uint64_t i = 1; i <= exchange_audit::pending_max; ++i)
+    audit.add(half(0, 1, 0, i));
+  CHECK(audit.summary().rounds_unaudited == exchange_audit::pending_max);
+  audit.add(half(0, 1, 0, exchange_audit::pending_max + 1));
+  CHECK(audit.summary().clean());
+  CHECK(audit.summary().rounds_unaudited == 0);
+  CHECK(audit.summary().edges_lost == exchange_audit::pending_max + 1);
+}
+
 TEST_CASE("exchange_audit: after a loss a half may stay alone, and is counted") {
   exchange_audit audit{pair()};
   audit.add(half(0, 1, 0, 1));
