@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 
 namespace dybw {
 
@@ -18,6 +19,8 @@ constexpr std::array<char, 4> magic = {'d', 'y', 'b', 'w'};
 constexpr std::size_t version_text_max = 64;
 /// Per frame; with them it stays below `peer_bytes_max`.
 constexpr std::size_t facts_max = 50'000;
+/// Steps per second; a guess may be beyond the rates that it is made of, but not so far.
+constexpr double rate_max = 1e12;
 
 /// Writes the frame's head, and at the end of its scope the length.
 class framed {
@@ -68,6 +71,9 @@ ec read_peer(std::size_t index, wire_reader& in, peer_body& out) {
       in(body.body); // they came before
     else
       in(body);
+    if constexpr (requires { body.body.rate; })
+      if (!(std::abs(body.body.rate) <= rate_max)) // an infinity would spread to all guesses, as NaN
+        return ec::malformed;
     return in.finish();
   }
 }

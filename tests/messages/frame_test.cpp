@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <limits>
 #include <utility>
 
 namespace dybw::test {
@@ -436,6 +438,16 @@ TEST_CASE("frame: enumerators out of range and flags that are not 0 or 1 are ref
   for (std::size_t i = 0; i < 4; ++i)
     negative[at + i] = static_cast<char>(0xff);
   CHECK(parse_control(negative).error == ec::malformed);
+}
+
+TEST_CASE("frame: a rate that is no number, or that no worker has, is refused") {
+  for (const auto rate : {std::numeric_limits<double>::infinity(), std::nan(""), -1e300}) {
+    auto links = link_parser();
+    CHECK(parse(links, peer(0, 3, offer_message{{1, 1, rate, {}}, {}})).error == ec::malformed);
+    CHECK(parse(links, peer(0, 3, answer_message{{1, true, rate, {}}, {}})).error == ec::malformed);
+  }
+  auto links = link_parser(); // a guess may be below zero for a while
+  CHECK(parse(links, peer(0, 3, offer_message{{1, 1, -12.5, {}}, {}})).error == ec::none);
 }
 
 TEST_CASE("frame: on a link only its own workers are heard, blocks of the run's size, and known blocks") {
