@@ -85,6 +85,8 @@ public:
       const auto differs = take();
       if (differs)
         return say(*differs);
+      if (!machines_.line().what)
+        forget_rounds_of(machines_.line());
       if (machines_.ended() != nullptr)
         note(*machines_.ended());
     }
@@ -113,8 +115,14 @@ private:
 
   void note(const round_record& record) {
     ++rounds_;
-    const auto worker = parse_event_line(log_.line())->worker;
-    replayed_[{static_cast<std::uint32_t>(worker), record.round}] = averaged_in(record);
+    const auto worker = static_cast<std::uint32_t>(machines_.line().worker);
+    replayed_[{worker, record.round}] = averaged_in(record);
+  }
+
+  /// A run that goes on from a checkpoint has no rounds after it in rounds.jsonl, either.
+  void forget_rounds_of(const event_line& begun) {
+    const auto worker = static_cast<std::uint32_t>(begun.worker);
+    replayed_.erase(replayed_.upper_bound({worker, begun.completed}), replayed_.lower_bound({worker + 1, 0}));
   }
 
   bool are_as_told() const {

@@ -30,6 +30,7 @@ std::optional<event_replay::difference> event_replay::take(std::string_view line
   const auto x = parse_event_line(line);
   if (!x)
     throw std::invalid_argument{"is no event"};
+  line_ = *x;
   if (index_of(x->worker) >= workers_.size())
     throw std::invalid_argument{"names worker " + to_string(x->worker) + ", which the run has not"};
   auto& w = workers_[index_of(x->worker)];

@@ -28,6 +28,8 @@ public:
   /// says why. After a difference a worker's later events tell nothing.
   std::optional<difference> take(std::string_view line);
 
+  /// The last line, as long as the text that was given lives.
+  const event_line& line() const noexcept { return line_; }
   std::uint64_t events() const noexcept { return events_; }
   std::size_t workers_seen() const noexcept;
   /// The record of a round that the last line ended; null if it ended none.
@@ -41,6 +43,7 @@ private:
 
   machine_options shared_;
   std::vector<replayed_worker> workers_;
+  event_line line_;
   std::uint64_t events_ = 0;
   const round_record* ended_ = nullptr;
 };

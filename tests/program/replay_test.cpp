@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <sstream>
 
 namespace dybw::test {
@@ -22,6 +23,21 @@ std::string replace_first(std::string text, const std::string& what, const std::
   const auto at = text.find(what);
   REQUIRE(at != std::string::npos);
   return text.replace(at, what.size(), by);
+}
+
+/// What of events.log is there if a run was killed right after its workers' second beginning.
+std::string without_second_lives(const std::string& log) {
+  std::map<std::string, int> lives;
+  std::string kept;
+  std::istringstream lines(log);
+  for (std::string line, at, worker, word; std::getline(lines, line);) {
+    std::istringstream(line) >> at >> worker >> word;
+    if (word == "new")
+      ++lives[worker];
+    if (lives[worker] < 2 || word == "new")
+      kept += line + '\n';
+  }
+  return kept;
 }
 
 } // namespace
@@ -94,6 +110,12 @@ TEST_CASE("dybw replay: a run that was killed and goes on stays recorded, rounds
   CAPTURE(again.err);
   CAPTURE(again.out);
   CHECK(again.code == 0);
+
+  // Killed again before its events were written, it has rounds that the first life did otherwise.
+  std::ofstream(out / "dtur" / "events.log") << without_second_lives(log);
+  const auto cut = dybw({"replay", out.string()});
+  CAPTURE(cut.out);
+  CHECK(cut.code == 0);
 }
 
 TEST_CASE("dybw replay: what is otherwise is shown, and what is no record refused in one line") {
