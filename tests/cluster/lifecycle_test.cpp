@@ -163,7 +163,8 @@ TEST_CASE("dybw run --nodes: MNIST on three nodes learns what it learns on one h
       check_audit(run);
       CHECK(run["rounds"] == 60);
       CHECK(run["workers_lost"].empty());
-      CHECK(run["test_accuracy"].get<double>() > here["runs"][i]["test_accuracy"].get<double>() - 0.05);
+      if (run["policy"] == "full") // the others go by who comes when
+        CHECK(run["test_accuracy"] == here["runs"][i]["test_accuracy"]);
       CHECK(run["test_accuracy"] > 0.6);
     }
   }
