@@ -122,7 +122,7 @@ TEST_CASE("dybw run --nodes: six workers on three nodes learn what they learn on
         CHECK(accuracy == accuracy_here);
       else
         CHECK(accuracy > accuracy_here - 0.1);
-      CHECK(run["worst_worker_accuracy"] > 0.4); // chance is 0.1
+      CHECK(run["worst_worker_accuracy"] > 0.5);
       CHECK(run["workers_lost"].empty());
       CHECK(run["link_bytes_sent"] > 0);
     }
@@ -249,11 +249,17 @@ TEST_CASE("dybw node --join: a restarted node takes its place in a live run agai
     check_audit(run);
     CHECK(run["workers_lost"].empty());
     const auto by_worker = rounds_by_worker(nodes);
+    const auto in_pairs = policy == "adpsgd" || policy == "adaptive";
     for (const auto worker : {2, 6}) {
-      const auto& last = by_worker.at(worker).back();
-      CHECK(last["start_s"].get<double>() > run["duration_s"].get<double>() - 2);
+      const auto& rounds = by_worker.at(worker);
+      CHECK(rounds.back()["start_s"].get<double>() > run["duration_s"].get<double>() - 2);
+      if (in_pairs) // the very last round may have been stopped while it waited
+        CHECK(std::any_of(rounds.end() - std::min<std::ptrdiff_t>(10, std::ssize(rounds)), rounds.end(),
+                          [](const json& r) { return !r["committed"].empty(); }));
     }
-    CHECK(run["worst_worker_accuracy"] > 0.4); // chance is 0.1
+    CHECK(run["worst_worker_accuracy"] > 0.5);
+    if (in_pairs && !is_slow_build)
+      CHECK(longest_gap_s(by_worker, {2, 6}) < 2);
   }
 }
 

@@ -163,8 +163,11 @@ TEST_CASE("dybw run --nodes: MNIST on three nodes learns what it learns on one h
       check_audit(run);
       CHECK(run["rounds"] == 60);
       CHECK(run["workers_lost"].empty());
+      const auto accuracy = run["test_accuracy"].get<double>();
+      const auto accuracy_here = here["runs"][i]["test_accuracy"].get<double>();
+      CHECK(accuracy > accuracy_here - 0.05);
       if (run["policy"] == "full") // the others go by who comes when
-        CHECK(run["test_accuracy"] == here["runs"][i]["test_accuracy"]);
+        CHECK(accuracy == accuracy_here);
       CHECK(run["test_accuracy"] > 0.6);
     }
   }
