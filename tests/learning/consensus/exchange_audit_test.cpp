@@ -1,6 +1,6 @@
 #include "learning/consensus/exchange_audit.hpp"
 
-#include "worker_probe.hpp"
+#include "tests/learning/consensus/worker_probe.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,8 +1,8 @@
-#include "fuzz.hpp"
+#include "tests/learning/consensus/fuzz.hpp"
 
-#include "scalar_model.hpp"
-#include "schedule.hpp"
-#include "transcript.hpp"
+#include "tests/learning/consensus/scalar_model.hpp"
+#include "tests/learning/consensus/schedule.hpp"
+#include "tests/learning/consensus/transcript.hpp"
 
 #include "learning/consensus/mixing_audit.hpp"
 #include "learning/graph/topology.hpp"

@@ -1,4 +1,4 @@
-#include "fuzz.hpp"
+#include "tests/learning/consensus/fuzz.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 #include "learning/consensus/mixing_audit.hpp"
-#include "worker_probe.hpp"
+#include "tests/learning/consensus/worker_probe.hpp"
 
 #include <doctest/doctest.h>
 

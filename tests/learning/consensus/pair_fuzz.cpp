@@ -1,7 +1,7 @@
-#include "fuzz.hpp"
-#include "scalar_model.hpp"
-#include "schedule.hpp"
-#include "transcript.hpp"
+#include "tests/learning/consensus/fuzz.hpp"
+#include "tests/learning/consensus/scalar_model.hpp"
+#include "tests/learning/consensus/schedule.hpp"
+#include "tests/learning/consensus/transcript.hpp"
 
 #include "learning/consensus/exchange_audit.hpp"
 #include "learning/consensus/flow_window.hpp"

@@ -1,4 +1,4 @@
-#include "worker_probe.hpp"
+#include "tests/learning/consensus/worker_probe.hpp"
 
 #include "learning/consensus/round_machine.hpp"
 

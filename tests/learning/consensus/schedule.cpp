@@ -1,4 +1,4 @@
-#include "schedule.hpp"
+#include "tests/learning/consensus/schedule.hpp"
 
 #include <algorithm>
 #include <set>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "fuzz.hpp"
+#include "tests/learning/consensus/fuzz.hpp"
 
 #include "learning/graph/topology.hpp"
 #include "learning/random.hpp"

@@ -1,4 +1,4 @@
-#include "transcript.hpp"
+#include "tests/learning/consensus/transcript.hpp"
 
 #include <cstdio>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "transcript.hpp"
+#include "tests/learning/consensus/transcript.hpp"
 
 #include "learning/consensus/worker_machine.hpp"
 #include "learning/graph/topology.hpp"

@@ -1,6 +1,6 @@
 #include "learning/data/csv.hpp"
 
-#include "files.hpp"
+#include "tests/learning/data/files.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 #include "learning/data/digits.hpp"
 
-#include "files.hpp"
 #include "learning/data/mini_batch.hpp"
+#include "tests/learning/data/files.hpp"
 
 #include <Eigen/Core>
 #include <doctest/doctest.h>

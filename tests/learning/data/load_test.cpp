@@ -1,6 +1,6 @@
 #include "learning/data/load.hpp"
 
-#include "files.hpp"
+#include "tests/learning/data/files.hpp"
 
 #include <doctest/doctest.h>
 
