@@ -1,5 +1,6 @@
 #pragma once
 
+#include "learning/base/statistics.hpp"
 #include "learning/consensus/round_report.hpp"
 #include "learning/consensus/run_statistics.hpp"
 #include "learning/consensus/worker_machine.hpp"
@@ -7,7 +8,6 @@
 #include "learning/model/local_training.hpp"
 #include "learning/monitoring/run_watch.hpp"
 #include "learning/run_result.hpp"
-#include "learning/statistics.hpp"
 #include "messages/control.hpp"
 #include "messages/wire.hpp"
 

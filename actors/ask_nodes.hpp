@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/actors.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <functional>
 #include <memory>

@@ -1,8 +1,8 @@
 #include "actors/checkpoints.hpp"
 
+#include "learning/base/error.hpp"
+#include "learning/base/random.hpp"
 #include "learning/data/mini_batch.hpp"
-#include "learning/error.hpp"
-#include "learning/random.hpp"
 
 #include <algorithm>
 #include <bit>

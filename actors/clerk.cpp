@@ -1,8 +1,8 @@
 #include "actors/clerk.hpp"
 
 #include "actors/checkpoints.hpp"
+#include "learning/base/error.hpp"
 #include "learning/data/fingerprint.hpp"
-#include "learning/error.hpp"
 #include "messages/spec_hash.hpp"
 
 #include <spdlog/spdlog.h>

@@ -1,6 +1,6 @@
 #include "actors/fleet_machine.hpp"
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

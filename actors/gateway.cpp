@@ -1,7 +1,7 @@
 #include "actors/gateway.hpp"
 
 #include "actors/gateway_broker.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <caf/io/middleman.hpp>
 

@@ -3,7 +3,7 @@
 #include "actors/ask_nodes.hpp"
 #include "actors/fleet.hpp"
 #include "actors/reporter.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "learning/placement.hpp"
 
 #include <spdlog/fmt/fmt.h>

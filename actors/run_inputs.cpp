@@ -1,9 +1,9 @@
 #include "actors/run_inputs.hpp"
 
+#include "learning/base/error.hpp"
+#include "learning/base/random.hpp"
 #include "learning/data/load.hpp"
 #include "learning/data/partition.hpp"
-#include "learning/error.hpp"
-#include "learning/random.hpp"
 #include "learning/straggler/step_time.hpp"
 
 #include <algorithm>

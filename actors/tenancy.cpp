@@ -1,6 +1,6 @@
 #include "actors/tenancy.hpp"
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

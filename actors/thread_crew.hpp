@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/work_crew.hpp"
+#include "learning/base/work_crew.hpp"
 
 #include <atomic>
 #include <cstdint>

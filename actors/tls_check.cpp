@@ -1,5 +1,5 @@
 #include "actors/tls.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

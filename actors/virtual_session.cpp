@@ -5,7 +5,7 @@
 #include "actors/process_usage.hpp"
 #include "actors/rounds_file.hpp"
 #include "actors/thread_crew.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "learning/model/test_bench.hpp"
 
 #include <spdlog/spdlog.h>

@@ -2,7 +2,7 @@
 
 #include "apps/option_values.hpp"
 #include "apps/version.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <algorithm>
 #include <cerrno>

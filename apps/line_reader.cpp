@@ -1,6 +1,6 @@
 #include "apps/line_reader.hpp"
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 namespace dybw {
 

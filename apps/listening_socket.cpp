@@ -1,6 +1,6 @@
 #include "apps/listening_socket.hpp"
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <arpa/inet.h>
 #include <netdb.h>

@@ -1,7 +1,7 @@
 #include "apps/node_files.hpp"
 
 #include "apps/run_files.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 #include "apps/option_values.hpp"
 
-#include "learning/option_text.hpp"
+#include "learning/base/option_text.hpp"
 
 #include <boost/program_options/errors.hpp>
 #include <boost/program_options/parsers.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/variables_map.hpp>

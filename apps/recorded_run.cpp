@@ -3,8 +3,8 @@
 #include "apps/line_reader.hpp"
 #include "apps/run_directory.hpp"
 #include "apps/run_files.hpp"
+#include "learning/base/error.hpp"
 #include "learning/consensus/run_statistics.hpp"
-#include "learning/error.hpp"
 
 #include <array>
 #include <fstream>

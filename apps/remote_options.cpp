@@ -1,6 +1,6 @@
 #include "apps/remote_options.hpp"
 
-#include "learning/option_text.hpp"
+#include "learning/base/option_text.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 

@@ -4,7 +4,7 @@
 #include "apps/report_page.hpp"
 #include "apps/text_table.hpp"
 #include "apps/version.hpp"
-#include "learning/statistics.hpp"
+#include "learning/base/statistics.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 

@@ -7,7 +7,7 @@
 #include "apps/run_on_nodes.hpp"
 #include "apps/run_output.hpp"
 #include "apps/watching.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <caf/actor_system.hpp>
 

@@ -3,8 +3,8 @@
 #include "actors/durable_file.hpp"
 #include "apps/output.hpp"
 #include "apps/saved_options.hpp"
+#include "learning/base/error.hpp"
 #include "learning/consensus/policy.hpp"
-#include "learning/error.hpp"
 
 #include <algorithm>
 #include <array>

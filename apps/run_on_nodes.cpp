@@ -9,7 +9,7 @@
 #include "apps/run_output.hpp"
 #include "apps/version.hpp"
 #include "apps/watching.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <spdlog/spdlog.h>
 

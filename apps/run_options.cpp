@@ -6,11 +6,11 @@
 #include "apps/run_directory.hpp"
 #include "apps/run_option_list.hpp"
 #include "apps/saved_options.hpp"
+#include "learning/base/option_text.hpp"
 #include "learning/consensus/policy.hpp"
 #include "learning/graph/connecting_edges.hpp"
 #include "learning/graph/topology.hpp"
 #include "learning/model/model.hpp"
-#include "learning/option_text.hpp"
 #include "learning/straggler/step_time.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 
 #include "apps/interrupts.hpp"
 #include "apps/output.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "learning/monitoring/run_watch.hpp"
 
 #include <algorithm>

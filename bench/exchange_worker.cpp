@@ -10,7 +10,7 @@
 #include "actors/tls.hpp"
 #include "actors/trainer.hpp"
 #include "actors/worker.hpp"
-#include "learning/random.hpp"
+#include "learning/base/random.hpp"
 
 #include <caf/io/middleman.hpp>
 

@@ -1,6 +1,6 @@
 #include "bench/experiment_table.hpp"
 
-#include "learning/statistics.hpp"
+#include "learning/base/statistics.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -11,7 +11,7 @@
 #include "bench/experiment.hpp"
 #include "bench/experiment_plot.hpp"
 #include "bench/experiment_table.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -1,6 +1,6 @@
 #include "messages/endpoint.hpp"
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <charconv>
 

@@ -1,6 +1,6 @@
 #include "learning/consensus/event_text.hpp"
 
-#include "learning/option_text.hpp"
+#include "learning/base/option_text.hpp"
 
 #include <charconv>
 

@@ -1,6 +1,6 @@
 #include "learning/consensus/membership.hpp"
 
-#include "learning/random.hpp"
+#include "learning/base/random.hpp"
 
 #include <cassert>
 

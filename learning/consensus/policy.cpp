@@ -1,5 +1,6 @@
 #include "learning/consensus/policy.hpp"
 
+#include "learning/base/error.hpp"
 #include "learning/consensus/adaptive_policy.hpp"
 #include "learning/consensus/adpsgd_policy.hpp"
 #include "learning/consensus/barrier_policy.hpp"
@@ -7,7 +8,6 @@
 #include "learning/consensus/full_policy.hpp"
 #include "learning/consensus/hop_policy.hpp"
 #include "learning/consensus/static_policy.hpp"
-#include "learning/error.hpp"
 
 #include <cassert>
 #include <charconv>

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "learning/base/types.hpp"
 #include "learning/graph/mixing.hpp"
-#include "learning/types.hpp"
 
 #include <memory>
 #include <string>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "learning/model/parameter_block.hpp"
 
 #include <zlib.h>

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "learning/base/types.hpp"
 #include "learning/model/parameter_block.hpp"
-#include "learning/types.hpp"
 
 #include <cstdint>
 #include <filesystem>

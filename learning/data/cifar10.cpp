@@ -1,6 +1,6 @@
 #include "learning/data/cifar10.hpp"
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <cerrno>
 #include <cstring>

@@ -1,7 +1,7 @@
 #include "learning/data/csv.hpp"
 
-#include "learning/error.hpp"
-#include "learning/random.hpp"
+#include "learning/base/error.hpp"
+#include "learning/base/random.hpp"
 
 #include <algorithm>
 #include <cerrno>

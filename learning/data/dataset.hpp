@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/types.hpp"
+#include "learning/base/types.hpp"
 
 #include <cstdint>
 #include <memory>

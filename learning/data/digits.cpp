@@ -1,6 +1,6 @@
 #include "learning/data/digits.hpp"
 
-#include "learning/random.hpp"
+#include "learning/base/random.hpp"
 
 #include <algorithm>
 #include <array>

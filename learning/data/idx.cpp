@@ -1,6 +1,6 @@
 #include "learning/data/idx.hpp"
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <zlib.h>
 

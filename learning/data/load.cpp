@@ -1,10 +1,10 @@
 #include "learning/data/load.hpp"
 
+#include "learning/base/error.hpp"
 #include "learning/data/cifar10.hpp"
 #include "learning/data/csv.hpp"
 #include "learning/data/digits.hpp"
 #include "learning/data/idx.hpp"
-#include "learning/error.hpp"
 
 namespace dybw {
 

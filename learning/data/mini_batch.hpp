@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/random.hpp"
+#include "learning/base/random.hpp"
 
 #include <cstdint>
 #include <span>

@@ -1,7 +1,7 @@
 #include "learning/graph/connecting_edges.hpp"
 
+#include "learning/base/option_text.hpp"
 #include "learning/graph/breadth_first.hpp"
-#include "learning/option_text.hpp"
 
 #include <algorithm>
 #include <iterator>

@@ -1,5 +1,5 @@
+#include "learning/base/option_text.hpp"
 #include "learning/graph/topology.hpp"
-#include "learning/option_text.hpp"
 
 namespace dybw {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "learning/random.hpp"
-#include "learning/types.hpp"
+#include "learning/base/random.hpp"
+#include "learning/base/types.hpp"
 
 #include <vector>
 

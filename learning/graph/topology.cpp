@@ -1,9 +1,9 @@
 #include "learning/graph/topology.hpp"
 
+#include "learning/base/option_text.hpp"
+#include "learning/base/random.hpp"
 #include "learning/graph/breadth_first.hpp"
 #include "learning/graph/random_regular.hpp"
-#include "learning/option_text.hpp"
-#include "learning/random.hpp"
 
 #include <algorithm>
 #include <cassert>

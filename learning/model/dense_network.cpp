@@ -1,6 +1,6 @@
 #include "learning/model/dense_network.hpp"
 
-#include "learning/random.hpp"
+#include "learning/base/random.hpp"
 
 #include <Eigen/Core>
 

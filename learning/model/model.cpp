@@ -1,6 +1,6 @@
 #include "learning/model/model.hpp"
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "learning/model/mlp.hpp"
 #include "learning/model/none.hpp"
 #include "learning/model/softmax.hpp"

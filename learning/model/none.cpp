@@ -1,6 +1,6 @@
 #include "learning/model/none.hpp"
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 namespace dybw {
 

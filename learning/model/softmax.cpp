@@ -1,6 +1,6 @@
 #include "learning/model/softmax.hpp"
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "learning/model/dense_network.hpp"
 
 #include <vector>

@@ -1,6 +1,6 @@
 #include "learning/model/vector_ops.hpp"
 
-#include "learning/random.hpp"
+#include "learning/base/random.hpp"
 
 #include <algorithm>
 #include <array>

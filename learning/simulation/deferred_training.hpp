@@ -1,11 +1,11 @@
 #pragma once
 
+#include "learning/base/work_crew.hpp"
 #include "learning/data/mini_batch.hpp"
 #include "learning/data/virtual_checkpoint.hpp"
 #include "learning/model/estimate_mover.hpp"
 #include "learning/model/local_training.hpp"
 #include "learning/simulation/simulated_model.hpp"
-#include "learning/work_crew.hpp"
 
 #include <cstdint>
 #include <memory>

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "learning/base/types.hpp"
 #include "learning/consensus/worker_machine.hpp"
-#include "learning/types.hpp"
 
 #include <variant>
 #include <vector>

@@ -1,6 +1,6 @@
 #include "learning/straggler/distribution.hpp"
 
-#include "learning/option_text.hpp"
+#include "learning/base/option_text.hpp"
 
 #include <cmath>
 #include <limits>

@@ -1,7 +1,7 @@
 #include "learning/straggler/straggler.hpp"
 
-#include "learning/option_text.hpp"
-#include "learning/random.hpp"
+#include "learning/base/option_text.hpp"
+#include "learning/base/random.hpp"
 
 #include <algorithm>
 #include <numeric>

@@ -3,7 +3,7 @@
 #include "tests/support/loopback.hpp"
 #include "tests/support/relay.hpp"
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "messages/frame.hpp"
 
 #include <map>

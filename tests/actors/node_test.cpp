@@ -1,5 +1,5 @@
 #include "actors/node.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <doctest/doctest.h>
 #include <spdlog/spdlog.h>

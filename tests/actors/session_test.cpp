@@ -1,5 +1,5 @@
 #include "actors/session.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "learning/model/test_bench.hpp"
 #include "tests/actors/small_table.hpp"
 #include "tests/actors/throwing_model.hpp"

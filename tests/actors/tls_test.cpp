@@ -1,4 +1,4 @@
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "tests/actors/network.hpp"
 #include "tests/support/certificates.hpp"
 #include "tests/support/loopback.hpp"

@@ -1,6 +1,6 @@
 #include "actors/checkpoints.hpp"
 #include "actors/virtual_session.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "tests/actors/small_table.hpp"
 
 #include <doctest/doctest.h>

@@ -1,6 +1,6 @@
 #include "apps/commands.hpp"
 #include "apps/version.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <doctest/doctest.h>
 

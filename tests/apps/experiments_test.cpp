@@ -1,6 +1,6 @@
 #include "apps/run_options.hpp"
 #include "bench/experiment.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 #include "apps/http_server.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "tests/apps/raw_client.hpp"
 #include "tests/apps/sample_view.hpp"
 

@@ -1,7 +1,7 @@
 #include "apps/node_command.hpp"
 
 #include "apps/commands.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <doctest/doctest.h>
 

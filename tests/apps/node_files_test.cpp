@@ -1,5 +1,5 @@
 #include "apps/node_files.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "tests/apps/sample_result.hpp"
 #include "tests/apps/temporary_directory.hpp"
 

@@ -1,5 +1,5 @@
 #include "apps/run_directory.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "tests/apps/temporary_directory.hpp"
 
 #include <doctest/doctest.h>

@@ -1,7 +1,7 @@
 #include "apps/run_options.hpp"
 
 #include "apps/output.hpp"
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "tests/apps/temporary_directory.hpp"
 
 #include <doctest/doctest.h>

@@ -8,7 +8,7 @@
 namespace dybw::test {
 
 struct source_file {
-  std::string path; ///< from the project's root, for example "learning/types.hpp"
+  std::string path; ///< from the project's root, for example "learning/base/types.hpp"
   std::string text;
 };
 

@@ -104,7 +104,7 @@ TEST_CASE("check_layers: what learning/ may do is let through") {
   CHECK_FALSE(breaks_layers("learning/data/x.cpp", "#include <zlib.h>\n"));
   CHECK_FALSE(breaks_layers("learning/model/x.cpp",
                             "#include <Eigen/Core>\n#include <chrono>\n#include <fstream>\n"));
-  CHECK_FALSE(breaks_layers("learning/model/x.cpp", "#include \"learning/types.hpp\"\n"));
+  CHECK_FALSE(breaks_layers("learning/model/x.cpp", "#include \"learning/base/types.hpp\"\n"));
   CHECK_FALSE(breaks_layers("learning/model/x.cpp", "int a; // not steady_clock::now()\n"));
   CHECK_FALSE(breaks_layers("learning/model/x.cpp", "auto a = \"std::cout\";\n"));
 }
@@ -119,7 +119,8 @@ TEST_CASE(
 TEST_CASE("check_layers: breaches in the other folders are found") {
   CHECK(breaks_layers("messages/x.hpp", "#include \"actors/actors.hpp\"\n"));
   CHECK(breaks_layers("messages/x.hpp", "#include <spdlog/spdlog.h>\n"));
-  CHECK_FALSE(breaks_layers("messages/x.hpp", "#include <caf/all.hpp>\n#include \"learning/types.hpp\"\n"));
+  CHECK_FALSE(
+      breaks_layers("messages/x.hpp", "#include <caf/all.hpp>\n#include \"learning/base/types.hpp\"\n"));
   CHECK(breaks_layers("actors/x.cpp", "#include \"apps/output.hpp\"\n"));
   CHECK(breaks_layers("actors/x.cpp", "#include <boost/any.hpp>\n"));
   CHECK(breaks_layers("actors/x.cpp", "  std::this_thread::sleep_for(y);\n"));

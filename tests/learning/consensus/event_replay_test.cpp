@@ -1,7 +1,7 @@
 #include "learning/consensus/event_replay.hpp"
 
+#include "learning/base/random.hpp"
 #include "learning/graph/topology.hpp"
-#include "learning/random.hpp"
 #include "learning/simulation/network_simulation.hpp"
 
 #include <doctest/doctest.h>

@@ -4,9 +4,9 @@
 #include "tests/learning/consensus/schedule.hpp"
 #include "tests/learning/consensus/transcript.hpp"
 
+#include "learning/base/random.hpp"
 #include "learning/consensus/mixing_audit.hpp"
 #include "learning/graph/topology.hpp"
-#include "learning/random.hpp"
 #include "learning/simulation/network_simulation.hpp"
 
 #include <algorithm>

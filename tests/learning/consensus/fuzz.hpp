@@ -1,7 +1,7 @@
 #pragma once
 
+#include "learning/base/types.hpp"
 #include "learning/run_config.hpp"
-#include "learning/types.hpp"
 
 #include <cstdint>
 #include <string>

@@ -1,6 +1,6 @@
 #include "learning/consensus/policy.hpp"
 
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 #include <doctest/doctest.h>
 

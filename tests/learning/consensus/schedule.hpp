@@ -2,8 +2,8 @@
 
 #include "tests/learning/consensus/fuzz.hpp"
 
+#include "learning/base/random.hpp"
 #include "learning/graph/topology.hpp"
-#include "learning/random.hpp"
 #include "learning/simulation/network_simulation.hpp"
 
 #include <cmath>

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "learning/base/error.hpp"
 #include "learning/data/dataset.hpp"
-#include "learning/error.hpp"
 
 #include <doctest/doctest.h>
 #include <stdlib.h>

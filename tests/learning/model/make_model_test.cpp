@@ -1,4 +1,4 @@
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 #include "learning/model/model.hpp"
 
 #include <doctest/doctest.h>

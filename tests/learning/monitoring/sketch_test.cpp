@@ -1,6 +1,6 @@
+#include "learning/base/random.hpp"
 #include "learning/model/vector_ops.hpp"
 #include "learning/monitoring/sketch.hpp"
-#include "learning/random.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "learning/option_text.hpp"
+#include "learning/base/option_text.hpp"
 
 #include <fstream>
 

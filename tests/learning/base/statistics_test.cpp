@@ -1,4 +1,4 @@
-#include "learning/statistics.hpp"
+#include "learning/base/statistics.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "learning/error.hpp"
+#include "learning/base/error.hpp"
 
 namespace dybw {
 
