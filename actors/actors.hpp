@@ -7,7 +7,7 @@
 #include "learning/data/checkpoint.hpp"
 #include "learning/model/local_training.hpp"
 #include "learning/monitoring/run_watch.hpp"
-#include "learning/run_result.hpp"
+#include "learning/run/run_result.hpp"
 #include "messages/control.hpp"
 #include "messages/wire.hpp"
 

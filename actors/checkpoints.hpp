@@ -3,7 +3,7 @@
 #include "actors/run_inputs.hpp"
 #include "learning/data/checkpoint.hpp"
 #include "learning/data/virtual_checkpoint.hpp"
-#include "learning/run_result.hpp"
+#include "learning/run/run_result.hpp"
 
 #include <filesystem>
 #include <map>

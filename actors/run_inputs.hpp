@@ -8,7 +8,7 @@
 #include "learning/model/local_training.hpp"
 #include "learning/model/model.hpp"
 #include "learning/model/parameter_block.hpp"
-#include "learning/run_config.hpp"
+#include "learning/run/run_config.hpp"
 #include "messages/control.hpp"
 
 #include <functional>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "learning/run_config.hpp"
-#include "learning/run_result.hpp"
+#include "learning/run/run_config.hpp"
+#include "learning/run/run_result.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -3,7 +3,7 @@
 #include "apps/http_options.hpp"
 #include "apps/option_values.hpp"
 #include "apps/remote_options.hpp"
-#include "learning/run_config.hpp"
+#include "learning/run/run_config.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 

@@ -3,7 +3,7 @@
 #include "actors/gateway.hpp"
 #include "apps/http_options.hpp"
 #include "apps/logging.hpp"
-#include "learning/run_config.hpp"
+#include "learning/run/run_config.hpp"
 
 #include <filesystem>
 #include <optional>

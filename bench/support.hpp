@@ -3,8 +3,8 @@
 #include "learning/data/dataset.hpp"
 #include "learning/model/model.hpp"
 #include "learning/model/parameter_block.hpp"
-#include "learning/run_config.hpp"
-#include "learning/run_result.hpp"
+#include "learning/run/run_config.hpp"
+#include "learning/run/run_result.hpp"
 
 #include <filesystem>
 #include <functional>

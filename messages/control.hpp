@@ -3,8 +3,8 @@
 #include "learning/consensus/messages.hpp"
 #include "learning/consensus/round_report.hpp"
 #include "learning/monitoring/process_metrics.hpp"
-#include "learning/run_config.hpp"
-#include "learning/run_result.hpp"
+#include "learning/run/run_config.hpp"
+#include "learning/run/run_result.hpp"
 #include "messages/endpoint.hpp"
 #include "messages/wire.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "learning/consensus/worker_machine.hpp"
-#include "learning/run_result.hpp"
+#include "learning/run/run_result.hpp"
 
 #include <map>
 #include <string>

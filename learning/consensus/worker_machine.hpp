@@ -5,7 +5,7 @@
 #include "learning/consensus/messages.hpp"
 #include "learning/consensus/policy.hpp"
 #include "learning/graph/connecting_edges.hpp"
-#include "learning/run_config.hpp"
+#include "learning/run/run_config.hpp"
 
 #include <memory>
 #include <optional>

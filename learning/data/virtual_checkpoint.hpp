@@ -2,7 +2,7 @@
 
 #include "learning/model/local_training.hpp"
 #include "learning/model/parameter_block.hpp"
-#include "learning/run_result.hpp"
+#include "learning/run/run_result.hpp"
 
 #include <cstdint>
 #include <filesystem>

@@ -3,7 +3,7 @@
 #include "learning/data/dataset.hpp"
 #include "learning/model/model.hpp"
 #include "learning/model/parameter_block.hpp"
-#include "learning/run_result.hpp"
+#include "learning/run/run_result.hpp"
 
 #include <algorithm>
 #include <memory>

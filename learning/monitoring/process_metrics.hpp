@@ -3,7 +3,7 @@
 #include "learning/consensus/run_statistics.hpp"
 #include "learning/consensus/worker_machine.hpp"
 #include "learning/monitoring/sketch.hpp"
-#include "learning/run_result.hpp"
+#include "learning/run/run_result.hpp"
 
 #include <cstdint>
 #include <optional>

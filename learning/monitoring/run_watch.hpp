@@ -2,7 +2,7 @@
 
 #include "learning/monitoring/process_metrics.hpp"
 #include "learning/monitoring/run_view.hpp"
-#include "learning/run_config.hpp"
+#include "learning/run/run_config.hpp"
 
 #include <map>
 #include <span>

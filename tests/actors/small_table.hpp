@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/run_config.hpp"
+#include "learning/run/run_config.hpp"
 #include "tests/actors/small_training.hpp"
 #include "tests/apps/temporary_directory.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/run_result.hpp"
+#include "learning/run/run_result.hpp"
 
 namespace dybw {
 

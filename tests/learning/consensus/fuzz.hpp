@@ -1,7 +1,7 @@
 #pragma once
 
 #include "learning/base/types.hpp"
-#include "learning/run_config.hpp"
+#include "learning/run/run_config.hpp"
 
 #include <cstdint>
 #include <string>
