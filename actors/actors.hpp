@@ -1,10 +1,10 @@
 #pragma once
 
 #include "learning/base/statistics.hpp"
+#include "learning/checkpoint/checkpoint.hpp"
 #include "learning/consensus/round_report.hpp"
 #include "learning/consensus/run_statistics.hpp"
 #include "learning/consensus/worker_machine.hpp"
-#include "learning/data/checkpoint.hpp"
 #include "learning/model/local_training.hpp"
 #include "learning/monitoring/run_watch.hpp"
 #include "learning/run/run_result.hpp"

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "actors/run_inputs.hpp"
-#include "learning/data/checkpoint.hpp"
-#include "learning/data/virtual_checkpoint.hpp"
+#include "learning/checkpoint/checkpoint.hpp"
+#include "learning/checkpoint/virtual_checkpoint.hpp"
 #include "learning/run/run_result.hpp"
 
 #include <filesystem>

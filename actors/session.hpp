@@ -4,8 +4,8 @@
 #include "actors/run_inputs.hpp"
 #include "actors/tls.hpp"
 #include "actors/trace_file.hpp"
-#include "learning/data/checkpoint.hpp"
-#include "learning/data/virtual_checkpoint.hpp"
+#include "learning/checkpoint/checkpoint.hpp"
+#include "learning/checkpoint/virtual_checkpoint.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>

@@ -4,7 +4,7 @@
 #include "apps/progress.hpp"
 #include "apps/run_files.hpp"
 #include "apps/run_options.hpp"
-#include "learning/data/checkpoint.hpp"
+#include "learning/checkpoint/checkpoint.hpp"
 
 #include <functional>
 #include <map>

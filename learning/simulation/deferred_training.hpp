@@ -1,8 +1,8 @@
 #pragma once
 
 #include "learning/base/work_crew.hpp"
+#include "learning/checkpoint/virtual_checkpoint.hpp"
 #include "learning/data/mini_batch.hpp"
-#include "learning/data/virtual_checkpoint.hpp"
 #include "learning/model/estimate_mover.hpp"
 #include "learning/model/local_training.hpp"
 #include "learning/simulation/simulated_model.hpp"
@@ -60,7 +60,7 @@ public:
   std::size_t pending() const noexcept;
   void compute();
 
-  // For a run that stops and goes on later (learning/data/virtual_checkpoint.hpp):
+  // For a run that stops and goes on later (learning/checkpoint/virtual_checkpoint.hpp):
 
   /// Keeps track of the estimates that somebody holds. REQUIRES: nothing has happened yet.
   void keep_track() { keeps_track_ = true; }

@@ -132,8 +132,8 @@ void check_include(const source_file& file, const layer& rules, std::size_t inde
                    strings& breaches) {
   const auto say = [&](const std::string& what) { breaches.push_back(place(file, index) + what); };
   if (header.starts_with("<")) {
-    const auto zlib_misplaced =
-        rules.folder == "learning" && header.starts_with("<zlib") && !file.path.starts_with("learning/data/");
+    const auto zlib_misplaced = rules.folder == "learning" && header.starts_with("<zlib") &&
+                                !starts_with_any(file.path, {"learning/data/", "learning/checkpoint/"});
     if (starts_with_any(header, rules.forbidden) || zlib_misplaced)
       say(rules.folder + "/ may not include " + header);
     return;

@@ -1,6 +1,6 @@
-#include "learning/data/virtual_checkpoint.hpp"
+#include "learning/checkpoint/virtual_checkpoint.hpp"
 
-#include "learning/data/checked_bytes.hpp"
+#include "learning/checkpoint/checked_bytes.hpp"
 
 namespace dybw {
 

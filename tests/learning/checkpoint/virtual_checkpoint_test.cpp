@@ -1,4 +1,4 @@
-#include "learning/data/virtual_checkpoint.hpp"
+#include "learning/checkpoint/virtual_checkpoint.hpp"
 #include "tests/learning/data/files.hpp"
 
 #include <algorithm>

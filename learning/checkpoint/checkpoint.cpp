@@ -1,6 +1,6 @@
-#include "learning/data/checkpoint.hpp"
+#include "learning/checkpoint/checkpoint.hpp"
 
-#include "learning/data/checked_bytes.hpp"
+#include "learning/checkpoint/checked_bytes.hpp"
 
 namespace dybw {
 

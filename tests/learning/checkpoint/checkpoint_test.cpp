@@ -1,4 +1,4 @@
-#include "learning/data/checkpoint.hpp"
+#include "learning/checkpoint/checkpoint.hpp"
 #include "tests/learning/data/files.hpp"
 
 #include <algorithm>
