@@ -4,7 +4,7 @@
 #include "apps/output.hpp"
 #include "apps/saved_options.hpp"
 #include "learning/base/error.hpp"
-#include "learning/consensus/policy.hpp"
+#include "learning/consensus/policies/policy.hpp"
 
 #include <algorithm>
 #include <array>

@@ -7,7 +7,7 @@
 #include "apps/run_option_list.hpp"
 #include "apps/saved_options.hpp"
 #include "learning/base/option_text.hpp"
-#include "learning/consensus/policy.hpp"
+#include "learning/consensus/policies/policy.hpp"
 #include "learning/graph/connecting_edges.hpp"
 #include "learning/graph/topology.hpp"
 #include "learning/model/model.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "learning/consensus/gather_timeout.hpp"
-#include "learning/consensus/pairwise_policy.hpp"
+#include "learning/consensus/policies/pairwise_policy.hpp"
 #include "learning/consensus/worker_machine.hpp"
 
 namespace dybw {

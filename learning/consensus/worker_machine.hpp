@@ -3,7 +3,7 @@
 #include "learning/consensus/coverage_sweep.hpp"
 #include "learning/consensus/membership.hpp"
 #include "learning/consensus/messages.hpp"
-#include "learning/consensus/policy.hpp"
+#include "learning/consensus/policies/policy.hpp"
 #include "learning/graph/connecting_edges.hpp"
 #include "learning/run/run_config.hpp"
 

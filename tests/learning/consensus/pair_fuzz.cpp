@@ -5,7 +5,7 @@
 
 #include "learning/consensus/exchange_audit.hpp"
 #include "learning/consensus/flow_window.hpp"
-#include "learning/consensus/pairwise_policy.hpp"
+#include "learning/consensus/policies/pairwise_policy.hpp"
 
 #include <cmath>
 #include <iostream>

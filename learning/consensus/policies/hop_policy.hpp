@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/consensus/static_policy.hpp"
+#include "learning/consensus/policies/static_policy.hpp"
 
 namespace dybw {
 

@@ -1,13 +1,13 @@
-#include "learning/consensus/policy.hpp"
+#include "learning/consensus/policies/policy.hpp"
 
 #include "learning/base/error.hpp"
-#include "learning/consensus/adaptive_policy.hpp"
-#include "learning/consensus/adpsgd_policy.hpp"
-#include "learning/consensus/barrier_policy.hpp"
-#include "learning/consensus/dtur_policy.hpp"
-#include "learning/consensus/full_policy.hpp"
-#include "learning/consensus/hop_policy.hpp"
-#include "learning/consensus/static_policy.hpp"
+#include "learning/consensus/policies/adaptive_policy.hpp"
+#include "learning/consensus/policies/adpsgd_policy.hpp"
+#include "learning/consensus/policies/barrier_policy.hpp"
+#include "learning/consensus/policies/dtur_policy.hpp"
+#include "learning/consensus/policies/full_policy.hpp"
+#include "learning/consensus/policies/hop_policy.hpp"
+#include "learning/consensus/policies/static_policy.hpp"
 
 #include <cassert>
 #include <charconv>

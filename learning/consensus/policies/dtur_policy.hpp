@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/consensus/policy.hpp"
+#include "learning/consensus/policies/policy.hpp"
 
 namespace dybw {
 

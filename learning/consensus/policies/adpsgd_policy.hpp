@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/consensus/pairwise_policy.hpp"
+#include "learning/consensus/policies/pairwise_policy.hpp"
 
 namespace dybw {
 

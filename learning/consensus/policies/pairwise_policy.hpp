@@ -1,7 +1,7 @@
 #pragma once
 
 #include "learning/base/random.hpp"
-#include "learning/consensus/policy.hpp"
+#include "learning/consensus/policies/policy.hpp"
 
 #include <optional>
 #include <span>
