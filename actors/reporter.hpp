@@ -3,8 +3,8 @@
 #include "actors/actors.hpp"
 #include "actors/rounds_file.hpp"
 #include "actors/trace_file.hpp"
-#include "learning/consensus/exchange_audit.hpp"
-#include "learning/consensus/mixing_audit.hpp"
+#include "learning/consensus/audit/exchange_audit.hpp"
+#include "learning/consensus/audit/mixing_audit.hpp"
 #include "learning/monitoring/edge_commits.hpp"
 
 #include <filesystem>

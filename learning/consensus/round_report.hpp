@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/consensus/mixing_audit.hpp"
+#include "learning/consensus/audit/mixing_audit.hpp"
 
 namespace dybw {
 

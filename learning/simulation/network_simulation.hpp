@@ -1,8 +1,8 @@
 #pragma once
 
+#include "learning/consensus/audit/mixing_audit.hpp"
 #include "learning/consensus/estimate_slots.hpp"
 #include "learning/consensus/flow_window.hpp"
-#include "learning/consensus/mixing_audit.hpp"
 #include "learning/consensus/silence_detector.hpp"
 #include "learning/consensus/worker_machine.hpp"
 #include "learning/simulation/event_queue.hpp"

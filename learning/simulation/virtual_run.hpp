@@ -1,7 +1,7 @@
 #pragma once
 
-#include "learning/consensus/exchange_audit.hpp"
-#include "learning/consensus/mixing_audit.hpp"
+#include "learning/consensus/audit/exchange_audit.hpp"
+#include "learning/consensus/audit/mixing_audit.hpp"
 #include "learning/consensus/run_statistics.hpp"
 #include "learning/simulation/deferred_training.hpp"
 #include "learning/simulation/virtual_network.hpp"

@@ -5,7 +5,7 @@
 #include "tests/learning/consensus/transcript.hpp"
 
 #include "learning/base/random.hpp"
-#include "learning/consensus/mixing_audit.hpp"
+#include "learning/consensus/audit/mixing_audit.hpp"
 #include "learning/graph/topology.hpp"
 #include "learning/simulation/network_simulation.hpp"
 

@@ -3,7 +3,7 @@
 #include "tests/learning/consensus/schedule.hpp"
 #include "tests/learning/consensus/transcript.hpp"
 
-#include "learning/consensus/exchange_audit.hpp"
+#include "learning/consensus/audit/exchange_audit.hpp"
 #include "learning/consensus/flow_window.hpp"
 #include "learning/consensus/policies/pairwise_policy.hpp"
 

@@ -1,4 +1,4 @@
-#include "learning/consensus/exchange_audit.hpp"
+#include "learning/consensus/audit/exchange_audit.hpp"
 
 #include "tests/learning/consensus/worker_probe.hpp"
 

@@ -1,4 +1,4 @@
-#include "learning/consensus/mixing_audit.hpp"
+#include "learning/consensus/audit/mixing_audit.hpp"
 
 #include <algorithm>
 #include <cassert>
