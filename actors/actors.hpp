@@ -104,7 +104,7 @@ struct snapshot {
   std::uint64_t local_steps = 0;
 };
 
-/// Lines of a run's event log (learning/consensus/event_text.hpp), of one worker in order.
+/// Lines of a run's event log (learning/consensus/record/event_text.hpp), of one worker in order.
 struct recorded_events {
   std::string lines;
 };

@@ -1,6 +1,6 @@
 #include "actors/worker.hpp"
 
-#include "learning/consensus/event_text.hpp"
+#include "learning/consensus/record/event_text.hpp"
 
 #include <spdlog/spdlog.h>
 

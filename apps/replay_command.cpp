@@ -5,7 +5,7 @@
 #include "apps/run_directory.hpp"
 #include "apps/run_options.hpp"
 #include "apps/saved_options.hpp"
-#include "learning/consensus/event_replay.hpp"
+#include "learning/consensus/record/event_replay.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 #include <nlohmann/json.hpp>

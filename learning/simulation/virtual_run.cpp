@@ -1,7 +1,7 @@
 #include "learning/simulation/virtual_run.hpp"
 
 #include "learning/base/error.hpp"
-#include "learning/consensus/event_text.hpp"
+#include "learning/consensus/record/event_text.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "learning/consensus/event_text.hpp"
+#include "learning/consensus/record/event_text.hpp"
 
 #include "learning/base/option_text.hpp"
 

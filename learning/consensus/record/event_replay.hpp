@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/consensus/event_text.hpp"
+#include "learning/consensus/record/event_text.hpp"
 
 #include <memory>
 #include <optional>

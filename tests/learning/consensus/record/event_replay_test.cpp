@@ -1,4 +1,4 @@
-#include "learning/consensus/event_replay.hpp"
+#include "learning/consensus/record/event_replay.hpp"
 
 #include "learning/base/random.hpp"
 #include "learning/graph/topology.hpp"
