@@ -2,8 +2,8 @@
 
 #include "learning/base/statistics.hpp"
 #include "learning/checkpoint/checkpoint.hpp"
-#include "learning/consensus/round_report.hpp"
-#include "learning/consensus/run_statistics.hpp"
+#include "learning/consensus/reports/round_report.hpp"
+#include "learning/consensus/reports/run_statistics.hpp"
 #include "learning/consensus/worker_machine.hpp"
 #include "learning/model/local_training.hpp"
 #include "learning/monitoring/run_watch.hpp"

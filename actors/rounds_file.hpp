@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/line_file.hpp"
-#include "learning/consensus/round_report.hpp"
+#include "learning/consensus/reports/round_report.hpp"
 
 namespace dybw {
 

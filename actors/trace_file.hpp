@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/consensus/round_report.hpp"
+#include "learning/consensus/reports/round_report.hpp"
 
 #include <filesystem>
 #include <fstream>

@@ -4,7 +4,7 @@
 #include "apps/run_directory.hpp"
 #include "apps/run_files.hpp"
 #include "learning/base/error.hpp"
-#include "learning/consensus/run_statistics.hpp"
+#include "learning/consensus/reports/run_statistics.hpp"
 
 #include <array>
 #include <fstream>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "learning/consensus/messages.hpp"
-#include "learning/consensus/round_report.hpp"
+#include "learning/consensus/reports/round_report.hpp"
 #include "learning/monitoring/process_metrics.hpp"
 #include "learning/run/run_config.hpp"
 #include "learning/run/run_result.hpp"

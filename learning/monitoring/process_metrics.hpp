@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/consensus/run_statistics.hpp"
+#include "learning/consensus/reports/run_statistics.hpp"
 #include "learning/consensus/worker_machine.hpp"
 #include "learning/monitoring/sketch.hpp"
 #include "learning/run/run_result.hpp"

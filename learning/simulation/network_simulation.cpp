@@ -1,6 +1,6 @@
 #include "learning/simulation/network_simulation.hpp"
 
-#include "learning/consensus/round_report.hpp"
+#include "learning/consensus/reports/round_report.hpp"
 
 #include <algorithm>
 #include <cassert>

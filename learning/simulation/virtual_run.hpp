@@ -2,7 +2,7 @@
 
 #include "learning/consensus/audit/exchange_audit.hpp"
 #include "learning/consensus/audit/mixing_audit.hpp"
-#include "learning/consensus/run_statistics.hpp"
+#include "learning/consensus/reports/run_statistics.hpp"
 #include "learning/simulation/deferred_training.hpp"
 #include "learning/simulation/virtual_network.hpp"
 

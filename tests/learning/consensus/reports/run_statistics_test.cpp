@@ -1,4 +1,4 @@
-#include "learning/consensus/run_statistics.hpp"
+#include "learning/consensus/reports/run_statistics.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "learning/base/statistics.hpp"
-#include "learning/consensus/round_report.hpp"
+#include "learning/consensus/reports/round_report.hpp"
 
 #include <vector>
 

@@ -1,4 +1,4 @@
-#include "learning/consensus/round_report.hpp"
+#include "learning/consensus/reports/round_report.hpp"
 
 namespace dybw {
 
