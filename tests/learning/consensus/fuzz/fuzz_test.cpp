@@ -1,4 +1,4 @@
-#include "tests/learning/consensus/fuzz.hpp"
+#include "tests/learning/consensus/fuzz/fuzz.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tests/learning/consensus/fuzz.hpp"
+#include "tests/learning/consensus/fuzz/fuzz.hpp"
 
 #include "learning/base/random.hpp"
 #include "learning/graph/topology.hpp"

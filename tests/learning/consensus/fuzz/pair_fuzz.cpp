@@ -1,6 +1,6 @@
-#include "tests/learning/consensus/fuzz.hpp"
-#include "tests/learning/consensus/scalar_model.hpp"
-#include "tests/learning/consensus/schedule.hpp"
+#include "tests/learning/consensus/fuzz/fuzz.hpp"
+#include "tests/learning/consensus/fuzz/scalar_model.hpp"
+#include "tests/learning/consensus/fuzz/schedule.hpp"
 #include "tests/learning/consensus/transcript.hpp"
 
 #include "learning/consensus/audit/exchange_audit.hpp"

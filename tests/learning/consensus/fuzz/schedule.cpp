@@ -1,4 +1,4 @@
-#include "tests/learning/consensus/schedule.hpp"
+#include "tests/learning/consensus/fuzz/schedule.hpp"
 
 #include <algorithm>
 #include <set>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tests/learning/consensus/schedule.hpp"
+#include "tests/learning/consensus/fuzz/schedule.hpp"
 
 #include "learning/simulation/simulated_model.hpp"
 
