@@ -1,6 +1,6 @@
 #include "actors/evaluator.hpp"
 
-#include "actors/process_usage.hpp"
+#include "actors/system/process_usage.hpp"
 
 #include <algorithm>
 #include <numeric>

@@ -1,6 +1,6 @@
 #include "actors/final_measurement.hpp"
 
-#include "actors/process_usage.hpp"
+#include "actors/system/process_usage.hpp"
 #include "learning/model/test_bench.hpp"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "actors/errand.hpp"
 #include "actors/longest_wait.hpp"
 #include "actors/node_state.hpp"
-#include "actors/process_usage.hpp"
+#include "actors/system/process_usage.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>

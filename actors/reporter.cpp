@@ -1,7 +1,7 @@
 #include "actors/reporter.hpp"
 
-#include "actors/process_usage.hpp"
 #include "actors/run_end.hpp"
+#include "actors/system/process_usage.hpp"
 
 #include <spdlog/spdlog.h>
 

@@ -1,5 +1,5 @@
-#include "actors/process_usage.hpp"
 #include "actors/reporter.hpp"
+#include "actors/system/process_usage.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/line_file.hpp"
+#include "actors/system/line_file.hpp"
 #include "learning/consensus/reports/round_report.hpp"
 
 namespace dybw {

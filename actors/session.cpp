@@ -3,8 +3,8 @@
 #include "actors/checkpoints.hpp"
 #include "actors/evaluator.hpp"
 #include "actors/longest_wait.hpp"
-#include "actors/process_usage.hpp"
 #include "actors/run_host.hpp"
+#include "actors/system/process_usage.hpp"
 
 #include <caf/io/middleman.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>

@@ -1,10 +1,10 @@
 #include "actors/virtual_session.hpp"
 
 #include "actors/checkpoints.hpp"
-#include "actors/durable_file.hpp"
-#include "actors/process_usage.hpp"
 #include "actors/rounds_file.hpp"
-#include "actors/thread_crew.hpp"
+#include "actors/system/durable_file.hpp"
+#include "actors/system/process_usage.hpp"
+#include "actors/system/thread_crew.hpp"
 #include "learning/base/error.hpp"
 #include "learning/model/test_bench.hpp"
 

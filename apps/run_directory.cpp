@@ -1,6 +1,6 @@
 #include "apps/run_directory.hpp"
 
-#include "actors/durable_file.hpp"
+#include "actors/system/durable_file.hpp"
 #include "apps/output.hpp"
 #include "apps/saved_options.hpp"
 #include "learning/base/error.hpp"

@@ -1,4 +1,4 @@
-#include "actors/process_usage.hpp"
+#include "actors/system/process_usage.hpp"
 #include "actors/virtual_session.hpp"
 #include "bench/support.hpp"
 

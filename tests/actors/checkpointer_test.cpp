@@ -1,7 +1,7 @@
 #include "actors/checkpointer.hpp"
 
 #include "actors/checkpoints.hpp"
-#include "actors/durable_file.hpp"
+#include "actors/system/durable_file.hpp"
 #include "tests/actors/small_training.hpp"
 #include "tests/actors/test_system.hpp"
 #include "tests/apps/temporary_directory.hpp"

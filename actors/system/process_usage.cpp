@@ -1,4 +1,4 @@
-#include "actors/process_usage.hpp"
+#include "actors/system/process_usage.hpp"
 
 #include <ctime>
 #include <sys/resource.h>

@@ -1,4 +1,4 @@
-#include "actors/thread_crew.hpp"
+#include "actors/system/thread_crew.hpp"
 
 namespace dybw {
 

@@ -1,4 +1,4 @@
-#include "actors/durable_file.hpp"
+#include "actors/system/durable_file.hpp"
 
 #include <cerrno>
 #include <cstdio>
