@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/actors.hpp"
-#include "actors/tls.hpp"
+#include "actors/transport/tls.hpp"
 
 #include <optional>
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "actors/connection.hpp"
-#include "actors/dialler.hpp"
 #include "actors/gateway.hpp"
 #include "actors/link_table.hpp"
+#include "actors/transport/connection.hpp"
+#include "actors/transport/dialler.hpp"
 
 #include <caf/io/broker.hpp>
 #include <caf/io/typed_broker.hpp>

@@ -2,8 +2,8 @@
 
 #include "actors/run_end.hpp"
 #include "actors/run_inputs.hpp"
-#include "actors/tls.hpp"
 #include "actors/trace_file.hpp"
+#include "actors/transport/tls.hpp"
 #include "learning/checkpoint/checkpoint.hpp"
 #include "learning/checkpoint/virtual_checkpoint.hpp"
 

@@ -7,8 +7,8 @@
 #include "actors/gateway.hpp"
 #include "actors/session.hpp"
 #include "actors/shard.hpp"
-#include "actors/tls.hpp"
 #include "actors/trainer.hpp"
+#include "actors/transport/tls.hpp"
 #include "actors/worker.hpp"
 #include "learning/base/random.hpp"
 

@@ -1,5 +1,5 @@
 #include "actors/link_table.hpp"
-#include "actors/outbox.hpp"
+#include "actors/transport/outbox.hpp"
 #include "tests/messages/wire_bytes.hpp"
 
 #include <doctest/doctest.h>

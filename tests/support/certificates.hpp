@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/tls.hpp"
+#include "actors/transport/tls.hpp"
 
 #include <chrono>
 #include <filesystem>

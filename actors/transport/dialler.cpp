@@ -1,4 +1,4 @@
-#include "actors/dialler.hpp"
+#include "actors/transport/dialler.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "actors/byte_channel.hpp"
-#include "actors/outbox.hpp"
+#include "actors/transport/byte_channel.hpp"
+#include "actors/transport/outbox.hpp"
 #include "messages/frame.hpp"
 
 #include <caf/io/network/default_multiplexer.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/byte_channel.hpp"
+#include "actors/transport/byte_channel.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>

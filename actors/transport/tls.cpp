@@ -1,4 +1,4 @@
-#include "actors/tls.hpp"
+#include "actors/transport/tls.hpp"
 
 #include <caf/openssl/manager.hpp>
 #include <caf/openssl/session.hpp>

@@ -1,4 +1,4 @@
-#include "actors/byte_channel.hpp"
+#include "actors/transport/byte_channel.hpp"
 
 #include <algorithm>
 #include <array>

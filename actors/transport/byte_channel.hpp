@@ -7,8 +7,8 @@
 
 namespace dybw {
 
-/// The bytes of one non-blocking socket, which it does not own: as they are, or through TLS (actors/tls.hpp).
-/// Used by one thread.
+/// The bytes of one non-blocking socket, which it does not own: as they are, or through TLS
+/// (actors/transport/tls.hpp). Used by one thread.
 class byte_channel {
 public:
   struct outcome {

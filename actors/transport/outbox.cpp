@@ -1,4 +1,4 @@
-#include "actors/outbox.hpp"
+#include "actors/transport/outbox.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "actors/tls.hpp"
+#include "actors/transport/tls.hpp"
 #include "learning/base/error.hpp"
 
 #include <openssl/err.h>

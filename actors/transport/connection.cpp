@@ -1,4 +1,4 @@
-#include "actors/connection.hpp"
+#include "actors/transport/connection.hpp"
 
 #include <caf/io/abstract_broker.hpp>
 #include <caf/io/network/native_socket.hpp>
