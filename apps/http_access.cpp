@@ -1,6 +1,6 @@
 #include "apps/http_access.hpp"
 
-#include "actors/gateway.hpp"
+#include "actors/gateway/gateway.hpp"
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>

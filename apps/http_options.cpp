@@ -1,6 +1,6 @@
 #include "apps/http_options.hpp"
 
-#include "actors/gateway.hpp"
+#include "actors/gateway/gateway.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/gateway.hpp"
+#include "actors/gateway/gateway.hpp"
 #include "apps/option_values.hpp"
 
 #include <filesystem>

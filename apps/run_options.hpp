@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/gateway.hpp"
+#include "actors/gateway/gateway.hpp"
 #include "apps/http_options.hpp"
 #include "apps/logging.hpp"
 #include "learning/run/run_config.hpp"

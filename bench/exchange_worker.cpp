@@ -4,7 +4,7 @@
 #include "bench/peer_process.hpp"
 #include "bench/thread_times.hpp"
 
-#include "actors/gateway.hpp"
+#include "actors/gateway/gateway.hpp"
 #include "actors/session.hpp"
 #include "actors/shard.hpp"
 #include "actors/trainer.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/gateway.hpp"
+#include "actors/gateway/gateway.hpp"
 #include "actors/session.hpp"
 
 #include <caf/all.hpp>

@@ -1,4 +1,4 @@
-#include "actors/gateway_broker.hpp"
+#include "actors/gateway/gateway_broker.hpp"
 
 #include <caf/io/network/doorman_impl.hpp>
 #include <caf/io/network/native_socket.hpp>

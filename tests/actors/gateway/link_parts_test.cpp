@@ -1,4 +1,4 @@
-#include "actors/link_table.hpp"
+#include "actors/gateway/link_table.hpp"
 #include "actors/transport/outbox.hpp"
 #include "tests/messages/wire_bytes.hpp"
 

@@ -1,4 +1,4 @@
-#include "actors/gateway_broker.hpp"
+#include "actors/gateway/gateway_broker.hpp"
 
 #include <spdlog/spdlog.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "actors/gateway.hpp"
-#include "actors/link_table.hpp"
+#include "actors/gateway/gateway.hpp"
+#include "actors/gateway/link_table.hpp"
 #include "actors/transport/connection.hpp"
 #include "actors/transport/dialler.hpp"
 
@@ -24,7 +24,8 @@ using gateway_inside =
                           caf::reacts_to<caf::io::acceptor_closed_msg>, caf::reacts_to<dialled>,
                           caf::reacts_to<gateway_tick>>;
 
-/// The gateway (actors/gateway.hpp). All of it runs on the multiplexer's thread; nothing in it blocks.
+/// The gateway (actors/gateway/gateway.hpp). All of it runs on the multiplexer's thread; nothing in it
+/// blocks.
 class gateway_broker final : public gateway_inside::broker_base {
 public:
   /// `listener` is a socket that listens already, or -1.

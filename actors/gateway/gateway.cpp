@@ -1,6 +1,6 @@
-#include "actors/gateway.hpp"
+#include "actors/gateway/gateway.hpp"
 
-#include "actors/gateway_broker.hpp"
+#include "actors/gateway/gateway_broker.hpp"
 #include "learning/base/error.hpp"
 
 #include <caf/io/middleman.hpp>

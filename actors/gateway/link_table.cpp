@@ -1,4 +1,4 @@
-#include "actors/link_table.hpp"
+#include "actors/gateway/link_table.hpp"
 
 #include <algorithm>
 #include <limits>
