@@ -1,6 +1,6 @@
 #include "actors/node.hpp"
 
-#include "actors/errand.hpp"
+#include "actors/client/errand.hpp"
 #include "actors/node_state.hpp"
 
 #include <spdlog/fmt/fmt.h>

@@ -1,4 +1,4 @@
-#include "actors/errand.hpp"
+#include "actors/client/errand.hpp"
 #include "actors/node_state.hpp"
 
 #include <spdlog/fmt/fmt.h>

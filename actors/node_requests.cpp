@@ -1,4 +1,4 @@
-#include "actors/errand.hpp"
+#include "actors/client/errand.hpp"
 #include "actors/longest_wait.hpp"
 #include "actors/node_state.hpp"
 #include "actors/system/process_usage.hpp"

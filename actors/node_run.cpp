@@ -1,5 +1,5 @@
 #include "actors/checkpoints.hpp"
-#include "actors/errand.hpp"
+#include "actors/client/errand.hpp"
 #include "actors/node_state.hpp"
 #include "actors/system/process_usage.hpp"
 

@@ -1,6 +1,6 @@
 #include "actors/remote_session.hpp"
 
-#include "actors/ask_nodes.hpp"
+#include "actors/client/ask_nodes.hpp"
 #include "actors/fleet.hpp"
 #include "actors/reporter.hpp"
 #include "learning/base/error.hpp"

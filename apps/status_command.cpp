@@ -1,4 +1,4 @@
-#include "actors/ask_nodes.hpp"
+#include "actors/client/ask_nodes.hpp"
 #include "apps/commands.hpp"
 #include "apps/network.hpp"
 #include "apps/node_text.hpp"

@@ -1,4 +1,4 @@
-#include "actors/errand.hpp"
+#include "actors/client/errand.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

@@ -1,4 +1,4 @@
-#include "actors/ask_nodes.hpp"
+#include "actors/client/ask_nodes.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
