@@ -1,9 +1,9 @@
 #include "actors/run_host.hpp"
 
-#include "actors/checkpointer.hpp"
 #include "actors/checkpoints.hpp"
-#include "actors/shard.hpp"
-#include "actors/trainer.hpp"
+#include "actors/training/checkpointer.hpp"
+#include "actors/training/shard.hpp"
+#include "actors/training/trainer.hpp"
 
 #include <algorithm>
 #include <thread>

@@ -3,7 +3,7 @@
 #include "actors/actors.hpp"
 #include "actors/reporter.hpp"
 #include "actors/run_inputs.hpp"
-#include "actors/worker.hpp"
+#include "actors/training/worker.hpp"
 
 #include <caf/actor_system.hpp>
 

@@ -1,8 +1,8 @@
 #include "actors/run_lead.hpp"
 
-#include "actors/evaluator.hpp"
 #include "actors/fleet.hpp"
 #include "actors/stand_in.hpp"
+#include "actors/training/evaluator.hpp"
 
 namespace dybw {
 

@@ -1,10 +1,10 @@
 #include "actors/session.hpp"
 
 #include "actors/checkpoints.hpp"
-#include "actors/evaluator.hpp"
 #include "actors/longest_wait.hpp"
 #include "actors/run_host.hpp"
 #include "actors/system/process_usage.hpp"
+#include "actors/training/evaluator.hpp"
 
 #include <caf/io/middleman.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>

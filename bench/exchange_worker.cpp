@@ -6,10 +6,10 @@
 
 #include "actors/gateway/gateway.hpp"
 #include "actors/session.hpp"
-#include "actors/shard.hpp"
-#include "actors/trainer.hpp"
+#include "actors/training/shard.hpp"
+#include "actors/training/trainer.hpp"
+#include "actors/training/worker.hpp"
 #include "actors/transport/tls.hpp"
-#include "actors/worker.hpp"
 #include "learning/base/random.hpp"
 
 #include <caf/io/middleman.hpp>

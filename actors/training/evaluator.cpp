@@ -1,4 +1,4 @@
-#include "actors/evaluator.hpp"
+#include "actors/training/evaluator.hpp"
 
 #include "actors/system/process_usage.hpp"
 

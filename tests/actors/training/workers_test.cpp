@@ -1,7 +1,7 @@
 #include "actors/reporter.hpp"
-#include "actors/shard.hpp"
-#include "actors/trainer.hpp"
-#include "actors/worker.hpp"
+#include "actors/training/shard.hpp"
+#include "actors/training/trainer.hpp"
+#include "actors/training/worker.hpp"
 #include "tests/actors/small_training.hpp"
 #include "tests/actors/test_system.hpp"
 

@@ -1,4 +1,4 @@
-#include "actors/worker.hpp"
+#include "actors/training/worker.hpp"
 
 #include "learning/consensus/record/event_text.hpp"
 

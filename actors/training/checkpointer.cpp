@@ -1,4 +1,4 @@
-#include "actors/checkpointer.hpp"
+#include "actors/training/checkpointer.hpp"
 
 #include "actors/checkpoints.hpp"
 #include "actors/system/durable_file.hpp"

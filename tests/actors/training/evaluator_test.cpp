@@ -1,4 +1,4 @@
-#include "actors/evaluator.hpp"
+#include "actors/training/evaluator.hpp"
 #include "tests/actors/fakes.hpp"
 #include "tests/actors/small_training.hpp"
 #include "tests/actors/test_system.hpp"

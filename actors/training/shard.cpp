@@ -1,4 +1,4 @@
-#include "actors/shard.hpp"
+#include "actors/training/shard.hpp"
 
 #include <algorithm>
 #include <atomic>

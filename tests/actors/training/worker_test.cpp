@@ -1,5 +1,5 @@
-#include "actors/shard.hpp"
-#include "actors/worker.hpp"
+#include "actors/training/shard.hpp"
+#include "actors/training/worker.hpp"
 #include "tests/actors/fakes.hpp"
 #include "tests/actors/small_training.hpp"
 #include "tests/actors/test_system.hpp"

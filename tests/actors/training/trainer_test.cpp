@@ -1,4 +1,4 @@
-#include "actors/trainer.hpp"
+#include "actors/training/trainer.hpp"
 #include "tests/actors/small_training.hpp"
 #include "tests/actors/test_system.hpp"
 #include "tests/actors/throwing_model.hpp"

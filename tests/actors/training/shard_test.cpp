@@ -1,4 +1,4 @@
-#include "actors/shard.hpp"
+#include "actors/training/shard.hpp"
 #include "tests/actors/small_training.hpp"
 #include "tests/actors/test_system.hpp"
 
