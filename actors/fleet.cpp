@@ -1,6 +1,6 @@
 #include "actors/fleet.hpp"
 
-#include "actors/reporter.hpp"
+#include "actors/reporting/reporter.hpp"
 
 #include <spdlog/spdlog.h>
 

@@ -1,6 +1,6 @@
 #include "actors/client/errand.hpp"
-#include "actors/longest_wait.hpp"
 #include "actors/node_state.hpp"
+#include "actors/reporting/longest_wait.hpp"
 #include "actors/system/process_usage.hpp"
 
 #include <spdlog/fmt/fmt.h>

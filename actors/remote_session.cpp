@@ -2,7 +2,7 @@
 
 #include "actors/client/ask_nodes.hpp"
 #include "actors/fleet.hpp"
-#include "actors/reporter.hpp"
+#include "actors/reporting/reporter.hpp"
 #include "learning/base/error.hpp"
 #include "learning/placement.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/actors.hpp"
-#include "actors/reporter.hpp"
+#include "actors/reporting/reporter.hpp"
 #include "actors/run_inputs.hpp"
 #include "actors/training/worker.hpp"
 

@@ -1,7 +1,7 @@
 #include "actors/session.hpp"
 
 #include "actors/checkpoints.hpp"
-#include "actors/longest_wait.hpp"
+#include "actors/reporting/longest_wait.hpp"
 #include "actors/run_host.hpp"
 #include "actors/system/process_usage.hpp"
 #include "actors/training/evaluator.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/trace_file.hpp"
+#include "actors/reporting/trace_file.hpp"
 #include "apps/progress.hpp"
 #include "apps/run_files.hpp"
 #include "apps/run_options.hpp"

@@ -1,5 +1,5 @@
 #include "actors/monitor.hpp"
-#include "actors/reporter.hpp"
+#include "actors/reporting/reporter.hpp"
 #include "tests/actors/fakes.hpp"
 #include "tests/actors/test_system.hpp"
 

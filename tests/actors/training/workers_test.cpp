@@ -1,4 +1,4 @@
-#include "actors/reporter.hpp"
+#include "actors/reporting/reporter.hpp"
 #include "actors/training/shard.hpp"
 #include "actors/training/trainer.hpp"
 #include "actors/training/worker.hpp"

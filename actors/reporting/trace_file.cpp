@@ -1,4 +1,4 @@
-#include "actors/trace_file.hpp"
+#include "actors/reporting/trace_file.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

@@ -1,4 +1,4 @@
-#include "actors/reporter.hpp"
+#include "actors/reporting/reporter.hpp"
 #include "actors/system/process_usage.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include "actors/rounds_file.hpp"
+#include "actors/reporting/rounds_file.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

@@ -1,4 +1,4 @@
-#include "actors/reporter.hpp"
+#include "actors/reporting/reporter.hpp"
 #include "tests/actors/fakes.hpp"
 #include "tests/actors/test_system.hpp"
 #include "tests/apps/temporary_directory.hpp"

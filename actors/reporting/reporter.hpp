@@ -1,8 +1,8 @@
 #pragma once
 
 #include "actors/actors.hpp"
-#include "actors/rounds_file.hpp"
-#include "actors/trace_file.hpp"
+#include "actors/reporting/rounds_file.hpp"
+#include "actors/reporting/trace_file.hpp"
 #include "learning/consensus/audit/exchange_audit.hpp"
 #include "learning/consensus/audit/mixing_audit.hpp"
 #include "learning/monitoring/edge_commits.hpp"

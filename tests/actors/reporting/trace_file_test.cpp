@@ -1,4 +1,4 @@
-#include "actors/trace_file.hpp"
+#include "actors/reporting/trace_file.hpp"
 #include "tests/apps/temporary_directory.hpp"
 
 #include <doctest/doctest.h>

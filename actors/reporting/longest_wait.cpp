@@ -1,4 +1,4 @@
-#include "actors/longest_wait.hpp"
+#include "actors/reporting/longest_wait.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
