@@ -1,6 +1,6 @@
 #include "actors/clerk.hpp"
 
-#include "actors/checkpoints.hpp"
+#include "actors/run/checkpoints.hpp"
 #include "learning/base/error.hpp"
 #include "learning/data/fingerprint.hpp"
 #include "messages/spec_hash.hpp"

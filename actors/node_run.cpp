@@ -1,6 +1,6 @@
-#include "actors/checkpoints.hpp"
 #include "actors/client/errand.hpp"
 #include "actors/node_state.hpp"
+#include "actors/run/checkpoints.hpp"
 #include "actors/system/process_usage.hpp"
 
 #include <spdlog/fmt/fmt.h>

@@ -3,7 +3,7 @@
 #include "actors/clerk.hpp"
 #include "actors/node.hpp"
 #include "actors/part_watch.hpp"
-#include "actors/run_host.hpp"
+#include "actors/run/run_host.hpp"
 #include "actors/run_lead.hpp"
 #include "actors/tenancy.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "actors/run_inputs.hpp"
-#include "actors/session.hpp"
+#include "actors/run/run_inputs.hpp"
+#include "actors/run/session.hpp"
 
 #include <caf/actor_system.hpp>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/run_host.hpp"
+#include "actors/run/run_host.hpp"
 
 namespace dybw {
 

@@ -1,4 +1,4 @@
-#include "actors/run_inputs.hpp"
+#include "actors/run/run_inputs.hpp"
 #include "apps/commands.hpp"
 #include "apps/line_reader.hpp"
 #include "apps/option_values.hpp"

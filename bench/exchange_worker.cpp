@@ -5,7 +5,7 @@
 #include "bench/thread_times.hpp"
 
 #include "actors/gateway/gateway.hpp"
-#include "actors/session.hpp"
+#include "actors/run/session.hpp"
 #include "actors/training/shard.hpp"
 #include "actors/training/trainer.hpp"
 #include "actors/training/worker.hpp"

@@ -6,7 +6,7 @@
 //
 // `run` goes on where it was interrupted: lines that OUT.jsonl has are not computed again.
 
-#include "actors/virtual_session.hpp"
+#include "actors/run/virtual_session.hpp"
 #include "apps/run_options.hpp"
 #include "bench/experiment.hpp"
 #include "bench/experiment_plot.hpp"

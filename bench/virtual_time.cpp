@@ -1,5 +1,5 @@
+#include "actors/run/virtual_session.hpp"
 #include "actors/system/process_usage.hpp"
-#include "actors/virtual_session.hpp"
 #include "bench/support.hpp"
 
 #include <algorithm>

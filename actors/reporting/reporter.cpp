@@ -1,6 +1,6 @@
 #include "actors/reporting/reporter.hpp"
 
-#include "actors/run_end.hpp"
+#include "actors/run/run_end.hpp"
 #include "actors/system/process_usage.hpp"
 
 #include <spdlog/spdlog.h>

@@ -1,6 +1,6 @@
 #include "actors/training/checkpointer.hpp"
 
-#include "actors/checkpoints.hpp"
+#include "actors/run/checkpoints.hpp"
 #include "actors/system/durable_file.hpp"
 
 #include <spdlog/spdlog.h>

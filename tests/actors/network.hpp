@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/gateway/gateway.hpp"
-#include "actors/session.hpp"
+#include "actors/run/session.hpp"
 
 #include <caf/all.hpp>
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-#include "actors/session.hpp"
+#include "actors/run/session.hpp"
 #include "learning/base/error.hpp"
 #include "learning/model/test_bench.hpp"
 #include "tests/actors/small_table.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/run_inputs.hpp"
+#include "actors/run/run_inputs.hpp"
 #include "learning/checkpoint/checkpoint.hpp"
 #include "learning/checkpoint/virtual_checkpoint.hpp"
 #include "learning/run/run_result.hpp"

@@ -1,4 +1,4 @@
-#include "actors/checkpoints.hpp"
+#include "actors/run/checkpoints.hpp"
 
 #include "learning/base/error.hpp"
 #include "learning/base/random.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/run_end.hpp"
+#include "actors/run/run_end.hpp"
 
 #include <functional>
 #include <span>

@@ -1,6 +1,6 @@
-#include "actors/run_end.hpp"
+#include "actors/run/run_end.hpp"
 
-#include "actors/final_measurement.hpp"
+#include "actors/run/final_measurement.hpp"
 
 #include <algorithm>
 #include <utility>

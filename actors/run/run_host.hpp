@@ -2,7 +2,7 @@
 
 #include "actors/actors.hpp"
 #include "actors/reporting/reporter.hpp"
-#include "actors/run_inputs.hpp"
+#include "actors/run/run_inputs.hpp"
 #include "actors/training/worker.hpp"
 
 #include <caf/actor_system.hpp>

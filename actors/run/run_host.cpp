@@ -1,6 +1,6 @@
-#include "actors/run_host.hpp"
+#include "actors/run/run_host.hpp"
 
-#include "actors/checkpoints.hpp"
+#include "actors/run/checkpoints.hpp"
 #include "actors/training/checkpointer.hpp"
 #include "actors/training/shard.hpp"
 #include "actors/training/trainer.hpp"

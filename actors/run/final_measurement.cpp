@@ -1,4 +1,4 @@
-#include "actors/final_measurement.hpp"
+#include "actors/run/final_measurement.hpp"
 
 #include "actors/system/process_usage.hpp"
 #include "learning/model/test_bench.hpp"

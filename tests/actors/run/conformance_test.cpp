@@ -1,6 +1,6 @@
+#include "actors/run/virtual_session.hpp"
 #include "actors/training/shard.hpp"
 #include "actors/training/worker.hpp"
-#include "actors/virtual_session.hpp"
 #include "tests/actors/fakes.hpp"
 #include "tests/actors/small_table.hpp"
 #include "tests/actors/test_system.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/actors.hpp"
-#include "actors/run_inputs.hpp"
+#include "actors/run/run_inputs.hpp"
 
 #include <functional>
 #include <string>

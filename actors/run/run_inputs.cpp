@@ -1,4 +1,4 @@
-#include "actors/run_inputs.hpp"
+#include "actors/run/run_inputs.hpp"
 
 #include "learning/base/error.hpp"
 #include "learning/base/random.hpp"

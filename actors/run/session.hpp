@@ -1,8 +1,8 @@
 #pragma once
 
 #include "actors/reporting/trace_file.hpp"
-#include "actors/run_end.hpp"
-#include "actors/run_inputs.hpp"
+#include "actors/run/run_end.hpp"
+#include "actors/run/run_inputs.hpp"
 #include "actors/transport/tls.hpp"
 #include "learning/checkpoint/checkpoint.hpp"
 #include "learning/checkpoint/virtual_checkpoint.hpp"

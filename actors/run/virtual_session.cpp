@@ -1,7 +1,7 @@
-#include "actors/virtual_session.hpp"
+#include "actors/run/virtual_session.hpp"
 
-#include "actors/checkpoints.hpp"
 #include "actors/reporting/rounds_file.hpp"
+#include "actors/run/checkpoints.hpp"
 #include "actors/system/durable_file.hpp"
 #include "actors/system/process_usage.hpp"
 #include "actors/system/thread_crew.hpp"

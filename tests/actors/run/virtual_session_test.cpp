@@ -1,5 +1,5 @@
-#include "actors/checkpoints.hpp"
-#include "actors/virtual_session.hpp"
+#include "actors/run/checkpoints.hpp"
+#include "actors/run/virtual_session.hpp"
 #include "learning/base/error.hpp"
 #include "tests/actors/small_table.hpp"
 

@@ -1,8 +1,8 @@
-#include "actors/session.hpp"
+#include "actors/run/session.hpp"
 
-#include "actors/checkpoints.hpp"
 #include "actors/reporting/longest_wait.hpp"
-#include "actors/run_host.hpp"
+#include "actors/run/checkpoints.hpp"
+#include "actors/run/run_host.hpp"
 #include "actors/system/process_usage.hpp"
 #include "actors/training/evaluator.hpp"
 
