@@ -1,4 +1,4 @@
-#include "actors/monitor.hpp"
+#include "actors/monitor/monitor.hpp"
 #include "apps/commands.hpp"
 #include "apps/http_server.hpp"
 #include "apps/interrupts.hpp"

@@ -1,6 +1,6 @@
 #include "apps/node_command.hpp"
 
-#include "actors/monitor.hpp"
+#include "actors/monitor/monitor.hpp"
 #include "apps/commands.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/node_files.hpp"

@@ -1,4 +1,4 @@
-#include "actors/monitor.hpp"
+#include "actors/monitor/monitor.hpp"
 #include "actors/run/checkpoints.hpp"
 #include "actors/run/session.hpp"
 #include "actors/run/virtual_session.hpp"

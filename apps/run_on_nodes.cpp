@@ -1,6 +1,6 @@
 #include "apps/run_on_nodes.hpp"
 
-#include "actors/monitor.hpp"
+#include "actors/monitor/monitor.hpp"
 #include "actors/remote_session.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/network.hpp"

@@ -1,4 +1,4 @@
-#include "actors/monitor.hpp"
+#include "actors/monitor/monitor.hpp"
 
 #include <spdlog/spdlog.h>
 

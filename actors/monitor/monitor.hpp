@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/monitor_machine.hpp"
+#include "actors/monitor/monitor_machine.hpp"
 
 #include <map>
 

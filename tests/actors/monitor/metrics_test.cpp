@@ -1,4 +1,4 @@
-#include "actors/monitor.hpp"
+#include "actors/monitor/monitor.hpp"
 #include "actors/reporting/reporter.hpp"
 #include "tests/actors/fakes.hpp"
 #include "tests/actors/test_system.hpp"

@@ -1,4 +1,4 @@
-#include "actors/monitor_machine.hpp"
+#include "actors/monitor/monitor_machine.hpp"
 
 #include <algorithm>
 #include <utility>
