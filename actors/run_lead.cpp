@@ -1,6 +1,6 @@
 #include "actors/run_lead.hpp"
 
-#include "actors/fleet.hpp"
+#include "actors/cluster/fleet.hpp"
 #include "actors/stand_in.hpp"
 #include "actors/training/evaluator.hpp"
 

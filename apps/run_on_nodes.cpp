@@ -1,7 +1,7 @@
 #include "apps/run_on_nodes.hpp"
 
+#include "actors/cluster/remote_session.hpp"
 #include "actors/monitor/monitor.hpp"
-#include "actors/remote_session.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/network.hpp"
 #include "apps/node_text.hpp"

@@ -1,4 +1,4 @@
-#include "actors/fleet_machine.hpp"
+#include "actors/cluster/fleet_machine.hpp"
 
 #include "learning/base/error.hpp"
 

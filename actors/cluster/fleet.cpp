@@ -1,4 +1,4 @@
-#include "actors/fleet.hpp"
+#include "actors/cluster/fleet.hpp"
 
 #include "actors/reporting/reporter.hpp"
 

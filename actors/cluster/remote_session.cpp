@@ -1,10 +1,10 @@
-#include "actors/remote_session.hpp"
+#include "actors/cluster/remote_session.hpp"
 
 #include "actors/client/ask_nodes.hpp"
-#include "actors/fleet.hpp"
+#include "actors/cluster/fleet.hpp"
+#include "actors/cluster/placement.hpp"
 #include "actors/reporting/reporter.hpp"
 #include "learning/base/error.hpp"
-#include "learning/placement.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>

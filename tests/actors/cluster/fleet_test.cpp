@@ -1,4 +1,4 @@
-#include "actors/fleet.hpp"
+#include "actors/cluster/fleet.hpp"
 #include "tests/actors/fake_gateway.hpp"
 #include "tests/actors/fakes.hpp"
 #include "tests/actors/test_system.hpp"

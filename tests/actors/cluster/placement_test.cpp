@@ -1,4 +1,4 @@
-#include "learning/placement.hpp"
+#include "actors/cluster/placement.hpp"
 
 #include "learning/base/error.hpp"
 
