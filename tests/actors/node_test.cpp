@@ -1,4 +1,4 @@
-#include "actors/node.hpp"
+#include "actors/node/node.hpp"
 #include "learning/base/error.hpp"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
 #include "actors/client/errand.hpp"
-#include "actors/node_state.hpp"
+#include "actors/node/node_state.hpp"
 #include "actors/reporting/longest_wait.hpp"
 #include "actors/system/process_usage.hpp"
 

@@ -1,4 +1,4 @@
-#include "actors/part_watch.hpp"
+#include "actors/node/part_watch.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "actors/clerk.hpp"
+#include "actors/node/clerk.hpp"
 
 #include "actors/run/checkpoints.hpp"
 #include "learning/base/error.hpp"

@@ -1,7 +1,7 @@
-#include "actors/node.hpp"
+#include "actors/node/node.hpp"
 
 #include "actors/client/errand.hpp"
-#include "actors/node_state.hpp"
+#include "actors/node/node_state.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>

@@ -1,4 +1,4 @@
-#include "actors/tenancy.hpp"
+#include "actors/node/tenancy.hpp"
 
 #include <doctest/doctest.h>
 

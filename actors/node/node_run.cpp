@@ -1,5 +1,5 @@
 #include "actors/client/errand.hpp"
-#include "actors/node_state.hpp"
+#include "actors/node/node_state.hpp"
 #include "actors/run/checkpoints.hpp"
 #include "actors/system/process_usage.hpp"
 

@@ -1,7 +1,7 @@
-#include "actors/run_lead.hpp"
+#include "actors/node/run_lead.hpp"
 
 #include "actors/cluster/fleet.hpp"
-#include "actors/stand_in.hpp"
+#include "actors/node/stand_in.hpp"
 #include "actors/training/evaluator.hpp"
 
 namespace dybw {

@@ -1,11 +1,11 @@
 #pragma once
 
-#include "actors/clerk.hpp"
-#include "actors/node.hpp"
-#include "actors/part_watch.hpp"
+#include "actors/node/clerk.hpp"
+#include "actors/node/node.hpp"
+#include "actors/node/part_watch.hpp"
+#include "actors/node/run_lead.hpp"
+#include "actors/node/tenancy.hpp"
 #include "actors/run/run_host.hpp"
-#include "actors/run_lead.hpp"
-#include "actors/tenancy.hpp"
 
 #include <functional>
 #include <map>

@@ -1,4 +1,4 @@
-#include "actors/stand_in.hpp"
+#include "actors/node/stand_in.hpp"
 
 #include <utility>
 
