@@ -1,7 +1,7 @@
 #include "actors/monitor/monitor.hpp"
 #include "actors/reporting/reporter.hpp"
-#include "tests/actors/fakes.hpp"
-#include "tests/actors/test_system.hpp"
+#include "tests/actors/support/fakes.hpp"
+#include "tests/actors/support/test_system.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 #include "actors/reporting/reporter.hpp"
-#include "tests/actors/fakes.hpp"
-#include "tests/actors/test_system.hpp"
+#include "tests/actors/support/fakes.hpp"
+#include "tests/actors/support/test_system.hpp"
 #include "tests/apps/temporary_directory.hpp"
 
 #include <doctest/doctest.h>

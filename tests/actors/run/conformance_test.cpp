@@ -1,9 +1,9 @@
 #include "actors/run/virtual_session.hpp"
 #include "actors/training/shard.hpp"
 #include "actors/training/worker.hpp"
-#include "tests/actors/fakes.hpp"
-#include "tests/actors/small_table.hpp"
-#include "tests/actors/test_system.hpp"
+#include "tests/actors/support/fakes.hpp"
+#include "tests/actors/support/small_table.hpp"
+#include "tests/actors/support/test_system.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 #include "actors/run/checkpoints.hpp"
 #include "actors/run/virtual_session.hpp"
 #include "learning/base/error.hpp"
-#include "tests/actors/small_table.hpp"
+#include "tests/actors/support/small_table.hpp"
 
 #include <doctest/doctest.h>
 

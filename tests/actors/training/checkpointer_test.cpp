@@ -2,8 +2,8 @@
 
 #include "actors/run/checkpoints.hpp"
 #include "actors/system/durable_file.hpp"
-#include "tests/actors/small_training.hpp"
-#include "tests/actors/test_system.hpp"
+#include "tests/actors/support/small_training.hpp"
+#include "tests/actors/support/test_system.hpp"
 #include "tests/apps/temporary_directory.hpp"
 
 #include <doctest/doctest.h>

@@ -1,7 +1,7 @@
 #include "actors/training/evaluator.hpp"
-#include "tests/actors/fakes.hpp"
-#include "tests/actors/small_training.hpp"
-#include "tests/actors/test_system.hpp"
+#include "tests/actors/support/fakes.hpp"
+#include "tests/actors/support/small_training.hpp"
+#include "tests/actors/support/test_system.hpp"
 
 #include <doctest/doctest.h>
 

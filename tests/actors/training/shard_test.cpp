@@ -1,6 +1,6 @@
 #include "actors/training/shard.hpp"
-#include "tests/actors/small_training.hpp"
-#include "tests/actors/test_system.hpp"
+#include "tests/actors/support/small_training.hpp"
+#include "tests/actors/support/test_system.hpp"
 
 #include <doctest/doctest.h>
 

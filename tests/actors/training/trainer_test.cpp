@@ -1,7 +1,7 @@
 #include "actors/training/trainer.hpp"
-#include "tests/actors/small_training.hpp"
-#include "tests/actors/test_system.hpp"
-#include "tests/actors/throwing_model.hpp"
+#include "tests/actors/support/small_training.hpp"
+#include "tests/actors/support/test_system.hpp"
+#include "tests/actors/support/throwing_model.hpp"
 
 #include <doctest/doctest.h>
 

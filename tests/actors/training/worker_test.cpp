@@ -1,8 +1,8 @@
 #include "actors/training/shard.hpp"
 #include "actors/training/worker.hpp"
-#include "tests/actors/fakes.hpp"
-#include "tests/actors/small_training.hpp"
-#include "tests/actors/test_system.hpp"
+#include "tests/actors/support/fakes.hpp"
+#include "tests/actors/support/small_training.hpp"
+#include "tests/actors/support/test_system.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "learning/run/run_config.hpp"
-#include "tests/actors/small_training.hpp"
+#include "tests/actors/support/small_training.hpp"
 #include "tests/apps/temporary_directory.hpp"
 
 #include <filesystem>

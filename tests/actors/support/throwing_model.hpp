@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tests/actors/small_training.hpp"
+#include "tests/actors/support/small_training.hpp"
 
 #include <stdexcept>
 

@@ -1,8 +1,8 @@
 #include "actors/run/session.hpp"
 #include "learning/base/error.hpp"
 #include "learning/model/test_bench.hpp"
-#include "tests/actors/small_table.hpp"
-#include "tests/actors/throwing_model.hpp"
+#include "tests/actors/support/small_table.hpp"
+#include "tests/actors/support/throwing_model.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 #include "actors/client/ask_nodes.hpp"
 
-#include "tests/actors/network.hpp"
+#include "tests/actors/support/network.hpp"
 #include "tests/support/loopback.hpp"
 
 namespace dybw::test {

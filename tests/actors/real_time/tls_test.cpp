@@ -1,5 +1,5 @@
 #include "learning/base/error.hpp"
-#include "tests/actors/network.hpp"
+#include "tests/actors/support/network.hpp"
 #include "tests/support/certificates.hpp"
 #include "tests/support/loopback.hpp"
 

@@ -1,4 +1,4 @@
-#include "tests/actors/network.hpp"
+#include "tests/actors/support/network.hpp"
 #include "tests/messages/wire_bytes.hpp"
 #include "tests/support/loopback.hpp"
 #include "tests/support/relay.hpp"
