@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tests/apps/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <nlohmann/json.hpp>
 

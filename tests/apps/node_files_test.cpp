@@ -1,7 +1,7 @@
 #include "apps/node_files.hpp"
 #include "learning/base/error.hpp"
 #include "tests/apps/sample_result.hpp"
-#include "tests/apps/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 

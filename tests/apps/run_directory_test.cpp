@@ -1,6 +1,6 @@
 #include "apps/run_directory.hpp"
 #include "learning/base/error.hpp"
-#include "tests/apps/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 

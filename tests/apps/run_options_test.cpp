@@ -2,7 +2,7 @@
 
 #include "apps/output.hpp"
 #include "learning/base/error.hpp"
-#include "tests/apps/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 

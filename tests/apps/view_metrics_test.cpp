@@ -2,7 +2,7 @@
 
 #include "apps/http_responder.hpp"
 #include "tests/apps/sample_view.hpp"
-#include "tests/apps/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>

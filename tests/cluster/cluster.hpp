@@ -1,7 +1,7 @@
 #pragma once
 
-#include "tests/apps/temporary_directory.hpp"
 #include "tests/program/child_process.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <nlohmann/json.hpp>
 

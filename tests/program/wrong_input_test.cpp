@@ -1,5 +1,5 @@
-#include "tests/apps/temporary_directory.hpp"
 #include "tests/program/child_process.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 

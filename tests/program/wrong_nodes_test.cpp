@@ -1,6 +1,6 @@
-#include "tests/apps/temporary_directory.hpp"
 #include "tests/program/child_process.hpp"
 #include "tests/program/local_port.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 #include "actors/reporting/reporter.hpp"
 #include "tests/actors/support/fakes.hpp"
 #include "tests/actors/support/test_system.hpp"
-#include "tests/apps/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>

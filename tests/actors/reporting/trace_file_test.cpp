@@ -1,5 +1,5 @@
 #include "actors/reporting/trace_file.hpp"
-#include "tests/apps/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>

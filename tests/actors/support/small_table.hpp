@@ -2,7 +2,7 @@
 
 #include "learning/run/run_config.hpp"
 #include "tests/actors/support/small_training.hpp"
-#include "tests/apps/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <filesystem>
 #include <fstream>

@@ -4,7 +4,7 @@
 #include "actors/system/durable_file.hpp"
 #include "tests/actors/support/small_training.hpp"
 #include "tests/actors/support/test_system.hpp"
-#include "tests/apps/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
