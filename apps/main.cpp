@@ -1,6 +1,6 @@
 // Built for the plainest processor of its kind (see CMakeLists.txt), so that the check runs on any.
-#include "apps/commands.hpp"
-#include "apps/node_command.hpp"
+#include "apps/commands/commands.hpp"
+#include "apps/commands/node_command.hpp"
 #include "apps/processor.hpp"
 #include "apps/run_options.hpp"
 

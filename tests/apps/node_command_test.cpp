@@ -1,6 +1,6 @@
-#include "apps/node_command.hpp"
+#include "apps/commands/node_command.hpp"
 
-#include "apps/commands.hpp"
+#include "apps/commands/commands.hpp"
 #include "learning/base/error.hpp"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
 #include "actors/client/ask_nodes.hpp"
-#include "apps/commands.hpp"
+#include "apps/commands/commands.hpp"
 #include "apps/network.hpp"
 #include "apps/node_text.hpp"
 #include "apps/remote_options.hpp"

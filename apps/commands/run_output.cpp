@@ -1,4 +1,4 @@
-#include "apps/run_output.hpp"
+#include "apps/commands/run_output.hpp"
 
 #include "apps/interrupts.hpp"
 #include "apps/output.hpp"

@@ -1,5 +1,5 @@
 #include "actors/run/run_inputs.hpp"
-#include "apps/commands.hpp"
+#include "apps/commands/commands.hpp"
 #include "apps/line_reader.hpp"
 #include "apps/option_values.hpp"
 #include "apps/run_directory.hpp"

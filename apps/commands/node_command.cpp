@@ -1,7 +1,7 @@
-#include "apps/node_command.hpp"
+#include "apps/commands/node_command.hpp"
 
 #include "actors/monitor/monitor.hpp"
-#include "apps/commands.hpp"
+#include "apps/commands/commands.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/node_files.hpp"
 #include "apps/remote_options.hpp"

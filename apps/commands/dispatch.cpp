@@ -1,4 +1,4 @@
-#include "apps/commands.hpp"
+#include "apps/commands/commands.hpp"
 
 #include "apps/option_values.hpp"
 #include "apps/version.hpp"

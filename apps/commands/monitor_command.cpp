@@ -1,5 +1,5 @@
 #include "actors/monitor/monitor.hpp"
-#include "apps/commands.hpp"
+#include "apps/commands/commands.hpp"
 #include "apps/http_server.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/live_view.hpp"

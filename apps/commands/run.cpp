@@ -2,10 +2,10 @@
 #include "actors/run/checkpoints.hpp"
 #include "actors/run/session.hpp"
 #include "actors/run/virtual_session.hpp"
-#include "apps/commands.hpp"
+#include "apps/commands/commands.hpp"
+#include "apps/commands/run_on_nodes.hpp"
+#include "apps/commands/run_output.hpp"
 #include "apps/interrupts.hpp"
-#include "apps/run_on_nodes.hpp"
-#include "apps/run_output.hpp"
 #include "apps/watching.hpp"
 #include "learning/base/error.hpp"
 
