@@ -1,6 +1,6 @@
 #pragma once
 
-#include "apps/http_options.hpp"
+#include "apps/options/http_options.hpp"
 
 #include <optional>
 #include <string>

@@ -7,7 +7,7 @@
 // `run` goes on where it was interrupted: lines that OUT.jsonl has are not computed again.
 
 #include "actors/run/virtual_session.hpp"
-#include "apps/run_options.hpp"
+#include "apps/options/run_options.hpp"
 #include "bench/experiment.hpp"
 #include "bench/experiment_plot.hpp"
 #include "bench/experiment_table.hpp"

@@ -1,6 +1,6 @@
 #include "apps/commands/commands.hpp"
 
-#include "apps/option_values.hpp"
+#include "apps/options/option_values.hpp"
 #include "apps/version.hpp"
 #include "learning/base/error.hpp"
 

@@ -4,7 +4,7 @@
 #include "apps/commands/commands.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/node_files.hpp"
-#include "apps/remote_options.hpp"
+#include "apps/options/remote_options.hpp"
 #include "apps/run_directory.hpp"
 #include "apps/version.hpp"
 #include "apps/watching.hpp"

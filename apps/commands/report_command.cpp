@@ -1,5 +1,5 @@
 #include "apps/commands/commands.hpp"
-#include "apps/option_values.hpp"
+#include "apps/options/option_values.hpp"
 #include "apps/recorded_run.hpp"
 #include "apps/report_page.hpp"
 #include "apps/text_table.hpp"

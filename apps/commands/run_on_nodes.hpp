@@ -1,6 +1,6 @@
 #pragma once
 
-#include "apps/run_options.hpp"
+#include "apps/options/run_options.hpp"
 
 namespace dybw {
 

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "actors/reporting/trace_file.hpp"
+#include "apps/options/run_options.hpp"
 #include "apps/progress.hpp"
 #include "apps/run_files.hpp"
-#include "apps/run_options.hpp"
 #include "learning/checkpoint/checkpoint.hpp"
 
 #include <functional>

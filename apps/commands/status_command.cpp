@@ -2,7 +2,7 @@
 #include "apps/commands/commands.hpp"
 #include "apps/network.hpp"
 #include "apps/node_text.hpp"
-#include "apps/remote_options.hpp"
+#include "apps/options/remote_options.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 

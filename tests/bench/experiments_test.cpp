@@ -1,4 +1,4 @@
-#include "apps/run_options.hpp"
+#include "apps/options/run_options.hpp"
 #include "bench/experiment.hpp"
 #include "learning/base/error.hpp"
 

@@ -104,7 +104,7 @@ const std::vector<layer>& layers() {
        {"std::cout", "std::cerr", "sleep_for", "sleep_until"}},
       {"apps", {"learning/", "messages/", "actors/", "apps/"}, {}, {"sleep_for", "sleep_until"}},
       {"bench",
-       {"learning/", "messages/", "actors/", "apps/run_options.hpp", "bench/", "tests/support/"},
+       {"learning/", "messages/", "actors/", "apps/options/run_options.hpp", "bench/", "tests/support/"},
        {},
        {}},
   };

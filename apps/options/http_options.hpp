@@ -1,6 +1,6 @@
 #pragma once
 
-#include "apps/option_values.hpp"
+#include "apps/options/option_values.hpp"
 #include "messages/endpoint.hpp"
 
 #include <optional>

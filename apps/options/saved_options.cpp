@@ -1,4 +1,4 @@
-#include "apps/saved_options.hpp"
+#include "apps/options/saved_options.hpp"
 
 #include <algorithm>
 #include <array>

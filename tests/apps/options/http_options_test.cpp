@@ -1,4 +1,4 @@
-#include "apps/http_options.hpp"
+#include "apps/options/http_options.hpp"
 
 #include <doctest/doctest.h>
 

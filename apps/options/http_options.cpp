@@ -1,4 +1,4 @@
-#include "apps/http_options.hpp"
+#include "apps/options/http_options.hpp"
 
 #include "actors/gateway/gateway.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/gateway/gateway.hpp"
-#include "apps/option_values.hpp"
+#include "apps/options/option_values.hpp"
 
 #include <filesystem>
 #include <optional>

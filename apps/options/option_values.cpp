@@ -1,4 +1,4 @@
-#include "apps/option_values.hpp"
+#include "apps/options/option_values.hpp"
 
 #include "learning/base/option_text.hpp"
 

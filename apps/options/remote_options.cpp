@@ -1,4 +1,4 @@
-#include "apps/remote_options.hpp"
+#include "apps/options/remote_options.hpp"
 
 #include "learning/base/option_text.hpp"
 
