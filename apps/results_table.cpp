@@ -1,4 +1,4 @@
-#include "apps/output.hpp"
+#include "apps/results/output.hpp"
 #include "apps/text_table.hpp"
 
 #include <algorithm>

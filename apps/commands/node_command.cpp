@@ -3,9 +3,9 @@
 #include "actors/monitor/monitor.hpp"
 #include "apps/commands/commands.hpp"
 #include "apps/interrupts.hpp"
-#include "apps/node_files.hpp"
 #include "apps/options/remote_options.hpp"
-#include "apps/run_directory.hpp"
+#include "apps/results/node_files.hpp"
+#include "apps/results/run_directory.hpp"
 #include "apps/version.hpp"
 #include "apps/watching.hpp"
 

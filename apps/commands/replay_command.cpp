@@ -1,10 +1,10 @@
 #include "actors/run/run_inputs.hpp"
 #include "apps/commands/commands.hpp"
-#include "apps/line_reader.hpp"
 #include "apps/options/option_values.hpp"
 #include "apps/options/run_options.hpp"
 #include "apps/options/saved_options.hpp"
-#include "apps/run_directory.hpp"
+#include "apps/results/line_reader.hpp"
+#include "apps/results/run_directory.hpp"
 #include "learning/consensus/record/event_replay.hpp"
 
 #include <boost/program_options/value_semantic.hpp>

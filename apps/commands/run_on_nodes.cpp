@@ -6,7 +6,7 @@
 #include "apps/interrupts.hpp"
 #include "apps/network.hpp"
 #include "apps/node_text.hpp"
-#include "apps/output.hpp"
+#include "apps/results/output.hpp"
 #include "apps/version.hpp"
 #include "apps/watching.hpp"
 #include "learning/base/error.hpp"

@@ -1,7 +1,7 @@
 #include "apps/commands/run_output.hpp"
 
 #include "apps/interrupts.hpp"
-#include "apps/output.hpp"
+#include "apps/results/output.hpp"
 #include "learning/base/error.hpp"
 #include "learning/monitoring/run_watch.hpp"
 

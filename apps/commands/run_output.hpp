@@ -3,7 +3,7 @@
 #include "actors/reporting/trace_file.hpp"
 #include "apps/options/run_options.hpp"
 #include "apps/progress.hpp"
-#include "apps/run_files.hpp"
+#include "apps/results/run_files.hpp"
 #include "learning/checkpoint/checkpoint.hpp"
 
 #include <functional>

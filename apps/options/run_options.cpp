@@ -5,7 +5,7 @@
 #include "apps/options/remote_options.hpp"
 #include "apps/options/run_option_list.hpp"
 #include "apps/options/saved_options.hpp"
-#include "apps/run_directory.hpp"
+#include "apps/results/run_directory.hpp"
 #include "learning/base/option_text.hpp"
 #include "learning/consensus/policies/policy.hpp"
 #include "learning/graph/connecting_edges.hpp"

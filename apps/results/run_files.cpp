@@ -1,7 +1,7 @@
-#include "apps/run_files.hpp"
+#include "apps/results/run_files.hpp"
 
-#include "apps/output.hpp"
 #include "apps/report_page.hpp"
+#include "apps/results/output.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
-#include "apps/node_files.hpp"
+#include "apps/results/node_files.hpp"
 
-#include "apps/run_files.hpp"
+#include "apps/results/run_files.hpp"
 #include "learning/base/error.hpp"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
-#include "apps/recorded_run.hpp"
+#include "apps/results/recorded_run.hpp"
 
-#include "apps/line_reader.hpp"
-#include "apps/run_directory.hpp"
-#include "apps/run_files.hpp"
+#include "apps/results/line_reader.hpp"
+#include "apps/results/run_directory.hpp"
+#include "apps/results/run_files.hpp"
 #include "learning/base/error.hpp"
 #include "learning/consensus/reports/run_statistics.hpp"
 

@@ -1,4 +1,4 @@
-#include "apps/run_directory.hpp"
+#include "apps/results/run_directory.hpp"
 #include "learning/base/error.hpp"
 #include "tests/support/temporary_directory.hpp"
 

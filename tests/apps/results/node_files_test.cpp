@@ -1,6 +1,6 @@
-#include "apps/node_files.hpp"
+#include "apps/results/node_files.hpp"
 #include "learning/base/error.hpp"
-#include "tests/apps/sample_result.hpp"
+#include "tests/apps/results/sample_result.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-#include "apps/line_reader.hpp"
+#include "apps/results/line_reader.hpp"
 
 #include "learning/base/error.hpp"
 

@@ -1,8 +1,8 @@
-#include "apps/run_directory.hpp"
+#include "apps/results/run_directory.hpp"
 
 #include "actors/system/durable_file.hpp"
 #include "apps/options/saved_options.hpp"
-#include "apps/output.hpp"
+#include "apps/results/output.hpp"
 #include "learning/base/error.hpp"
 #include "learning/consensus/policies/policy.hpp"
 

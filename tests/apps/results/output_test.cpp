@@ -1,6 +1,6 @@
-#include "apps/output.hpp"
+#include "apps/results/output.hpp"
 #include "apps/version.hpp"
-#include "tests/apps/sample_result.hpp"
+#include "tests/apps/results/sample_result.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/run/run_end.hpp"
-#include "apps/run_directory.hpp"
+#include "apps/results/run_directory.hpp"
 
 #include <span>
 
