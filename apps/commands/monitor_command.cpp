@@ -7,7 +7,7 @@
 #include "apps/network.hpp"
 #include "apps/options/remote_options.hpp"
 #include "apps/progress.hpp"
-#include "apps/terminal_screen.hpp"
+#include "apps/terminal/terminal_screen.hpp"
 #include "apps/view_json.hpp"
 #include "apps/view_text.hpp"
 

@@ -1,5 +1,5 @@
-#include "apps/terminal_lanes.hpp"
-#include "apps/terminal_view.hpp"
+#include "apps/terminal/terminal_lanes.hpp"
+#include "apps/terminal/terminal_view.hpp"
 #include "tests/apps/sample_view.hpp"
 
 #include <doctest/doctest.h>

@@ -1,6 +1,6 @@
-#include "apps/terminal_panes.hpp"
+#include "apps/terminal/terminal_panes.hpp"
 
-#include "apps/terminal_lanes.hpp"
+#include "apps/terminal/terminal_lanes.hpp"
 #include "apps/text_table.hpp"
 #include "apps/view_text.hpp"
 

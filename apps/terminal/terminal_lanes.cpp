@@ -1,4 +1,4 @@
-#include "apps/terminal_lanes.hpp"
+#include "apps/terminal/terminal_lanes.hpp"
 
 #include "apps/text_table.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "apps/terminal_frame.hpp"
+#include "apps/terminal/terminal_frame.hpp"
 
 #include <cstddef>
 #include <string>

@@ -1,4 +1,4 @@
-#include "apps/terminal_frame.hpp"
+#include "apps/terminal/terminal_frame.hpp"
 
 #include <algorithm>
 #include <array>

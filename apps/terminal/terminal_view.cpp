@@ -1,7 +1,7 @@
-#include "apps/terminal_view.hpp"
+#include "apps/terminal/terminal_view.hpp"
 
-#include "apps/terminal_lanes.hpp"
-#include "apps/terminal_panes.hpp"
+#include "apps/terminal/terminal_lanes.hpp"
+#include "apps/terminal/terminal_panes.hpp"
 #include "apps/text_table.hpp"
 
 #include <algorithm>
