@@ -1,6 +1,6 @@
 #include "apps/version.hpp"
 
-#include "apps/http_responder.hpp"
+#include "apps/web/http_responder.hpp"
 
 #include <Eigen/Core>
 #include <boost/version.hpp>

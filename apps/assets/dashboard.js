@@ -1,4 +1,4 @@
-// The dashboard of a live run. Reads views from /api/events (their form: page_json in apps/view_json.hpp) and draws each once.
+// The dashboard of a live run. Reads views from /api/events (their form: page_json in apps/web/view_json.hpp) and draws each once.
 // Everything that is drawn is made once and then updated; data reaches the page as text only, never as markup.
 "use strict";
 

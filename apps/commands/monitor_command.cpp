@@ -1,15 +1,15 @@
 #include "actors/monitor/monitor.hpp"
 #include "apps/commands/commands.hpp"
-#include "apps/http_server.hpp"
 #include "apps/interrupts.hpp"
-#include "apps/live_view.hpp"
 #include "apps/logging.hpp"
 #include "apps/network.hpp"
 #include "apps/options/remote_options.hpp"
 #include "apps/progress.hpp"
 #include "apps/terminal/terminal_screen.hpp"
-#include "apps/view_json.hpp"
 #include "apps/view_text.hpp"
+#include "apps/web/http_server.hpp"
+#include "apps/web/live_view.hpp"
+#include "apps/web/view_json.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 #include <caf/scoped_actor.hpp>

@@ -7,7 +7,7 @@
 #include "apps/results/node_files.hpp"
 #include "apps/results/run_directory.hpp"
 #include "apps/version.hpp"
-#include "apps/watching.hpp"
+#include "apps/web/watching.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 #include <spdlog/spdlog.h>

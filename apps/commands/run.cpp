@@ -6,7 +6,7 @@
 #include "apps/commands/run_on_nodes.hpp"
 #include "apps/commands/run_output.hpp"
 #include "apps/interrupts.hpp"
-#include "apps/watching.hpp"
+#include "apps/web/watching.hpp"
 #include "learning/base/error.hpp"
 
 #include <caf/actor_system.hpp>

@@ -8,7 +8,7 @@
 #include "apps/node_text.hpp"
 #include "apps/results/output.hpp"
 #include "apps/version.hpp"
-#include "apps/watching.hpp"
+#include "apps/web/watching.hpp"
 #include "learning/base/error.hpp"
 
 #include <spdlog/spdlog.h>

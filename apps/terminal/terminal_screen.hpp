@@ -1,6 +1,6 @@
 #pragma once
 
-#include "apps/view_source.hpp"
+#include "apps/web/view_source.hpp"
 
 #include <functional>
 #include <memory>

@@ -1,5 +1,5 @@
 #include "apps/view_text.hpp"
-#include "tests/apps/sample_view.hpp"
+#include "tests/apps/web/sample_view.hpp"
 
 #include <doctest/doctest.h>
 

@@ -2,7 +2,7 @@
 //   terminal_view_demo [WORKERS [running|attaching|idle|over|lost|throws]]
 #include "apps/interrupts.hpp"
 #include "apps/terminal/terminal_screen.hpp"
-#include "tests/apps/sample_view.hpp"
+#include "tests/apps/web/sample_view.hpp"
 
 #include <algorithm>
 #include <chrono>

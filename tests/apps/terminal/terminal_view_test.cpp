@@ -1,6 +1,6 @@
 #include "apps/terminal/terminal_lanes.hpp"
 #include "apps/terminal/terminal_view.hpp"
-#include "tests/apps/sample_view.hpp"
+#include "tests/apps/web/sample_view.hpp"
 
 #include <doctest/doctest.h>
 

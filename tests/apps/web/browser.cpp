@@ -1,4 +1,4 @@
-#include "tests/apps/browser.hpp"
+#include "tests/apps/web/browser.hpp"
 
 #include <openssl/evp.h>
 

@@ -1,4 +1,4 @@
-#include "apps/listening_socket.hpp"
+#include "apps/web/listening_socket.hpp"
 
 #include "learning/base/error.hpp"
 

@@ -1,6 +1,6 @@
-#include "apps/http_connection.hpp"
+#include "apps/web/http_connection.hpp"
 
-#include "apps/http_responder.hpp"
+#include "apps/web/http_responder.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

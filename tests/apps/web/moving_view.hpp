@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tests/apps/sample_view.hpp"
+#include "tests/apps/web/sample_view.hpp"
 
 #include <algorithm>
 

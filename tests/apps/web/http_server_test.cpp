@@ -1,7 +1,7 @@
-#include "apps/http_server.hpp"
+#include "apps/web/http_server.hpp"
 #include "learning/base/error.hpp"
-#include "tests/apps/raw_client.hpp"
-#include "tests/apps/sample_view.hpp"
+#include "tests/apps/web/raw_client.hpp"
+#include "tests/apps/web/sample_view.hpp"
 
 #include <doctest/doctest.h>
 #include <httplib.h>

@@ -1,8 +1,8 @@
-#include "apps/http_responder.hpp"
+#include "apps/web/http_responder.hpp"
 
-#include "apps/http_access.hpp"
-#include "apps/view_json.hpp"
-#include "apps/view_metrics.hpp"
+#include "apps/web/http_access.hpp"
+#include "apps/web/view_json.hpp"
+#include "apps/web/view_metrics.hpp"
 
 #include <httplib.h>
 #include <prometheus/counter.h>

@@ -1,5 +1,5 @@
-#include "apps/http_server.hpp"
-#include "tests/apps/moving_view.hpp"
+#include "apps/web/http_server.hpp"
+#include "tests/apps/web/moving_view.hpp"
 
 #include <chrono>
 #include <cstdio>

@@ -1,7 +1,7 @@
-#include "apps/view_metrics.hpp"
+#include "apps/web/view_metrics.hpp"
 
-#include "apps/http_responder.hpp"
-#include "tests/apps/sample_view.hpp"
+#include "apps/web/http_responder.hpp"
+#include "tests/apps/web/sample_view.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-#include "apps/http_access.hpp"
+#include "apps/web/http_access.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/actors.hpp"
-#include "apps/view_source.hpp"
+#include "apps/web/view_source.hpp"
 
 #include <caf/actor_system.hpp>
 

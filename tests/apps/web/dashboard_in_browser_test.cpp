@@ -1,6 +1,6 @@
-#include "apps/http_server.hpp"
-#include "tests/apps/browser.hpp"
-#include "tests/apps/moving_view.hpp"
+#include "apps/web/http_server.hpp"
+#include "tests/apps/web/browser.hpp"
+#include "tests/apps/web/moving_view.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "apps/live_view.hpp"
+#include "apps/web/live_view.hpp"
 
 #include <caf/scoped_actor.hpp>
 

@@ -1,8 +1,8 @@
-#include "apps/http_server.hpp"
+#include "apps/web/http_server.hpp"
 
-#include "apps/http_connection.hpp"
-#include "apps/http_responder.hpp"
-#include "apps/listening_socket.hpp"
+#include "apps/web/http_connection.hpp"
+#include "apps/web/http_responder.hpp"
+#include "apps/web/listening_socket.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "apps/http_server.hpp"
-#include "apps/live_view.hpp"
+#include "apps/web/http_server.hpp"
+#include "apps/web/live_view.hpp"
 
 namespace dybw {
 

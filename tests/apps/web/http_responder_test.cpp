@@ -1,5 +1,5 @@
-#include "apps/http_responder.hpp"
-#include "tests/apps/sample_view.hpp"
+#include "apps/web/http_responder.hpp"
+#include "tests/apps/web/sample_view.hpp"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>

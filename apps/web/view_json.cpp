@@ -1,4 +1,4 @@
-#include "apps/view_json.hpp"
+#include "apps/web/view_json.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "apps/options/http_options.hpp"
-#include "apps/view_source.hpp"
+#include "apps/web/view_source.hpp"
 
 #include <chrono>
 #include <cstdint>

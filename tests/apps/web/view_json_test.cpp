@@ -1,5 +1,5 @@
-#include "apps/view_json.hpp"
-#include "tests/apps/sample_view.hpp"
+#include "apps/web/view_json.hpp"
+#include "tests/apps/web/sample_view.hpp"
 
 #include <doctest/doctest.h>
 

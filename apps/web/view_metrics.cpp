@@ -1,4 +1,4 @@
-#include "apps/view_metrics.hpp"
+#include "apps/web/view_metrics.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "tests/apps/raw_client.hpp"
+#include "tests/apps/web/raw_client.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
