@@ -1,6 +1,6 @@
 #include "apps/commands/commands.hpp"
 #include "apps/options/option_values.hpp"
-#include "apps/report_page.hpp"
+#include "apps/pages/report_page.hpp"
 #include "apps/results/recorded_run.hpp"
 #include "apps/text_table.hpp"
 #include "apps/version.hpp"

@@ -1,6 +1,6 @@
 #include "apps/results/run_files.hpp"
 
-#include "apps/report_page.hpp"
+#include "apps/pages/report_page.hpp"
 #include "apps/results/output.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-#include "apps/report_page.hpp"
-#include "tests/apps/report_sample.hpp"
+#include "apps/pages/report_page.hpp"
+#include "tests/apps/pages/report_sample.hpp"
 
 #include <doctest/doctest.h>
 

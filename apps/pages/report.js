@@ -1,4 +1,4 @@
-// The report page. Reads the JSON in #report-data (its form: apps/report_page.hpp) and draws everything. Data reaches the
+// The report page. Reads the JSON in #report-data (its form: apps/pages/report_page.hpp) and draws everything. Data reaches the
 // page as text only, never as markup.
 "use strict";
 

@@ -1,4 +1,4 @@
-#include "apps/report_page.hpp"
+#include "apps/pages/report_page.hpp"
 
 #include <cassert>
 #include <cstdio>

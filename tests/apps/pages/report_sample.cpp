@@ -1,4 +1,4 @@
-#include "tests/apps/report_sample.hpp"
+#include "tests/apps/pages/report_sample.hpp"
 
 #include <algorithm>
 #include <cmath>
