@@ -2,7 +2,7 @@
 #include "apps/options/option_values.hpp"
 #include "apps/pages/report_page.hpp"
 #include "apps/results/recorded_run.hpp"
-#include "apps/text_table.hpp"
+#include "apps/text/text_table.hpp"
 #include "apps/version.hpp"
 #include "learning/base/statistics.hpp"
 

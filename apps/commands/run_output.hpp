@@ -2,8 +2,8 @@
 
 #include "actors/reporting/trace_file.hpp"
 #include "apps/options/run_options.hpp"
-#include "apps/progress.hpp"
 #include "apps/results/run_files.hpp"
+#include "apps/text/progress.hpp"
 #include "learning/checkpoint/checkpoint.hpp"
 
 #include <functional>

@@ -1,6 +1,6 @@
 #include "apps/terminal/terminal_lanes.hpp"
 
-#include "apps/text_table.hpp"
+#include "apps/text/text_table.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
 #include "apps/terminal/terminal_panes.hpp"
 
 #include "apps/terminal/terminal_lanes.hpp"
-#include "apps/text_table.hpp"
-#include "apps/view_text.hpp"
+#include "apps/text/text_table.hpp"
+#include "apps/text/view_text.hpp"
 
 #include <algorithm>
 #include <array>

@@ -2,7 +2,7 @@
 
 #include "apps/terminal/terminal_lanes.hpp"
 #include "apps/terminal/terminal_panes.hpp"
-#include "apps/text_table.hpp"
+#include "apps/text/text_table.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "apps/view_text.hpp"
+#include "apps/text/view_text.hpp"
 #include "tests/apps/web/sample_view.hpp"
 
 #include <doctest/doctest.h>

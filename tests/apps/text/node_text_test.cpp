@@ -1,4 +1,4 @@
-#include "apps/node_text.hpp"
+#include "apps/text/node_text.hpp"
 
 #include <doctest/doctest.h>
 

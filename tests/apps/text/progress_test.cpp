@@ -1,4 +1,4 @@
-#include "apps/progress.hpp"
+#include "apps/text/progress.hpp"
 
 #include <doctest/doctest.h>
 

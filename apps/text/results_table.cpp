@@ -1,5 +1,5 @@
 #include "apps/results/output.hpp"
-#include "apps/text_table.hpp"
+#include "apps/text/text_table.hpp"
 
 #include <algorithm>
 #include <cassert>

@@ -1,5 +1,5 @@
 #include "apps/results/output.hpp"
-#include "apps/text_table.hpp"
+#include "apps/text/text_table.hpp"
 #include "tests/apps/results/sample_result.hpp"
 
 #include <doctest/doctest.h>

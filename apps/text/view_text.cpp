@@ -1,6 +1,6 @@
-#include "apps/view_text.hpp"
+#include "apps/text/view_text.hpp"
 
-#include "apps/text_table.hpp"
+#include "apps/text/text_table.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
-#include "apps/node_text.hpp"
+#include "apps/text/node_text.hpp"
 
-#include "apps/text_table.hpp"
+#include "apps/text/text_table.hpp"
 
 #include <algorithm>
 #include <cmath>

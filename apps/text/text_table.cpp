@@ -1,4 +1,4 @@
-#include "apps/text_table.hpp"
+#include "apps/text/text_table.hpp"
 
 #include <algorithm>
 #include <cmath>

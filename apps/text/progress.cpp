@@ -1,6 +1,6 @@
-#include "apps/progress.hpp"
+#include "apps/text/progress.hpp"
 
-#include "apps/text_table.hpp"
+#include "apps/text/text_table.hpp"
 
 #include <algorithm>
 #include <cstdlib>
