@@ -2,7 +2,7 @@
 #include "apps/commands/commands.hpp"
 #include "apps/commands/node_command.hpp"
 #include "apps/options/run_options.hpp"
-#include "apps/processor.hpp"
+#include "apps/program/processor.hpp"
 
 #include <array>
 #include <cstdio>

@@ -2,11 +2,11 @@
 
 #include "actors/monitor/monitor.hpp"
 #include "apps/commands/commands.hpp"
-#include "apps/interrupts.hpp"
 #include "apps/options/remote_options.hpp"
+#include "apps/program/interrupts.hpp"
+#include "apps/program/version.hpp"
 #include "apps/results/node_files.hpp"
 #include "apps/results/run_directory.hpp"
-#include "apps/version.hpp"
 #include "apps/web/watching.hpp"
 
 #include <boost/program_options/value_semantic.hpp>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "actors/node/node.hpp"
-#include "apps/logging.hpp"
 #include "apps/options/http_options.hpp"
+#include "apps/program/logging.hpp"
 
 #include <filesystem>
 #include <optional>

@@ -1,9 +1,9 @@
 #include "apps/commands/commands.hpp"
 #include "apps/options/option_values.hpp"
 #include "apps/pages/report_page.hpp"
+#include "apps/program/version.hpp"
 #include "apps/results/recorded_run.hpp"
 #include "apps/text/text_table.hpp"
-#include "apps/version.hpp"
 #include "learning/base/statistics.hpp"
 
 #include <boost/program_options/value_semantic.hpp>

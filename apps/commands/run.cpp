@@ -5,7 +5,7 @@
 #include "apps/commands/commands.hpp"
 #include "apps/commands/run_on_nodes.hpp"
 #include "apps/commands/run_output.hpp"
-#include "apps/interrupts.hpp"
+#include "apps/program/interrupts.hpp"
 #include "apps/web/watching.hpp"
 #include "learning/base/error.hpp"
 

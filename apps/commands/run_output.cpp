@@ -1,6 +1,6 @@
 #include "apps/commands/run_output.hpp"
 
-#include "apps/interrupts.hpp"
+#include "apps/program/interrupts.hpp"
 #include "apps/results/output.hpp"
 #include "learning/base/error.hpp"
 #include "learning/monitoring/run_watch.hpp"

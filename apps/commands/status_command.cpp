@@ -1,7 +1,7 @@
 #include "actors/client/ask_nodes.hpp"
 #include "apps/commands/commands.hpp"
-#include "apps/network.hpp"
 #include "apps/options/remote_options.hpp"
+#include "apps/program/network.hpp"
 #include "apps/text/node_text.hpp"
 
 #include <boost/program_options/value_semantic.hpp>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "actors/gateway/gateway.hpp"
-#include "apps/logging.hpp"
 #include "apps/options/http_options.hpp"
+#include "apps/program/logging.hpp"
 #include "learning/run/run_config.hpp"
 
 #include <filesystem>

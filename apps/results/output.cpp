@@ -1,6 +1,6 @@
 #include "apps/results/output.hpp"
 
-#include "apps/version.hpp"
+#include "apps/program/version.hpp"
 
 #include <bit>
 #include <cmath>

@@ -1,5 +1,5 @@
 #include "apps/commands/commands.hpp"
-#include "apps/version.hpp"
+#include "apps/program/version.hpp"
 #include "learning/base/error.hpp"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
+#include "apps/program/version.hpp"
 #include "apps/results/output.hpp"
-#include "apps/version.hpp"
 #include "tests/apps/results/sample_result.hpp"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-#include "apps/interrupts.hpp"
+#include "apps/program/interrupts.hpp"
 
 #include <atomic>
 

@@ -1,4 +1,4 @@
-#include "apps/network.hpp"
+#include "apps/program/network.hpp"
 
 namespace dybw {
 

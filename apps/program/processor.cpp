@@ -1,6 +1,6 @@
 // Built for the plainest processor of its kind (see CMakeLists.txt), and without anything of the standard
 // library that another object might bring in a version for a better one.
-#include "apps/processor.hpp"
+#include "apps/program/processor.hpp"
 
 namespace dybw {
 

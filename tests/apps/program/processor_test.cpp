@@ -1,4 +1,4 @@
-#include "apps/processor.hpp"
+#include "apps/program/processor.hpp"
 
 #include <doctest/doctest.h>
 

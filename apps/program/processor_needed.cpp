@@ -1,6 +1,6 @@
 // Built for the same processor as the rest of the program, and holds no code: a processor that cannot run the
 // rest can still read this.
-#include "apps/processor.hpp"
+#include "apps/program/processor.hpp"
 
 namespace dybw {
 
