@@ -1,5 +1,5 @@
 #include "apps/options/run_options.hpp"
-#include "bench/experiment.hpp"
+#include "bench/experiments/experiment.hpp"
 #include "learning/base/error.hpp"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-#include "bench/experiment.hpp"
+#include "bench/experiments/experiment.hpp"
 
 #include <algorithm>
 #include <fstream>

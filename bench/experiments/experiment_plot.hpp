@@ -1,6 +1,6 @@
 #pragma once
 
-#include "bench/experiment.hpp"
+#include "bench/experiments/experiment.hpp"
 
 #include <filesystem>
 #include <string>

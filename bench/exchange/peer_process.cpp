@@ -1,4 +1,4 @@
-#include "bench/peer_process.hpp"
+#include "bench/exchange/peer_process.hpp"
 
 #include <array>
 #include <cerrno>

@@ -8,9 +8,9 @@
 
 #include "actors/run/virtual_session.hpp"
 #include "apps/options/run_options.hpp"
-#include "bench/experiment.hpp"
-#include "bench/experiment_plot.hpp"
-#include "bench/experiment_table.hpp"
+#include "bench/experiments/experiment.hpp"
+#include "bench/experiments/experiment_plot.hpp"
+#include "bench/experiments/experiment_table.hpp"
 #include "learning/base/error.hpp"
 
 #include <nlohmann/json.hpp>

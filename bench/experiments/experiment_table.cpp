@@ -1,4 +1,4 @@
-#include "bench/experiment_table.hpp"
+#include "bench/experiments/experiment_table.hpp"
 
 #include "learning/base/statistics.hpp"
 

@@ -1,10 +1,10 @@
 // bench_exchange: neighbour averaging between processes: the whole round protocol over gateways on loopback,
 // one worker a process, beside what bare sockets do.
 
-#include "bench/exchange.hpp"
+#include "bench/exchange/exchange.hpp"
 
-#include "bench/peer_process.hpp"
-#include "bench/raw_tcp.hpp"
+#include "bench/exchange/peer_process.hpp"
+#include "bench/exchange/raw_tcp.hpp"
 #include "bench/support.hpp"
 #include "tests/support/certificates.hpp"
 

@@ -1,4 +1,4 @@
-#include "bench/experiment_plot.hpp"
+#include "bench/experiments/experiment_plot.hpp"
 
 #include "learning/base/statistics.hpp"
 

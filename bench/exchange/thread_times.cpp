@@ -1,4 +1,4 @@
-#include "bench/thread_times.hpp"
+#include "bench/exchange/thread_times.hpp"
 
 #include <filesystem>
 #include <fstream>

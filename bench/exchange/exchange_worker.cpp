@@ -1,8 +1,8 @@
 // One worker in a process of its own: the child of bench_exchange.
 
-#include "bench/exchange.hpp"
-#include "bench/peer_process.hpp"
-#include "bench/thread_times.hpp"
+#include "bench/exchange/exchange.hpp"
+#include "bench/exchange/peer_process.hpp"
+#include "bench/exchange/thread_times.hpp"
 
 #include "actors/gateway/gateway.hpp"
 #include "actors/run/session.hpp"

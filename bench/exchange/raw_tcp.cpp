@@ -1,4 +1,4 @@
-#include "bench/raw_tcp.hpp"
+#include "bench/exchange/raw_tcp.hpp"
 
 #include "bench/support.hpp"
 
