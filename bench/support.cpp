@@ -1,6 +1,6 @@
 #include "bench/support.hpp"
 
-#include "actors/run/session.hpp"
+#include "actors/run/local_run.hpp"
 
 #include <caf/actor_system.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/gateway/gateway.hpp"
-#include "actors/run/session.hpp"
+#include "actors/run/local_run.hpp"
 
 #include <functional>
 

@@ -1,6 +1,6 @@
 #include "apps/commands/run_on_nodes.hpp"
 
-#include "actors/cluster/remote_session.hpp"
+#include "actors/cluster/cluster_run.hpp"
 #include "actors/monitor/monitor.hpp"
 #include "apps/commands/run_output.hpp"
 #include "apps/program/interrupts.hpp"
@@ -24,7 +24,7 @@ int say(const std::string& failure, int exit_code) {
   return exit_code;
 }
 
-void print_begun(const run_options& options, const remote_plan& plan) {
+void print_begun(const run_options& options, const cluster_plan& plan) {
   const auto name = name_of_run(plan, 0);
   const auto& first = plan.nodes.front();
   if (options.output.format == output_format::json) {
@@ -70,7 +70,7 @@ int run_on_nodes(const run_options& options) {
   }
   for (std::size_t i = 0; i < plan->inputs.policies.size() && !interrupt_guard::interrupted(); ++i) {
     const auto& policy = plan->inputs.policies[i].text;
-    remote_controls controls;
+    cluster_controls controls;
     controls.rounds_file = output.rounds_file(policy);
     controls.watch = output.watch(policy);
     controls.trace = output.trace(policy);

@@ -5,7 +5,7 @@
 #include "bench/exchange/thread_times.hpp"
 
 #include "actors/gateway/gateway.hpp"
-#include "actors/run/session.hpp"
+#include "actors/run/local_run.hpp"
 #include "actors/training/shard.hpp"
 #include "actors/training/trainer.hpp"
 #include "actors/training/worker.hpp"

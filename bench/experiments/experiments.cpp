@@ -6,7 +6,7 @@
 //
 // `run` goes on where it was interrupted: lines that OUT.jsonl has are not computed again.
 
-#include "actors/run/virtual_session.hpp"
+#include "actors/run/simulated_run.hpp"
 #include "apps/options/run_options.hpp"
 #include "bench/experiments/experiment.hpp"
 #include "bench/experiments/experiment_plot.hpp"

@@ -1,4 +1,4 @@
-#include "actors/run/virtual_session.hpp"
+#include "actors/run/simulated_run.hpp"
 #include "actors/system/process_usage.hpp"
 #include "bench/support.hpp"
 

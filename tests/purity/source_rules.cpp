@@ -122,7 +122,7 @@ bool wrong_inside_learning(const std::string& path, const std::string& header) {
     return x.starts_with("learning/" + folder + "/");
   };
   if (below(header, "simulation")) // the session in virtual time is its shell
-    return !below(path, "simulation") && !path.starts_with("actors/run/virtual_session.");
+    return !below(path, "simulation") && !path.starts_with("actors/run/simulated_run.");
   if (below(header, "consensus"))
     return below(path, "data") || below(path, "model") || below(path, "graph") || below(path, "straggler");
   return false;

@@ -1,4 +1,4 @@
-#include "actors/run/virtual_session.hpp"
+#include "actors/run/simulated_run.hpp"
 #include "actors/training/shard.hpp"
 #include "actors/training/worker.hpp"
 #include "tests/actors/support/fakes.hpp"

@@ -1,4 +1,4 @@
-#include "actors/run/session.hpp"
+#include "actors/run/local_run.hpp"
 #include "learning/base/error.hpp"
 #include "learning/model/test_bench.hpp"
 #include "tests/actors/support/small_table.hpp"
@@ -49,7 +49,7 @@ void check_sane(const run_result& result) {
 
 } // namespace
 
-TEST_CASE("session: every policy, miss rule and weight does the rounds asked for, with a clean audit") {
+TEST_CASE("local_run: every policy, miss rule and weight does the rounds asked for, with a clean audit") {
   const temporary_directory place;
   struct kind {
     const char* policy;
@@ -85,7 +85,7 @@ TEST_CASE("session: every policy, miss rule and weight does the rounds asked for
     }
 }
 
-TEST_CASE("session: pairwise policies keep the mean in real time, with every half of an exchange audited") {
+TEST_CASE("local_run: pairwise policies keep the mean in real time, with every half of an exchange audited") {
   const temporary_directory place;
   for (const auto* policy : {"adpsgd", "adaptive"}) {
     CAPTURE(policy);
@@ -114,7 +114,7 @@ TEST_CASE("session: pairwise policies keep the mean in real time, with every hal
   }
 }
 
-TEST_CASE("session: without a model there is nothing to learn, and the exchange alone is measured") {
+TEST_CASE("local_run: without a model there is nothing to learn, and the exchange alone is measured") {
   for (const std::string policy : {"full", "static:1", "dtur", "adpsgd", "adaptive"}) {
     CAPTURE(policy);
     run_config config;
@@ -135,7 +135,7 @@ TEST_CASE("session: without a model there is nothing to learn, and the exchange 
   }
 }
 
-TEST_CASE("session: with the exchange off nothing is sent, and everybody does its rounds alone") {
+TEST_CASE("local_run: with the exchange off nothing is sent, and everybody does its rounds alone") {
   const temporary_directory place;
   for (const std::string policy : {"full", "dtur"}) {
     auto config = table_config(place);
@@ -152,7 +152,7 @@ TEST_CASE("session: with the exchange off nothing is sent, and everybody does it
   }
 }
 
-TEST_CASE("session: one worker alone trains too") {
+TEST_CASE("local_run: one worker alone trains too") {
   const temporary_directory place;
   auto config = table_config(place);
   config.workers = 1;
@@ -166,7 +166,7 @@ TEST_CASE("session: one worker alone trains too") {
   }
 }
 
-TEST_CASE("session: averaging alone brings random starts together and does not move their mean") {
+TEST_CASE("local_run: averaging alone brings random starts together and does not move their mean") {
   const temporary_directory place;
   for (const std::string policy : {"full", "dtur"}) {
     CAPTURE(policy);
@@ -190,7 +190,7 @@ TEST_CASE("session: averaging alone brings random starts together and does not m
   }
 }
 
-TEST_CASE("session: the same start is the same for everybody, random starts differ and follow the seed") {
+TEST_CASE("local_run: the same start is the same for everybody, random starts differ and follow the seed") {
   const temporary_directory place;
   auto config = table_config(place);
   const auto values = [](const parameter_block& x) {
@@ -206,7 +206,7 @@ TEST_CASE("session: the same start is the same for everybody, random starts diff
   CHECK(values(prepare_run(config).initial[3]) != values(random.initial[3]));
 }
 
-TEST_CASE("session: a target ends the run and its time is told") {
+TEST_CASE("local_run: a target ends the run and its time is told") {
   const temporary_directory place;
   auto config = table_config(place);
   config.rounds.reset();
@@ -224,7 +224,7 @@ TEST_CASE("session: a target ends the run and its time is told") {
   CHECK(std::any_of(all.begin(), all.end(), [](const evaluation& e) { return e.test_accuracy >= 0.6; }));
 }
 
-TEST_CASE("session: the time limit ends the run, also when a step takes far longer") {
+TEST_CASE("local_run: the time limit ends the run, also when a step takes far longer") {
   const temporary_directory place;
   auto config = table_config(place);
   config.rounds.reset();
@@ -239,7 +239,7 @@ TEST_CASE("session: the time limit ends the run, also when a step takes far long
   CHECK(run.result.test_accuracy);
 }
 
-TEST_CASE("session: who watches can stop the run, at its first look as well as later") {
+TEST_CASE("local_run: who watches can stop the run, at its first look as well as later") {
   const temporary_directory place;
   auto config = table_config(place);
   config.workers = 24;
@@ -264,7 +264,7 @@ TEST_CASE("session: who watches can stop the run, at its first look as well as l
     }
 }
 
-TEST_CASE("session: a step size that makes the loss no number fails the run and says what to do") {
+TEST_CASE("local_run: a step size that makes the loss no number fails the run and says what to do") {
   const temporary_directory place;
   auto config = table_config(place);
   config.sgd.step_size = 1e30;
@@ -277,7 +277,8 @@ TEST_CASE("session: a step size that makes the loss no number fails the run and 
   CHECK(run.result.failure.find('\n') == std::string::npos);
 }
 
-TEST_CASE("session: a failure in the last rounds counts, though the workers are done before anybody looks") {
+TEST_CASE(
+    "local_run: a failure in the last rounds counts, though the workers are done before anybody looks") {
   const temporary_directory place;
   auto config = table_config(place);
   config.sgd.step_size = 1e30;
@@ -294,7 +295,7 @@ TEST_CASE("session: a failure in the last rounds counts, though the workers are 
   CHECK(run.result.failure == "cannot write /dev/full");
 }
 
-TEST_CASE("session: a model that fails in training fails the run") {
+TEST_CASE("local_run: a model that fails in training fails the run") {
   const temporary_directory place;
   const auto config = table_config(place);
   real_system actors;
@@ -306,7 +307,7 @@ TEST_CASE("session: a model that fails in training fails the run") {
   CHECK(run.result.failure.find("training failed") != std::string::npos);
 }
 
-TEST_CASE("session: rounds.jsonl holds one line for each round that a worker joined") {
+TEST_CASE("local_run: rounds.jsonl holds one line for each round that a worker joined") {
   const temporary_directory place;
   for (const std::string policy : {"full", "dtur"}) {
     auto config = table_config(place);
@@ -332,7 +333,7 @@ TEST_CASE("session: rounds.jsonl holds one line for each round that a worker joi
   }
 }
 
-TEST_CASE("session: several policies run one after the other on the same inputs") {
+TEST_CASE("local_run: several policies run one after the other on the same inputs") {
   const temporary_directory place;
   auto config = table_config(place);
   config.policies = {"full", "dtur"};
@@ -346,7 +347,7 @@ TEST_CASE("session: several policies run one after the other on the same inputs"
   }
 }
 
-TEST_CASE("session: wrong input is found before anything starts") {
+TEST_CASE("local_run: wrong input is found before anything starts") {
   const temporary_directory place;
   const auto fault_of = [&](auto change) {
     auto config = table_config(place);

@@ -1,4 +1,4 @@
-#include "actors/cluster/remote_session.hpp"
+#include "actors/cluster/cluster_run.hpp"
 
 #include "actors/client/ask_nodes.hpp"
 #include "actors/cluster/fleet.hpp"
@@ -80,7 +80,7 @@ std::optional<std::vector<node_status>> wait_until_idle(caf::actor_system& syste
   }
 }
 
-run_spec spec_of(const remote_plan& plan, std::size_t policy) {
+run_spec spec_of(const cluster_plan& plan, std::size_t policy) {
   const auto& graph = *plan.inputs.graph;
   run_spec spec;
   spec.run = random_run_id();
@@ -97,7 +97,7 @@ run_spec spec_of(const remote_plan& plan, std::size_t policy) {
 }
 
 /// The fields that are known without a node.
-void describe(run_result& result, const remote_plan& plan, std::size_t policy) {
+void describe(run_result& result, const cluster_plan& plan, std::size_t policy) {
   const auto& config = plan.inputs.config;
   result.policy = plan.inputs.policies[policy].text;
   result.workers = config.workers;
@@ -116,8 +116,8 @@ void describe(run_result& result, const remote_plan& plan, std::size_t policy) {
 /// The actors of one launched run, and what is known of it.
 class launched_run {
 public:
-  launched_run(caf::actor_system& system, const gateway_actor& gateway, const remote_plan& plan,
-               std::size_t policy, const remote_controls& controls)
+  launched_run(caf::actor_system& system, const gateway_actor& gateway, const cluster_plan& plan,
+               std::size_t policy, const cluster_controls& controls)
       : self_(system), plan_(plan), controls_(controls) {
     auto graph = plan.inputs.graph;
     if (!plan.inputs.config.exchange)
@@ -138,7 +138,7 @@ public:
   launched_run(const launched_run&) = delete;
   launched_run& operator=(const launched_run&) = delete;
 
-  remote_end play() {
+  cluster_end play() {
     if (!launch() || controls_.detach)
       return std::move(end_);
     follow();
@@ -367,21 +367,21 @@ private:
   }
 
   caf::scoped_actor self_;
-  const remote_plan& plan_;
-  const remote_controls& controls_;
+  const cluster_plan& plan_;
+  const cluster_controls& controls_;
   reporter_actor reports_;
   fleet_actor fleet_;
-  remote_end end_;
+  cluster_end end_;
   run_progress last_;
   std::optional<std::chrono::steady_clock::time_point> stopping_since_;
 };
 
 } // namespace
 
-std::optional<remote_plan> plan_on_nodes(caf::actor_system& system, const gateway_actor& gateway,
-                                         const run_config& config, std::span<const endpoint> nodes,
-                                         const std::string& name, const std::function<bool()>& interrupted) {
-  remote_plan plan;
+std::optional<cluster_plan> plan_on_nodes(caf::actor_system& system, const gateway_actor& gateway,
+                                          const run_config& config, std::span<const endpoint> nodes,
+                                          const std::string& name, const std::function<bool()>& interrupted) {
+  cluster_plan plan;
   plan.inputs = plan_run(config);
   plan.name = name;
   const auto all = wait_until_idle(system, gateway, nodes, interrupted);
@@ -398,7 +398,7 @@ std::optional<remote_plan> plan_on_nodes(caf::actor_system& system, const gatewa
   return plan;
 }
 
-std::string name_of_run(const remote_plan& plan, std::size_t policy) {
+std::string name_of_run(const cluster_plan& plan, std::size_t policy) {
   if (plan.inputs.policies.size() == 1)
     return plan.name;
   auto text = plan.inputs.policies[policy].text;
@@ -406,8 +406,9 @@ std::string name_of_run(const remote_plan& plan, std::size_t policy) {
   return plan.name + '-' + text;
 }
 
-remote_end run_policy_on_nodes(caf::actor_system& system, const gateway_actor& gateway,
-                               const remote_plan& plan, std::size_t policy, const remote_controls& controls) {
+cluster_end run_policy_on_nodes(caf::actor_system& system, const gateway_actor& gateway,
+                                const cluster_plan& plan, std::size_t policy,
+                                const cluster_controls& controls) {
   const auto since = std::chrono::steady_clock::now();
   const auto interrupted = [&] {
     run_progress now;
@@ -416,7 +417,7 @@ remote_end run_policy_on_nodes(caf::actor_system& system, const gateway_actor& g
     now.waiting = "the nodes to be free";
     return controls.watch && controls.watch(now);
   };
-  remote_end end;
+  cluster_end end;
   try {
     if (!wait_until_idle(system, gateway, plan.nodes, interrupted)) {
       describe(end.run.result, plan, policy);

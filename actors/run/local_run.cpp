@@ -1,4 +1,4 @@
-#include "actors/run/session.hpp"
+#include "actors/run/local_run.hpp"
 
 #include "actors/reporting/longest_wait.hpp"
 #include "actors/run/checkpoints.hpp"

@@ -1,4 +1,4 @@
-#include "actors/run/virtual_session.hpp"
+#include "actors/run/simulated_run.hpp"
 
 #include "actors/reporting/rounds_file.hpp"
 #include "actors/run/checkpoints.hpp"
@@ -21,9 +21,9 @@ constexpr auto look_every = std::chrono::milliseconds{100};
 constexpr double never_s = 1e9; ///< longer than any run
 
 /// One run from its beginning to its end.
-class session {
+class simulated_run {
 public:
-  session(const run_inputs& inputs, std::size_t policy, const run_controls& controls)
+  simulated_run(const run_inputs& inputs, std::size_t policy, const run_controls& controls)
       : inputs_(inputs), controls_(controls), crew_(inputs.config.threads), hash_(run_hash(inputs, policy)),
         run_(options_of(inputs, policy), crew_, [this](const round_report& r) { add(r); }) {
     if (!controls.rounds_file.empty())
@@ -225,7 +225,7 @@ finished_run run_policy_virtually(const run_inputs& inputs, std::size_t policy,
                                   const run_controls& controls) {
   const auto cpu_before = process_cpu_s();
   finished_run run;
-  session s{inputs, policy, controls};
+  simulated_run s{inputs, policy, controls};
   run.result.interrupted = s.go();
   conclude(run, inputs, inputs.policies[policy], s.outcome(),
            [&] { return controls.watch && controls.watch(s.progress()); });

@@ -1,5 +1,5 @@
 #include "actors/run/checkpoints.hpp"
-#include "actors/run/virtual_session.hpp"
+#include "actors/run/simulated_run.hpp"
 #include "learning/base/error.hpp"
 #include "tests/actors/support/small_table.hpp"
 
@@ -31,7 +31,7 @@ run_config virtual_table(const temporary_directory& place, const std::string& po
 
 } // namespace
 
-TEST_CASE("virtual_session: two runs with one seed write the same bytes, with one thread and with two") {
+TEST_CASE("simulated_run: two runs with one seed write the same bytes, with one thread and with two") {
   const temporary_directory place;
   for (const std::string policy : {"full", "static:1", "dtur", "adpsgd", "adaptive"}) {
     CAPTURE(policy);
@@ -65,7 +65,7 @@ TEST_CASE("virtual_session: two runs with one seed write the same bytes, with on
   }
 }
 
-TEST_CASE("virtual_session: the target accuracy ends the run, and a diverging loss fails it") {
+TEST_CASE("simulated_run: the target accuracy ends the run, and a diverging loss fails it") {
   const temporary_directory place;
   auto config = virtual_table(place, "full");
   config.rounds.reset();
@@ -86,7 +86,7 @@ TEST_CASE("virtual_session: the target accuracy ends the run, and a diverging lo
   CHECK(wrong.result.duration_s < 10'000);
 }
 
-TEST_CASE("virtual_session: whoever watches can stop it, and what was measured is kept") {
+TEST_CASE("simulated_run: whoever watches can stop it, and what was measured is kept") {
   const temporary_directory place;
   auto config = virtual_table(place, "dtur");
   config.rounds.reset();
@@ -117,7 +117,7 @@ bool same_but_for_the_host(const run_result& a, const run_result& b) {
 
 } // namespace
 
-TEST_CASE("virtual_session: a run that was interrupted anywhere goes on to the same end, bit for bit") {
+TEST_CASE("simulated_run: a run that was interrupted anywhere goes on to the same end, bit for bit") {
   const temporary_directory place;
   for (const std::string policy : {"full", "static:1", "dtur", "hop:1:2", "barrier", "adpsgd", "adaptive"}) {
     CAPTURE(policy);
@@ -162,7 +162,7 @@ TEST_CASE("virtual_session: a run that was interrupted anywhere goes on to the s
   }
 }
 
-TEST_CASE("virtual_session: a checkpoint is refused by a run that goes otherwise") {
+TEST_CASE("simulated_run: a checkpoint is refused by a run that goes otherwise") {
   const temporary_directory place;
   auto config = virtual_table(place, "full");
   config.rounds = 60;

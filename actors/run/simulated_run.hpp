@@ -1,7 +1,7 @@
 #pragma once
 
+#include "actors/run/local_run.hpp"
 #include "actors/run/run_end.hpp"
-#include "actors/run/session.hpp"
 #include "learning/simulation/virtual_run.hpp"
 
 namespace dybw {
