@@ -373,7 +373,7 @@ using gateway_actor =
 
 // --- A run on several nodes, seen by who launches or follows it ---
 
-enum class fleet_phase {
+enum class cluster_phase {
   connecting, ///< dialling the nodes
   preparing,  ///< the nodes load data and check
   linking,    ///< the nodes connect to each other
@@ -381,8 +381,8 @@ enum class fleet_phase {
   over,   ///< every worker is finished or gone for good
   failed, ///< refused or unreachable before the run began; nothing is left running
 };
-struct fleet_status {
-  fleet_phase phase = fleet_phase::connecting;
+struct cluster_status {
+  cluster_phase phase = cluster_phase::connecting;
   std::string failure; ///< one line, of `failed`
   int exit_code = 0;
   std::vector<bool> reachable;          ///< [nodes]
@@ -395,19 +395,19 @@ struct fleet_status {
   double cpu_s = 0;    ///< processor time of the nodes in this run
   std::string waiting; ///< the longest wait that a node tells: for whom, for what, how long
 };
-struct fleet_status_wanted {};
-/// The fleet's own timer.
-struct fleet_tick {};
+struct cluster_status_wanted {};
+/// The run client's own timer.
+struct run_client_tick {};
 struct result_wanted {};
 /// The run is measured: the nodes may let go of it.
 struct release_run {};
 
 /// A client of all nodes of one run: launches it or only follows it. Passes what the nodes report on to a
 /// reporter, reconnects to nodes that come back.
-using fleet_actor = control_client_actor::extend<
-    caf::reacts_to<fleet_tick>, caf::reacts_to<stop_work>, caf::reacts_to<release_run>,
+using run_client_actor = control_client_actor::extend<
+    caf::reacts_to<run_client_tick>, caf::reacts_to<stop_work>, caf::reacts_to<release_run>,
     caf::reacts_to<node_moved>, // a restarted node, from the node that follows
-    caf::replies_to<fleet_status_wanted>::with<fleet_status>,
+    caf::replies_to<cluster_status_wanted>::with<cluster_status>,
     caf::replies_to<worker_id, snapshot_wanted>::with<snapshot>,
     caf::replies_to<result_wanted>::with<std::shared_ptr<const result_reply>>>; // the leading node's, ready
                                                                                 // or not
@@ -624,9 +624,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::target_reached)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::part_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::local_reports_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::pass_on_due)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::fleet_status)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::fleet_status_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::fleet_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::cluster_status)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::cluster_status_wanted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::run_client_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::result_wanted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::release_run)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const dybw::result_reply>)

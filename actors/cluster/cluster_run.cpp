@@ -1,8 +1,8 @@
 #include "actors/cluster/cluster_run.hpp"
 
 #include "actors/client/ask_nodes.hpp"
-#include "actors/cluster/fleet.hpp"
 #include "actors/cluster/placement.hpp"
+#include "actors/cluster/run_client.hpp"
 #include "actors/reporting/reporter.hpp"
 #include "learning/base/error.hpp"
 
@@ -126,11 +126,12 @@ public:
     reports.trace = controls.trace;
     reports.in_pairs = plan.inputs.policies[policy].averages_in_pairs();
     reports_ = system.spawn<caf::detached>(reporter, std::move(reports));
-    fleet_ = system.spawn(fleet, fleet_options{gateway, reports_, spec_of(plan, policy), true, std::nullopt});
+    client_ = system.spawn(run_client,
+                           run_client_options{gateway, reports_, spec_of(plan, policy), true, std::nullopt});
     describe(end_.run.result, plan, policy);
   }
   ~launched_run() {
-    for (const auto& a : {caf::actor_cast<caf::actor>(fleet_), caf::actor_cast<caf::actor>(reports_)}) {
+    for (const auto& a : {caf::actor_cast<caf::actor>(client_), caf::actor_cast<caf::actor>(reports_)}) {
       self_->send_exit(a, caf::exit_reason::user_shutdown);
       self_->wait_for(a);
     }
@@ -145,8 +146,8 @@ public:
     const auto measured = find_result();
     conclude(measured);
     if (measured) { // else whoever leads still measures, and needs the others for it
-      self_->send(fleet_, release_run{});
-      ask<fleet_status>(fleet_, fleet_status_wanted{}); // an exit would overtake it
+      self_->send(client_, release_run{});
+      ask<cluster_status>(client_, cluster_status_wanted{}); // an exit would overtake it
     }
     return std::move(end_);
   }
@@ -183,15 +184,15 @@ private:
   bool launch() {
     const auto since = std::chrono::steady_clock::now();
     for (;;) {
-      const auto status = ask<fleet_status>(fleet_, fleet_status_wanted{});
+      const auto status = ask<cluster_status>(client_, cluster_status_wanted{});
       if (!status)
         return false;
-      if (status->phase == fleet_phase::failed) {
+      if (status->phase == cluster_phase::failed) {
         if (!result().interrupted)
           give_up(status->exit_code, status->failure);
         return false;
       }
-      if (status->phase == fleet_phase::running || status->phase == fleet_phase::over)
+      if (status->phase == cluster_phase::running || status->phase == cluster_phase::over)
         return end_.began = true;
       run_progress now;
       now.begun = false;
@@ -199,7 +200,7 @@ private:
       if (!status->waiting_for.empty())
         now.waiting = status->waiting_for.front();
       if (shows_interrupt(now) && !std::exchange(result().interrupted, true))
-        self_->send(fleet_, stop_work{});
+        self_->send(client_, stop_work{});
       pause();
     }
   }
@@ -208,7 +209,7 @@ private:
     if (stopping_since_)
       return;
     stopping_since_ = std::chrono::steady_clock::now();
-    self_->send(fleet_, stop_work{});
+    self_->send(client_, stop_work{});
   }
 
   /// Until the run is over, or does not end although it was told to.
@@ -216,11 +217,11 @@ private:
     auto moved_at = std::chrono::steady_clock::now();
     std::uint64_t steps_seen = 0;
     for (;;) {
-      const auto status = ask<fleet_status>(fleet_, fleet_status_wanted{});
+      const auto status = ask<cluster_status>(client_, cluster_status_wanted{});
       auto progress = ask<run_progress>(reports_, progress_wanted{});
       if (!status || !progress)
         return;
-      if (status->phase == fleet_phase::over)
+      if (status->phase == cluster_phase::over)
         return;
       if (std::exchange(steps_seen, progress->local_steps) != progress->local_steps)
         moved_at = std::chrono::steady_clock::now();
@@ -245,13 +246,13 @@ private:
   /// Asks for the result without blocking; it comes as a message.
   void request_result() {
     // With arguments, not captures: CAF's functions for actors without arguments bind a null reference.
-    const auto ask_for_result = [](caf::event_based_actor* messenger, const fleet_actor& whom,
+    const auto ask_for_result = [](caf::event_based_actor* messenger, const run_client_actor& whom,
                                    const caf::actor& asker) {
-      messenger->request(whom, 2 * fleet_state::question_patience, result_wanted{})
+      messenger->request(whom, 2 * run_client_state::question_patience, result_wanted{})
           .then([=](const result_ptr& x) { messenger->send(asker, x); },
                 [=](const caf::error&) { messenger->send(asker, result_ptr{}); });
     };
-    self_->system().spawn(ask_for_result, fleet_, caf::actor_cast<caf::actor>(self_.ptr()));
+    self_->system().spawn(ask_for_result, client_, caf::actor_cast<caf::actor>(self_.ptr()));
   }
 
   /// The measured end from the leading node; null if nobody has it in time.
@@ -291,14 +292,14 @@ private:
 
   /// Nobody is left who could have the result.
   bool out_of_reach() {
-    const auto status = ask<fleet_status>(fleet_, fleet_status_wanted{});
+    const auto status = ask<cluster_status>(client_, cluster_status_wanted{});
     return !status || status->exit_code == static_cast<int>(input_fault::network);
   }
 
   void conclude(const result_ptr& measured) {
     if (measured)
       self_->receive(caf::after(next_report) >> [] {}); // it says what the final collection took
-    const auto status = ask<fleet_status>(fleet_, fleet_status_wanted{});
+    const auto status = ask<cluster_status>(client_, cluster_status_wanted{});
     const auto collected = ask<run_outcome_ptr>(reports_, outcome_wanted{});
     if (!status || !collected)
       return;
@@ -370,7 +371,7 @@ private:
   const cluster_plan& plan_;
   const cluster_controls& controls_;
   reporter_actor reports_;
-  fleet_actor fleet_;
+  run_client_actor client_;
   cluster_end end_;
   run_progress last_;
   std::optional<std::chrono::steady_clock::time_point> stopping_since_;

@@ -535,27 +535,27 @@ std::string fleet_machine::name_of(std::size_t i) const {
   return to_string(nodes_[i].address);
 }
 
-fleet_status fleet_machine::status() const {
-  fleet_status x;
+cluster_status fleet_machine::status() const {
+  cluster_status x;
   switch (stage_) {
   case stage::calling:
-    x.phase = fleet_phase::connecting;
+    x.phase = cluster_phase::connecting;
     break;
   case stage::preparing:
-    x.phase = fleet_phase::preparing;
+    x.phase = cluster_phase::preparing;
     break;
   case stage::linking:
   case stage::beginning:
-    x.phase = fleet_phase::linking;
+    x.phase = cluster_phase::linking;
     break;
   case stage::following:
-    x.phase = fleet_phase::running;
+    x.phase = cluster_phase::running;
     break;
   case stage::over:
-    x.phase = fleet_phase::over;
+    x.phase = cluster_phase::over;
     break;
   case stage::failed:
-    x.phase = fleet_phase::failed;
+    x.phase = cluster_phase::failed;
     break;
   }
   x.failure = failure_;

@@ -11,7 +11,7 @@
 
 namespace dybw {
 
-// --- What happens to a fleet: events ---
+// --- What happens to a run client: events ---
 
 /// The connection to a node that was asked for is there.
 struct node_reached {
@@ -67,7 +67,7 @@ using fleet_effect = std::variant<call_node, tell_node, hang_up, run_begins, fle
 struct fleet_machine_options {
   run_spec spec;
   bool launches = false;
-  std::optional<node_index> here; ///< see `fleet_options`
+  std::optional<node_index> here; ///< see `run_client_options`
 };
 
 /// How a run on several nodes is started and followed, without actors, clocks or sockets: events in, effects
@@ -75,7 +75,7 @@ struct fleet_machine_options {
 ///
 /// Launching: call all nodes, `prepare`, compare what they answer, `connect`, then `subscribe` and `begin`.
 /// Each stage waits for every node, within limits; a refusal, a lost connection or a stage
-/// that takes too long fails the launch, and every node is told to let go. Following: see `fleet`. Not
+/// that takes too long fails the launch, and every node is told to let go. Following: see `run_client`. Not
 /// thread-safe; deterministic.
 class fleet_machine {
 public:
@@ -88,7 +88,7 @@ public:
   static constexpr nanoseconds silence_min{std::chrono::seconds{2}};
   /// How long the rest of a run that is over elsewhere is waited for, on nodes that are gone.
   static constexpr nanoseconds straggler_patience{std::chrono::seconds{5}};
-  /// How long a fleet without a node that answers goes on trying.
+  /// How long a client without a node that answers goes on trying.
   static constexpr nanoseconds nobody_patience{std::chrono::seconds{10}};
 
   explicit fleet_machine(fleet_machine_options options);
@@ -98,7 +98,7 @@ public:
   /// Takes one event that happens at `now` (never earlier than the one before).
   std::vector<fleet_effect> step(nanoseconds now, const fleet_event& what);
 
-  fleet_status status() const;
+  cluster_status status() const;
   /// The nodes that can be asked for the result, the one that leads the largest part first.
   std::vector<node_index> result_candidates() const;
   bool is_reachable(node_index node) const { return nodes_[index_of(node)].line == line::open; }

@@ -106,7 +106,7 @@ void clerk_state::collect(const std::shared_ptr<collection>& c) {
     if (const auto& worker = c->what->here[i])
       self_->request(worker, local_patience, snapshot_wanted{}).then(take, give_up);
     else
-      self_->request(c->what->fleet, remote_patience, worker_at(i), snapshot_wanted{}).then(take, give_up);
+      self_->request(c->what->client, remote_patience, worker_at(i), snapshot_wanted{}).then(take, give_up);
   }
 }
 

@@ -20,7 +20,7 @@ struct measurement {
   run_spec spec;
   std::shared_ptr<const run_inputs> inputs;
   std::vector<worker_actor> here; ///< [workers], null for those of other nodes
-  fleet_actor fleet;              ///< reaches the others
+  run_client_actor client;        ///< reaches the others
   reporter_actor reports;
   run_result known;   ///< interrupted, failed; nodes and what the run cost
   bool hurry = false; ///< the node is to end: no time for the whole test set

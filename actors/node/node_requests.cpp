@@ -431,7 +431,7 @@ void node_state::on(connection_id, const node_moved& x) {
   where = x.advertised;
   self_->send(gateway_, x);
   if (stay_->lead)
-    self_->send(stay_->lead->fleet(), x);
+    self_->send(stay_->lead->client(), x);
 }
 
 /// Who had the place may be alive, only hung or cut off. As long as the place is still that joiner's, it is

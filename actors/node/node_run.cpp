@@ -270,7 +270,7 @@ void node_state::start_lead(bool late) {
   so_far.lost = stay_->lost;
   stay_->lead->take(so_far);
   if (tenancy_.stopping())
-    self_->send(stay_->lead->fleet(), stop_work{});
+    self_->send(stay_->lead->client(), stop_work{});
 }
 
 /// Begins to lead, or stops, as the network falls apart and comes together.
@@ -304,7 +304,7 @@ void node_state::tell_part() {
     spdlog::info("run {}: all {} workers are in touch again", tenancy_.spec().name, all);
 }
 
-void node_state::note_fleet(const fleet_status& x) {
+void node_state::note_cluster(const cluster_status& x) {
   if (!stay_->others_reached) {
     stay_->others_reached =
         std::all_of(x.reachable.begin(), x.reachable.end(), [](bool reached) { return reached; });
@@ -312,11 +312,11 @@ void node_state::note_fleet(const fleet_status& x) {
   }
   if (tenancy_.now() != tenancy::phase::finishing || stay_->measuring || stay_->is_measured)
     return;
-  if (x.phase == fleet_phase::over || leaving_)
+  if (x.phase == cluster_phase::over || leaving_)
     measure(x);
 }
 
-run_result node_state::known_result(const fleet_status& x) const {
+run_result node_state::known_result(const cluster_status& x) const {
   run_result known;
   known.interrupted = stay_->interrupted || leaving_;
   known.failure = stay_->failure.empty() ? x.failure : stay_->failure;
@@ -335,14 +335,14 @@ run_result node_state::known_result(const fleet_status& x) const {
   return known;
 }
 
-void node_state::measure(const fleet_status& x) {
+void node_state::measure(const cluster_status& x) {
   stay_->measuring = true;
   stay_->lead->stop_evaluating();
   measurement what;
   what.spec = tenancy_.spec();
   what.inputs = stay_->inputs;
   what.here = stay_->host->workers();
-  what.fleet = stay_->lead->fleet();
+  what.client = stay_->lead->client();
   what.reports = stay_->lead->reports();
   what.known = known_result(x);
   what.hurry = leaving_;
@@ -361,7 +361,7 @@ void node_state::measured(const run_measured& x) {
   stay_->measured_at = std::chrono::steady_clock::now();
   stay_->result = x.result;
   if (stay_->lead && !leaving_)
-    self_->send(stay_->lead->fleet(), release_run{});
+    self_->send(stay_->lead->client(), release_run{});
 }
 
 // --- The end ---
@@ -371,7 +371,7 @@ void node_state::stop_run(bool pass_on) {
     stay_->stopping_since = std::chrono::steady_clock::now();
   stay_->host->stop();
   if (pass_on && stay_->lead)
-    self_->send(stay_->lead->fleet(), stop_work{});
+    self_->send(stay_->lead->client(), stop_work{});
   if (pass_on)
     pass_stop_on();
 }
@@ -467,11 +467,11 @@ void node_state::tick() {
   keep_lead();
   tell_part();
   if (stay_->lead)
-    self_->request(stay_->lead->fleet(), gateway_patience, fleet_status_wanted{})
+    self_->request(stay_->lead->client(), gateway_patience, cluster_status_wanted{})
         .then(
-            [this, run = tenancy_.spec().run](const fleet_status& x) {
+            [this, run = tenancy_.spec().run](const cluster_status& x) {
               if (tenancy_.serves(run) && stay_->lead)
-                note_fleet(x);
+                note_cluster(x);
             },
             [](const caf::error&) {}); // it was taken down
   if (tenancy_.now() == tenancy::phase::running && stay_->stopping_since) {

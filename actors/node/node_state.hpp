@@ -162,13 +162,13 @@ private:
   void keep_lead();
   void tell_part();
   void start_lead(bool late);
-  void note_fleet(const fleet_status& x);
-  void measure(const fleet_status& x);
+  void note_cluster(const cluster_status& x);
+  void measure(const cluster_status& x);
   void finish();
   bool may_let_go() const;
   void let_go();
   void fail_run(const std::string& why);
-  run_result known_result(const fleet_status& x) const;
+  run_result known_result(const cluster_status& x) const;
   traffic traffic_in_run() const;
   nanoseconds elapsed() const { return time_since(stay_->origin); }
   nanoseconds now() const { return time_since(epoch_); }

@@ -1,6 +1,6 @@
 #include "actors/node/run_lead.hpp"
 
-#include "actors/cluster/fleet.hpp"
+#include "actors/cluster/run_client.hpp"
 #include "actors/node/stand_in.hpp"
 #include "actors/training/evaluator.hpp"
 
@@ -13,13 +13,13 @@ run_lead::run_lead(caf::actor_system& system, run_lead_options options)
   reports.late = options_.late;
   reports.in_pairs = options_.inputs->policies.front().averages_in_pairs();
   reports_ = adopt(system.spawn<caf::detached>(reporter, reports));
-  fleet_options follows;
+  run_client_options follows;
   follows.gateway = options_.gateway;
   follows.reporter = reports_;
   follows.spec = options_.spec;
   follows.here = options_.spec.self;
   follows.parameters = options_.inputs->learner->parameter_count();
-  fleet_ = adopt(system.spawn(dybw::fleet, std::move(follows)));
+  client_ = adopt(system.spawn(run_client, std::move(follows)));
 }
 
 run_lead::~run_lead() {
@@ -46,7 +46,7 @@ void run_lead::begin(run_origin origin) {
     if (options_.here[i])
       options.workers.push_back(options_.here[i]);
     else
-      options.workers.push_back(adopt(system_.spawn(stand_in, fleet_, worker_at(i))));
+      options.workers.push_back(adopt(system_.spawn(stand_in, client_, worker_at(i))));
   }
   evaluator_ = adopt(system_.spawn<caf::detached>(evaluator, std::move(options)));
 }

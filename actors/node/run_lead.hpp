@@ -15,7 +15,7 @@ struct run_lead_options {
   target_listener_actor on_target;
 };
 
-/// What the leading node has beside its own workers: a fleet that follows the other nodes, a reporter that
+/// What the leading node has beside its own workers: a client that follows the other nodes, a reporter that
 /// sees all workers, the evaluator. They end with it. Not thread-safe.
 class run_lead {
 public:
@@ -27,14 +27,14 @@ public:
   void begin(run_origin origin);
   bool has_begun() const noexcept { return begun_; }
 
-  /// What the workers here report; the other nodes' comes by the fleet.
+  /// What the workers here report; the other nodes' comes by the client.
   void take(const local_reports& x);
 
   /// No evaluation any more. It asks the workers of other nodes, which stay as long as somebody asks: two
   /// leads that go on would keep each other for ever.
   void stop_evaluating();
 
-  const fleet_actor& fleet() const noexcept { return fleet_; }
+  const run_client_actor& client() const noexcept { return client_; }
   const reporter_actor& reports() const noexcept { return reports_; }
   bool is_evaluator(const caf::strong_actor_ptr& sender) const { return evaluator_ && evaluator_ == sender; }
 
@@ -47,7 +47,7 @@ private:
 
   caf::actor_system& system_;
   run_lead_options options_;
-  fleet_actor fleet_;
+  run_client_actor client_;
   reporter_actor reports_;
   evaluator_actor evaluator_; ///< null before the beginning, and without a model
   std::vector<caf::actor> actors_;

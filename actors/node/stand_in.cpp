@@ -25,7 +25,7 @@ caf::typed_response_promise<snapshot> stand_in_state::take_snapshot() {
 void stand_in_state::fetch() {
   fetching_ = true;
   asked_ = std::chrono::steady_clock::now();
-  self_->request(fleet_, patience, newest_.worker, snapshot_wanted{})
+  self_->request(client_, patience, newest_.worker, snapshot_wanted{})
       .then([this](const snapshot& x) { arrived(x); },
             [this](const caf::error&) {
               arrived(snapshot{newest_.worker, {}, newest_.local_steps});
@@ -42,8 +42,8 @@ void stand_in_state::arrived(const snapshot& x) {
 }
 
 estimate_source_actor::behavior_type stand_in(estimate_source_actor::stateful_pointer<stand_in_state> self,
-                                              const fleet_actor& fleet, worker_id worker) {
-  self->state.start(fleet, worker);
+                                              const run_client_actor& client, worker_id worker) {
+  self->state.start(client, worker);
   return {
       [](const stop_work&) {},
       [self](const snapshot_wanted&) { return self->state.take_snapshot(); },

@@ -15,8 +15,8 @@ public:
 
   explicit stand_in_state(estimate_source_actor::stateful_pointer<stand_in_state> self) : self_(self) {}
 
-  void start(const fleet_actor& fleet, worker_id worker) {
-    fleet_ = fleet;
+  void start(const run_client_actor& client, worker_id worker) {
+    client_ = client;
     newest_.worker = worker;
   }
   caf::typed_response_promise<snapshot> take_snapshot();
@@ -26,7 +26,7 @@ private:
   void arrived(const snapshot& x);
 
   estimate_source_actor::stateful_pointer<stand_in_state> self_;
-  fleet_actor fleet_;
+  run_client_actor client_;
   snapshot newest_;
   bool fetching_ = false;
   std::vector<caf::typed_response_promise<snapshot>> waiting_;
@@ -35,6 +35,6 @@ private:
 };
 
 estimate_source_actor::behavior_type stand_in(estimate_source_actor::stateful_pointer<stand_in_state> self,
-                                              const fleet_actor& fleet, worker_id worker);
+                                              const run_client_actor& client, worker_id worker);
 
 } // namespace dybw

@@ -82,7 +82,7 @@ public:
     all_say(ready());
     all_say(connect_reply{});
     all_say(begin_reply{});
-    CHECK(phase() == fleet_phase::running);
+    CHECK(phase() == cluster_phase::running);
   }
   /// Time passes in small steps, and these nodes give signs of life; collects what came of it.
   void pass(nanoseconds time, const std::vector<std::size_t>& alive) {
@@ -127,8 +127,8 @@ public:
         found.push_back(*y);
     return found;
   }
-  fleet_phase phase() const { return machine_->status().phase; }
-  fleet_status status() const { return machine_->status(); }
+  cluster_phase phase() const { return machine_->status().phase; }
+  cluster_status status() const { return machine_->status(); }
   fleet_machine& machine() { return *machine_; }
 
   std::vector<fleet_effect> effects;
@@ -154,14 +154,14 @@ TEST_CASE("fleet_machine: a launch calls, prepares, links, subscribes and begins
   p.step(node_reached{node_at(0)});
   p.step(node_reached{node_at(2)});
   CHECK(p.effects.empty());
-  CHECK(p.phase() == fleet_phase::connecting);
+  CHECK(p.phase() == cluster_phase::connecting);
   CHECK(p.status().waiting_for == std::vector<std::string>{"node b:7401 to answer"});
   p.step(node_reached{node_at(1)});
   CHECK(p.told<prepare_run_request>() == everybody);
   for (const auto& x : p.all<tell_node>())
     CHECK(std::get<prepare_run_request>(*x.message).spec.self == x.node);
 
-  CHECK(p.phase() == fleet_phase::preparing);
+  CHECK(p.phase() == cluster_phase::preparing);
   p.say(2, ready());
   p.say(0, ready());
   CHECK(p.effects.empty());
@@ -171,7 +171,7 @@ TEST_CASE("fleet_machine: a launch calls, prepares, links, subscribes and begins
   CHECK(p.status().parameters == 7850);
   CHECK(p.status().training_samples == 60000);
 
-  CHECK(p.phase() == fleet_phase::linking);
+  CHECK(p.phase() == cluster_phase::linking);
   p.all_say(connect_reply{});
   CHECK(p.told<subscribe_request>() == everybody);
   CHECK(p.told<begin_request>() == everybody);
@@ -179,7 +179,7 @@ TEST_CASE("fleet_machine: a launch calls, prepares, links, subscribes and begins
   const auto kinds = p.all<tell_node>();
   CHECK(std::holds_alternative<subscribe_request>(*kinds[2].message)); // all before the first begin
   p.all_say(begin_reply{});
-  CHECK(p.phase() == fleet_phase::running);
+  CHECK(p.phase() == cluster_phase::running);
   CHECK(p.status().reachable == std::vector<bool>{true, true, true});
   CHECK(p.status().waiting_for.empty());
 }
@@ -188,7 +188,7 @@ TEST_CASE("fleet_machine: a node that cannot be reached fails the launch with it
   probe p;
   p.step(node_reached{node_at(0)});
   p.step(node_not_reached{one, "node b:7401 refuses connections; is dybw node running there?"});
-  CHECK(p.phase() == fleet_phase::failed);
+  CHECK(p.phase() == cluster_phase::failed);
   CHECK(p.status().exit_code == 4);
   CHECK(p.status().failure == "node b:7401 refuses connections; is dybw node running there?");
   CHECK(p.all<hang_up>().size() == 2); // the one that answered, and the one still called
@@ -204,7 +204,7 @@ TEST_CASE("fleet_machine: a refusal names the node, keeps its exit code and make
   refusal.refusal = "there are no files of mnist, --data is not given; start the node with --data DIR";
   refusal.exit_code = 3;
   p.say(1, refusal);
-  CHECK(p.phase() == fleet_phase::failed);
+  CHECK(p.phase() == cluster_phase::failed);
   CHECK(p.status().exit_code == 3);
   CHECK(p.status().failure == "node b:7401: " + refusal.refusal);
   CHECK(p.told<abandon_request>() == everybody);
@@ -269,7 +269,7 @@ TEST_CASE("fleet_machine: a node that is lost before the run begins fails the la
 TEST_CASE("fleet_machine: each stage of a launch has its patience, loading the longest") {
   probe p;
   p.pass(seconds{9}, {});
-  CHECK(p.phase() == fleet_phase::failed);
+  CHECK(p.phase() == cluster_phase::failed);
   CHECK(p.status().exit_code == 4);
   CHECK(mentions(p.status().failure, "for node a:7400 to answer"));
 
@@ -277,9 +277,9 @@ TEST_CASE("fleet_machine: each stage of a launch has its patience, loading the l
   loading.all_reached();
   loading.say(0, ready());
   loading.pass(seconds{110}, everybody); // they answer, though they are not ready
-  CHECK(loading.phase() == fleet_phase::preparing);
+  CHECK(loading.phase() == cluster_phase::preparing);
   loading.pass(seconds{20}, everybody);
-  CHECK(loading.phase() == fleet_phase::failed);
+  CHECK(loading.phase() == cluster_phase::failed);
   CHECK(mentions(loading.status().failure, "for node b:7401 to load its data"));
   CHECK(loading.told<abandon_request>() == everybody);
 
@@ -288,7 +288,7 @@ TEST_CASE("fleet_machine: each stage of a launch has its patience, loading the l
   dead.pass(seconds{2}, everybody);
   CHECK(dead.told<node_status_request>().size() >= 3);
   dead.pass(seconds{9}, {0, 2});
-  CHECK(dead.phase() == fleet_phase::failed);
+  CHECK(dead.phase() == cluster_phase::failed);
   CHECK(dead.status().exit_code == 4);
   CHECK(mentions(dead.status().failure, "node b:7401 gave no sign of life for 8 s"));
 
@@ -296,7 +296,7 @@ TEST_CASE("fleet_machine: each stage of a launch has its patience, loading the l
   linking.all_reached();
   linking.all_say(ready());
   linking.pass(seconds{9}, {});
-  CHECK(linking.phase() == fleet_phase::failed);
+  CHECK(linking.phase() == cluster_phase::failed);
 }
 
 TEST_CASE(
@@ -304,7 +304,7 @@ TEST_CASE(
   probe p;
   p.all_reached();
   p.step(stop_asked_for{});
-  CHECK(p.phase() == fleet_phase::failed);
+  CHECK(p.phase() == cluster_phase::failed);
   CHECK(p.status().exit_code == 130);
   CHECK(p.told<abandon_request>() == everybody);
 }
@@ -319,7 +319,7 @@ TEST_CASE("fleet_machine: a node lost while the run begins is gone, and the run 
   CHECK(p.news<round_report>().size() == 1);
   p.say(1, begin_reply{});
   p.step(node_hung_up{node_at(2), "connection reset"});
-  CHECK(p.phase() == fleet_phase::running);
+  CHECK(p.phase() == cluster_phase::running);
   REQUIRE(p.news<workers_gone>().size() == 1);
   CHECK(p.news<workers_gone>()[0].workers == std::vector<worker_id>{worker_id{2}, worker_id{5}});
 }
@@ -331,7 +331,7 @@ TEST_CASE("fleet_machine: a refusal to begin stops those that have begun") {
   p.all_say(connect_reply{});
   p.say(0, begin_reply{});
   p.say(1, begin_reply{"the run was abandoned"});
-  CHECK(p.phase() == fleet_phase::failed);
+  CHECK(p.phase() == cluster_phase::failed);
   CHECK(p.told<stop_request>() == everybody);
   CHECK(p.told<abandon_request>() == everybody);
 }
@@ -470,7 +470,7 @@ TEST_CASE("fleet_machine: a worker that ended by an error is gone for good, also
       p.say(w % 3, last);
     }
   p.step(time_passed{});
-  CHECK(p.phase() == fleet_phase::over);
+  CHECK(p.phase() == cluster_phase::over);
 }
 
 TEST_CASE("fleet_machine: reports that did not get through put their workers away for a moment") {
@@ -519,7 +519,7 @@ TEST_CASE("fleet_machine: the run is over when every worker has said its last wo
   p.begun();
   auto last = batch_of({});
   for (std::uint32_t w = 0; w < 6; ++w) {
-    CHECK(p.phase() == fleet_phase::running);
+    CHECK(p.phase() == cluster_phase::running);
     last.finished = {end_of(w)};
     p.say(w % 3, last);
     CHECK(p.news<worker_end>().size() == 1);
@@ -527,7 +527,7 @@ TEST_CASE("fleet_machine: the run is over when every worker has said its last wo
     CHECK(p.news<worker_end>().empty());
   }
   p.step(time_passed{});
-  CHECK(p.phase() == fleet_phase::over);
+  CHECK(p.phase() == cluster_phase::over);
   CHECK(p.status().failure.empty());
   p.step(release_asked_for{});
   CHECK(p.told<run_over>() == everybody);
@@ -563,7 +563,7 @@ TEST_CASE("fleet_machine: a lost node is waited for while others work, and a lit
   p.begun();
   p.step(node_hung_up{one, "reset"});
   p.pass(seconds{60}, {0, 2});
-  CHECK(p.phase() == fleet_phase::running);
+  CHECK(p.phase() == cluster_phase::running);
   auto last = batch_of({});
   last.finished = {end_of(0), end_of(3)};
   p.say(0, last);
@@ -571,7 +571,7 @@ TEST_CASE("fleet_machine: a lost node is waited for while others work, and a lit
   p.step(node_hung_up{one, "reset"});
   p.say(2, last);
   p.pass(milliseconds{100}, {0, 2});
-  CHECK(p.phase() == fleet_phase::over);
+  CHECK(p.phase() == cluster_phase::over);
   CHECK(p.status().exit_code == 0);
 }
 
@@ -581,9 +581,9 @@ TEST_CASE("fleet_machine: when no node answers any more the run is over for us, 
   for (std::size_t i = 0; i < 3; ++i)
     p.step(node_hung_up{node_at(i), "reset"});
   p.pass(seconds{9}, {});
-  CHECK(p.phase() == fleet_phase::running);
+  CHECK(p.phase() == cluster_phase::running);
   p.pass(seconds{2}, {});
-  CHECK(p.phase() == fleet_phase::over);
+  CHECK(p.phase() == cluster_phase::over);
   CHECK(p.status().exit_code == 4);
   CHECK(mentions(p.status().failure, "no node of the run answers any more"));
 }
@@ -609,12 +609,12 @@ TEST_CASE("fleet_machine: a node's failure is the run's, told once with its name
   p.say(2, batch);
   CHECK(p.status().failure == "node b:7401: cannot write out/rounds.jsonl");
   CHECK(p.status().exit_code == 1);
-  CHECK(p.phase() == fleet_phase::running); // its workers still have to end
+  CHECK(p.phase() == cluster_phase::running); // its workers still have to end
 }
 
 TEST_CASE("fleet_machine: who follows a run calls the others, subscribes, and starts nothing") {
   probe p{false, one};
-  CHECK(p.phase() == fleet_phase::running);
+  CHECK(p.phase() == cluster_phase::running);
   CHECK(p.all<call_node>().size() == 2);
   p.step(node_reached{node_at(0)});
   CHECK(p.told<subscribe_request>() == nodes{0});

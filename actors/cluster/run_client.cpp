@@ -1,4 +1,4 @@
-#include "actors/cluster/fleet.hpp"
+#include "actors/cluster/run_client.hpp"
 
 #include "actors/reporting/reporter.hpp"
 
@@ -18,7 +18,7 @@ caf::error unanswered(const std::string& reason) {
 
 } // namespace
 
-void fleet_state::start(fleet_options options) {
+void run_client_state::start(run_client_options options) {
   options_ = std::move(options);
   origin_ = self_->home_system().clock().now();
   machine_.emplace(fleet_machine_options{options_.spec, options_.launches, options_.here});
@@ -27,40 +27,40 @@ void fleet_state::start(fleet_options options) {
   self_->monitor(options_.gateway);
   for (auto& x : machine_->open(now()))
     std::visit([this](const auto& todo) { perform(todo); }, x);
-  self_->delayed_send(self_, tick_every, fleet_tick{});
+  self_->delayed_send(self_, tick_every, run_client_tick{});
 }
 
-nanoseconds fleet_state::now() const {
+nanoseconds run_client_state::now() const {
   return std::chrono::duration_cast<nanoseconds>(self_->home_system().clock().now() - origin_);
 }
 
-void fleet_state::apply(const fleet_event& what) {
+void run_client_state::apply(const fleet_event& what) {
   for (auto& x : machine_->step(now(), what))
     std::visit([this](const auto& todo) { perform(todo); }, x);
 }
 
-void fleet_state::tick() {
+void run_client_state::tick() {
   apply(time_passed{});
   for (std::size_t i = 0; i < question_lines_.size(); ++i) {
     auto& pending = question_lines_[i].pending;
     if (!pending.empty() && now() - pending.front().asked > question_patience)
       drop_question_line(node_at(i), "it did not answer in time");
   }
-  self_->delayed_send(self_, tick_every, fleet_tick{});
+  self_->delayed_send(self_, tick_every, run_client_tick{});
 }
 
 // --- What the machine wants ---
 
-void fleet_state::perform(const call_node& x) {
+void run_client_state::perform(const call_node& x) {
   call({x.node, false}, x.to, x.patience);
 }
 
-void fleet_state::perform(const tell_node& x) {
+void run_client_state::perform(const tell_node& x) {
   if (const auto& to = lines_[index_of(x.node)])
     self_->send(options_.gateway, send_control{*to, x.message});
 }
 
-void fleet_state::perform(const hang_up& x) {
+void run_client_state::perform(const hang_up& x) {
   std::erase_if(calls_, [&](const auto& c) { return c.second.node == x.node && !c.second.questions; });
   auto& line = lines_[index_of(x.node)];
   if (line) {
@@ -71,26 +71,26 @@ void fleet_state::perform(const hang_up& x) {
   drop_question_line(x.node, "it cannot be reached");
 }
 
-void fleet_state::perform(const run_begins&) {
+void run_client_state::perform(const run_begins&) {
   self_->send(options_.reporter, watch_workers{{}, std::chrono::steady_clock::now()});
 }
 
-void fleet_state::perform(const fleet_news& x) {
+void run_client_state::perform(const fleet_news& x) {
   std::visit([this](const auto& news) { report(news); }, x);
 }
 
-void fleet_state::report(const worker_end& x) {
+void run_client_state::report(const worker_end& x) {
   self_->send(options_.reporter, to_last_word(x));
 }
 
 // --- Connections ---
 
-void fleet_state::call(purpose why, const endpoint& to, nanoseconds patience) {
+void run_client_state::call(purpose why, const endpoint& to, nanoseconds patience) {
   calls_.emplace(++newest_key_, why);
   self_->send(options_.gateway, open_control{newest_key_, to, control_client_actor{self_}, patience});
 }
 
-void fleet_state::opened(const control_opened& x) {
+void run_client_state::opened(const control_opened& x) {
   const auto found = calls_.find(x.key);
   if (found == calls_.end()) { // not wanted any more
     self_->send(options_.gateway, close_control{x.connection});
@@ -111,7 +111,7 @@ void fleet_state::opened(const control_opened& x) {
     send_question(why.node, each);
 }
 
-void fleet_state::failed(const control_failed& x) {
+void run_client_state::failed(const control_failed& x) {
   const auto found = calls_.find(x.key);
   if (found == calls_.end())
     return;
@@ -125,7 +125,7 @@ void fleet_state::failed(const control_failed& x) {
   fail_questions(why.node, x.reason);
 }
 
-void fleet_state::receive(const control_received& x) {
+void run_client_state::receive(const control_received& x) {
   const auto found = purposes_.find(x.connection);
   if (found == purposes_.end())
     return;
@@ -136,7 +136,7 @@ void fleet_state::receive(const control_received& x) {
     apply(node_said{why.node, x.message});
 }
 
-void fleet_state::closed(const control_closed& x) {
+void run_client_state::closed(const control_closed& x) {
   const auto found = purposes_.find(x.connection);
   if (found == purposes_.end())
     return;
@@ -151,21 +151,21 @@ void fleet_state::closed(const control_closed& x) {
   apply(node_hung_up{why.node, x.reason});
 }
 
-void fleet_state::close_all() {
+void run_client_state::close_all() {
   for (const auto& [connection, why] : purposes_)
     self_->send(options_.gateway, close_control{connection});
   purposes_.clear();
   calls_.clear();
 }
 
-void fleet_state::send(connection_id to, control_message message) {
+void run_client_state::send(connection_id to, control_message message) {
   self_->send(options_.gateway,
               send_control{to, std::make_shared<const control_message>(std::move(message))});
 }
 
 // --- Questions ---
 
-fleet_state::snapshot_promise fleet_state::take_snapshot(worker_id worker) {
+run_client_state::snapshot_promise run_client_state::take_snapshot(worker_id worker) {
   auto promise = self_->make_response_promise<snapshot>();
   if (index_of(worker) >= options_.spec.placement.size()) {
     promise.deliver(caf::make_error(caf::sec::invalid_argument, "there is no such worker"));
@@ -181,7 +181,7 @@ fleet_state::snapshot_promise fleet_state::take_snapshot(worker_id worker) {
   return promise;
 }
 
-fleet_state::result_promise fleet_state::find_result() {
+run_client_state::result_promise run_client_state::find_result() {
   auto search = std::make_shared<result_search>();
   search->promise = self_->make_response_promise<std::shared_ptr<const result_reply>>();
   search->left = machine_->result_candidates();
@@ -191,7 +191,7 @@ fleet_state::result_promise fleet_state::find_result() {
   return promise;
 }
 
-void fleet_state::search_on(const std::shared_ptr<result_search>& search) {
+void run_client_state::search_on(const std::shared_ptr<result_search>& search) {
   if (!search->left.empty()) {
     const auto next = search->left.back();
     search->left.pop_back();
@@ -203,7 +203,7 @@ void fleet_state::search_on(const std::shared_ptr<result_search>& search) {
   }
 }
 
-void fleet_state::ask(node_index node, question x) {
+void run_client_state::ask(node_index node, question x) {
   auto& line = question_lines_[index_of(node)];
   if (!machine_->is_reachable(node)) {
     fail(x, "it cannot be reached");
@@ -218,7 +218,7 @@ void fleet_state::ask(node_index node, question x) {
   }
 }
 
-void fleet_state::send_question(node_index node, const question& x) {
+void run_client_state::send_question(node_index node, const question& x) {
   const auto to = *question_lines_[index_of(node)].connection;
   if (x.worker)
     send(to, snapshot_request{options_.spec.run, *x.worker});
@@ -226,7 +226,7 @@ void fleet_state::send_question(node_index node, const question& x) {
     send(to, result_request{options_.spec.run});
 }
 
-void fleet_state::answer(node_index node, const std::shared_ptr<const control_message>& message) {
+void run_client_state::answer(node_index node, const std::shared_ptr<const control_message>& message) {
   if (const auto* estimate = std::get_if<snapshot_reply>(message.get())) {
     answer(node, *estimate);
     return;
@@ -249,7 +249,7 @@ void fleet_state::answer(node_index node, const std::shared_ptr<const control_me
   search_on(search);
 }
 
-void fleet_state::answer(node_index node, const snapshot_reply& x) {
+void run_client_state::answer(node_index node, const snapshot_reply& x) {
   auto& pending = question_lines_[index_of(node)].pending;
   const auto found = std::find_if(pending.begin(), pending.end(),
                                   [&](const question& each) { return each.worker == x.worker; });
@@ -270,20 +270,20 @@ void fleet_state::answer(node_index node, const snapshot_reply& x) {
   }
 }
 
-void fleet_state::fail_questions(node_index node, const std::string& reason) {
+void run_client_state::fail_questions(node_index node, const std::string& reason) {
   auto pending = std::exchange(question_lines_[index_of(node)].pending, {});
   for (auto& each : pending)
     fail(each, reason);
 }
 
-void fleet_state::fail(question& x, const std::string& reason) {
+void run_client_state::fail(question& x, const std::string& reason) {
   for (auto& promise : x.snapshots)
     promise.deliver(unanswered(reason));
   if (x.search)
     search_on(x.search);
 }
 
-void fleet_state::drop_question_line(node_index node, const std::string& reason) {
+void run_client_state::drop_question_line(node_index node, const std::string& reason) {
   std::erase_if(calls_, [&](const auto& c) { return c.second.node == node && c.second.questions; });
   auto& line = question_lines_[index_of(node)];
   line.calling = false;
@@ -295,7 +295,8 @@ void fleet_state::drop_question_line(node_index node, const std::string& reason)
   fail_questions(node, reason);
 }
 
-fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self, fleet_options options) {
+run_client_actor::behavior_type run_client(run_client_actor::stateful_pointer<run_client_state> self,
+                                           run_client_options options) {
   self->state.start(std::move(options));
   self->set_exit_handler([self](caf::exit_msg& x) {
     self->state.close_all();
@@ -309,11 +310,11 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
       [self](const control_failed& x) { self->state.failed(x); },
       [self](const control_received& x) { self->state.receive(x); },
       [self](const control_closed& x) { self->state.closed(x); },
-      [self](const fleet_tick&) { self->state.tick(); },
+      [self](const run_client_tick&) { self->state.tick(); },
       [self](const stop_work&) { self->state.apply(stop_asked_for{}); },
       [self](const release_run&) { self->state.apply(release_asked_for{}); },
       [self](const node_moved& x) { self->state.apply(x); },
-      [self](const fleet_status_wanted&) { return self->state.status(); },
+      [self](const cluster_status_wanted&) { return self->state.status(); },
       [self](worker_id worker, const snapshot_wanted&) { return self->state.take_snapshot(worker); },
       [self](const result_wanted&) { return self->state.find_result(); },
   };

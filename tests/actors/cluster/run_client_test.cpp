@@ -1,4 +1,4 @@
-#include "actors/cluster/fleet.hpp"
+#include "actors/cluster/run_client.hpp"
 #include "tests/actors/support/fake_gateway.hpp"
 #include "tests/actors/support/fakes.hpp"
 #include "tests/actors/support/test_system.hpp"
@@ -13,10 +13,10 @@ namespace {
 
 constexpr run_id this_run = 7;
 
-/// Two nodes with one worker each, followed by a fleet.
+/// Two nodes with one worker each, followed by a run client.
 struct followed_pair {
   explicit followed_pair(bool launches = false) {
-    fleet_options options;
+    run_client_options options;
     options.gateway = actors.spawn(fake_gateway, log);
     options.reporter = actors.spawn(fake_reporter, heard);
     options.spec.run = this_run;
@@ -25,7 +25,7 @@ struct followed_pair {
     options.launches = launches;
     options.parameters = 1;
     gateway = options.gateway;
-    handle = actors.spawn(fleet, std::move(options));
+    handle = actors.spawn(run_client, std::move(options));
     actors.run();
   }
 
@@ -37,13 +37,13 @@ struct followed_pair {
     actors.tell(handle, control_received{connection_id{connection},
                                          std::make_shared<const control_message>(std::move(message))});
   }
-  fleet_status status() { return actors.ask<fleet_status>(handle, fleet_status_wanted{}); }
+  cluster_status status() { return actors.ask<cluster_status>(handle, cluster_status_wanted{}); }
 
   test_system actors;
   gateway_log_ptr log = std::make_shared<gateway_log>();
   reports_ptr heard = std::make_shared<reports>();
   gateway_actor gateway;
-  fleet_actor handle;
+  run_client_actor handle;
 };
 
 report_batch batch_of(worker_id worker, round_number round) {
@@ -64,7 +64,7 @@ parameter_block block_of(float value, std::size_t size = 1) {
 
 } // namespace
 
-TEST_CASE("fleet: rounds, last words and evaluations reach the reporter one by one") {
+TEST_CASE("run_client: rounds, last words and evaluations reach the reporter one by one") {
   followed_pair pair;
   REQUIRE(pair.log->calls.size() == 2);
   CHECK(pair.log->calls[1].to == endpoint{"b", 2});
@@ -89,7 +89,7 @@ TEST_CASE("fleet: rounds, last words and evaluations reach the reporter one by o
   CHECK(to_seconds(last.threshold_delays->quantile(0.99)) == doctest::Approx(0.002).epsilon(0.13));
 }
 
-TEST_CASE("fleet: a launch goes through the gateway, and a refusal closes every connection") {
+TEST_CASE("run_client: a launch goes through the gateway, and a refusal closes every connection") {
   followed_pair pair{true};
   pair.open(0);
   CHECK(pair.log->sent.empty());
@@ -101,23 +101,23 @@ TEST_CASE("fleet: a launch goes through the gateway, and a refusal closes every 
   busy.refusal = "it is busy with another run";
   busy.exit_code = 4;
   pair.say(1, busy);
-  CHECK(pair.status().phase == fleet_phase::failed);
+  CHECK(pair.status().phase == cluster_phase::failed);
   CHECK(pair.status().failure == "node b:2: it is busy with another run");
   CHECK(pair.log->sent_on<abandon_request>(connection_id{0}).size() == 1);
   CHECK(pair.log->closings.size() == 2);
 }
 
-TEST_CASE("fleet: a connection that opens after it was given up is closed again") {
+TEST_CASE("run_client: a connection that opens after it was given up is closed again") {
   followed_pair pair{true};
   pair.actors.tell(pair.handle, control_failed{pair.log->calls[0].key, "refused"});
-  CHECK(pair.status().phase == fleet_phase::failed);
+  CHECK(pair.status().phase == cluster_phase::failed);
   CHECK(pair.status().failure == "refused");
   pair.open(1);
   CHECK(pair.log->closings == std::vector<connection_id>{connection_id{1}});
   CHECK(pair.log->sent.empty());
 }
 
-TEST_CASE("fleet: silence is measured by the actors' clock, and a lost node is called again") {
+TEST_CASE("run_client: silence is measured by the actors' clock, and a lost node is called again") {
   followed_pair pair;
   pair.open(0);
   pair.open(1);
@@ -138,7 +138,7 @@ TEST_CASE("fleet: silence is measured by the actors' clock, and a lost node is c
   CHECK(pair.status().reachable == std::vector<bool>{true, true});
 }
 
-TEST_CASE("fleet: an estimate is asked for once on a connection of its own, for all who wait for it") {
+TEST_CASE("run_client: an estimate is asked for once on a connection of its own, for all who wait for it") {
   followed_pair pair;
   pair.open(0);
   pair.open(1);
@@ -171,7 +171,7 @@ TEST_CASE("fleet: an estimate is asked for once on a connection of its own, for 
       [](const caf::error& e) { CHECK(caf::to_string(e).find("no such worker") != std::string::npos); });
 }
 
-TEST_CASE("fleet: an estimate of a size that does not fit the model counts as none") {
+TEST_CASE("run_client: an estimate of a size that does not fit the model counts as none") {
   followed_pair pair;
   pair.open(0);
   pair.open(1);
@@ -191,7 +191,7 @@ TEST_CASE("fleet: an estimate of a size that does not fit the model counts as no
   }
 }
 
-TEST_CASE("fleet: a question fails when its node is lost, does not answer, or cannot be reached") {
+TEST_CASE("run_client: a question fails when its node is lost, does not answer, or cannot be reached") {
   followed_pair pair;
   pair.open(0);
   pair.open(1);
@@ -231,7 +231,7 @@ TEST_CASE("fleet: a question fails when its node is lost, does not answer, or ca
   CHECK(refusal(five).find("no such worker") != std::string::npos);
 }
 
-TEST_CASE("fleet: the result is asked of the leading node, then of the others, until one has it") {
+TEST_CASE("run_client: the result is asked of the leading node, then of the others, until one has it") {
   followed_pair pair;
   pair.open(0);
   pair.open(1);
@@ -269,7 +269,7 @@ TEST_CASE("fleet: the result is asked of the leading node, then of the others, u
               [](const caf::error& e) { FAIL(caf::to_string(e)); });
 }
 
-TEST_CASE("fleet: without a node that can be reached there is no result") {
+TEST_CASE("run_client: without a node that can be reached there is no result") {
   followed_pair pair;
   caf::scoped_actor self{pair.actors.system()};
   auto request = self->request(pair.handle, caf::infinite, result_wanted{});
@@ -280,7 +280,7 @@ TEST_CASE("fleet: without a node that can be reached there is no result") {
                   });
 }
 
-TEST_CASE("fleet: its end closes its connections") {
+TEST_CASE("run_client: its end closes its connections") {
   followed_pair pair;
   pair.open(0);
   pair.open(1);

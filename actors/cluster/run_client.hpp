@@ -6,14 +6,14 @@
 
 namespace dybw {
 
-struct fleet_options {
+struct run_client_options {
   gateway_actor gateway;   ///< dials the nodes
   reporter_actor reporter; ///< gets what the nodes report
   run_spec spec;           ///< `self` does not matter
   /// Whether the run is still to be started: connect, prepare, link, begin. Otherwise it is only followed.
   bool launches = false;
   /// The node that this process is, if it is one: it is not called, and what its own workers report reaches
-  /// `reporter` without the fleet.
+  /// `reporter` without the client.
   std::optional<node_index> here;
   /// The size of every estimate, where it is known: one of another size counts as not found.
   std::optional<std::uint64_t> parameters{};
@@ -21,7 +21,7 @@ struct fleet_options {
 
 /// A client of all nodes of one run: the shell of a `fleet_machine`, which decides whom to tell what.
 ///
-/// To launch a run it goes through `fleet_phase` in order; whatever goes wrong before the run began ends in
+/// To launch a run it goes through `cluster_phase` in order; whatever goes wrong before the run began ends in
 /// `failed`, with one line and an exit code in the status, after every node was told to let go. It tells the
 /// reporter the run's origin (`watch_workers` without workers) before anything else.
 ///
@@ -29,29 +29,29 @@ struct fleet_options {
 /// most once and the rounds of each worker in ascending order, whatever connections break. A node that is
 /// silent for `suspect_after` (at least two seconds) or whose connection closes is gone (`workers_gone`)
 /// until its reports come again (`workers_back`); it is called again every second. Who follows a run from its
-/// middle misses what was before; several fleets of one run do not disturb each other.
+/// middle misses what was before; several clients of one run do not disturb each other.
 ///
 /// Estimates and results travel on connections of their own, opened when first asked for, so that a large one
 /// does not hold up the signs of life. A question is answered, or fails with a reason, within
 /// `question_patience`; another one for the same estimate waits for the first one's answer.
-class fleet_state {
+class run_client_state {
 public:
-  static inline const char* name = "fleet";
+  static inline const char* name = "run_client";
   static constexpr nanoseconds question_patience{std::chrono::seconds{60}};
 
   using snapshot_promise = caf::typed_response_promise<snapshot>;
   using result_promise = caf::typed_response_promise<std::shared_ptr<const result_reply>>;
 
-  explicit fleet_state(fleet_actor::stateful_pointer<fleet_state> self) : self_(self) {}
+  explicit run_client_state(run_client_actor::stateful_pointer<run_client_state> self) : self_(self) {}
 
-  void start(fleet_options options);
+  void start(run_client_options options);
   void opened(const control_opened& x);
   void failed(const control_failed& x);
   void receive(const control_received& x);
   void closed(const control_closed& x);
   void tick();
   void apply(const fleet_event& what);
-  fleet_status status() const { return machine_->status(); }
+  cluster_status status() const { return machine_->status(); }
   snapshot_promise take_snapshot(worker_id worker);
   result_promise find_result();
   /// Lets go of all connections.
@@ -105,8 +105,8 @@ private:
   void drop_question_line(node_index node, const std::string& reason);
   void search_on(const std::shared_ptr<result_search>& search);
 
-  fleet_actor::stateful_pointer<fleet_state> self_;
-  fleet_options options_;
+  run_client_actor::stateful_pointer<run_client_state> self_;
+  run_client_options options_;
   std::optional<fleet_machine> machine_;
   std::chrono::steady_clock::time_point origin_;
   std::uint64_t newest_key_ = 0;
@@ -116,6 +116,7 @@ private:
   std::vector<question_line> question_lines_;       ///< [nodes]
 };
 
-fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self, fleet_options options);
+run_client_actor::behavior_type run_client(run_client_actor::stateful_pointer<run_client_state> self,
+                                           run_client_options options);
 
 } // namespace dybw
