@@ -96,8 +96,8 @@ struct view_wanted {};
 using run_view_ptr = std::shared_ptr<const run_view>;
 struct monitor_tick {};
 
-/// A worker's present estimate w_j; the block is shared, not copied. Without parameters from a stand-in whose
-/// worker cannot be reached.
+/// A worker's present estimate w_j; the block is shared, not copied. Without parameters from a remote_worker
+/// whose worker cannot be reached.
 struct snapshot {
   worker_id worker{};
   parameter_block parameters;
@@ -188,8 +188,8 @@ using trainer_pool_actor = caf::typed_actor<caf::reacts_to<training_job_ptr>, ca
 /// Owns a data shard and hands out mini-batches, one per request, prepared ahead.
 using shard_actor = caf::typed_actor<caf::replies_to<batch_wanted>::with<mini_batch>>;
 
-/// Who can be asked for a worker's estimate and told to stop: the worker itself, or its stand-in for another
-/// node.
+/// Who can be asked for a worker's estimate and told to stop: the worker itself, or a remote_worker in its
+/// place for another node.
 using estimate_source_actor =
     caf::typed_actor<caf::reacts_to<stop_work>, caf::replies_to<snapshot_wanted>::with<snapshot>>;
 
@@ -517,19 +517,19 @@ struct node_standing_wanted {};
 
 // --- The helpers of a node ---
 
-/// What came of an errand to another node.
-struct errand_done {
+/// What came of a request to another node.
+struct node_request_done {
   std::uint64_t key = 0;
   std::vector<std::shared_ptr<const control_message>> answers; ///< as many as were waited for, or fewer
   std::string failure;                                         ///< why fewer
 };
-struct errand_timer {
+struct node_request_timer {
   std::uint64_t attempt = 0;
   bool call_again = false; ///< else: it takes too long
 };
-using errand_client_actor = caf::typed_actor<caf::reacts_to<errand_done>>;
+using node_request_client_actor = caf::typed_actor<caf::reacts_to<node_request_done>>;
 /// Says something to another node and waits for the answers.
-using errand_actor = control_client_actor::extend<caf::reacts_to<errand_timer>>;
+using node_request_actor = control_client_actor::extend<caf::reacts_to<node_request_timer>>;
 
 struct preparation;
 struct measurement;
@@ -548,10 +548,10 @@ struct run_measured {
   run_id run = 0;
   std::shared_ptr<const result_reply> result;
 };
-using clerk_client_actor = caf::typed_actor<caf::reacts_to<run_prepared>, caf::reacts_to<run_measured>>;
+using run_loader_client_actor = caf::typed_actor<caf::reacts_to<run_prepared>, caf::reacts_to<run_measured>>;
 /// Does what takes long or blocks, one thing at a time.
-using clerk_actor = caf::typed_actor<caf::reacts_to<std::shared_ptr<const preparation>>,
-                                     caf::reacts_to<std::shared_ptr<const measurement>>>;
+using run_loader_actor = caf::typed_actor<caf::reacts_to<std::shared_ptr<const preparation>>,
+                                          caf::reacts_to<std::shared_ptr<const measurement>>>;
 
 struct node_tick {};
 
@@ -561,7 +561,7 @@ using node_actor = control_client_actor::extend<
     caf::reacts_to<gateway_opened>, caf::reacts_to<link_changed>, caf::reacts_to<stop_work>,
     caf::replies_to<node_standing_wanted>::with<node_standing>,
     // from its own helpers and timers:
-    caf::reacts_to<run_prepared>, caf::reacts_to<run_measured>, caf::reacts_to<errand_done>,
+    caf::reacts_to<run_prepared>, caf::reacts_to<run_measured>, caf::reacts_to<node_request_done>,
     caf::reacts_to<local_reports_ptr>, caf::reacts_to<part_changed>, caf::reacts_to<evaluation>,
     caf::reacts_to<target_reached>, caf::reacts_to<node_tick>>;
 
@@ -633,8 +633,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const dybw::result_reply>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::gateway_opened)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_standing)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_standing_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::errand_done)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::errand_timer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_request_done)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_request_timer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const dybw::preparation>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const dybw::measurement>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::run_prepared)

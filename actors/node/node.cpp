@@ -1,6 +1,6 @@
 #include "actors/node/node.hpp"
 
-#include "actors/client/errand.hpp"
+#include "actors/client/node_request.hpp"
 #include "actors/node/node_state.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -20,15 +20,15 @@ std::string reason_of(const caf::error& e) {
 void node_state::start(node_options options) {
   options_ = std::move(options);
   epoch_ = std::chrono::steady_clock::now();
-  tenancy_ = tenancy{options_.slots};
-  clerk_ = self_->spawn<caf::detached + caf::monitored>(clerk, clerk_client_actor{node_actor{self_}},
-                                                        options_.files);
+  lifecycle_ = run_lifecycle{options_.slots};
+  loader_ = self_->spawn<caf::detached + caf::monitored>(
+      run_loader, run_loader_client_actor{node_actor{self_}}, options_.files);
 }
 
 void node_state::open(const gateway_opened& x) {
   gateway_ = x.gateway;
   advertised_ = x.advertised;
-  tenancy_.advertise(advertised_);
+  lifecycle_.advertise(advertised_);
   self_->monitor(gateway_);
   if (options_.join)
     seek_place();
@@ -39,26 +39,26 @@ node_standing node_state::standing() const {
   node_standing x;
   x.failure = failure_;
   x.exit_code = exit_code_;
-  x.state = leaving_ && !stay_ ? "left" : joining_ ? "joining" : tenancy_.state_text();
-  if (stay_)
-    x.run_name = tenancy_.spec().name;
+  x.state = leaving_ && !run_ ? "left" : joining_ ? "joining" : lifecycle_.state_text();
+  if (run_)
+    x.run_name = lifecycle_.spec().name;
   return x;
 }
 
-void node_state::run_errand(errand_options options, errand_handler handler) {
+void node_state::send_request(node_request_options options, request_handler handler) {
   options.gateway = gateway_;
   options.client = node_actor{self_};
   options.key = ++newest_key_;
-  errands_.emplace(options.key, std::move(handler));
-  self_->spawn(errand, std::move(options));
+  requests_.emplace(options.key, std::move(handler));
+  self_->spawn(node_request, std::move(options));
 }
 
-void node_state::errand_is_done(const errand_done& x) {
-  const auto found = errands_.find(x.key);
-  if (found == errands_.end())
+void node_state::request_is_done(const node_request_done& x) {
+  const auto found = requests_.find(x.key);
+  if (found == requests_.end())
     return;
   const auto handler = std::move(found->second);
-  errands_.erase(found);
+  requests_.erase(found);
   handler(x);
 }
 
@@ -66,19 +66,19 @@ void node_state::helper_down(const caf::down_msg& down) {
   if (gateway_ && down.source == gateway_.address()) {
     failure_ = "the port is lost: " + reason_of(down.reason);
     exit_code_ = 4;
-  } else if (clerk_ && down.source == clerk_.address()) {
+  } else if (loader_ && down.source == loader_.address()) {
     failure_ = "the node failed: " + reason_of(down.reason);
     exit_code_ = 1;
-  } else if (stay_ && stay_->host && stay_->host->trainers() &&
-             down.source == stay_->host->trainers().address()) {
+  } else if (run_ && run_->host && run_->host->trainers() &&
+             down.source == run_->host->trainers().address()) {
     fail_run("training failed: " + reason_of(down.reason));
   }
 }
 
 /// The actors that nothing else would end.
 void node_state::shut_down() {
-  stay_.reset();
-  self_->send_exit(clerk_, caf::exit_reason::user_shutdown);
+  run_.reset();
+  self_->send_exit(loader_, caf::exit_reason::user_shutdown);
 }
 
 namespace {
@@ -91,7 +91,7 @@ node_actor::behavior_type node(node_actor::stateful_pointer<node_state> self, no
     self->quit(std::move(x.reason));
   });
   return {
-      [](const control_opened&) {}, // it does not call itself, errands do
+      [](const control_opened&) {}, // it does not call itself, requests do
       [](const control_failed&) {},
       [self](const control_received& x) { self->state.receive(x); },
       [self](const control_closed& x) { self->state.closed(x); },
@@ -101,7 +101,7 @@ node_actor::behavior_type node(node_actor::stateful_pointer<node_state> self, no
       [self](const node_standing_wanted&) { return self->state.standing(); },
       [self](const run_prepared& x) { self->state.prepared(x); },
       [self](const run_measured& x) { self->state.measured(x); },
-      [self](const errand_done& x) { self->state.errand_is_done(x); },
+      [self](const node_request_done& x) { self->state.request_is_done(x); },
       [self](const local_reports_ptr& x) { self->state.take(x); },
       [self](const part_changed& x) { self->state.take(x); },
       [self](const evaluation& x) { self->state.take(x); },

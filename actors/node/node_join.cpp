@@ -1,4 +1,4 @@
-#include "actors/client/errand.hpp"
+#include "actors/client/node_request.hpp"
 #include "actors/node/node_state.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -18,14 +18,14 @@ constexpr nanoseconds welcome_patience{std::chrono::seconds{2}};
 
 void node_state::seek_place() {
   joining_.emplace();
-  errand_options to_join;
+  node_request_options to_join;
   to_join.to = *options_.join;
   to_join.messages = {std::make_shared<const control_message>(join_request{advertised_})};
   to_join.patience = place_patience;
-  run_errand(std::move(to_join), [this](const errand_done& x) { take_place(x); });
+  send_request(std::move(to_join), [this](const node_request_done& x) { take_place(x); });
 }
 
-void node_state::take_place(const errand_done& x) {
+void node_state::take_place(const node_request_done& x) {
   const auto refuse = [this](const std::string& why) {
     refuse_join(fmt::format("cannot join a run at {}: {}", to_string(*options_.join), why), exit_network);
   };
@@ -38,7 +38,7 @@ void node_state::take_place(const errand_done& x) {
     return refuse("it answers something else; run the same version of dybw everywhere");
   if (!place->refusal.empty())
     return refuse(place->refusal);
-  if (const auto refused = tenancy_.prepare(place->spec, std::nullopt, "now"))
+  if (const auto refused = lifecycle_.prepare(place->spec, std::nullopt, "now"))
     return refuse_join(refused->line, refused->exit_code);
   joining_->elapsed_s = place->elapsed_s;
   joining_->told_at = std::chrono::steady_clock::now();
@@ -48,19 +48,19 @@ void node_state::take_place(const errand_done& x) {
 
 /// Tells everybody where this place is now, and asks the nodes of the neighbours for what our workers need.
 void node_state::seek_welcome() {
-  const auto& spec = tenancy_.spec();
-  const auto& graph = *stay_->inputs->graph;
-  joining_->errands = 0;
+  const auto& spec = lifecycle_.spec();
+  const auto& graph = *run_->inputs->graph;
+  joining_->requests = 0;
   for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
     if (node_at(i) == spec.self)
       continue;
-    errand_options to_node;
+    node_request_options to_node;
     to_node.to = spec.nodes[i];
     to_node.patience = welcome_patience;
     to_node.messages.push_back(
         std::make_shared<const control_message>(node_moved{spec.run, spec.self, advertised_}));
     to_node.answers = 0;
-    for (auto id : tenancy_.workers_here()) {
+    for (auto id : lifecycle_.workers_here()) {
       const auto neighbours = graph.neighbours(id);
       if (std::none_of(neighbours.begin(), neighbours.end(),
                        [&](worker_id n) { return spec.placement[index_of(n)] == node_at(i); }))
@@ -68,21 +68,21 @@ void node_state::seek_welcome() {
       ++to_node.answers;
       to_node.messages.push_back(std::make_shared<const control_message>(welcome_request{spec.run, id}));
     }
-    ++joining_->errands;
-    run_errand(std::move(to_node), [this, run = spec.run](const errand_done& x) {
-      if (joining_ && tenancy_.serves(run))
+    ++joining_->requests;
+    send_request(std::move(to_node), [this, run = spec.run](const node_request_done& x) {
+      if (joining_ && lifecycle_.serves(run))
         take_welcome(x);
     });
   }
-  if (joining_->errands == 0)
+  if (joining_->requests == 0)
     join_run_now();
 }
 
-void node_state::take_welcome(const errand_done& x) {
+void node_state::take_welcome(const node_request_done& x) {
   for (const auto& m : x.answers)
     if (const auto* welcome = std::get_if<welcome_reply>(m.get()); welcome != nullptr && welcome->found)
       joining_->welcomes.push_back(*welcome);
-  if (--joining_->errands == 0)
+  if (--joining_->requests == 0)
     join_run_now();
 }
 
@@ -90,9 +90,9 @@ void node_state::take_welcome(const errand_done& x) {
 /// with the estimate of its own neighbours, or, without one that lives elsewhere, of the others'.
 void node_state::join_run_now() {
   const auto& welcomes = joining_->welcomes;
-  const auto has_parameters = stay_->ready.parameters > 0;
+  const auto has_parameters = run_->ready.parameters > 0;
   const auto useful = [&](const welcome_reply& w) {
-    return !has_parameters || w.parameters.values().size() == stay_->ready.parameters;
+    return !has_parameters || w.parameters.values().size() == run_->ready.parameters;
   };
   std::map<worker_id, worker_start> starts;
   worker_start any;
@@ -112,18 +112,18 @@ void node_state::join_run_now() {
   }
   if (!found || facts.empty()) {
     refuse_join(fmt::format("cannot join run {}: no neighbour of its workers answers; try again",
-                            tenancy_.spec().name),
+                            lifecycle_.spec().name),
                 exit_network);
     let_go();
     return;
   }
-  for (auto id : tenancy_.workers_here()) {
+  for (auto id : lifecycle_.workers_here()) {
     if (!starts.contains(id))
       starts[id] = any;
     starts[id].facts = facts;
   }
   spawn_host(std::move(starts));
-  tenancy_.running();
+  lifecycle_.running();
   const auto origin = joining_->told_at - from_seconds(joining_->elapsed_s);
   joining_.reset();
   begin_run(origin);

@@ -1,4 +1,4 @@
-#include "actors/client/errand.hpp"
+#include "actors/client/node_request.hpp"
 #include "actors/node/node_state.hpp"
 #include "actors/reporting/longest_wait.hpp"
 #include "actors/system/process_usage.hpp"
@@ -33,16 +33,16 @@ std::string time_of_day() {
 } // namespace
 
 void node_state::receive(const control_received& x) {
-  if (stay_ && tenancy_.owner() == x.connection)
-    stay_->owner_heard = std::chrono::steady_clock::now();
+  if (run_ && lifecycle_.owner() == x.connection)
+    run_->owner_heard = std::chrono::steady_clock::now();
   std::visit([&](const auto& m) { on(x.connection, m); }, *x.message);
 }
 
 void node_state::closed(const control_closed& x) {
-  if (stay_)
-    stay_->subscribers.erase(x.connection);
-  if (tenancy_.closed(x.connection)) {
-    spdlog::info("run {}: its launcher went away before it began ({})", tenancy_.spec().name, x.reason);
+  if (run_)
+    run_->subscribers.erase(x.connection);
+  if (lifecycle_.closed(x.connection)) {
+    spdlog::info("run {}: its launcher went away before it began ({})", lifecycle_.spec().name, x.reason);
     let_go();
   }
 }
@@ -61,9 +61,9 @@ void node_state::send(connection_id to, std::shared_ptr<const control_message> m
 void node_state::turn_down(const std::string& why, int exit_code) {
   if (joining_) {
     refuse_join(why, exit_code);
-  } else if (stay_->asked_to_connect) {
-    reply(*stay_->asked_to_connect, connect_reply{why});
-  } else if (const auto owner = tenancy_.owner()) {
+  } else if (run_->asked_to_connect) {
+    reply(*run_->asked_to_connect, connect_reply{why});
+  } else if (const auto owner = lifecycle_.owner()) {
     prepare_run_reply refusal;
     refusal.refusal = why;
     refusal.exit_code = exit_code;
@@ -74,17 +74,17 @@ void node_state::turn_down(const std::string& why, int exit_code) {
 
 /// A machine that vanishes does not close its connections.
 void node_state::watch_owner() {
-  if (!tenancy_.owner() || time_since(stay_->owner_heard) <= options_.owner_patience)
+  if (!lifecycle_.owner() || time_since(run_->owner_heard) <= options_.owner_patience)
     return;
-  spdlog::warn("run {}: nothing from its launcher for {:.0f} s", tenancy_.spec().name,
+  spdlog::warn("run {}: nothing from its launcher for {:.0f} s", lifecycle_.spec().name,
                to_seconds(options_.owner_patience));
   turn_down("its launcher said nothing for too long; launch the run again", exit_network);
 }
 
 void node_state::on(connection_id from, const prepare_run_request& x) {
-  auto refused = tenancy_.prepare(x.spec, from, time_of_day());
+  auto refused = lifecycle_.prepare(x.spec, from, time_of_day());
   if (!refused && (leaving_ || joining_)) {
-    tenancy_.let_go();
+    lifecycle_.let_go();
     refused = refusal_text{leaving_ ? "it is about to end; start it again" : "it is joining another run",
                            exit_network};
   }
@@ -99,17 +99,17 @@ void node_state::on(connection_id from, const prepare_run_request& x) {
 }
 
 void node_state::prepare(const run_spec& spec, run_start how, std::uint64_t data_hash) {
-  stay_ = std::make_unique<stay>();
-  stay_->how = how;
-  stay_->origin = stay_->owner_heard = std::chrono::steady_clock::now();
+  run_ = std::make_unique<active_run>();
+  run_->how = how;
+  run_->origin = run_->owner_heard = std::chrono::steady_clock::now();
   preparation what{spec, how, options_.data, options_.threads, data_hash};
-  self_->send(clerk_, std::make_shared<const preparation>(std::move(what)));
+  self_->send(loader_, std::make_shared<const preparation>(std::move(what)));
 }
 
 void node_state::prepared(const run_prepared& x) {
-  if (!tenancy_.serves(x.run) || tenancy_.now() != tenancy::phase::preparing)
+  if (!lifecycle_.serves(x.run) || lifecycle_.now() != run_lifecycle::phase::preparing)
     return; // nobody wants it any more
-  const auto owner = tenancy_.owner();
+  const auto owner = lifecycle_.owner();
   if (!x.reply.refusal.empty()) {
     if (owner)
       reply(*owner, x.reply);
@@ -118,11 +118,11 @@ void node_state::prepared(const run_prepared& x) {
     let_go();
     return;
   }
-  tenancy_.prepared(x.run);
-  stay_->inputs = x.inputs;
-  stay_->place = x.place;
-  stay_->resumed = x.resumed;
-  stay_->ready = x.reply;
+  lifecycle_.prepared(x.run);
+  run_->inputs = x.inputs;
+  run_->place = x.place;
+  run_->resumed = x.resumed;
+  run_->ready = x.reply;
   if (owner)
     reply(*owner, x.reply);
   else
@@ -130,22 +130,22 @@ void node_state::prepared(const run_prepared& x) {
 }
 
 void node_state::on(connection_id from, const connect_request& x) {
-  if (const auto refused = tenancy_.connect(x.run)) {
+  if (const auto refused = lifecycle_.connect(x.run)) {
     reply(from, connect_reply{refused->line});
     return;
   }
-  stay_->asked_to_connect = from;
-  stay_->linking_since = std::chrono::steady_clock::now();
-  spawn_host(starts_from(stay_->resumed));
-  for (auto& [id, from_disk] : stay_->resumed)
+  run_->asked_to_connect = from;
+  run_->linking_since = std::chrono::steady_clock::now();
+  spawn_host(starts_from(run_->resumed));
+  for (auto& [id, from_disk] : run_->resumed)
     from_disk.parameters = from_disk.velocity = {}; // the workers have them
-  if (stay_->part->leads(now()))
+  if (run_->part->leads(now()))
     start_lead(false);
   advance_linking();
 }
 
 void node_state::on(connection_id from, const begin_request& x) {
-  if (const auto refused = tenancy_.begin(x.run)) {
+  if (const auto refused = lifecycle_.begin(x.run)) {
     reply(from, begin_reply{refused->line});
     return;
   }
@@ -154,27 +154,27 @@ void node_state::on(connection_id from, const begin_request& x) {
 }
 
 void node_state::on(connection_id, const abandon_request& x) {
-  if (tenancy_.abandon(x.run))
+  if (lifecycle_.abandon(x.run))
     let_go();
 }
 
 // --- During a run ---
 
 void node_state::on(connection_id from, const stop_request& x) {
-  switch (tenancy_.stop(x.run)) {
-  case tenancy::stop_verdict::no_run:
-    reply(from, stop_reply{tenancy_.no_run_text(x.run)});
+  switch (lifecycle_.stop(x.run)) {
+  case run_lifecycle::stop_verdict::no_run:
+    reply(from, stop_reply{lifecycle_.no_run_text(x.run)});
     return;
-  case tenancy::stop_verdict::let_go:
-    spdlog::info("run {} is to stop before it has begun", tenancy_.spec().name);
+  case run_lifecycle::stop_verdict::let_go:
+    spdlog::info("run {} is to stop before it has begun", lifecycle_.spec().name);
     turn_down("the run was stopped", exit_network);
     break;
-  case tenancy::stop_verdict::stop:
-    spdlog::info("run {} is to stop", tenancy_.spec().name);
-    stay_->interrupted = true;
+  case run_lifecycle::stop_verdict::stop:
+    spdlog::info("run {} is to stop", lifecycle_.spec().name);
+    run_->interrupted = true;
     stop_run(true);
     break;
-  case tenancy::stop_verdict::nothing:
+  case run_lifecycle::stop_verdict::nothing:
     break;
   }
   reply(from, stop_reply{});
@@ -185,19 +185,19 @@ void node_state::on(connection_id from, const node_status_request&) {
     std::size_t missing = 0;
     longest_wait longest;
   };
-  const auto begun = stay_ && stay_->host && tenancy_.now() == tenancy::phase::running;
+  const auto begun = run_ && run_->host && lifecycle_.now() == run_lifecycle::phase::running;
   if (!begun) {
     send_status(from, {});
     return;
   }
   auto all = std::make_shared<inquiry>();
-  all->missing = stay_->host->here().size();
+  all->missing = run_->host->here().size();
   const auto answered = [this, all, from] {
     if (--all->missing == 0)
       send_status(from, all->longest.text());
   };
-  for (auto id : stay_->host->here())
-    self_->request(stay_->host->workers()[index_of(id)], worker_patience, status_wanted{})
+  for (auto id : run_->host->here())
+    self_->request(run_->host->workers()[index_of(id)], worker_patience, status_wanted{})
         .then(
             [all, answered](const worker_status& s) {
               all->longest.add(s);
@@ -210,27 +210,27 @@ void node_state::send_status(connection_id to, const std::string& waiting) {
   node_status s;
   s.version = options_.version;
   s.advertised = advertised_;
-  s.state = tenancy_.state_text();
+  s.state = lifecycle_.state_text();
   s.slots = options_.slots;
   s.connections_refused = traffic_.connections_refused;
   s.peak_rss_bytes = peak_rss_bytes();
-  if (stay_) {
-    const auto& spec = tenancy_.spec();
+  if (run_) {
+    const auto& spec = lifecycle_.spec();
     s.run = spec.run;
     s.run_name = spec.name;
     s.policy = spec.config.policies.front();
     s.nodes = spec.nodes;
-    for (auto id : tenancy_.workers_here())
+    for (auto id : lifecycle_.workers_here())
       s.workers.push_back(static_cast<std::uint32_t>(id));
-    if (tenancy_.has_begun()) {
+    if (lifecycle_.has_begun()) {
       s.elapsed_s = to_seconds(elapsed());
-      s.newest_round = stay_->progress.newest_round;
-      s.local_steps = stay_->progress.local_steps;
-      s.loss = stay_->progress.loss;
+      s.newest_round = run_->progress.newest_round;
+      s.local_steps = run_->progress.local_steps;
+      s.loss = run_->progress.loss;
     }
-    if (stay_->part) {
-      s.component = static_cast<std::uint32_t>(stay_->part->component());
-      s.lead = static_cast<std::uint32_t>(stay_->part->lead());
+    if (run_->part) {
+      s.component = static_cast<std::uint32_t>(run_->part->component());
+      s.lead = static_cast<std::uint32_t>(run_->part->lead());
     }
     s.waiting = waiting;
     const auto sent = traffic_in_run();
@@ -241,29 +241,29 @@ void node_state::send_status(connection_id to, const std::string& waiting) {
 }
 
 void node_state::on(connection_id from, const subscribe_request& x) {
-  if (!tenancy_.serves(x.run))
+  if (!lifecycle_.serves(x.run))
     return;
   subscriber s;
-  s.dropped_before = stay_->rounds_dropped;
-  if (tenancy_.has_begun() && elapsed() < first_rounds_time) {
-    s.gets_first_rounds = stay_->first_rounds.size() == stay_->rounds_passed;
-    s.dropped = s.gets_first_rounds ? 0 : stay_->rounds_passed;
+  s.dropped_before = run_->rounds_dropped;
+  if (lifecycle_.has_begun() && elapsed() < first_rounds_time) {
+    s.gets_first_rounds = run_->first_rounds.size() == run_->rounds_passed;
+    s.dropped = s.gets_first_rounds ? 0 : run_->rounds_passed;
   }
-  stay_->subscribers[from] = s;
-  stay_->asked_at = std::chrono::steady_clock::now();
+  run_->subscribers[from] = s;
+  run_->asked_at = std::chrono::steady_clock::now();
 }
 
 void node_state::on(connection_id from, const snapshot_request& x) {
   snapshot_reply nothing;
   nothing.worker = x.worker;
   const auto i = index_of(x.worker);
-  const auto known = tenancy_.serves(x.run) && stay_->host && i < stay_->host->workers().size();
-  if (!known || !stay_->host->workers()[i]) {
+  const auto known = lifecycle_.serves(x.run) && run_->host && i < run_->host->workers().size();
+  if (!known || !run_->host->workers()[i]) {
     reply(from, std::move(nothing));
     return;
   }
-  stay_->asked_at = std::chrono::steady_clock::now();
-  self_->request(stay_->host->workers()[i], 5 * worker_patience, snapshot_wanted{})
+  run_->asked_at = std::chrono::steady_clock::now();
+  self_->request(run_->host->workers()[i], 5 * worker_patience, snapshot_wanted{})
       .then(
           [this, from](const snapshot& s) {
             reply(from, snapshot_reply{s.worker, true, s.local_steps, s.parameters});
@@ -273,9 +273,9 @@ void node_state::on(connection_id from, const snapshot_request& x) {
 
 void node_state::on(connection_id from, const result_request& x) {
   std::shared_ptr<const result_reply> result;
-  if (tenancy_.serves(x.run)) {
-    stay_->asked_at = std::chrono::steady_clock::now();
-    result = stay_->result;
+  if (lifecycle_.serves(x.run)) {
+    run_->asked_at = std::chrono::steady_clock::now();
+    result = run_->result;
   } else if (x.run == last_run_) {
     result = last_result_;
   }
@@ -284,54 +284,54 @@ void node_state::on(connection_id from, const result_request& x) {
     return;
   }
   result_reply not_yet;
-  not_yet.leads = tenancy_.serves(x.run) && stay_->lead;
+  not_yet.leads = lifecycle_.serves(x.run) && run_->lead;
   reply(from, std::move(not_yet));
 }
 
 /// Only noted: the next tick lets go, unless something would be lost with the run.
 void node_state::on(connection_id, const run_over& x) {
-  if (tenancy_.serves(x.run))
-    stay_->over_elsewhere = true;
+  if (lifecycle_.serves(x.run))
+    run_->over_elsewhere = true;
 }
 
 // --- Monitors ---
 
 void node_state::on(connection_id from, const describe_request&) {
   describe_reply x;
-  x.found = tenancy_.has_begun();
+  x.found = lifecycle_.has_begun();
   if (x.found) {
-    x.spec = tenancy_.spec();
-    x.parameters = stay_->ready.parameters;
+    x.spec = lifecycle_.spec();
+    x.parameters = run_->ready.parameters;
   }
   reply(from, std::move(x));
 }
 
 void node_state::on(connection_id from, const metrics_request& x) {
-  if (!tenancy_.has_begun()) {
+  if (!lifecycle_.has_begun()) {
     reply(from, metrics_reply{});
     return;
   }
-  self_->request(stay_->host->reports(), worker_patience, metrics_wanted{x.sketch})
+  self_->request(run_->host->reports(), worker_patience, metrics_wanted{x.sketch})
       .then(
-          [this, from, run = tenancy_.spec().run](const process_metrics_ptr& m) {
-            reply(from, tenancy_.serves(run) ? complete(*m) : metrics_reply{});
+          [this, from, run = lifecycle_.spec().run](const process_metrics_ptr& m) {
+            reply(from, lifecycle_.serves(run) ? complete(*m) : metrics_reply{});
           },
           [this, from](const caf::error&) { reply(from, metrics_reply{}); });
 }
 
 /// With what the reporter does not know.
 metrics_reply node_state::complete(const process_metrics& x) const {
-  metrics_reply full{tenancy_.spec().run, x};
+  metrics_reply full{lifecycle_.spec().run, x};
   auto& m = full.metrics;
-  if (!stay_->evaluations.empty())
-    m.newest_evaluation = stay_->evaluations.back();
+  if (!run_->evaluations.empty())
+    m.newest_evaluation = run_->evaluations.back();
   if (m.failure.empty())
-    m.failure = stay_->failure;
+    m.failure = run_->failure;
   const auto sent = traffic_in_run();
   m.link_bytes_sent = sent.link_bytes_sent;
   m.eval_bytes_sent = sent.eval_bytes_sent;
   m.connections_refused = traffic_.connections_refused;
-  m.leads = stay_->lead != nullptr;
+  m.leads = run_->lead != nullptr;
   return full;
 }
 
@@ -344,15 +344,15 @@ void node_state::on(connection_id from, const join_request& x) {
     refusal.refusal = why;
     reply(from, std::move(refusal));
   };
-  if (tenancy_.now() == tenancy::phase::finishing)
-    return refuse(fmt::format("run {} is ending; start the node without --join", tenancy_.spec().name));
-  if (tenancy_.now() != tenancy::phase::running)
+  if (lifecycle_.now() == run_lifecycle::phase::finishing)
+    return refuse(fmt::format("run {} is ending; start the node without --join", lifecycle_.spec().name));
+  if (lifecycle_.now() != run_lifecycle::phase::running)
     return refuse("no run is going on there; start the node without --join");
   offer_place(from, x.advertised);
 }
 
 void node_state::offer_place(connection_id to, const endpoint& joiner) {
-  const auto& spec = tenancy_.spec();
+  const auto& spec = lifecycle_.spec();
   const auto now = std::chrono::steady_clock::now();
   std::erase_if(places_given_, [&](const auto& x) { return now - x.second.since > place_reserved; });
   for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
@@ -372,23 +372,23 @@ void node_state::offer_place(connection_id to, const endpoint& joiner) {
     if (node_at(i) == spec.self || places_given_.contains(node_at(i)))
       continue;
     ++all->missing;
-    errand_options probe;
+    node_request_options probe;
     probe.to = spec.nodes[i];
     probe.messages = {std::make_shared<const control_message>(node_status_request{})};
     probe.patience = probe_patience;
-    run_errand(std::move(probe), [this, all, run, i, to, joiner](const errand_done& x) {
+    send_request(std::move(probe), [this, all, run, i, to, joiner](const node_request_done& x) {
       const auto* status = x.answers.empty() ? nullptr : std::get_if<node_status>(x.answers.front().get());
       const auto free = (status == nullptr || status->run != run) && !is_given_to_another(node_at(i), joiner);
       if (free && (!all->free || i < index_of(*all->free)))
         all->free = node_at(i);
-      if (--all->missing > 0 || !tenancy_.serves(run))
+      if (--all->missing > 0 || !lifecycle_.serves(run))
         return;
       if (all->free)
         return send_place(to, *all->free, joiner);
       join_reply refusal;
       refusal.refusal = fmt::format("no place is free in run {}: all its {} nodes are there; start the node "
                                     "without --join",
-                                    tenancy_.spec().name, tenancy_.spec().nodes.size());
+                                    lifecycle_.spec().name, lifecycle_.spec().nodes.size());
       reply(to, std::move(refusal));
     });
   }
@@ -408,44 +408,44 @@ bool node_state::is_given_to_another(node_index place, const endpoint& joiner) c
 void node_state::send_place(connection_id to, node_index place, const endpoint& joiner) {
   places_given_[place] = {joiner, std::chrono::steady_clock::now()};
   join_reply given;
-  given.spec = tenancy_.spec();
+  given.spec = lifecycle_.spec();
   given.spec.self = place;
   given.spec.nodes[index_of(place)] = joiner;
   given.elapsed_s = to_seconds(elapsed());
-  given.data_hash = stay_->ready.data_hash;
+  given.data_hash = run_->ready.data_hash;
   spdlog::info("run {}: node {} takes place {}", given.spec.name, to_string(joiner), index_of(place));
   reply(to, std::move(given));
 }
 
 void node_state::on(connection_id, const node_moved& x) {
-  if (!tenancy_.serves(x.run) || index_of(x.node) >= tenancy_.spec().nodes.size())
+  if (!lifecycle_.serves(x.run) || index_of(x.node) >= lifecycle_.spec().nodes.size())
     return;
-  if (x.node == tenancy_.spec().self && x.advertised != advertised_)
-    return evict("its place has a new process, at " + to_string(x.advertised));
-  if (!tenancy_.has_begun() || x.node == tenancy_.spec().self)
+  if (x.node == lifecycle_.spec().self && x.advertised != advertised_)
+    return dismiss("its place has a new process, at " + to_string(x.advertised));
+  if (!lifecycle_.has_begun() || x.node == lifecycle_.spec().self)
     return;
-  auto& where = tenancy_.spec().nodes[index_of(x.node)];
+  auto& where = lifecycle_.spec().nodes[index_of(x.node)];
   if (const auto given = places_given_.find(x.node);
       given != places_given_.end() && given->second.joiner == x.advertised && where != x.advertised)
     tell_loser(where, x, std::chrono::steady_clock::now());
   where = x.advertised;
   self_->send(gateway_, x);
-  if (stay_->lead)
-    self_->send(stay_->lead->client(), x);
+  if (run_->lead)
+    self_->send(run_->lead->client(), x);
 }
 
 /// Who had the place may be alive, only hung or cut off. As long as the place is still that joiner's, it is
 /// called again and again.
 void node_state::tell_loser(const endpoint& loser, const node_moved& news, moment since) {
-  errand_options to_loser;
+  node_request_options to_loser;
   to_loser.to = loser;
   to_loser.messages = {std::make_shared<const control_message>(news)};
   to_loser.answers = 0;
   to_loser.keep_trying = call_loser_again_for;
-  run_errand(std::move(to_loser), [=, this](const errand_done& x) {
+  send_request(std::move(to_loser), [=, this](const node_request_done& x) {
     const auto told = x.failure.empty();
-    if (told || !tenancy_.serves(news.run) || time_since(since) > tell_loser_for ||
-        tenancy_.spec().nodes[index_of(news.node)] != news.advertised ||
+    if (told || !lifecycle_.serves(news.run) || time_since(since) > tell_loser_for ||
+        lifecycle_.spec().nodes[index_of(news.node)] != news.advertised ||
         is_given_to_another(news.node, news.advertised))
       return;
     tell_loser(loser, news, since);
@@ -453,16 +453,16 @@ void node_state::tell_loser(const endpoint& loser, const node_moved& news, momen
 }
 
 /// Another process has taken this node's place in the run: its workers end here, and nothing more is written.
-void node_state::evict(const std::string& why) {
-  spdlog::warn("run {}: this node is not part of it any more: {}", tenancy_.spec().name, why);
-  if (!tenancy_.has_begun())
+void node_state::dismiss(const std::string& why) {
+  spdlog::warn("run {}: this node is not part of it any more: {}", lifecycle_.spec().name, why);
+  if (!lifecycle_.has_begun())
     return turn_down(why, exit_network);
   let_go();
 }
 
 void node_state::on(connection_id from, const welcome_request& x) {
-  if (tenancy_.serves(x.run) && tenancy_.now() == tenancy::phase::running && stay_->host &&
-      index_of(x.joiner) < stay_->host->workers().size()) {
+  if (lifecycle_.serves(x.run) && lifecycle_.now() == run_lifecycle::phase::running && run_->host &&
+      index_of(x.joiner) < run_->host->workers().size()) {
     welcome(from, x.joiner);
     return;
   }
@@ -487,8 +487,8 @@ void node_state::welcome(connection_id to, worker_id joiner) {
     reply(to, std::move(all->sum));
   };
   all->missing = 1; // this loop
-  for (auto id : stay_->host->graph()->neighbours(joiner)) {
-    const auto& worker = stay_->host->workers()[index_of(id)];
+  for (auto id : run_->host->graph()->neighbours(joiner)) {
+    const auto& worker = run_->host->workers()[index_of(id)];
     if (!worker)
       continue;
     ++all->missing;

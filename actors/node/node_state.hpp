@@ -1,10 +1,10 @@
 #pragma once
 
-#include "actors/node/clerk.hpp"
+#include "actors/node/leadership.hpp"
 #include "actors/node/node.hpp"
-#include "actors/node/part_watch.hpp"
 #include "actors/node/run_lead.hpp"
-#include "actors/node/tenancy.hpp"
+#include "actors/node/run_lifecycle.hpp"
+#include "actors/node/run_loader.hpp"
 #include "actors/run/run_host.hpp"
 
 #include <functional>
@@ -13,9 +13,9 @@
 
 namespace dybw {
 
-/// The node actor's inside. What may be done when is decided by `tenancy`, who leads by `part_watch`; this
-/// carries it out. Three files: requests of clients (node_requests.cpp), the run (node_run.cpp), joining a
-/// live run (node_join.cpp).
+/// The node actor's inside. What may be done when is decided by `run_lifecycle`, who leads by `leadership`;
+/// this carries it out. Three files: requests of clients (node_requests.cpp), the run (node_run.cpp), joining
+/// a live run (node_join.cpp).
 class node_state {
 public:
   static inline const char* name = "node";
@@ -37,7 +37,7 @@ public:
   /// A subscriber with more than this still to be sent to gets no more reports for now.
   static constexpr std::uint64_t subscriber_backlog_max = 8 * 1024 * 1024;
 
-  explicit node_state(node_actor::stateful_pointer<node_state> self) : self_(self), tenancy_(0) {}
+  explicit node_state(node_actor::stateful_pointer<node_state> self) : self_(self), lifecycle_(0) {}
 
   void start(node_options options);
   void open(const gateway_opened& x);
@@ -49,7 +49,7 @@ public:
 
   void prepared(const run_prepared& x);
   void measured(const run_measured& x);
-  void errand_is_done(const errand_done& x);
+  void request_is_done(const node_request_done& x);
   void take(const local_reports_ptr& x);
   void take(const part_changed& x);
   void take(const evaluation& x);
@@ -60,7 +60,7 @@ public:
 
 private:
   using moment = std::chrono::steady_clock::time_point;
-  using errand_handler = std::function<void(const errand_done&)>;
+  using request_handler = std::function<void(const node_request_done&)>;
 
   struct subscriber {
     std::size_t ends_sent = 0; ///< of the run's
@@ -74,7 +74,7 @@ private:
   };
 
   /// Everything about the run that this node serves. Goes with it.
-  struct stay {
+  struct active_run {
     std::shared_ptr<const run_inputs> inputs;
     std::shared_ptr<const run_place> place;
     std::map<worker_id, checkpoint> resumed; ///< of the workers here, if the run goes on
@@ -83,7 +83,7 @@ private:
     moment owner_heard; ///< before the beginning
     std::unique_ptr<run_host> host;
     std::unique_ptr<run_lead> lead;
-    std::optional<part_watch> part;
+    std::optional<leadership> part;
     std::size_t part_told = 0; ///< its size when it was last logged
     // linking
     std::optional<connection_id> asked_to_connect;
@@ -137,7 +137,7 @@ private:
   void turn_down(const std::string& why, int exit_code);
   void watch_owner();
   void tell_loser(const endpoint& loser, const node_moved& news, moment since);
-  void evict(const std::string& why);
+  void dismiss(const std::string& why);
   void reply(connection_id to, control_message message);
   void send(connection_id to, std::shared_ptr<const control_message> message);
   void send_status(connection_id to, const std::string& waiting);
@@ -170,31 +170,31 @@ private:
   void fail_run(const std::string& why);
   run_result known_result(const cluster_status& x) const;
   traffic traffic_in_run() const;
-  nanoseconds elapsed() const { return time_since(stay_->origin); }
+  nanoseconds elapsed() const { return time_since(run_->origin); }
   nanoseconds now() const { return time_since(epoch_); }
 
   // --- node_join.cpp: taking a place in a live run ---
   void seek_place();
-  void take_place(const errand_done& x);
+  void take_place(const node_request_done& x);
   void seek_welcome();
-  void take_welcome(const errand_done& x);
+  void take_welcome(const node_request_done& x);
   void join_run_now();
   void refuse_join(const std::string& why, int exit_code);
 
-  void run_errand(errand_options options, errand_handler handler);
+  void send_request(node_request_options options, request_handler handler);
   void prepare(const run_spec& spec, run_start how, std::uint64_t data_hash);
 
   node_actor::stateful_pointer<node_state> self_;
   node_options options_;
-  clerk_actor clerk_;
+  run_loader_actor loader_;
   gateway_actor gateway_;
   endpoint advertised_;
   moment epoch_;
-  tenancy tenancy_;
-  std::unique_ptr<stay> stay_; ///< null when idle
-  traffic traffic_;            ///< newest known
+  run_lifecycle lifecycle_;
+  std::unique_ptr<active_run> run_; ///< null when idle
+  traffic traffic_;                 ///< newest known
   std::uint64_t newest_key_ = 0;
-  std::map<std::uint64_t, errand_handler> errands_;
+  std::map<std::uint64_t, request_handler> requests_;
   bool leaving_ = false;
   std::string failure_;
   int exit_code_ = 0;
@@ -206,7 +206,7 @@ private:
     double elapsed_s = 0;
     moment told_at; ///< when that was
     std::uint64_t data_hash = 0;
-    std::size_t errands = 0; ///< under way
+    std::size_t requests = 0; ///< under way
     std::vector<welcome_reply> welcomes;
   };
   std::optional<joining> joining_;

@@ -1,7 +1,7 @@
 #include "actors/node/run_lead.hpp"
 
 #include "actors/cluster/run_client.hpp"
-#include "actors/node/stand_in.hpp"
+#include "actors/node/remote_worker.hpp"
 #include "actors/training/evaluator.hpp"
 
 namespace dybw {
@@ -46,7 +46,7 @@ void run_lead::begin(run_origin origin) {
     if (options_.here[i])
       options.workers.push_back(options_.here[i]);
     else
-      options.workers.push_back(adopt(system_.spawn(stand_in, client_, worker_at(i))));
+      options.workers.push_back(adopt(system_.spawn(remote_worker, client_, worker_at(i))));
   }
   evaluator_ = adopt(system_.spawn<caf::detached>(evaluator, std::move(options)));
 }

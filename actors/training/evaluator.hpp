@@ -8,7 +8,7 @@ namespace dybw {
 struct evaluator_options {
   std::shared_ptr<const model> learner;
   std::shared_ptr<const dataset> test;
-  std::vector<estimate_source_actor> workers; ///< or their stand-ins
+  std::vector<estimate_source_actor> workers; ///< or a remote_worker for those of other nodes
   std::vector<parameter_block> initial;       ///< [workers], w_j(0); none: does not count before it answers
   std::vector<evaluation_sink_actor> sinks;   ///< get each evaluation
   run_origin origin;

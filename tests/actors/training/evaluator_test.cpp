@@ -145,7 +145,7 @@ TEST_CASE("evaluator: a worker that cannot be reached does not count") {
   run.answer(0, 1, 10);
   run.answer(1, 3, 20);
   run.actors.advance(every);
-  run.inboxes[1]->answer = {worker_at(1), {}, 0}; // what its stand-in says
+  run.inboxes[1]->answer = {worker_at(1), {}, 0}; // what the remote_worker in its place says
   run.actors.advance(std::chrono::seconds{5});
   REQUIRE(run.evaluations().size() == 2);
   CHECK(run.evaluations()[0].consensus_distance > 0);

@@ -20,12 +20,12 @@ struct refusal_text {
 ///
 /// Before `running` the run belongs to the connection that prepared it: when that closes, the run is let go.
 /// From then on it belongs to nobody. A joined run goes from `preparing` to `running`. Not thread-safe.
-class tenancy {
+class run_lifecycle {
 public:
   enum class phase { idle, preparing, prepared, linking, linked, running, finishing };
 
   /// `slots`: most workers at a time, 0: no limit.
-  explicit tenancy(std::uint32_t slots) : slots_(slots) {}
+  explicit run_lifecycle(std::uint32_t slots) : slots_(slots) {}
   /// Where clients reach this node, for messages.
   void advertise(const endpoint& here) { here_ = to_string(here); }
 

@@ -8,12 +8,13 @@ namespace dybw {
 /// Fetching takes at most a tenth of the time, so that it does not take the links from the training: in
 /// between, the last estimate is the answer. Who cannot be reached is answered without parameters. Stops are
 /// not its business.
-class stand_in_state {
+class remote_worker_state {
 public:
-  static inline const char* name = "stand_in";
+  static inline const char* name = "remote_worker";
   static constexpr nanoseconds patience{std::chrono::seconds{65}};
 
-  explicit stand_in_state(estimate_source_actor::stateful_pointer<stand_in_state> self) : self_(self) {}
+  explicit remote_worker_state(estimate_source_actor::stateful_pointer<remote_worker_state> self)
+      : self_(self) {}
 
   void start(const run_client_actor& client, worker_id worker) {
     client_ = client;
@@ -25,7 +26,7 @@ private:
   void fetch();
   void arrived(const snapshot& x);
 
-  estimate_source_actor::stateful_pointer<stand_in_state> self_;
+  estimate_source_actor::stateful_pointer<remote_worker_state> self_;
   run_client_actor client_;
   snapshot newest_;
   bool fetching_ = false;
@@ -34,7 +35,8 @@ private:
   std::chrono::steady_clock::time_point next_{};
 };
 
-estimate_source_actor::behavior_type stand_in(estimate_source_actor::stateful_pointer<stand_in_state> self,
-                                              const run_client_actor& client, worker_id worker);
+estimate_source_actor::behavior_type
+remote_worker(estimate_source_actor::stateful_pointer<remote_worker_state> self,
+              const run_client_actor& client, worker_id worker);
 
 } // namespace dybw

@@ -1,4 +1,4 @@
-#include "actors/node/stand_in.hpp"
+#include "actors/node/remote_worker.hpp"
 
 #include <utility>
 
@@ -10,7 +10,7 @@ constexpr int rest_factor = 9; ///< rests so many times as long as fetching took
 
 } // namespace
 
-caf::typed_response_promise<snapshot> stand_in_state::take_snapshot() {
+caf::typed_response_promise<snapshot> remote_worker_state::take_snapshot() {
   auto promise = self_->make_response_promise<snapshot>();
   if (!fetching_ && std::chrono::steady_clock::now() < next_) {
     promise.deliver(newest_);
@@ -22,7 +22,7 @@ caf::typed_response_promise<snapshot> stand_in_state::take_snapshot() {
   return promise;
 }
 
-void stand_in_state::fetch() {
+void remote_worker_state::fetch() {
   fetching_ = true;
   asked_ = std::chrono::steady_clock::now();
   self_->request(client_, patience, newest_.worker, snapshot_wanted{})
@@ -32,7 +32,7 @@ void stand_in_state::fetch() {
             });
 }
 
-void stand_in_state::arrived(const snapshot& x) {
+void remote_worker_state::arrived(const snapshot& x) {
   newest_ = x;
   fetching_ = false;
   const auto now = std::chrono::steady_clock::now();
@@ -41,8 +41,9 @@ void stand_in_state::arrived(const snapshot& x) {
     promise.deliver(newest_);
 }
 
-estimate_source_actor::behavior_type stand_in(estimate_source_actor::stateful_pointer<stand_in_state> self,
-                                              const run_client_actor& client, worker_id worker) {
+estimate_source_actor::behavior_type
+remote_worker(estimate_source_actor::stateful_pointer<remote_worker_state> self,
+              const run_client_actor& client, worker_id worker) {
   self->state.start(client, worker);
   return {
       [](const stop_work&) {},

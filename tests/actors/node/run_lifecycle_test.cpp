@@ -1,4 +1,4 @@
-#include "actors/node/tenancy.hpp"
+#include "actors/node/run_lifecycle.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,8 +6,8 @@ namespace dybw::test {
 
 namespace {
 
-using phase = tenancy::phase;
-using verdict = tenancy::stop_verdict;
+using phase = run_lifecycle::phase;
+using verdict = run_lifecycle::stop_verdict;
 
 constexpr auto launcher = connection_id{7};
 
@@ -25,8 +25,8 @@ run_spec spec_of(run_id run) {
 }
 
 /// A node that has come as far as `to`.
-tenancy served(phase to, run_id run = 5) {
-  tenancy node{0};
+run_lifecycle served(phase to, run_id run = 5) {
+  run_lifecycle node{0};
   node.advertise({"10.0.0.2", 7400});
   if (to >= phase::preparing)
     CHECK_FALSE(node.prepare(spec_of(run), launcher, "12:30:00"));
@@ -49,7 +49,7 @@ constexpr phase all_but_idle[] = {phase::preparing, phase::prepared, phase::link
 
 } // namespace
 
-TEST_CASE("tenancy: a run goes from idle to idle, and the next one is served after it") {
+TEST_CASE("run_lifecycle: a run goes from idle to idle, and the next one is served after it") {
   auto node = served(phase::finishing);
   CHECK(node.workers_here() == std::vector<worker_id>{worker_at(1), worker_at(3)});
   node.let_go();
@@ -58,7 +58,8 @@ TEST_CASE("tenancy: a run goes from idle to idle, and the next one is served aft
   CHECK(node.serves(6));
 }
 
-TEST_CASE("tenancy: while it serves a run, another one is refused with its name, its time and the remedy") {
+TEST_CASE(
+    "run_lifecycle: while it serves a run, another one is refused with its name, its time and the remedy") {
   for (const auto p : all_but_idle) {
     auto node = served(p);
     const auto refused = node.prepare(spec_of(6), connection_id{8}, "12:31:00");
@@ -71,22 +72,23 @@ TEST_CASE("tenancy: while it serves a run, another one is refused with its name,
   }
 }
 
-TEST_CASE("tenancy: more workers than slots are refused, as many are not, no worker at all is refused") {
-  tenancy one{1};
+TEST_CASE(
+    "run_lifecycle: more workers than slots are refused, as many are not, no worker at all is refused") {
+  run_lifecycle one{1};
   const auto refused = one.prepare(spec_of(5), launcher, "");
   REQUIRE(refused);
   CHECK(refused->exit_code == 2);
   CHECK(refused->line.find("2 workers and has 1 slots") != std::string::npos);
   CHECK(one.now() == phase::idle);
-  tenancy two{2};
+  run_lifecycle two{2};
   CHECK_FALSE(two.prepare(spec_of(5), launcher, ""));
   auto elsewhere = spec_of(5);
   elsewhere.placement.assign(4, node_at(0));
-  tenancy none{0};
+  run_lifecycle none{0};
   CHECK(none.prepare(elsewhere, launcher, "")->exit_code == 2);
 }
 
-TEST_CASE("tenancy: connecting and beginning come in their turn and for their run only") {
+TEST_CASE("run_lifecycle: connecting and beginning come in their turn and for their run only") {
   for (const auto p : all_but_idle) {
     CHECK(served(p).connect(5).has_value() == (p != phase::prepared));
     CHECK(served(p).begin(5).has_value() == (p != phase::linked));
@@ -98,7 +100,8 @@ TEST_CASE("tenancy: connecting and beginning come in their turn and for their ru
   CHECK(served(phase::linking).begin(5)->line.find("preparing") != std::string::npos);
 }
 
-TEST_CASE("tenancy: a run that has not begun goes with the connection that prepared it, another one stays") {
+TEST_CASE(
+    "run_lifecycle: a run that has not begun goes with the connection that prepared it, another one stays") {
   for (const auto p : all_but_idle) {
     auto node = served(p);
     CHECK_FALSE(node.closed(connection_id{8}));
@@ -110,7 +113,7 @@ TEST_CASE("tenancy: a run that has not begun goes with the connection that prepa
   CHECK_FALSE(idle.closed(launcher));
 }
 
-TEST_CASE("tenancy: data that comes after the run was let go is not wanted any more") {
+TEST_CASE("run_lifecycle: data that comes after the run was let go is not wanted any more") {
   auto node = served(phase::preparing);
   node.let_go();
   CHECK_FALSE(node.prepared(5));
@@ -119,7 +122,8 @@ TEST_CASE("tenancy: data that comes after the run was let go is not wanted any m
   CHECK(node.prepared(6));
 }
 
-TEST_CASE("tenancy: a stop ends a run once, lets go of one that has not begun, and says when there is none") {
+TEST_CASE(
+    "run_lifecycle: a stop ends a run once, lets go of one that has not begun, and says when there is none") {
   CHECK(served(phase::idle).stop(0) == verdict::no_run);
   CHECK(served(phase::idle).no_run_text(0) == "no run to stop at 10.0.0.2:7400: it is idle");
   for (const auto p : all_but_idle)
@@ -136,11 +140,11 @@ TEST_CASE("tenancy: a stop ends a run once, lets go of one that has not begun, a
     }
 }
 
-TEST_CASE("tenancy: a run with no policy, or with several, is refused") {
+TEST_CASE("run_lifecycle: a run with no policy, or with several, is refused") {
   for (const std::vector<std::string>& policies : {std::vector<std::string>{}, {"full", "dtur"}}) {
     auto spec = spec_of(5);
     spec.config.policies = policies;
-    tenancy node{0};
+    run_lifecycle node{0};
     const auto refused = node.prepare(spec, launcher, "");
     REQUIRE(refused);
     CHECK(refused->exit_code == 2);

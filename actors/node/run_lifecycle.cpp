@@ -1,4 +1,4 @@
-#include "actors/node/tenancy.hpp"
+#include "actors/node/run_lifecycle.hpp"
 
 #include "learning/base/error.hpp"
 
@@ -13,8 +13,8 @@ constexpr auto exit_network = static_cast<int>(input_fault::network);
 
 } // namespace
 
-std::optional<refusal_text> tenancy::prepare(const run_spec& spec, std::optional<connection_id> owner,
-                                             const std::string& now) {
+std::optional<refusal_text> run_lifecycle::prepare(const run_spec& spec, std::optional<connection_id> owner,
+                                                   const std::string& now) {
   if (phase_ != phase::idle)
     return refusal_text{fmt::format("it is busy with run {} since {}; wait for its end, or stop it with "
                                     "`dybw stop {}`",
@@ -47,7 +47,7 @@ std::optional<refusal_text> tenancy::prepare(const run_spec& spec, std::optional
   return std::nullopt;
 }
 
-refusal_text tenancy::not_this_run(run_id run, const std::string& what) const {
+refusal_text run_lifecycle::not_this_run(run_id run, const std::string& what) const {
   if (!serves(run))
     return {fmt::format("it cannot {} a run that it does not have (any more); launch the run again", what),
             exit_network};
@@ -56,14 +56,14 @@ refusal_text tenancy::not_this_run(run_id run, const std::string& what) const {
       exit_network};
 }
 
-std::optional<refusal_text> tenancy::connect(run_id run) {
+std::optional<refusal_text> run_lifecycle::connect(run_id run) {
   if (!serves(run) || phase_ != phase::prepared)
     return not_this_run(run, "connect");
   phase_ = phase::linking;
   return std::nullopt;
 }
 
-std::optional<refusal_text> tenancy::begin(run_id run) {
+std::optional<refusal_text> run_lifecycle::begin(run_id run) {
   if (!serves(run) || phase_ != phase::linked)
     return not_this_run(run, "begin");
   phase_ = phase::running;
@@ -71,7 +71,7 @@ std::optional<refusal_text> tenancy::begin(run_id run) {
   return std::nullopt;
 }
 
-tenancy::stop_verdict tenancy::stop(run_id run) {
+run_lifecycle::stop_verdict run_lifecycle::stop(run_id run) {
   if (phase_ == phase::idle || (run != 0 && !serves(run)))
     return stop_verdict::no_run;
   if (!has_begun())
@@ -82,50 +82,50 @@ tenancy::stop_verdict tenancy::stop(run_id run) {
   return stop_verdict::stop;
 }
 
-std::string tenancy::no_run_text(run_id run) const {
+std::string run_lifecycle::no_run_text(run_id run) const {
   if (phase_ == phase::idle)
     return fmt::format("no run to stop at {}: it is idle", here_);
   return fmt::format("no run {:016x} to stop at {}: it is busy with run {}", run, here_, spec_.name);
 }
 
-bool tenancy::abandon(run_id run) {
+bool run_lifecycle::abandon(run_id run) {
   return serves(run) && !has_begun();
 }
 
-bool tenancy::closed(connection_id connection) {
+bool run_lifecycle::closed(connection_id connection) {
   return phase_ != phase::idle && owner_ == connection;
 }
 
-bool tenancy::prepared(run_id run) {
+bool run_lifecycle::prepared(run_id run) {
   if (!serves(run) || phase_ != phase::preparing)
     return false;
   phase_ = phase::prepared;
   return true;
 }
 
-void tenancy::linked() {
+void run_lifecycle::linked() {
   if (phase_ == phase::linking)
     phase_ = phase::linked;
 }
 
-void tenancy::running() {
+void run_lifecycle::running() {
   phase_ = phase::running;
   owner_.reset();
 }
 
-void tenancy::finishing() {
+void run_lifecycle::finishing() {
   if (phase_ == phase::running)
     phase_ = phase::finishing;
 }
 
-void tenancy::let_go() {
+void run_lifecycle::let_go() {
   phase_ = phase::idle;
   spec_ = {};
   owner_.reset();
   stopping_ = false;
 }
 
-std::vector<worker_id> tenancy::workers_here() const {
+std::vector<worker_id> run_lifecycle::workers_here() const {
   std::vector<worker_id> here;
   for (std::size_t i = 0; phase_ != phase::idle && i < spec_.placement.size(); ++i)
     if (spec_.placement[i] == spec_.self)
@@ -133,7 +133,7 @@ std::vector<worker_id> tenancy::workers_here() const {
   return here;
 }
 
-std::string tenancy::state_text() const {
+std::string run_lifecycle::state_text() const {
   switch (phase_) {
   case phase::idle:
     return "idle";

@@ -7,30 +7,30 @@
 
 namespace dybw {
 
-struct errand_options {
+struct node_request_options {
   gateway_actor gateway;
   endpoint to;
   std::vector<std::shared_ptr<const control_message>> messages; ///< sent in this order
   std::size_t answers = 1;                                      ///< so many are waited for
   nanoseconds patience{std::chrono::seconds{5}};                ///< for connection and answers, each
-  nanoseconds keep_trying{0}; ///< calls again, once a second, until so long after the start
-  errand_client_actor client; ///< may be null
-  std::uint64_t key = 0;      ///< of the answer to the client
+  nanoseconds keep_trying{0};       ///< calls again, once a second, until so long after the start
+  node_request_client_actor client; ///< may be null
+  std::uint64_t key = 0;            ///< of the answer to the client
 };
 
-/// Goes to a node, says something, waits for the answers and ends. The client gets one `errand_done`.
-class errand_state {
+/// Goes to a node, says something, waits for the answers and ends. The client gets one `node_request_done`.
+class node_request_state {
 public:
-  static inline const char* name = "errand";
+  static inline const char* name = "node_request";
 
-  explicit errand_state(errand_actor::stateful_pointer<errand_state> self) : self_(self) {}
+  explicit node_request_state(node_request_actor::stateful_pointer<node_request_state> self) : self_(self) {}
 
-  void start(errand_options options);
+  void start(node_request_options options);
   void opened(const control_opened& x);
   void failed(const control_failed& x) { try_again(x.reason); }
   void receive(const control_received& x);
   void closed(const control_closed& x);
-  void timer(const errand_timer& x);
+  void timer(const node_request_timer& x);
 
 private:
   void call();
@@ -38,14 +38,15 @@ private:
   void end(std::string failure);
   void hang_up();
 
-  errand_actor::stateful_pointer<errand_state> self_;
-  errand_options options_;
+  node_request_actor::stateful_pointer<node_request_state> self_;
+  node_request_options options_;
   std::chrono::steady_clock::time_point begin_;
   std::uint64_t attempt_ = 0;
   std::optional<connection_id> connection_;
   std::vector<std::shared_ptr<const control_message>> answers_;
 };
 
-errand_actor::behavior_type errand(errand_actor::stateful_pointer<errand_state> self, errand_options options);
+node_request_actor::behavior_type node_request(node_request_actor::stateful_pointer<node_request_state> self,
+                                               node_request_options options);
 
 } // namespace dybw

@@ -1,4 +1,4 @@
-#include "actors/client/errand.hpp"
+#include "actors/client/node_request.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -10,19 +10,19 @@ constexpr auto call_again_after = std::chrono::seconds{1};
 
 } // namespace
 
-void errand_state::start(errand_options options) {
+void node_request_state::start(node_request_options options) {
   options_ = std::move(options);
   begin_ = std::chrono::steady_clock::now();
   call();
 }
 
-void errand_state::call() {
+void node_request_state::call() {
   ++attempt_;
   self_->send(options_.gateway,
               open_control{attempt_, options_.to, control_client_actor{self_}, options_.patience});
 }
 
-void errand_state::opened(const control_opened& x) {
+void node_request_state::opened(const control_opened& x) {
   if (x.key != attempt_) {
     self_->send(options_.gateway, close_control{x.connection});
     return;
@@ -34,10 +34,10 @@ void errand_state::opened(const control_opened& x) {
   if (options_.answers == 0)
     end({});
   else
-    self_->delayed_send(self_, options_.patience, errand_timer{attempt_, false});
+    self_->delayed_send(self_, options_.patience, node_request_timer{attempt_, false});
 }
 
-void errand_state::receive(const control_received& x) {
+void node_request_state::receive(const control_received& x) {
   if (connection_ != x.connection)
     return;
   answers_.push_back(x.message);
@@ -45,14 +45,14 @@ void errand_state::receive(const control_received& x) {
     end({});
 }
 
-void errand_state::closed(const control_closed& x) {
+void node_request_state::closed(const control_closed& x) {
   if (connection_ != x.connection)
     return;
   connection_.reset();
   try_again(fmt::format("node {} hung up ({})", to_string(options_.to), x.reason));
 }
 
-void errand_state::timer(const errand_timer& x) {
+void node_request_state::timer(const node_request_timer& x) {
   if (x.attempt != attempt_)
     return;
   if (x.call_again)
@@ -61,36 +61,36 @@ void errand_state::timer(const errand_timer& x) {
     try_again(fmt::format("node {} did not answer in time; see its log", to_string(options_.to)));
 }
 
-void errand_state::try_again(const std::string& reason) {
+void node_request_state::try_again(const std::string& reason) {
   hang_up();
   if (time_since(begin_) + call_again_after > options_.keep_trying)
     end(reason);
   else
-    self_->delayed_send(self_, call_again_after, errand_timer{attempt_, true});
+    self_->delayed_send(self_, call_again_after, node_request_timer{attempt_, true});
 }
 
-void errand_state::hang_up() {
+void node_request_state::hang_up() {
   if (connection_)
     self_->send(options_.gateway, close_control{*connection_});
   connection_.reset();
 }
 
-void errand_state::end(std::string failure) {
+void node_request_state::end(std::string failure) {
   hang_up();
   if (options_.client)
-    self_->send(options_.client, errand_done{options_.key, std::move(answers_), std::move(failure)});
+    self_->send(options_.client, node_request_done{options_.key, std::move(answers_), std::move(failure)});
   self_->quit();
 }
 
-errand_actor::behavior_type errand(errand_actor::stateful_pointer<errand_state> self,
-                                   errand_options options) {
+node_request_actor::behavior_type node_request(node_request_actor::stateful_pointer<node_request_state> self,
+                                               node_request_options options) {
   self->state.start(std::move(options));
   return {
       [self](const control_opened& x) { self->state.opened(x); },
       [self](const control_failed& x) { self->state.failed(x); },
       [self](const control_received& x) { self->state.receive(x); },
       [self](const control_closed& x) { self->state.closed(x); },
-      [self](const errand_timer& x) { self->state.timer(x); },
+      [self](const node_request_timer& x) { self->state.timer(x); },
   };
 }
 

@@ -10,13 +10,13 @@ namespace dybw {
 /// part. Nobody is elected; every worker knows its part from the flooded facts. Where the workers of a node
 /// see different parts (its links to some neighbours are down), the largest counts, then the one of lowest
 /// number; so of all parts that meet on nodes, the node of the best of them leads. Pure; not thread-safe.
-class part_watch {
+class leadership {
 public:
   /// How long a node that was not leading waits before it does: parts change in several steps.
   static constexpr nanoseconds settle_time{std::chrono::seconds{1}};
 
   /// At the beginning of a run all are in one part. A node that joins later is alone until it hears others.
-  part_watch(std::vector<node_index> placement, node_index self, bool joins, nanoseconds now);
+  leadership(std::vector<node_index> placement, node_index self, bool joins, nanoseconds now);
 
   void changed(worker_id worker, std::size_t component, worker_id lowest, nanoseconds now);
 

@@ -28,15 +28,15 @@ struct measurement {
 
 /// What on a node takes long or blocks: loads, writes, measures. One at a time. Knows nothing of the state of
 /// the node; tells it what came of each.
-class clerk_state {
+class run_loader_state {
 public:
-  static inline const char* name = "clerk";
+  static inline const char* name = "run_loader";
   static constexpr nanoseconds local_patience{std::chrono::seconds{10}};
   static constexpr nanoseconds remote_patience{std::chrono::seconds{65}};
 
-  explicit clerk_state(clerk_actor::stateful_pointer<clerk_state> self) : self_(self) {}
+  explicit run_loader_state(run_loader_actor::stateful_pointer<run_loader_state> self) : self_(self) {}
 
-  void start(const clerk_client_actor& node, node_files files);
+  void start(const run_loader_client_actor& node, node_files files);
   void prepare(const preparation& x);
   void measure(const std::shared_ptr<const measurement>& x);
 
@@ -46,13 +46,13 @@ private:
   void collect(const std::shared_ptr<collection>& c);
   void finish(collection& c);
 
-  clerk_actor::stateful_pointer<clerk_state> self_;
-  clerk_client_actor node_;
+  run_loader_actor::stateful_pointer<run_loader_state> self_;
+  run_loader_client_actor node_;
   node_files files_;
 };
 
 /// Spawn with `caf::detached`.
-clerk_actor::behavior_type clerk(clerk_actor::stateful_pointer<clerk_state> self,
-                                 const clerk_client_actor& node, const node_files& files);
+run_loader_actor::behavior_type run_loader(run_loader_actor::stateful_pointer<run_loader_state> self,
+                                           const run_loader_client_actor& node, const node_files& files);
 
 } // namespace dybw

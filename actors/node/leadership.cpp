@@ -1,11 +1,11 @@
-#include "actors/node/part_watch.hpp"
+#include "actors/node/leadership.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace dybw {
 
-part_watch::part_watch(std::vector<node_index> placement, node_index self, bool joins, nanoseconds now)
+leadership::leadership(std::vector<node_index> placement, node_index self, bool joins, nanoseconds now)
     : placement_(std::move(placement)), self_(self) {
   for (std::size_t i = 0; i < placement_.size(); ++i)
     if (placement_[i] == self_)
@@ -15,7 +15,7 @@ part_watch::part_watch(std::vector<node_index> placement, node_index self, bool 
   choose(now, !joins);
 }
 
-void part_watch::changed(worker_id worker, std::size_t component, worker_id lowest, nanoseconds now) {
+void leadership::changed(worker_id worker, std::size_t component, worker_id lowest, nanoseconds now) {
   const auto found =
       std::find_if(views_.begin(), views_.end(), [&](const view& v) { return v.worker == worker; });
   if (found == views_.end() || index_of(lowest) >= placement_.size())
@@ -25,7 +25,7 @@ void part_watch::changed(worker_id worker, std::size_t component, worker_id lowe
   choose(now, false);
 }
 
-void part_watch::choose(nanoseconds now, bool at_once) {
+void leadership::choose(nanoseconds now, bool at_once) {
   if (views_.empty())
     return;
   const auto best = *std::min_element(views_.begin(), views_.end(), [](const view& x, const view& y) {

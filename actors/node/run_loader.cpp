@@ -1,4 +1,4 @@
-#include "actors/node/clerk.hpp"
+#include "actors/node/run_loader.hpp"
 
 #include "actors/run/checkpoints.hpp"
 #include "learning/base/error.hpp"
@@ -9,21 +9,21 @@
 
 namespace dybw {
 
-struct clerk_state::collection {
+struct run_loader_state::collection {
   std::shared_ptr<const measurement> what;
   run_outcome_ptr outcome;
   std::size_t missing = 0;         ///< answers
   std::uint64_t fetched_bytes = 0; ///< from other nodes
 };
 
-void clerk_state::start(const clerk_client_actor& node, node_files files) {
+void run_loader_state::start(const run_loader_client_actor& node, node_files files) {
   node_ = node;
   files_ = std::move(files);
 }
 
 // --- Before a run ---
 
-void clerk_state::prepare(const preparation& x) {
+void run_loader_state::prepare(const preparation& x) {
   run_prepared done;
   done.run = x.spec.run;
   done.reply.config_hash = spec_hash(x.spec);
@@ -69,7 +69,7 @@ void clerk_state::prepare(const preparation& x) {
 
 // --- After a run ---
 
-void clerk_state::measure(const std::shared_ptr<const measurement>& x) {
+void run_loader_state::measure(const std::shared_ptr<const measurement>& x) {
   auto c = std::make_shared<collection>();
   c->what = x;
   self_->request(x->reports, local_patience, outcome_wanted{})
@@ -84,7 +84,7 @@ void clerk_state::measure(const std::shared_ptr<const measurement>& x) {
           });
 }
 
-void clerk_state::collect(const std::shared_ptr<collection>& c) {
+void run_loader_state::collect(const std::shared_ptr<collection>& c) {
   if (!has_model(*c->what->inputs)) {
     finish(*c);
     return;
@@ -110,7 +110,7 @@ void clerk_state::collect(const std::shared_ptr<collection>& c) {
   }
 }
 
-void clerk_state::finish(collection& c) {
+void run_loader_state::finish(collection& c) {
   const auto& x = *c.what;
   finished_run run;
   run.result.failed = x.known.failed;
@@ -139,8 +139,8 @@ void clerk_state::finish(collection& c) {
   self_->send(node_, run_measured{x.spec.run, std::move(reply)});
 }
 
-clerk_actor::behavior_type clerk(clerk_actor::stateful_pointer<clerk_state> self,
-                                 const clerk_client_actor& node, const node_files& files) {
+run_loader_actor::behavior_type run_loader(run_loader_actor::stateful_pointer<run_loader_state> self,
+                                           const run_loader_client_actor& node, const node_files& files) {
   self->state.start(node, files);
   return {
       [self](const std::shared_ptr<const preparation>& x) { self->state.prepare(*x); },
