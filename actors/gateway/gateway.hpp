@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/actors.hpp"
-#include "actors/transport/tls.hpp"
+#include "actors/transport/tls_channel.hpp"
 
 #include <optional>
 

@@ -23,7 +23,7 @@ struct run_place {
 
 /// What a node does to files. Their formats live in apps/, so the program gives these functions. Called one
 /// at a time, from a thread that may block.
-struct node_files {
+struct node_writer {
   /// Makes the directories of a run below --out. What it throws is the refusal that the launcher gets.
   std::function<run_place(const run_spec&, run_start)> open;
   /// The measured end of the run, or of the part of the network that this node leads. What it throws is
@@ -40,7 +40,7 @@ struct node_options {
   std::optional<endpoint> join; ///< --join: take a free place in the live run of this node
   /// A launcher that says nothing for so long before its run begins is gone, whatever its connection seems.
   nanoseconds owner_patience{std::chrono::seconds{30}};
-  node_files files;
+  node_writer files;
 };
 
 struct opened_node {

@@ -16,7 +16,7 @@ struct run_loader_state::collection {
   std::uint64_t fetched_bytes = 0; ///< from other nodes
 };
 
-void run_loader_state::start(const run_loader_client_actor& node, node_files files) {
+void run_loader_state::start(const run_loader_client_actor& node, node_writer files) {
   node_ = node;
   files_ = std::move(files);
 }
@@ -140,7 +140,7 @@ void run_loader_state::finish(collection& c) {
 }
 
 run_loader_actor::behavior_type run_loader(run_loader_actor::stateful_pointer<run_loader_state> self,
-                                           const run_loader_client_actor& node, const node_files& files) {
+                                           const run_loader_client_actor& node, const node_writer& files) {
   self->state.start(node, files);
   return {
       [self](const std::shared_ptr<const preparation>& x) { self->state.prepare(*x); },

@@ -36,7 +36,7 @@ public:
 
   explicit run_loader_state(run_loader_actor::stateful_pointer<run_loader_state> self) : self_(self) {}
 
-  void start(const run_loader_client_actor& node, node_files files);
+  void start(const run_loader_client_actor& node, node_writer files);
   void prepare(const preparation& x);
   void measure(const std::shared_ptr<const measurement>& x);
 
@@ -48,11 +48,11 @@ private:
 
   run_loader_actor::stateful_pointer<run_loader_state> self_;
   run_loader_client_actor node_;
-  node_files files_;
+  node_writer files_;
 };
 
 /// Spawn with `caf::detached`.
 run_loader_actor::behavior_type run_loader(run_loader_actor::stateful_pointer<run_loader_state> self,
-                                           const run_loader_client_actor& node, const node_files& files);
+                                           const run_loader_client_actor& node, const node_writer& files);
 
 } // namespace dybw

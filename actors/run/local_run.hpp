@@ -3,7 +3,7 @@
 #include "actors/reporting/trace_file.hpp"
 #include "actors/run/run_end.hpp"
 #include "actors/run/run_inputs.hpp"
-#include "actors/transport/tls.hpp"
+#include "actors/transport/tls_channel.hpp"
 #include "learning/checkpoint/checkpoint.hpp"
 #include "learning/checkpoint/virtual_checkpoint.hpp"
 

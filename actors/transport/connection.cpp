@@ -70,7 +70,7 @@ void connection::handler::handle_event(net::operation op) {
 
 // --- The connection ---
 
-connection::connection(net::default_multiplexer& backend, int socket, std::unique_ptr<byte_channel> channel)
+connection::connection(net::default_multiplexer& backend, int socket, std::unique_ptr<channel> channel)
     : scribe(net::conn_hdl_from_socket(socket)), handler_(*this, backend, socket),
       channel_(std::move(channel)) {
   keep_alive(socket);

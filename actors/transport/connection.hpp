@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/transport/byte_channel.hpp"
+#include "actors/transport/channel.hpp"
 #include "actors/transport/outbox.hpp"
 #include "messages/frame.hpp"
 
@@ -19,8 +19,7 @@ namespace dybw {
 class connection final : public caf::io::scribe {
 public:
   /// Takes over the socket.
-  connection(caf::io::network::default_multiplexer& backend, int socket,
-             std::unique_ptr<byte_channel> channel);
+  connection(caf::io::network::default_multiplexer& backend, int socket, std::unique_ptr<channel> channel);
   ~connection() override;
 
   /// Begins to read. To be called once, when the broker has it.
@@ -105,7 +104,7 @@ private:
   void give_up_writing();
 
   handler handler_;
-  std::unique_ptr<byte_channel> channel_;
+  std::unique_ptr<channel> channel_;
   frame_parser parser_;
   std::span<const char> unparsed_; ///< of the chunk
   std::size_t budget_ = 0;

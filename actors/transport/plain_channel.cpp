@@ -1,4 +1,4 @@
-#include "actors/transport/byte_channel.hpp"
+#include "actors/transport/channel.hpp"
 
 #include <algorithm>
 #include <array>
@@ -28,7 +28,7 @@ bool only_later(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
-class plain_channel final : public byte_channel {
+class plain_channel final : public channel {
 public:
   outcome read(int socket, std::span<const std::span<char>> places) override {
     auto [vectors, count] = as_iovecs(places);
@@ -68,7 +68,7 @@ private:
 
 } // namespace
 
-std::unique_ptr<byte_channel> make_plain_channel() {
+std::unique_ptr<channel> make_plain_channel() {
   return std::make_unique<plain_channel>();
 }
 

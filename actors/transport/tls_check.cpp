@@ -1,4 +1,4 @@
-#include "actors/transport/tls.hpp"
+#include "actors/transport/tls_channel.hpp"
 #include "learning/base/error.hpp"
 
 #include <openssl/err.h>

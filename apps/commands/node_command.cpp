@@ -2,12 +2,12 @@
 
 #include "actors/monitor/monitor.hpp"
 #include "apps/commands/commands.hpp"
-#include "apps/options/remote_options.hpp"
+#include "apps/options/node_options.hpp"
 #include "apps/program/interrupts.hpp"
 #include "apps/program/version.hpp"
-#include "apps/results/node_files.hpp"
+#include "apps/results/node_writer.hpp"
 #include "apps/results/run_directory.hpp"
-#include "apps/web/watching.hpp"
+#include "apps/web/live_page.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 #include <spdlog/spdlog.h>
@@ -106,7 +106,7 @@ node_options to_node_options(const node_command_options& options) {
   node.threads = options.threads;
   node.slots = options.slots;
   node.join = options.join;
-  node.files = make_node_files(options.out);
+  node.files = make_node_writer(options.out);
   return node;
 }
 
@@ -205,7 +205,7 @@ int node_command(std::span<const std::string> arguments) {
   system_config config{options.tls};
   caf::actor_system system{config};
   const auto node = open_node(system, to_node_options(options));
-  std::optional<watching> page;
+  std::optional<live_page> page;
   if (options.http)
     page.emplace(system, system.spawn(monitor, monitor_options{node.gateway, own_address(options, node)}),
                  *options.http);

@@ -2,7 +2,7 @@
 #include "apps/options/option_values.hpp"
 #include "apps/pages/report_page.hpp"
 #include "apps/program/version.hpp"
-#include "apps/results/recorded_run.hpp"
+#include "apps/results/run_reader.hpp"
 #include "apps/text/text_table.hpp"
 #include "learning/base/statistics.hpp"
 
@@ -49,7 +49,7 @@ std::string or_dash(const std::optional<double>& x, std::string (*text)(double))
 }
 
 /// Data, model, graph, slowness and clock of a run in a line.
-std::string setting(const recorded_run& x) {
+std::string setting(const stored_run& x) {
   const auto text = [](const json& from, const char* name) {
     const auto found = from.find(name);
     return found == from.end() || found->is_null() ? std::string{"?"}
@@ -73,8 +73,8 @@ constexpr yardstick by_gradients{"useful_gradient_rate", "gradients/s", true};
 
 /// Time to target if all have reached one; else the rate of useful gradients. Never the mean round: rounds of
 /// different policies do different amounts of work.
-yardstick yardstick_for(const std::vector<recorded_run>& runs) {
-  const auto reached = [](const recorded_run& x) { return number(x.run, by_target.field).has_value(); };
+yardstick yardstick_for(const std::vector<stored_run>& runs) {
+  const auto reached = [](const stored_run& x) { return number(x.run, by_target.field).has_value(); };
   return std::all_of(runs.begin(), runs.end(), reached) ? by_target : by_gradients;
 }
 
@@ -87,16 +87,16 @@ std::optional<double> ratio(const yardstick& by, const json& first, const json& 
   return by.more_is_better ? *b / *a : *a / *b;
 }
 
-std::string policy_of(const recorded_run& x) {
+std::string policy_of(const stored_run& x) {
   return x.run["policy"].get<std::string>();
 }
 
-std::optional<double> share_of_no_wait(const recorded_run& x) {
+std::optional<double> share_of_no_wait(const stored_run& x) {
   const auto no_wait = x.run["no_wait_rate"].get<double>();
   return no_wait > 0 ? std::optional{x.run["useful_gradient_rate"].get<double>() / no_wait} : std::nullopt;
 }
 
-bool is_clean(const recorded_run& x) {
+bool is_clean(const stored_run& x) {
   const auto& mixing = x.run.value("mixing", json::object());
   return mixing.value("one_sided_edges", 0.0) == 0 && mixing.value("max_row_error", 0.0) <= 1e-9 &&
          mixing.value("max_column_error", 0.0) <= 1e-9;
@@ -107,13 +107,13 @@ std::string backup_text(double b) {
 }
 
 /// What all runs have in common, above a table; empty if that is not all of the setting.
-std::string common_setting(const std::vector<recorded_run>& runs) {
+std::string common_setting(const std::vector<stored_run>& runs) {
   const auto first = setting(runs.front());
-  const auto same = [&](const recorded_run& x) { return setting(x) == first; };
+  const auto same = [&](const stored_run& x) { return setting(x) == first; };
   return std::all_of(runs.begin(), runs.end(), same) ? first + "\n\n" : "";
 }
 
-std::string table_of(const std::vector<recorded_run>& runs) {
+std::string table_of(const std::vector<stored_run>& runs) {
   std::set<std::filesystem::path> directories;
   for (const auto& x : runs)
     directories.insert(x.directory);
@@ -142,9 +142,9 @@ std::string table_of(const std::vector<recorded_run>& runs) {
 }
 
 /// Runs of one policy in one setting, of several seeds.
-using group = std::vector<const recorded_run*>;
+using group = std::vector<const stored_run*>;
 
-std::vector<group> groups_of(const std::vector<recorded_run>& runs) {
+std::vector<group> groups_of(const std::vector<stored_run>& runs) {
   std::vector<group> groups;
   for (const auto& x : runs) {
     const auto fits = [&](const group& g) {
@@ -196,17 +196,17 @@ const group& compared_with(const std::vector<group>& groups, const group& g) {
                        [&](const group& other) { return setting(*other.front()) == setting(*g.front()); });
 }
 
-std::string grouped_table_of(const std::vector<recorded_run>& runs) {
+std::string grouped_table_of(const std::vector<stored_run>& runs) {
   const auto by = yardstick_for(runs);
   const auto groups = groups_of(runs);
   const auto figure = [](const char* name) {
-    return [name](const recorded_run& x) { return number(x.run, name); };
+    return [name](const stored_run& x) { return number(x.run, name); };
   };
   text_table table;
   table.add({"policy", "runs", "time to target", "accuracy", "worst worker", "steps of no-wait", "computing",
              "backup workers", "times the first*", "audit"});
   for (const auto& g : groups) {
-    const auto clean = std::all_of(g.begin(), g.end(), [](const recorded_run* x) { return is_clean(*x); });
+    const auto clean = std::all_of(g.begin(), g.end(), [](const stored_run* x) { return is_clean(*x); });
     table.add({policy_of(*g.front()), std::to_string(g.size()),
                mean_text(g, figure("time_to_target_s"), seconds_text),
                mean_text(g, figure("test_accuracy"), percent_text),
@@ -225,7 +225,7 @@ std::string grouped_table_of(const std::vector<recorded_run>& runs) {
   return text;
 }
 
-json document_of(const std::vector<recorded_run>& runs) {
+json document_of(const std::vector<stored_run>& runs) {
   const auto by = yardstick_for(runs);
   json document{{"dybw", version()}, {"ratio_by", by.field}, {"runs", json::array()}};
   for (const auto& x : runs) {
@@ -239,7 +239,7 @@ json document_of(const std::vector<recorded_run>& runs) {
 }
 
 /// Runs of several directories are told apart by their names.
-void write_page(const std::vector<recorded_run>& runs, const std::string& file) {
+void write_page(const std::vector<stored_run>& runs, const std::string& file) {
   auto document = document_of(runs);
   document["config"] = runs.front().config;
   auto series = json::array();
@@ -276,7 +276,7 @@ int report_command(std::span<const std::string> arguments) {
   if (given.words().empty())
     throw input_error{input_fault::configuration, "dybw report names no run", "",
                       "give the directory of one: dybw report DIR"};
-  std::vector<recorded_run> runs;
+  std::vector<stored_run> runs;
   for (const auto& directory : given.words())
     for (auto& run : read_runs(directory))
       runs.push_back(std::move(run));

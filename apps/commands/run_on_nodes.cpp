@@ -6,9 +6,9 @@
 #include "apps/program/interrupts.hpp"
 #include "apps/program/network.hpp"
 #include "apps/program/version.hpp"
-#include "apps/results/output.hpp"
+#include "apps/results/run_json.hpp"
 #include "apps/text/node_text.hpp"
-#include "apps/web/watching.hpp"
+#include "apps/web/live_page.hpp"
 #include "learning/base/error.hpp"
 
 #include <spdlog/spdlog.h>
@@ -61,7 +61,7 @@ int run_on_nodes(const run_options& options) {
   run_output output{options};
   if (!options.output.quiet)
     std::cerr << placement_text(plan->nodes, plan->placement) << std::flush;
-  std::optional<watching> page;
+  std::optional<live_page> page;
   if (options.http) {
     page.emplace(net.system(),
                  net.system().spawn(monitor, monitor_options{net.gateway(), plan->nodes.front()}),

@@ -1,7 +1,7 @@
 #include "apps/commands/run_output.hpp"
 
 #include "apps/program/interrupts.hpp"
-#include "apps/results/output.hpp"
+#include "apps/results/run_json.hpp"
 #include "learning/base/error.hpp"
 #include "learning/monitoring/run_watch.hpp"
 

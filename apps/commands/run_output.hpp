@@ -2,7 +2,7 @@
 
 #include "actors/reporting/trace_file.hpp"
 #include "apps/options/run_options.hpp"
-#include "apps/results/run_files.hpp"
+#include "apps/results/run_writer.hpp"
 #include "apps/text/progress.hpp"
 #include "learning/checkpoint/checkpoint.hpp"
 

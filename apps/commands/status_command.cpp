@@ -1,6 +1,6 @@
 #include "actors/client/ask_nodes.hpp"
 #include "apps/commands/commands.hpp"
-#include "apps/options/remote_options.hpp"
+#include "apps/options/node_options.hpp"
 #include "apps/program/network.hpp"
 #include "apps/text/node_text.hpp"
 

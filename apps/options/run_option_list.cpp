@@ -1,8 +1,8 @@
 #include "apps/options/run_option_list.hpp"
 
 #include "apps/options/http_options.hpp"
+#include "apps/options/node_options.hpp"
 #include "apps/options/option_values.hpp"
-#include "apps/options/remote_options.hpp"
 #include "learning/run/run_config.hpp"
 
 #include <boost/program_options/value_semantic.hpp>

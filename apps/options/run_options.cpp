@@ -1,8 +1,8 @@
 #include "apps/options/run_options.hpp"
 
 #include "apps/options/demo_preset.hpp"
+#include "apps/options/node_options.hpp"
 #include "apps/options/option_values.hpp"
-#include "apps/options/remote_options.hpp"
 #include "apps/options/run_option_list.hpp"
 #include "apps/options/saved_options.hpp"
 #include "apps/results/run_directory.hpp"

@@ -2,7 +2,7 @@
 
 #include "actors/system/durable_file.hpp"
 #include "apps/options/saved_options.hpp"
-#include "apps/results/output.hpp"
+#include "apps/results/run_json.hpp"
 #include "learning/base/error.hpp"
 #include "learning/consensus/policies/policy.hpp"
 

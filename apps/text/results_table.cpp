@@ -1,4 +1,4 @@
-#include "apps/results/output.hpp"
+#include "apps/results/run_json.hpp"
 #include "apps/text/text_table.hpp"
 
 #include <algorithm>

@@ -9,7 +9,7 @@
 #include "actors/training/shard.hpp"
 #include "actors/training/trainer.hpp"
 #include "actors/training/worker.hpp"
-#include "actors/transport/tls.hpp"
+#include "actors/transport/tls_channel.hpp"
 #include "learning/base/random.hpp"
 
 #include <caf/io/middleman.hpp>

@@ -92,7 +92,7 @@ TEST_CASE("check_layers: a breach in learning/ is found") {
        {"#include <caf/all.hpp>", "#include <spdlog/spdlog.h>", "#include <boost/any.hpp>",
         "#include <thread>", "#include <mutex>", "#include <iostream>", "#include <sys/socket.h>",
         "#include <nlohmann/json.hpp>", "#  include <thread>", "#include \"actors/actors.hpp\"",
-        "#include \"messages/wire.hpp\"", "#include \"apps/results/output.hpp\"",
+        "#include \"messages/wire.hpp\"", "#include \"apps/results/run_json.hpp\"",
         "  const auto now = std::chrono::steady_clock::now();", "  std::cout << 1;",
         "  std::this_thread::sleep_for(x);", "  std::random_device device;", "#include <zlib.h>"}) {
     CAPTURE(line);
@@ -121,7 +121,7 @@ TEST_CASE("check_layers: breaches in the other folders are found") {
   CHECK(breaks_layers("messages/x.hpp", "#include <spdlog/spdlog.h>\n"));
   CHECK_FALSE(
       breaks_layers("messages/x.hpp", "#include <caf/all.hpp>\n#include \"learning/base/types.hpp\"\n"));
-  CHECK(breaks_layers("actors/x.cpp", "#include \"apps/results/output.hpp\"\n"));
+  CHECK(breaks_layers("actors/x.cpp", "#include \"apps/results/run_json.hpp\"\n"));
   CHECK(breaks_layers("actors/x.cpp", "#include <boost/any.hpp>\n"));
   CHECK(breaks_layers("actors/x.cpp", "  std::this_thread::sleep_for(y);\n"));
   CHECK_FALSE(breaks_layers("actors/x.cpp", "#include \"messages/wire.hpp\"\n#include <spdlog/spdlog.h>\n"));

@@ -1,4 +1,4 @@
-#include "apps/terminal/terminal_lanes.hpp"
+#include "apps/terminal/lanes.hpp"
 
 #include "apps/text/text_table.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "apps/terminal/terminal_frame.hpp"
+#include "apps/terminal/frame.hpp"
 
 #include <cstddef>
 #include <string>

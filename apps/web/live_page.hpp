@@ -6,10 +6,10 @@
 namespace dybw {
 
 /// A monitor of this process and the web page that it fills. Both end with it.
-class watching {
+class live_page {
 public:
   /// Throws `input_error` as `http_server` does.
-  watching(caf::actor_system& system, monitor_actor monitor, const http_options& options)
+  live_page(caf::actor_system& system, monitor_actor monitor, const http_options& options)
       : view_(system, std::move(monitor)), server_(options, view_.source()) {}
 
   /// Where a browser finds the page.

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "apps/terminal/terminal_frame.hpp"
-#include "apps/terminal/terminal_state.hpp"
+#include "apps/terminal/frame.hpp"
+#include "apps/terminal/state.hpp"
 #include "learning/monitoring/run_view.hpp"
 
 #include <cstddef>

@@ -8,8 +8,8 @@
 namespace dybw {
 
 /// The bytes of one non-blocking socket, which it does not own: as they are, or through TLS
-/// (actors/transport/tls.hpp). Used by one thread.
-class byte_channel {
+/// (actors/transport/tls_channel.hpp). Used by one thread.
+class channel {
 public:
   struct outcome {
     std::size_t bytes = 0; ///< 0: nothing goes at the moment
@@ -17,7 +17,7 @@ public:
     bool drained = false;  ///< reading: there is no more for now
   };
 
-  virtual ~byte_channel() = default;
+  virtual ~channel() = default;
 
   /// Fills the places in turn.
   virtual outcome read(int socket, std::span<const std::span<char>> places) = 0;
@@ -44,6 +44,6 @@ private:
   std::string remedy_;
 };
 
-std::unique_ptr<byte_channel> make_plain_channel();
+std::unique_ptr<channel> make_plain_channel();
 
 } // namespace dybw

@@ -1,4 +1,4 @@
-#include "apps/results/output.hpp"
+#include "apps/results/run_json.hpp"
 
 #include "apps/program/version.hpp"
 

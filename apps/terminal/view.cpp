@@ -1,7 +1,7 @@
-#include "apps/terminal/terminal_view.hpp"
+#include "apps/terminal/view.hpp"
 
-#include "apps/terminal/terminal_lanes.hpp"
-#include "apps/terminal/terminal_panes.hpp"
+#include "apps/terminal/lanes.hpp"
+#include "apps/terminal/panes.hpp"
 #include "apps/text/text_table.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 #include "apps/program/version.hpp"
-#include "apps/results/output.hpp"
+#include "apps/results/run_json.hpp"
 #include "tests/apps/results/sample_result.hpp"
 
 #include <doctest/doctest.h>
@@ -26,7 +26,7 @@ std::vector<std::string> words(const std::string& text) {
 
 } // namespace
 
-TEST_CASE("output: a run has the fields of the contract") {
+TEST_CASE("run_json: a run has the fields of the contract") {
   const auto json = to_json(sample_result("dtur"));
   const auto fields =
       words("policy workers edges topology dataset partition model parameters seed clock rounds "
@@ -43,7 +43,7 @@ TEST_CASE("output: a run has the fields of the contract") {
               "one_sided_edges edges_lost connect_rounds_max"));
 }
 
-TEST_CASE("output: the fields hold what their names say") {
+TEST_CASE("run_json: the fields hold what their names say") {
   auto run = sample_result("static:1");
   run.timeouts = 1;
   run.estimates_sent = 2;
@@ -81,7 +81,7 @@ TEST_CASE("output: the fields hold what their names say") {
   CHECK(json.at("evaluations").size() == 1);
 }
 
-TEST_CASE("output: what is unset or not finite is null") {
+TEST_CASE("run_json: what is unset or not finite is null") {
   run_result run;
   run.mean_round_s = std::numeric_limits<double>::quiet_NaN();
   run.consensus_distance = std::numeric_limits<double>::infinity();
@@ -96,14 +96,14 @@ TEST_CASE("output: what is unset or not finite is null") {
   CHECK(json.dump().find("nan") == std::string::npos);
 }
 
-TEST_CASE("output: the drift of the mean is there for consensus-only runs only") {
+TEST_CASE("run_json: the drift of the mean is there for consensus-only runs only") {
   run_result run;
   CHECK_FALSE(to_json(run).at("mixing").contains("mean_drift"));
   run.mixing.mean_drift = 1e-7;
   CHECK(to_json(run).at("mixing").at("mean_drift") == 1e-7);
 }
 
-TEST_CASE("output: the document names version, options and runs") {
+TEST_CASE("run_json: the document names version, options and runs") {
   run_config config;
   config.policies = {"full", "dtur"};
   config.weights = weight_rule::graph;
@@ -119,13 +119,13 @@ TEST_CASE("output: the document names version, options and runs") {
   CHECK(json.at("runs").at(1).at("policy") == "dtur");
 }
 
-TEST_CASE("output: an evaluation is one line of evals.jsonl") {
+TEST_CASE("run_json: an evaluation is one line of evals.jsonl") {
   CHECK(to_json(evaluation{0.5, 10, 0.25, 2, 0.125, 1}).dump() ==
         R"({"time_s":0.5,"local_steps":10,"test_accuracy":0.25,"test_loss":2.0,)"
         R"("worst_worker_accuracy":0.125,"consensus_distance":1.0})");
 }
 
-TEST_CASE("output: model.npy is NumPy's format 1.0") {
+TEST_CASE("run_json: model.npy is NumPy's format 1.0") {
   std::ostringstream out;
   const std::vector<float> parameters = {1.5F, -2.25F, 3e-8F};
   write_npy(out, parameters);

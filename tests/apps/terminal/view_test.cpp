@@ -1,5 +1,5 @@
-#include "apps/terminal/terminal_lanes.hpp"
-#include "apps/terminal/terminal_view.hpp"
+#include "apps/terminal/lanes.hpp"
+#include "apps/terminal/view.hpp"
 #include "tests/apps/web/sample_view.hpp"
 
 #include <doctest/doctest.h>

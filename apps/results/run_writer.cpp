@@ -1,7 +1,7 @@
-#include "apps/results/run_files.hpp"
+#include "apps/results/run_writer.hpp"
 
 #include "apps/pages/report_page.hpp"
-#include "apps/results/output.hpp"
+#include "apps/results/run_json.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/transport/byte_channel.hpp"
+#include "actors/transport/channel.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -29,10 +29,10 @@ void load_tls(caf::actor_system_config& config, const tls_files& files);
 /// with the reasons of failures. The handshake goes on with every `read` and `write`. For a connection that
 /// we opened; null if it failed at once; then `reason` says why. Throws nothing, even if the files have
 /// vanished.
-std::unique_ptr<byte_channel> make_tls_channel(caf::actor_system& system, int socket, std::string& reason);
+std::unique_ptr<channel> make_tls_channel(caf::actor_system& system, int socket, std::string& reason);
 
 /// For an accepted connection. A session costs a millisecond of the multiplexer's time (it reads the files),
 /// so nothing is set up before the other side has begun a handshake. What can go wrong, `read` says.
-std::unique_ptr<byte_channel> make_accepting_tls_channel(caf::actor_system& system);
+std::unique_ptr<channel> make_accepting_tls_channel(caf::actor_system& system);
 
 } // namespace dybw

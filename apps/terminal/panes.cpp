@@ -1,6 +1,6 @@
-#include "apps/terminal/terminal_panes.hpp"
+#include "apps/terminal/panes.hpp"
 
-#include "apps/terminal/terminal_lanes.hpp"
+#include "apps/terminal/lanes.hpp"
 #include "apps/text/text_table.hpp"
 #include "apps/text/view_text.hpp"
 

@@ -1,4 +1,4 @@
-#include "apps/terminal/terminal_state.hpp"
+#include "apps/terminal/state.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
-#include "apps/terminal/terminal_screen.hpp"
+#include "apps/terminal/screen.hpp"
 
-#include "apps/terminal/terminal_view.hpp"
+#include "apps/terminal/view.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -1,8 +1,8 @@
-#include "apps/results/recorded_run.hpp"
+#include "apps/results/run_reader.hpp"
 
 #include "apps/results/line_reader.hpp"
 #include "apps/results/run_directory.hpp"
-#include "apps/results/run_files.hpp"
+#include "apps/results/run_writer.hpp"
 #include "learning/base/error.hpp"
 #include "learning/consensus/reports/run_statistics.hpp"
 
@@ -48,7 +48,7 @@ round_report to_report(const json& line) {
 
 } // namespace
 
-std::vector<recorded_run> read_runs(const std::filesystem::path& directory) {
+std::vector<stored_run> read_runs(const std::filesystem::path& directory) {
   const auto file = run_directory::at(directory).run_file();
   std::ifstream in(file);
   if (!in)
@@ -57,7 +57,7 @@ std::vector<recorded_run> read_runs(const std::filesystem::path& directory) {
   if (!document.is_object() || !document.contains("runs") || !document["runs"].is_array() ||
       document["runs"].empty())
     refuse(file, "no runs are found");
-  std::vector<recorded_run> runs;
+  std::vector<stored_run> runs;
   for (const auto& run : document["runs"]) {
     check(run, file);
     runs.push_back({directory, document.value("config", json::object()), run});
@@ -65,7 +65,7 @@ std::vector<recorded_run> read_runs(const std::filesystem::path& directory) {
   return runs;
 }
 
-json read_series(const recorded_run& recorded) {
+json read_series(const stored_run& recorded) {
   const auto policy = recorded.run["policy"].get<std::string>();
   const auto file = run_directory::at(recorded.directory).rounds_file(policy);
   line_reader in{file};

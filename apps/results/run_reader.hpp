@@ -9,7 +9,7 @@
 namespace dybw {
 
 /// A run as its directory tells of it.
-struct recorded_run {
+struct stored_run {
   std::filesystem::path directory;
   nlohmann::json config; ///< of the invocation
   nlohmann::json run;    ///< RUN of run.json
@@ -17,11 +17,11 @@ struct recorded_run {
 
 /// The runs of a directory that `dybw run --out` wrote. Throws `input_error` (data fault) if there is no
 /// run.json, or one that is not what `dybw run` writes.
-std::vector<recorded_run> read_runs(const std::filesystem::path& directory);
+std::vector<stored_run> read_runs(const std::filesystem::path& directory);
 
 /// SERIES of the report page (report_page.hpp), summed up from the run's rounds.jsonl, line by line; null if
 /// there is none. Throws `input_error` (data fault) for a line that is not one of `dybw run`; a last line
 /// that was cut short is left out.
-nlohmann::json read_series(const recorded_run& run);
+nlohmann::json read_series(const stored_run& run);
 
 } // namespace dybw

@@ -1,7 +1,7 @@
 // Shows a made-up run on the terminal, for eyes and for terminal_in_tmux:
 //   terminal_view_demo [WORKERS [running|attaching|idle|over|lost|throws]]
 #include "apps/program/interrupts.hpp"
-#include "apps/terminal/terminal_screen.hpp"
+#include "apps/terminal/screen.hpp"
 #include "tests/apps/web/sample_view.hpp"
 
 #include <algorithm>

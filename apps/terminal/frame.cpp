@@ -1,4 +1,4 @@
-#include "apps/terminal/terminal_frame.hpp"
+#include "apps/terminal/frame.hpp"
 
 #include <algorithm>
 #include <array>

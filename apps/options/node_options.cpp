@@ -1,4 +1,4 @@
-#include "apps/options/remote_options.hpp"
+#include "apps/options/node_options.hpp"
 
 #include "learning/base/option_text.hpp"
 

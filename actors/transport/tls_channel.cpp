@@ -1,4 +1,4 @@
-#include "actors/transport/tls.hpp"
+#include "actors/transport/tls_channel.hpp"
 
 #include <caf/openssl/manager.hpp>
 #include <caf/openssl/session.hpp>
@@ -128,7 +128,7 @@ explanation explain_failure(SSL* ssl) {
   return {std::string{"TLS failed: "} + text.data(), {}};
 }
 
-class tls_channel final : public byte_channel {
+class tls_channel final : public channel {
 public:
   explicit tls_channel(caf::actor_system& system) : session_(system) {}
 
@@ -220,7 +220,7 @@ std::unique_ptr<tls_channel> open_session(caf::actor_system& system, int socket,
 }
 
 /// Opens the session when the first byte of a handshake is there.
-class accepting_tls_channel final : public byte_channel {
+class accepting_tls_channel final : public channel {
 public:
   explicit accepting_tls_channel(caf::actor_system& system) : system_(system) {}
 
@@ -274,11 +274,11 @@ void load_tls(caf::actor_system_config& config, const tls_files& files) {
   config.openssl_cafile = files.authority.string();
 }
 
-std::unique_ptr<byte_channel> make_tls_channel(caf::actor_system& system, int socket, std::string& reason) {
+std::unique_ptr<channel> make_tls_channel(caf::actor_system& system, int socket, std::string& reason) {
   return open_session(system, socket, false, reason);
 }
 
-std::unique_ptr<byte_channel> make_accepting_tls_channel(caf::actor_system& system) {
+std::unique_ptr<channel> make_accepting_tls_channel(caf::actor_system& system) {
   return std::make_unique<accepting_tls_channel>(system);
 }
 

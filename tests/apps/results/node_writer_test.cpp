@@ -1,4 +1,4 @@
-#include "apps/results/node_files.hpp"
+#include "apps/results/node_writer.hpp"
 #include "learning/base/error.hpp"
 #include "tests/apps/results/sample_result.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -27,7 +27,7 @@ std::string content(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-std::string refusal(const node_files& files, const run_spec& spec, run_start how = run_start::afresh) {
+std::string refusal(const node_writer& files, const run_spec& spec, run_start how = run_start::afresh) {
   try {
     files.open(spec, how);
   } catch (const input_error& error) {
@@ -48,9 +48,9 @@ finished_run sample_run() {
 
 } // namespace
 
-TEST_CASE("node_files: a run gets a directory of its own below --out, with the files of a run on one host") {
+TEST_CASE("node_writer: a run gets a directory of its own below --out, with the files of a run on one host") {
   const temporary_directory place;
-  const auto files = make_node_files(place.path() / "out");
+  const auto files = make_node_writer(place.path() / "out");
   const auto spec = spec_of("20260131-1");
   const auto where = files.open(spec, run_start::afresh);
   const auto root = place.path() / "out" / "20260131-1";
@@ -64,19 +64,19 @@ TEST_CASE("node_files: a run gets a directory of its own below --out, with the f
   CHECK(fs::file_size(root / "static-1" / "model.npy") == 128 + 3 * 4);
 }
 
-TEST_CASE("node_files: a run never overwrites another, also not one that another node has just begun") {
+TEST_CASE("node_writer: a run never overwrites another, also not one that another node has just begun") {
   const temporary_directory place;
-  const auto files = make_node_files(place.path());
+  const auto files = make_node_writer(place.path());
   const auto spec = spec_of("a");
   files.open(spec, run_start::afresh);
   CHECK(refusal(files, spec).find("holds another run") != std::string::npos);
-  CHECK(refusal(make_node_files(place.path()), spec).find("holds another run") != std::string::npos);
+  CHECK(refusal(make_node_writer(place.path()), spec).find("holds another run") != std::string::npos);
   CHECK(refusal(files, spec_of("b")).empty());
 }
 
-TEST_CASE("node_files: who joins a run finds the files of the process before it") {
+TEST_CASE("node_writer: who joins a run finds the files of the process before it") {
   const temporary_directory place;
-  const auto files = make_node_files(place.path());
+  const auto files = make_node_writer(place.path());
   const auto spec = spec_of("a");
   const auto before = files.open(spec, run_start::afresh);
   std::ofstream(before.rounds_file) << "two\nlines\n";
@@ -85,9 +85,9 @@ TEST_CASE("node_files: who joins a run finds the files of the process before it"
   CHECK(refusal(files, spec_of("elsewhere"), run_start::joined).empty());
 }
 
-TEST_CASE("node_files: the line that a killed process was writing is dropped before others follow it") {
+TEST_CASE("node_writer: the line that a killed process was writing is dropped before others follow it") {
   const temporary_directory place;
-  const auto files = make_node_files(place.path());
+  const auto files = make_node_writer(place.path());
   const auto spec = spec_of("a");
   const auto file = files.open(spec, run_start::afresh).rounds_file;
   for (const auto& [left, stays] : std::map<std::string, std::string>{
@@ -99,9 +99,9 @@ TEST_CASE("node_files: the line that a killed process was writing is dropped bef
   }
 }
 
-TEST_CASE("node_files: a name that leads out of --out is refused") {
+TEST_CASE("node_writer: a name that leads out of --out is refused") {
   const temporary_directory place;
-  const auto files = make_node_files(place.path());
+  const auto files = make_node_writer(place.path());
   for (const std::string name : {"", "..", ".hidden", "a/b", "/etc", "a\\b", "a b", "a\nb"}) {
     CAPTURE(name);
     CHECK(refusal(files, spec_of(name)).find("is not the name of a directory below --out") !=
@@ -114,9 +114,9 @@ TEST_CASE("node_files: a name that leads out of --out is refused") {
   CHECK(refusal(files, spec_of(std::string(201, 'x'))).find("below --out") != std::string::npos);
 }
 
-TEST_CASE("node_files: a run goes on from the checkpoints of an earlier one") {
+TEST_CASE("node_writer: a run goes on from the checkpoints of an earlier one") {
   const temporary_directory place;
-  const auto files = make_node_files(place.path());
+  const auto files = make_node_writer(place.path());
   auto spec = spec_of("second");
   spec.resume = "first";
   CHECK(refusal(files, spec, run_start::resumed).find("there are no checkpoints of first") !=
@@ -126,8 +126,8 @@ TEST_CASE("node_files: a run goes on from the checkpoints of an earlier one") {
   CHECK(files.open(spec, run_start::resumed).resume == place.path() / "first" / "static-1" / "checkpoints");
 }
 
-TEST_CASE("node_files: without --out nothing is written, and nothing can be resumed") {
-  const auto files = make_node_files(std::nullopt);
+TEST_CASE("node_writer: without --out nothing is written, and nothing can be resumed") {
+  const auto files = make_node_writer(std::nullopt);
   auto spec = spec_of("a");
   CHECK(files.open(spec, run_start::afresh).rounds_file.empty());
   files.write(spec, sample_run());

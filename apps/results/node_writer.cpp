@@ -1,6 +1,6 @@
-#include "apps/results/node_files.hpp"
+#include "apps/results/node_writer.hpp"
 
-#include "apps/results/run_files.hpp"
+#include "apps/results/run_writer.hpp"
 #include "learning/base/error.hpp"
 
 #include <algorithm>
@@ -70,8 +70,8 @@ run_place open_place(const fs::path& out, const run_spec& spec, run_start how) {
 
 } // namespace
 
-node_files make_node_files(const std::optional<fs::path>& out) {
-  node_files files;
+node_writer make_node_writer(const std::optional<fs::path>& out) {
+  node_writer files;
   if (!out) {
     files.open = [](const run_spec& spec, run_start) -> run_place {
       if (!spec.resume.empty())

@@ -6,7 +6,7 @@
 #include "apps/commands/run_on_nodes.hpp"
 #include "apps/commands/run_output.hpp"
 #include "apps/program/interrupts.hpp"
-#include "apps/web/watching.hpp"
+#include "apps/web/live_page.hpp"
 #include "learning/base/error.hpp"
 
 #include <caf/actor_system.hpp>
@@ -108,7 +108,7 @@ int run_here(const run_options& options) {
   auto caf_config = system_config{};
   auto system = caf::actor_system{caf_config};
   local_monitor_actor monitor;
-  std::optional<watching> page;
+  std::optional<live_page> page;
   if (options.http) {
     monitor = system.spawn(local_monitor, monitor_state::looks_for);
     page.emplace(system, monitor, *options.http);
