@@ -1,9 +1,9 @@
 #pragma once
 
 #include "learning/data/dataset.hpp"
+#include "learning/model/evaluation.hpp"
 #include "learning/model/model.hpp"
 #include "learning/model/parameter_block.hpp"
-#include "learning/run/run_result.hpp"
 
 #include <algorithm>
 #include <memory>
