@@ -1,26 +1,8 @@
 #pragma once
 
-#include "actors/actors.hpp"
-#include "actors/transport/tls_channel.hpp"
-
-#include <optional>
+#include "actors/gateway/gateway_options.hpp"
 
 namespace dybw {
-
-/// Part of the reason of a `link_changed` when the other end knows a newer process in this node's place.
-inline constexpr auto* place_taken_reason = "this place has a new process";
-
-/// Whether an address of this host name is loopback only ("localhost", 127.0.0.0/8, ::1).
-bool is_loopback(const std::string& host);
-
-struct gateway_options {
-  std::optional<endpoint> listen;    ///< port 0: any free one; none: dials only
-  std::optional<endpoint> advertise; ///< where others reach this node; none: where it listens
-  bool tls = false; ///< the files are in the actor system's configuration (see `system_config`)
-  control_client_actor
-      acceptor; ///< gets what arrives on accepted control connections; may be null without `listen`
-  nanoseconds hello_within{std::chrono::seconds{5}}; ///< whoever connects has to say hello in this time
-};
 
 struct opened_gateway {
   gateway_actor handle;

@@ -1,6 +1,7 @@
 #include "apps/commands/node_command.hpp"
 
 #include "actors/monitor/monitor.hpp"
+#include "actors/transport/address.hpp"
 #include "apps/commands/commands.hpp"
 #include "apps/options/node_options.hpp"
 #include "apps/program/interrupts.hpp"

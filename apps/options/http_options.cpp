@@ -1,6 +1,6 @@
 #include "apps/options/http_options.hpp"
 
-#include "actors/gateway/gateway.hpp"
+#include "actors/transport/address.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 

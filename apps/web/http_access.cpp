@@ -1,6 +1,6 @@
 #include "apps/web/http_access.hpp"
 
-#include "actors/gateway/gateway.hpp"
+#include "actors/transport/address.hpp"
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>

@@ -1,8 +1,9 @@
 #include "apps/web/http_server.hpp"
 
+#include "actors/transport/listening_socket.hpp"
 #include "apps/web/http_connection.hpp"
 #include "apps/web/http_responder.hpp"
-#include "apps/web/listening_socket.hpp"
+#include "learning/base/error.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -52,6 +53,21 @@ private:
   int descriptor_;
 };
 
+listening_socket listen_on(const endpoint& where, bool only_loopback) {
+  try {
+    return listening_socket{where, only_loopback};
+  } catch (const listen_failure& failure) {
+    const auto what = "cannot serve HTTP on " + to_string(where) + ": " + failure.what() +
+                      (failure.exposed ? ", so it needs a token (DYBW_HTTP_TOKEN)" : "");
+    if (failure.error == EADDRINUSE)
+      throw input_error{input_fault::network, what, "",
+                        "give another port, or stop the program that uses it"};
+    throw input_error{
+        input_fault::configuration, what, "",
+        "give an address of this machine and a port from 1024, for example --http=127.0.0.1:7480"};
+  }
+}
+
 } // namespace
 
 /// One thread and poll: what is asked for takes milliseconds to make, so that threads would only be a limit
@@ -59,8 +75,9 @@ private:
 class http_server::loop {
 public:
   loop(const http_options& options, view_source views)
-      : socket_(options.address, options.token.empty()),
-        responder_(socket_.address(), options.token, std::move(views)), thread_([this] { run(); }) {}
+      : socket_(listen_on(options.address, options.token.empty())), address_{options.address.host,
+                                                                             socket_.port()},
+        responder_(address_, options.token, std::move(views)), thread_([this] { run(); }) {}
 
   ~loop() {
     stopping_ = true;
@@ -70,7 +87,7 @@ public:
   loop(const loop&) = delete;
   loop& operator=(const loop&) = delete;
 
-  const endpoint& address() const noexcept { return socket_.address(); }
+  const endpoint& address() const noexcept { return address_; }
 
 private:
   using phase = http_connection::phase;
@@ -186,6 +203,7 @@ private:
   static constexpr std::size_t own_polls = 2;
 
   listening_socket socket_;
+  endpoint address_; ///< with the port that is listened on
   http_responder responder_;
   alarm alarm_;
   std::vector<std::unique_ptr<http_connection>> connections_;

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+namespace dybw {
+
+/// Whether an address of this host name is loopback only ("localhost", 127.0.0.0/8, ::1).
+bool is_loopback(const std::string& host);
+
+/// Whether a listener on this host name takes connections on every address of the machine ("0.0.0.0", "::",
+/// "*").
+bool is_any_address(const std::string& host);
+
+/// This machine's name, "localhost" if it has none.
+std::string own_name();
+
+} // namespace dybw
