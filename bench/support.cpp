@@ -1,6 +1,7 @@
 #include "bench/support.hpp"
 
 #include "actors/run/local_run.hpp"
+#include "actors/transport/system_config.hpp"
 
 #include <caf/actor_system.hpp>
 

@@ -4,6 +4,7 @@
 #include "actors/cluster/placement.hpp"
 #include "actors/cluster/run_client.hpp"
 #include "actors/reporting/reporter.hpp"
+#include "actors/run/run_end.hpp"
 #include "learning/base/error.hpp"
 
 #include <spdlog/fmt/fmt.h>

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "actors/run/local_run.hpp"
+#include "actors/run/finished_run.hpp"
+#include "actors/run/run_controls.hpp"
 #include "actors/run/run_inputs.hpp"
 
 #include <caf/actor_system.hpp>

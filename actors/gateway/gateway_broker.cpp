@@ -1,5 +1,7 @@
 #include "actors/gateway/gateway_broker.hpp"
 
+#include "actors/transport/tls_channel.hpp"
+
 #include <caf/io/network/doorman_impl.hpp>
 #include <caf/io/network/native_socket.hpp>
 #include <spdlog/spdlog.h>

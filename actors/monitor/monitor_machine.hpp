@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/cluster/fleet_machine.hpp"
+#include "actors/client/node_lines.hpp"
 #include "learning/monitoring/run_watch.hpp"
 
 #include <optional>

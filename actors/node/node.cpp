@@ -1,6 +1,7 @@
 #include "actors/node/node.hpp"
 
 #include "actors/client/node_request.hpp"
+#include "actors/gateway/gateway.hpp"
 #include "actors/node/node_state.hpp"
 
 #include <spdlog/fmt/fmt.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/node/leadership.hpp"
-#include "actors/node/node.hpp"
+#include "actors/node/node_options.hpp"
 #include "actors/node/run_lead.hpp"
 #include "actors/node/run_lifecycle.hpp"
 #include "actors/node/run_loader.hpp"

@@ -1,6 +1,7 @@
 #include "actors/node/run_loader.hpp"
 
 #include "actors/run/checkpoints.hpp"
+#include "actors/run/run_end.hpp"
 #include "learning/base/error.hpp"
 #include "learning/data/fingerprint.hpp"
 #include "messages/spec_hash.hpp"

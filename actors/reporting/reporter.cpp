@@ -1,6 +1,5 @@
 #include "actors/reporting/reporter.hpp"
 
-#include "actors/run/run_end.hpp"
 #include "actors/system/process_usage.hpp"
 
 #include <spdlog/spdlog.h>
@@ -28,6 +27,11 @@ worker_finished to_last_word(const worker_end& x) {
     delays->add(x.threshold_delay_max);
   }
   return {x.totals, {}, std::move(delays), x.exchanges};
+}
+
+std::string not_a_number(const round_report& report) {
+  return "the loss is no longer a number, worker " + to_string(report.mixed.worker) + " in round " +
+         std::to_string(report.mixed.round) + "; choose a smaller --step-size";
 }
 
 void reporter_state::start(const reporter_options& options) {

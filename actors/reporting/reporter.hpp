@@ -18,6 +18,9 @@ worker_end to_end(const worker_finished& x);
 /// one at the maximum keep both for a worker, and give the largest percentile of many.
 worker_finished to_last_word(const worker_end& x);
 
+/// What to say of a report whose loss has overflowed.
+std::string not_a_number(const round_report& report);
+
 struct reporter_options {
   std::shared_ptr<const topology> graph; ///< the planned one
   std::filesystem::path rounds_file;     ///< rounds.jsonl; empty for none

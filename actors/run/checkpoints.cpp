@@ -1,5 +1,6 @@
 #include "actors/run/checkpoints.hpp"
 
+#include "actors/training/checkpointer.hpp"
 #include "learning/base/error.hpp"
 #include "learning/base/random.hpp"
 #include "learning/data/mini_batch.hpp"
@@ -72,10 +73,6 @@ std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy) {
     h.add(std::uint64_t{inputs.data.train->classes});
   }
   return h.value();
-}
-
-fs::path checkpoint_file(const fs::path& directory, worker_id id) {
-  return directory / ("worker-" + to_string(id) + ".ckpt");
 }
 
 std::map<worker_id, checkpoint> read_checkpoints(const fs::path& directory, const run_inputs& inputs,

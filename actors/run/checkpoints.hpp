@@ -16,9 +16,6 @@ namespace dybw {
 /// it ends, how many threads it uses and what it prints. REQUIRES: loaded inputs.
 std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy);
 
-/// worker-N.ckpt below the directory of a run's checkpoints.
-std::filesystem::path checkpoint_file(const std::filesystem::path& directory, worker_id id);
-
 /// The checkpoints of these workers. Throws `input_error` (data fault) if one is missing, damaged or of
 /// another run. REQUIRES: inputs with a model, loaded for these workers.
 std::map<worker_id, checkpoint> read_checkpoints(const std::filesystem::path& directory,

@@ -1,5 +1,6 @@
 #include "actors/run/final_measurement.hpp"
 
+#include "actors/local_messages.hpp"
 #include "actors/system/process_usage.hpp"
 #include "learning/model/test_bench.hpp"
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "actors/run/run_end.hpp"
+#include "actors/run/finished_run.hpp"
+#include "actors/run/run_inputs.hpp"
 
 #include <functional>
 #include <span>

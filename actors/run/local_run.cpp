@@ -2,12 +2,11 @@
 
 #include "actors/reporting/longest_wait.hpp"
 #include "actors/run/checkpoints.hpp"
+#include "actors/run/run_end.hpp"
 #include "actors/run/run_host.hpp"
 #include "actors/system/process_usage.hpp"
 #include "actors/training/evaluator.hpp"
 
-#include <caf/io/middleman.hpp>
-#include <caf/scheduler/abstract_coordinator.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -196,21 +195,6 @@ void wait_for_checkpoints(caf::scoped_actor& self, const run_host& host) {
 }
 
 } // namespace
-
-system_config::system_config() {
-  add_message_types<caf::id_block::dybw>();
-  set("scheduler.policy", caf::atom("sharing"));
-  set("scheduler.max-threads", std::clamp<std::size_t>(std::thread::hardware_concurrency(), 2, 8));
-  add_error_category(caf::atom("dybw"), [](std::uint8_t code, caf::atom_value, const caf::message&) {
-    return to_string(static_cast<ec>(code));
-  });
-}
-
-system_config::system_config(const std::optional<tls_files>& tls) : system_config() {
-  load<caf::io::middleman>();
-  if (tls)
-    load_tls(*this, *tls);
-}
 
 finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std::size_t policy,
                         const run_controls& controls) {

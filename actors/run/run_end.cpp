@@ -34,11 +34,6 @@ void fail(run_result& result, const std::string& why) {
   result.failure = why;
 }
 
-std::string not_a_number(const round_report& report) {
-  return "the loss is no longer a number, worker " + to_string(report.mixed.worker) + " in round " +
-         std::to_string(report.mixed.round) + "; choose a smaller --step-size";
-}
-
 void judge(run_result& result, const run_config& config, const run_outcome& outcome) {
   const auto& target = config.target_accuracy;
   const auto reached =

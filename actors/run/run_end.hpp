@@ -1,20 +1,13 @@
 #pragma once
 
 #include "actors/actors.hpp"
+#include "actors/run/finished_run.hpp"
 #include "actors/run/run_inputs.hpp"
 
 #include <functional>
 #include <string>
 
 namespace dybw {
-
-/// A run as it ended.
-struct finished_run {
-  run_result result;
-  std::vector<worker_series> series;
-  double bin_width_s = 0;
-  parameter_block average; ///< of the estimates at the end; none with `--model none`
-};
 
 /// The fields of a result that are known before the run.
 void describe(run_result& result, const run_inputs& inputs, const policy_spec& policy);
@@ -24,9 +17,6 @@ void note_earlier(run_result& result, const std::optional<resumed_part>& before)
 
 /// Fails the run; the first reason is the one that is told.
 void fail(run_result& result, const std::string& why);
-
-/// What to say of a report whose loss has overflowed.
-std::string not_a_number(const round_report& report);
 
 /// Notes when the target was reached, and fails the run for what the reporter found wrong. `result` has its
 /// evaluations, mixing and lost workers.

@@ -1,7 +1,9 @@
 #include "actors/run/simulated_run.hpp"
 
+#include "actors/reporting/reporter.hpp"
 #include "actors/reporting/rounds_file.hpp"
 #include "actors/run/checkpoints.hpp"
+#include "actors/run/run_end.hpp"
 #include "actors/system/durable_file.hpp"
 #include "actors/system/process_usage.hpp"
 #include "actors/system/thread_crew.hpp"

@@ -1,7 +1,8 @@
 #pragma once
 
-#include "actors/run/local_run.hpp"
-#include "actors/run/run_end.hpp"
+#include "actors/run/finished_run.hpp"
+#include "actors/run/run_controls.hpp"
+#include "actors/run/run_inputs.hpp"
 #include "learning/simulation/virtual_run.hpp"
 
 namespace dybw {

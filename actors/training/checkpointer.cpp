@@ -1,6 +1,5 @@
 #include "actors/training/checkpointer.hpp"
 
-#include "actors/run/checkpoints.hpp"
 #include "actors/system/durable_file.hpp"
 
 #include <spdlog/spdlog.h>
@@ -8,6 +7,10 @@
 #include <system_error>
 
 namespace dybw {
+
+std::filesystem::path checkpoint_file(const std::filesystem::path& directory, worker_id id) {
+  return directory / ("worker-" + to_string(id) + ".ckpt");
+}
 
 void write_checkpoint(const std::filesystem::path& file, const checkpoint& x) {
   write_durably(file, [&](const byte_sink& write) { encode(x, write); });

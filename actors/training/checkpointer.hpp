@@ -6,6 +6,9 @@
 
 namespace dybw {
 
+/// worker-N.ckpt below the directory of a run's checkpoints.
+std::filesystem::path checkpoint_file(const std::filesystem::path& directory, worker_id id);
+
 /// Writes the file whole or not at all: beside its place, to the disk, then there. Throws
 /// `std::system_error`.
 void write_checkpoint(const std::filesystem::path& file, const checkpoint& x);

@@ -1,7 +1,7 @@
 #include "apps/commands/commands.hpp"
 
+#include "apps/commands/version_text.hpp"
 #include "apps/options/option_values.hpp"
-#include "apps/program/version.hpp"
 #include "learning/base/error.hpp"
 
 #include <algorithm>

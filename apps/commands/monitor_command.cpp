@@ -1,5 +1,6 @@
 #include "actors/monitor/monitor.hpp"
 #include "apps/commands/commands.hpp"
+#include "apps/options/http_options.hpp"
 #include "apps/options/node_options.hpp"
 #include "apps/program/interrupts.hpp"
 #include "apps/program/logging.hpp"

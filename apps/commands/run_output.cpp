@@ -2,6 +2,7 @@
 
 #include "apps/program/interrupts.hpp"
 #include "apps/results/run_json.hpp"
+#include "apps/text/results_table.hpp"
 #include "learning/base/error.hpp"
 #include "learning/monitoring/run_watch.hpp"
 

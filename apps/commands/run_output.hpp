@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/local_messages.hpp"
 #include "actors/reporting/trace_file.hpp"
 #include "apps/options/run_options.hpp"
 #include "apps/results/run_writer.hpp"

@@ -1,19 +1,11 @@
 #pragma once
 
 #include "apps/options/option_values.hpp"
-#include "messages/endpoint.hpp"
+#include "apps/web/http_address.hpp"
 
 #include <optional>
-#include <string>
 
 namespace dybw {
-
-/// Where the web page and the metrics of a run are served.
-struct http_options {
-  endpoint address; ///< port 0: any free one
-  std::string
-      token; ///< what a visitor must know; empty only on loopback: whoever is on this machine may look
-};
 
 /// The options `--http` and `--http-token`, the same for `run`, `node` and `monitor`.
 boost::program_options::options_description http_option_group();

@@ -1,7 +1,8 @@
 #pragma once
 
-#include "actors/gateway/gateway.hpp"
+#include "actors/transport/tls_channel.hpp"
 #include "apps/options/option_values.hpp"
+#include "messages/endpoint.hpp"
 
 #include <filesystem>
 #include <optional>

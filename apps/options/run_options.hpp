@@ -1,9 +1,10 @@
 #pragma once
 
-#include "actors/gateway/gateway.hpp"
+#include "actors/transport/tls_channel.hpp"
 #include "apps/options/http_options.hpp"
 #include "apps/program/logging.hpp"
 #include "learning/run/run_config.hpp"
+#include "messages/endpoint.hpp"
 
 #include <filesystem>
 #include <optional>

@@ -1,5 +1,7 @@
 #include "apps/options/saved_options.hpp"
 
+#include "apps/results/run_directory.hpp"
+
 #include <algorithm>
 #include <array>
 

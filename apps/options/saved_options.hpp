@@ -7,11 +7,8 @@
 
 namespace dybw {
 
-/// In the directory of a run with checkpoints, or a recorded one: the options that it was given, for
-/// `--resume` and `dybw replay`.
-inline constexpr auto* saved_options_name = "config.ini";
-
-/// Its content: what was given, but for where and how to print; paths as seen from anywhere.
+/// The content of `saved_options_name`: what was given, but for where and how to print; paths as seen from
+/// anywhere.
 std::string saved_options(const option_values& given);
 
 /// Adds the options of the run in `directory` below those of the command line. Throws `input_error`

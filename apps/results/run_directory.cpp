@@ -1,7 +1,6 @@
 #include "apps/results/run_directory.hpp"
 
 #include "actors/system/durable_file.hpp"
-#include "apps/options/saved_options.hpp"
 #include "apps/results/run_json.hpp"
 #include "learning/base/error.hpp"
 #include "learning/consensus/policies/policy.hpp"

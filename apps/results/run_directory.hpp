@@ -12,6 +12,10 @@
 
 namespace dybw {
 
+/// In the directory of a run with checkpoints, or a recorded one: the options that it was given, for
+/// `--resume` and `dybw replay`.
+inline constexpr auto* saved_options_name = "config.ini";
+
 /// Where one `dybw run` writes: DIR/run.json, DIR/report.html and, per policy, DIR/POLICY/ with rounds.jsonl,
 /// evals.jsonl, model.npy and, if recorded, events.log. POLICY has '-' for ':' ("static-1"). Files of a
 /// finished write are complete or absent: they are written beside their place and moved there. Writing throws

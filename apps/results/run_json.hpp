@@ -24,10 +24,6 @@ nlohmann::ordered_json results_to_json(const run_config& config, std::span<const
 /// One line of `evals.jsonl`, without its end.
 nlohmann::ordered_json to_json(const evaluation& measured);
 
-/// What `dybw run` prints when done, at most 100 columns: one run in full, several side by side.
-/// REQUIRES: at least one result.
-std::string results_table(std::span<const run_result> results);
-
 /// NumPy's format 1.0: float32, shape (parameters.size(),). Sets the stream's state on failure.
 void write_npy(std::ostream& out, std::span<const float> parameters);
 

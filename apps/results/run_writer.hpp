@@ -1,7 +1,8 @@
 #pragma once
 
-#include "actors/run/run_end.hpp"
+#include "actors/run/finished_run.hpp"
 #include "apps/results/run_directory.hpp"
+#include "learning/run/run_config.hpp"
 
 #include <span>
 

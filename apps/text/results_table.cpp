@@ -1,4 +1,5 @@
-#include "apps/results/run_json.hpp"
+#include "apps/text/results_table.hpp"
+
 #include "apps/text/text_table.hpp"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "apps/options/http_options.hpp"
+#include "apps/web/http_address.hpp"
 
 #include <optional>
 #include <string>

@@ -5,10 +5,10 @@
 #include "bench/exchange/thread_times.hpp"
 
 #include "actors/gateway/gateway.hpp"
-#include "actors/run/local_run.hpp"
 #include "actors/training/shard.hpp"
 #include "actors/training/trainer.hpp"
 #include "actors/training/worker.hpp"
+#include "actors/transport/system_config.hpp"
 #include "actors/transport/tls_channel.hpp"
 #include "learning/base/random.hpp"
 

@@ -1,3 +1,4 @@
+#include "actors/monitor/local_monitor.hpp"
 #include "actors/monitor/monitor.hpp"
 #include "actors/reporting/reporter.hpp"
 #include "tests/actors/support/fakes.hpp"

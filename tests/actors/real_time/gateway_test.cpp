@@ -1,3 +1,4 @@
+#include "actors/transport/address.hpp"
 #include "tests/actors/support/network.hpp"
 #include "tests/messages/wire_bytes.hpp"
 #include "tests/support/loopback.hpp"

@@ -1,4 +1,5 @@
 #include "actors/run/local_run.hpp"
+#include "actors/transport/system_config.hpp"
 #include "learning/base/error.hpp"
 #include "learning/model/test_bench.hpp"
 #include "tests/actors/support/small_table.hpp"

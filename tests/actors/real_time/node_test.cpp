@@ -1,4 +1,5 @@
 #include "actors/node/node.hpp"
+#include "actors/transport/system_config.hpp"
 #include "learning/base/error.hpp"
 
 #include <doctest/doctest.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/gateway/gateway.hpp"
-#include "actors/run/local_run.hpp"
+#include "actors/transport/system_config.hpp"
 
 #include <caf/all.hpp>
 #include <doctest/doctest.h>

@@ -1,4 +1,5 @@
 #include "apps/commands/commands.hpp"
+#include "apps/commands/version_text.hpp"
 #include "apps/program/version.hpp"
 #include "learning/base/error.hpp"
 

@@ -1,4 +1,4 @@
-#include "apps/results/run_json.hpp"
+#include "apps/text/results_table.hpp"
 #include "apps/text/text_table.hpp"
 #include "tests/apps/results/sample_result.hpp"
 

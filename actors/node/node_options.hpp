@@ -1,0 +1,47 @@
+#pragma once
+
+#include "actors/gateway/gateway_options.hpp"
+#include "actors/run/finished_run.hpp"
+
+#include <filesystem>
+#include <functional>
+
+namespace dybw {
+
+/// How a node comes to a run.
+enum class run_start {
+  afresh,  ///< a launcher prepared it
+  resumed, ///< likewise, from checkpoints (`run_spec::resume`)
+  joined,  ///< `--join`: the run was going on already; files of an earlier process of this place stay
+};
+
+/// Where a run writes on this node. Empty paths: not at all.
+struct run_place {
+  std::filesystem::path rounds_file; ///< rounds.jsonl of the workers here; joined: appended to
+  std::filesystem::path checkpoints; ///< directory of worker-N.ckpt
+  std::filesystem::path resume;      ///< directory of the worker-N.ckpt to go on from
+};
+
+/// What a node does to files. Their formats live in apps/, so the program gives these functions. Called one
+/// at a time, from a thread that may block.
+struct node_writer {
+  /// Makes the directories of a run below --out. What it throws is the refusal that the launcher gets.
+  std::function<run_place(const run_spec&, run_start)> open;
+  /// The measured end of the run, or of the part of the network that this node leads. What it throws is
+  /// logged.
+  std::function<void(const run_spec&, const finished_run&)> write;
+};
+
+struct node_options {
+  gateway_options gateway;      ///< with `listen`; `acceptor` is not needed
+  std::string version;          ///< the program's, for `dybw status`
+  std::filesystem::path data;   ///< --data; empty: only data that is built in
+  std::size_t threads = 0;      ///< --threads, of every run here; 0: as many as the run asks for
+  std::uint32_t slots = 0;      ///< --slots, most workers; 0: no limit
+  std::optional<endpoint> join; ///< --join: take a free place in the live run of this node
+  /// A launcher that says nothing for so long before its run begins is gone, whatever its connection seems.
+  nanoseconds owner_patience{std::chrono::seconds{30}};
+  node_writer files;
+};
+
+} // namespace dybw
