@@ -1,6 +1,5 @@
 // Built for the plainest processor of its kind (see CMakeLists.txt), so that the check runs on any.
 #include "apps/commands/commands.hpp"
-#include "apps/commands/node_command.hpp"
 #include "apps/options/run_options.hpp"
 #include "apps/program/processor.hpp"
 

@@ -13,6 +13,7 @@ int run_command(std::span<const std::string> arguments);
 
 /// `dybw node`: offers this machine to runs until it is ended by a signal.
 int node_command(std::span<const std::string> arguments);
+std::string node_help();
 
 /// `dybw status HOST:PORT` and `dybw stop HOST:PORT`: talk to a node.
 int status_command(std::span<const std::string> arguments);

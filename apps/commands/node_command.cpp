@@ -1,92 +1,28 @@
-#include "apps/commands/node_command.hpp"
-
 #include "actors/monitor/monitor.hpp"
+#include "actors/node/node.hpp"
 #include "actors/transport/address.hpp"
+#include "actors/transport/system_config.hpp"
 #include "apps/commands/commands.hpp"
-#include "apps/options/node_options.hpp"
+#include "apps/options/node_command_options.hpp"
+#include "apps/program/descriptors.hpp"
 #include "apps/program/interrupts.hpp"
 #include "apps/program/version.hpp"
 #include "apps/results/node_writer.hpp"
 #include "apps/results/run_directory.hpp"
 #include "apps/web/live_page.hpp"
 
-#include <boost/program_options/value_semantic.hpp>
 #include <spdlog/spdlog.h>
 
 #include <iostream>
 #include <sstream>
-#include <sys/resource.h>
-#include <utility>
-
-namespace po = boost::program_options;
 
 namespace dybw {
 
 namespace {
 
-constexpr unsigned columns_max = 100;
-constexpr unsigned description_columns_min = 64;
-constexpr std::uint64_t slots_max = 100'000;
-constexpr std::uint64_t threads_max = 4096;
 constexpr auto poll_every = std::chrono::milliseconds{50};
 /// How long a run in progress may take to end when the node is to end.
 constexpr auto leave_patience = std::chrono::seconds{20};
-
-po::options_description node_option_list() {
-  const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
-  po::options_description node{"Node", columns_max, description_columns_min};
-  node.add_options()("listen", text("HOST:PORT"),
-                     "where launchers and other nodes connect; anything but loopback needs TLS")(
-      "advertise", text("HOST:PORT"), "the address by which others reach it, if that is another")(
-      "data", text("PATH"), "directory of the mnist or cifar10 files, or the csv file, on this machine")(
-      "out", text("DIR"),
-      "write results, models and checkpoints there, a directory per run; default: nowhere")(
-      "slots", text("N")->default_value("0"), "most workers that it takes; 0: no limit")(
-      "threads", text("T")->default_value("0"),
-      "threads that compute gradients; 0: as the run says, or one per processor")(
-      "join", text("HOST:PORT"), "take a free place in the run of this node, after a crash for example")(
-      "insecure", po::bool_switch(), "listen on any address without TLS: whoever reaches it can use it");
-  po::options_description output{"Output", columns_max, description_columns_min};
-  output.add_options()("log-level", text("LEVEL")->default_value("info"),
-                       "debug, info, warn, error or off; goes to standard error")(
-      "quiet", po::bool_switch(), "print nothing but warnings and errors")("help", po::bool_switch(),
-                                                                           "show this page");
-  po::options_description all{columns_max, description_columns_min};
-  all.add(node).add(tls_option_group()).add(http_option_group()).add(output);
-  return all;
-}
-
-bool is_everywhere(const std::string& host) {
-  return host == "0.0.0.0" || host == "::";
-}
-
-std::optional<endpoint> read_endpoint(const option_values& given, const std::string& name) {
-  if (!given.given(name))
-    return std::nullopt;
-  return given.reading(name, [&] { return parse_endpoint(given.text(name)); });
-}
-
-void check_exposure(const option_values& given, const node_command_options& options) {
-  if (options.tls && given.flag("insecure"))
-    throw input_error{input_fault::configuration, "--insecure contradicts --tls-cert", "",
-                      "leave one of them out"};
-  if (!options.tls && !given.flag("insecure") && !is_loopback(options.listen.host))
-    given.refuse(
-        "listen", "is open to other machines without TLS",
-        "give --tls-cert, --tls-key and --tls-ca (scripts/make-certs makes them), or --insecure in a "
-        "network that you trust");
-  if (options.join && !options.advertise && is_everywhere(options.listen.host))
-    given.refuse("join", "needs an address by which the others reach this node",
-                 "give --advertise HOST:PORT");
-}
-
-std::optional<std::filesystem::path> read_path(const option_values& given, const std::string& name) {
-  if (!given.given(name))
-    return std::nullopt;
-  if (given.text(name).empty())
-    given.refuse(name, "is empty", "give a path");
-  return given.text(name);
-}
 
 /// What lies on this machine is checked before anybody relies on it.
 void check_places(const node_command_options& options) {
@@ -113,7 +49,7 @@ node_options to_node_options(const node_command_options& options) {
 
 /// By which this process reaches itself.
 endpoint own_address(const node_command_options& options, const opened_node& node) {
-  return {is_everywhere(options.listen.host) ? "127.0.0.1" : options.listen.host,
+  return {is_any_address(options.listen.host) ? "127.0.0.1" : options.listen.host,
           options.advertise ? options.listen.port : node.advertised.port};
 }
 
@@ -150,40 +86,6 @@ int serve(caf::actor_system& system, const node_actor& node) {
 }
 
 } // namespace
-
-node_command_options read_node_options(std::span<const std::string> arguments) {
-  const auto known = node_option_list();
-  option_values given{known, "dybw node"};
-  given.add_arguments(arguments);
-  node_command_options options;
-  if (!given.given("listen"))
-    throw input_error{input_fault::configuration, "--listen is not given", "",
-                      "give an address, for example --listen 127.0.0.1:7400"};
-  options.listen = *read_endpoint(given, "listen");
-  options.advertise = read_endpoint(given, "advertise");
-  options.join = read_endpoint(given, "join");
-  options.tls = read_tls(given);
-  options.http = read_http(given);
-  check_exposure(given, options);
-  options.data = read_path(given, "data").value_or(std::filesystem::path{});
-  options.out = read_path(given, "out");
-  options.slots = static_cast<std::uint32_t>(given.whole("slots", 0, slots_max));
-  options.threads = given.whole("threads", 0, threads_max);
-  options.level =
-      static_cast<log_level>(given.choice("log-level", {"debug", "info", "warn", "error", "off"}));
-  options.quiet = given.flag("quiet");
-  if (options.quiet && !given.given("log-level"))
-    options.level = log_level::warn;
-  return options;
-}
-
-std::uint64_t raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    return 0;
-  const auto before = std::exchange(limit.rlim_cur, limit.rlim_max);
-  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
-}
 
 std::string node_help() {
   std::ostringstream help;

@@ -12,31 +12,8 @@ namespace {
 
 using strings = std::vector<std::string>;
 
-strings lines_of(const std::string& text) {
-  std::istringstream in(text);
-  strings lines;
-  for (std::string line; std::getline(in, line);)
-    lines.push_back(line);
-  return lines;
-}
-
 std::string place(const source_file& file, std::size_t index) {
   return file.path + ":" + std::to_string(index + 1) + ": ";
-}
-
-/// What an `#include` names: `<..>` with its brackets, a quoted one bare.
-std::optional<std::string> included(const std::string& line) {
-  const auto hash = line.find_first_not_of(" \t");
-  if (hash == std::string::npos || line[hash] != '#')
-    return std::nullopt;
-  const auto word = line.find("include", hash);
-  if (word == std::string::npos)
-    return std::nullopt;
-  const auto open = line.find_first_of("<\"", word);
-  const auto close = line.find_first_of(">\"", open + 1);
-  if (open == std::string::npos || close == std::string::npos)
-    return std::nullopt;
-  return line[open] == '<' ? line.substr(open, close - open + 1) : line.substr(open + 1, close - open - 1);
 }
 
 /// The line without a `//` comment and without what stands in quotes.
@@ -116,18 +93,6 @@ const layer* layer_of(const std::string& path) {
   return found == layers().end() ? nullptr : &*found;
 }
 
-/// Within learning/: who may know of whom.
-bool wrong_inside_learning(const std::string& path, const std::string& header) {
-  const auto below = [](const std::string& x, const std::string& folder) {
-    return x.starts_with("learning/" + folder + "/");
-  };
-  if (below(header, "simulation")) // the session in virtual time is its shell
-    return !below(path, "simulation") && !path.starts_with("actors/run/simulated_run.");
-  if (below(header, "consensus"))
-    return below(path, "data") || below(path, "model") || below(path, "graph") || below(path, "straggler");
-  return false;
-}
-
 void check_include(const source_file& file, const layer& rules, std::size_t index, const std::string& header,
                    strings& breaches) {
   const auto say = [&](const std::string& what) { breaches.push_back(place(file, index) + what); };
@@ -140,8 +105,6 @@ void check_include(const source_file& file, const layer& rules, std::size_t inde
   }
   if (!starts_with_any(header, rules.own))
     say(rules.folder + "/ may not include \"" + header + "\"");
-  if (wrong_inside_learning(file.path, header))
-    say(file.path + " may not know of " + header);
 }
 
 bool is_header(const std::string& path) {
@@ -169,6 +132,28 @@ bool lists_source(const std::string& list, const std::string& path) {
 }
 
 } // namespace
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream in(text);
+  strings lines;
+  for (std::string line; std::getline(in, line);)
+    lines.push_back(line);
+  return lines;
+}
+
+std::optional<std::string> included(const std::string& line) {
+  const auto hash = line.find_first_not_of(" \t");
+  if (hash == std::string::npos || line[hash] != '#')
+    return std::nullopt;
+  const auto word = line.find("include", hash);
+  if (word == std::string::npos)
+    return std::nullopt;
+  const auto open = line.find_first_of("<\"", word);
+  const auto close = line.find_first_of(">\"", open + 1);
+  if (open == std::string::npos || close == std::string::npos)
+    return std::nullopt;
+  return line[open] == '<' ? line.substr(open, close - open + 1) : line.substr(open + 1, close - open - 1);
+}
 
 std::vector<std::string> check_layers(const source_file& file) {
   strings breaches;

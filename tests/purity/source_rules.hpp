@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,11 @@ struct source_file {
   std::string path; ///< from the project's root, for example "learning/base/types.hpp"
   std::string text;
 };
+
+std::vector<std::string> lines_of(const std::string& text);
+
+/// What an `#include` names: `<..>` with its brackets, a quoted one bare.
+std::optional<std::string> included(const std::string& line);
 
 constexpr std::size_t line_columns_max = 120;
 constexpr std::size_t function_lines_max = 100;

@@ -1,51 +1,13 @@
 #include "tests/purity/source_rules.hpp"
+#include "tests/purity/source_tree.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <array>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 
 namespace dybw::test {
 
 namespace {
-
-namespace fs = std::filesystem;
-
-constexpr std::array folders = {"learning", "messages", "actors", "apps", "bench", "tests"};
-
-std::string content(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-/// All files of the tree whose name `fits`, in order.
-template <class Fits>
-std::vector<source_file> files_where(Fits fits) {
-  const auto root = fs::path{DYBW_SOURCE_DIR};
-  std::vector<source_file> files;
-  for (const auto* folder : folders)
-    if (fs::exists(root / folder))
-      for (const auto& entry : fs::recursive_directory_iterator(root / folder))
-        if (entry.is_regular_file() && fits(entry.path()))
-          files.push_back({entry.path().lexically_relative(root).generic_string(), content(entry.path())});
-  std::ranges::sort(files, {}, &source_file::path);
-  return files;
-}
-
-const std::vector<source_file>& sources() {
-  static const auto files =
-      files_where([](const fs::path& p) { return p.extension() == ".cpp" || p.extension() == ".hpp"; });
-  return files;
-}
-
-std::vector<source_file> lists() {
-  auto files = files_where([](const fs::path& p) { return p.filename() == "CMakeLists.txt"; });
-  files.push_back({"CMakeLists.txt", content(fs::path{DYBW_SOURCE_DIR} / "CMakeLists.txt")});
-  return files;
-}
 
 void none(const std::vector<std::string>& breaches) {
   for (const auto& breach : breaches)
@@ -107,13 +69,6 @@ TEST_CASE("check_layers: what learning/ may do is let through") {
   CHECK_FALSE(breaks_layers("learning/model/x.cpp", "#include \"learning/base/types.hpp\"\n"));
   CHECK_FALSE(breaks_layers("learning/model/x.cpp", "int a; // not steady_clock::now()\n"));
   CHECK_FALSE(breaks_layers("learning/model/x.cpp", "auto a = \"std::cout\";\n"));
-}
-
-TEST_CASE(
-    "check_layers: inside learning/ the simulation is known to nobody, consensus not to what lies below it") {
-  CHECK(breaks_layers("learning/consensus/x.hpp", "#include \"learning/simulation/y.hpp\"\n"));
-  CHECK(breaks_layers("learning/model/x.hpp", "#include \"learning/consensus/y.hpp\"\n"));
-  CHECK_FALSE(breaks_layers("learning/simulation/x.hpp", "#include \"learning/consensus/y.hpp\"\n"));
 }
 
 TEST_CASE("check_layers: breaches in the other folders are found") {

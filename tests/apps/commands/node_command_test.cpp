@@ -1,6 +1,6 @@
-#include "apps/commands/node_command.hpp"
-
 #include "apps/commands/commands.hpp"
+#include "apps/options/node_command_options.hpp"
+#include "apps/program/descriptors.hpp"
 #include "learning/base/error.hpp"
 
 #include <doctest/doctest.h>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "actors/node/node.hpp"
 #include "apps/options/http_options.hpp"
+#include "apps/options/node_options.hpp"
 #include "apps/program/logging.hpp"
 
 #include <filesystem>
@@ -30,10 +30,7 @@ struct node_command_options {
 /// is not loopback without TLS, unless `--insecure` is given.
 node_command_options read_node_options(std::span<const std::string> arguments);
 
-/// Lets this process have as many open files and connections as the system allows it; how many.
-std::uint64_t raise_descriptor_limit();
-
-/// What `dybw node --help` prints.
-std::string node_help();
+/// All of them, for the help.
+boost::program_options::options_description node_option_list();
 
 } // namespace dybw
