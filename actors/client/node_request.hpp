@@ -1,9 +1,6 @@
 #pragma once
 
-#include "actors/actors.hpp"
-
-#include <memory>
-#include <vector>
+#include "actors/client/node_connections.hpp"
 
 namespace dybw {
 
@@ -13,7 +10,7 @@ struct node_request_options {
   std::vector<std::shared_ptr<const control_message>> messages; ///< sent in this order
   std::size_t answers = 1;                                      ///< so many are waited for
   nanoseconds patience{std::chrono::seconds{5}};                ///< for connection and answers, each
-  nanoseconds keep_trying{0};       ///< calls again, once a second, until so long after the start
+  nanoseconds keep_trying{0};       ///< connects again, once a second, until so long after the start
   node_request_client_actor client; ///< may be null
   std::uint64_t key = 0;            ///< of the answer to the client
 };
@@ -26,23 +23,28 @@ public:
   explicit node_request_state(node_request_actor::stateful_pointer<node_request_state> self) : self_(self) {}
 
   void start(node_request_options options);
-  void opened(const control_opened& x);
-  void failed(const control_failed& x) { try_again(x.reason); }
-  void receive(const control_received& x);
-  void closed(const control_closed& x);
+  /// What the gateway says.
+  template <class Message>
+  void take(const Message& x) {
+    if (const auto what = connections_.take(x))
+      std::visit([this](const auto& e) { on(e); }, *what);
+  }
   void timer(const node_request_timer& x);
 
 private:
-  void call();
+  void on(const node_reached& e);
+  void on(const node_not_reached& e) { try_again(e.reason); }
+  void on(const node_said& e);
+  void on(const node_hung_up& e);
+  void connect();
   void try_again(const std::string& reason);
   void end(std::string failure);
-  void hang_up();
 
   node_request_actor::stateful_pointer<node_request_state> self_;
   node_request_options options_;
+  node_connections connections_; ///< to the node, number 0
   std::chrono::steady_clock::time_point begin_;
   std::uint64_t attempt_ = 0;
-  std::optional<connection_id> connection_;
   std::vector<std::shared_ptr<const control_message>> answers_;
 };
 
