@@ -1,8 +1,7 @@
 #pragma once
 
+#include "actors/client/node_connections.hpp"
 #include "actors/monitor/monitor_machine.hpp"
-
-#include <map>
 
 namespace dybw {
 
@@ -22,29 +21,30 @@ public:
   explicit monitor_state(node_monitor_actor::stateful_pointer<monitor_state> self) : self_(self) {}
 
   void start(monitor_options options);
-  void opened(const control_opened& x);
-  void failed(const control_failed& x);
-  void receive(const control_received& x);
-  void closed(const control_closed& x);
+  /// What the gateway says.
+  template <class Message>
+  void take(const Message& x) {
+    if (const auto what = connections_.take(x))
+      std::visit([this](const auto& e) { perform(machine_->step(now(), e)); }, *what);
+  }
   void tick();
   run_view_ptr view();
-  void close_all();
+  void close_all() { connections_.close_all(); }
 
 private:
-  void apply(const monitor_event& what);
   void perform(const std::vector<monitor_effect>& effects);
   void perform(const call_node& x);
-  void perform(const tell_node& x);
-  void perform(const hang_up& x);
+  template <class Effect>
+  void perform(const Effect& x) {
+    connections_.perform(x);
+  }
   nanoseconds now() const;
 
   node_monitor_actor::stateful_pointer<monitor_state> self_;
   monitor_options options_;
   std::optional<monitor_machine> machine_;
+  node_connections connections_;
   std::chrono::steady_clock::time_point origin_;
-  std::uint64_t newest_key_ = 0;
-  std::map<std::uint64_t, node_index> calls_; ///< by key
-  std::map<connection_id, node_index> lines_;
   nanoseconds looked_at_{0};
 };
 

@@ -1,17 +1,14 @@
 #include "actors/monitor/monitor_machine.hpp"
 
-#include <algorithm>
-#include <utility>
-
 namespace dybw {
 
-monitor_machine::monitor_machine(endpoint first) {
-  members_.emplace_back().address = std::move(first);
+monitor_machine::monitor_machine(const endpoint& first) {
+  add_member(first);
 }
 
 std::vector<monitor_effect> monitor_machine::open(nanoseconds now) {
   now_ = now;
-  call(0);
+  call(members_.front());
   return std::exchange(effects_, {});
 }
 
@@ -25,41 +22,22 @@ std::vector<monitor_effect> monitor_machine::step(nanoseconds now, const monitor
 
 void monitor_machine::on(const node_reached& e) {
   auto& m = members_[index_of(e.node)];
-  if (m.line != line::calling)
+  if (!m.reached(now_))
     return;
-  m.line = line::open;
-  m.changed = now_;
   m.asked.reset();
   m.idle = false;
   ever_reached_ = true;
-  ask(index_of(e.node));
-}
-
-void monitor_machine::on(const node_not_reached& e) {
-  lose(index_of(e.node), e.reason);
-}
-
-void monitor_machine::on(const node_hung_up& e) {
-  lose(index_of(e.node), e.reason);
+  ask(m);
 }
 
 void monitor_machine::on(const node_said& e) {
-  if (members_[index_of(e.node)].line != line::open)
-    return;
-  std::visit([&](const auto& m) { hear(index_of(e.node), m); }, *e.message);
+  auto& m = members_[index_of(e.node)];
+  if (m.is_open())
+    std::visit([&](const auto& x) { hear(m, x); }, *e.message);
 }
 
-void monitor_machine::call(std::size_t i) {
-  auto& m = members_[i];
-  m.line = line::calling;
-  m.changed = now_;
-  effects_.emplace_back(call_node{node_at(i), m.address, call_patience});
-}
-
-void monitor_machine::lose(std::size_t i, const std::string& reason) {
-  auto& m = members_[i];
-  m.line = line::closed;
-  m.changed = now_;
+void monitor_machine::lose(member& m, const std::string& reason) {
+  m.lost(now_);
   m.asked.reset();
   m.why_not = reason;
   if (watch_ && m.place)
@@ -67,31 +45,26 @@ void monitor_machine::lose(std::size_t i, const std::string& reason) {
   note_end();
 }
 
-void monitor_machine::drop_line(std::size_t i) {
-  auto& m = members_[i];
-  if (m.line != line::closed)
-    effects_.emplace_back(hang_up{node_at(i)});
-  m.line = line::closed;
-  m.changed = now_;
+void monitor_machine::drop(member& m) {
+  if (!m.is_closed())
+    effects_.emplace_back(m.close(now_));
   m.asked.reset();
 }
 
 // --- Questions ---
 
 template <class Question>
-void monitor_machine::ask(std::size_t i, Question question) {
-  auto& m = members_[i];
+void monitor_machine::ask(member& m, Question question) {
   m.asked = now_;
   m.next_question = now_ + (closely_ ? ask_every : ask_seldom_every);
-  effects_.emplace_back(tell_node{node_at(i), std::make_shared<const control_message>(std::move(question))});
+  effects_.emplace_back(m.tell(std::move(question)));
 }
 
 /// The next one of a member that owes no answer.
-void monitor_machine::ask(std::size_t i) {
-  auto& m = members_[i];
+void monitor_machine::ask(member& m) {
   const auto knows_place = watch_ && m.place && !watch_->is_over();
   if (!knows_place || now_ >= next_describe_) {
-    ask(i, describe_request{});
+    ask(m, describe_request{});
     if (knows_place)
       next_describe_ = now_ + describe_again_every;
     else
@@ -102,22 +75,20 @@ void monitor_machine::ask(std::size_t i) {
   if (sketch)
     m.next_sketch = now_ + sketch_every;
   watch_->asked(*m.place, now_);
-  ask(i, metrics_request{sketch});
+  ask(m, metrics_request{sketch});
 }
 
 void monitor_machine::on(const time_passed&) {
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    auto& m = members_[i];
-    if (m.line == line::closed) {
-      if (now_ - m.changed >= call_again_after && (m.place || i == 0))
-        call(i);
-    } else if (m.line == line::open && m.asked) {
+  for (auto& m : members_) {
+    if (m.may_be_called_again(now_) && (m.place || m.node == node_index{})) {
+      call(m);
+    } else if (m.is_open() && m.asked) {
       if (now_ - *m.asked > answer_patience) {
-        drop_line(i);
-        lose(i, "it does not answer");
+        drop(m);
+        lose(m, "it does not answer");
       }
-    } else if (m.line == line::open && now_ >= m.next_question) {
-      ask(i);
+    } else if (m.is_open() && now_ >= m.next_question) {
+      ask(m);
     }
   }
   if (watch_)
@@ -126,8 +97,7 @@ void monitor_machine::on(const time_passed&) {
 
 // --- Answers ---
 
-void monitor_machine::hear(std::size_t i, const describe_reply& x) {
-  auto& m = members_[i];
+void monitor_machine::hear(member& m, const describe_reply& x) {
   m.asked.reset();
   m.idle = !x.found;
   const auto valid = x.found && x.spec.run != 0 && !x.spec.config.policies.empty() && !x.spec.nodes.empty() &&
@@ -137,26 +107,25 @@ void monitor_machine::hear(std::size_t i, const describe_reply& x) {
     return;
   }
   if (x.spec.run != run_) {
-    begin(i, x);
+    begin(m, x);
     return;
   }
   follow_moves(x.spec);
   m.next_question = std::min(m.next_question, now_ + ask_every);
 }
 
-void monitor_machine::hear(std::size_t i, const metrics_reply& x) {
-  auto& m = members_[i];
+void monitor_machine::hear(member& m, const metrics_reply& x) {
   m.asked.reset();
   m.idle = x.run == 0;
   if (x.run == run_ && watch_ && m.place)
     watch_->take(*m.place, now_, x.metrics);
   else if (x.run != 0)
-    ask(i, describe_request{}); // it has gone on to another run
+    ask(m, describe_request{}); // it has gone on to another run
   note_end();
 }
 
 /// A run is to be watched that was not known yet.
-void monitor_machine::begin(std::size_t i, const describe_reply& x) {
+void monitor_machine::begin(member& first, const describe_reply& x) {
   const auto& spec = x.spec;
   const auto fits = [&](node_index n) { return index_of(n) < spec.nodes.size(); };
   const auto edge_fits = [&](const edge& e) { return e.a < e.b && index_of(e.b) < spec.placement.size(); };
@@ -171,38 +140,35 @@ void monitor_machine::begin(std::size_t i, const describe_reply& x) {
     plan.nodes.push_back(to_string(address));
   for (auto& m : members_)
     m.place.reset();
-  members_[i].place = index_of(spec.self); // whatever name it was called by
+  first.place = index_of(spec.self); // whatever name it was called by
   run_ = spec.run;
   watch_.emplace(std::move(plan));
   next_describe_ = now_ + describe_again_every;
   for (std::size_t n = 0; n < spec.nodes.size(); ++n) {
     if (n == index_of(spec.self))
       continue;
-    const auto known = member_at(spec.nodes[n]);
-    members_[known].place = n;
-    if (members_[known].line == line::closed)
+    auto& known = member_at(spec.nodes[n]);
+    known.place = n;
+    if (known.is_closed())
       call(known);
   }
-  for (std::size_t n = 0; n < members_.size(); ++n) {
-    auto& m = members_[n];
-    if (!m.place && n != 0)
-      drop_line(n);
-    else if (m.line == line::open && !m.asked)
-      ask(n);
+  for (auto& m : members_) {
+    if (!m.place && m.node != node_index{})
+      drop(m);
+    else if (m.is_open() && !m.asked)
+      ask(m);
   }
 }
 
 /// A node that was started again may listen elsewhere.
 void monitor_machine::follow_moves(const run_spec& spec) {
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    auto& m = members_[i];
-    if (!m.place || *m.place >= spec.nodes.size() || m.line == line::open ||
-        m.address == spec.nodes[*m.place])
+  for (auto& m : members_) {
+    if (!m.place || *m.place >= spec.nodes.size() || m.is_open() || m.address == spec.nodes[*m.place])
       continue;
-    drop_line(i);
+    drop(m);
     m.address = spec.nodes[*m.place];
-    watch_->moved(*m.place, to_string(m.address));
-    call(i);
+    watch_->moved(*m.place, m.name());
+    call(m);
   }
 }
 
@@ -212,7 +178,7 @@ void monitor_machine::note_end() {
     return;
   auto idle = false;
   for (const auto& m : members_)
-    if (m.place && m.line == line::open) {
+    if (m.place && m.is_open()) {
       if (!m.idle)
         return;
       idle = true;
@@ -221,13 +187,17 @@ void monitor_machine::note_end() {
     watch_->over(now_);
 }
 
-std::size_t monitor_machine::member_at(const endpoint& address) {
-  const auto found = std::find_if(members_.begin(), members_.end(),
-                                  [&](const member& m) { return m.address == address && !m.place; });
-  if (found != members_.end())
-    return static_cast<std::size_t>(found - members_.begin());
-  members_.emplace_back().address = address;
-  return members_.size() - 1;
+monitor_machine::member& monitor_machine::add_member(const endpoint& address) {
+  auto& m = members_.emplace_back();
+  m.node = node_at(members_.size() - 1);
+  m.address = address;
+  return m;
+}
+
+monitor_machine::member& monitor_machine::member_at(const endpoint& address) {
+  const auto found =
+      std::ranges::find_if(members_, [&](const member& m) { return m.address == address && !m.place; });
+  return found != members_.end() ? *found : add_member(address);
 }
 
 run_view monitor_machine::view(nanoseconds now) const {
@@ -235,9 +205,9 @@ run_view monitor_machine::view(nanoseconds now) const {
     return watch_->view(now);
   run_view v;
   const auto& first = members_.front();
-  if (first.line == line::open && first.idle) {
+  if (first.is_open() && first.idle) {
     v.now = run_view::state::idle;
-    v.trouble = "no run is going on at " + to_string(first.address);
+    v.trouble = "no run is going on at " + first.name();
   } else {
     v.now = ever_reached_ ? run_view::state::lost : run_view::state::attaching;
     v.trouble = first.why_not;

@@ -3,9 +3,8 @@
 #include "actors/client/node_lines.hpp"
 #include "learning/monitoring/run_watch.hpp"
 
+#include <deque>
 #include <optional>
-#include <variant>
-#include <vector>
 
 namespace dybw {
 
@@ -23,8 +22,6 @@ using monitor_effect = std::variant<call_node, tell_node, hang_up>;
 /// deterministic.
 class monitor_machine {
 public:
-  static constexpr nanoseconds call_patience{std::chrono::seconds{5}};
-  static constexpr nanoseconds call_again_after{std::chrono::seconds{1}};
   static constexpr nanoseconds ask_every{std::chrono::milliseconds{250}};
   /// While nobody looks.
   static constexpr nanoseconds ask_seldom_every{std::chrono::seconds{5}};
@@ -35,7 +32,7 @@ public:
   /// To hear of nodes that have moved.
   static constexpr nanoseconds describe_again_every{std::chrono::seconds{5}};
 
-  explicit monitor_machine(endpoint first);
+  explicit monitor_machine(const endpoint& first);
 
   /// The first effects. Once, before any `step`.
   std::vector<monitor_effect> open(nanoseconds now);
@@ -47,13 +44,9 @@ public:
   run_view view(nanoseconds now) const;
 
 private:
-  enum class line { closed, calling, open };
-  struct member {
-    endpoint address;
+  struct member : node_line {
     std::optional<std::size_t> place; ///< in the run
-    enum line line = line::closed;
-    nanoseconds changed{0};           ///< when `line` did last
-    std::string why_not;              ///< `closed`
+    std::string why_not;              ///< it is closed
     std::optional<nanoseconds> asked; ///< a question without an answer yet
     nanoseconds next_question{0};
     nanoseconds next_sketch{0};
@@ -61,28 +54,29 @@ private:
   };
 
   void on(const node_reached& e);
-  void on(const node_not_reached& e);
+  void on(const node_not_reached& e) { lose(members_[index_of(e.node)], e.reason); }
   void on(const node_said& e);
-  void on(const node_hung_up& e);
+  void on(const node_hung_up& e) { lose(members_[index_of(e.node)], e.reason); }
   void on(const time_passed& e);
 
-  void hear(std::size_t i, const describe_reply& x);
-  void hear(std::size_t i, const metrics_reply& x);
+  void hear(member& m, const describe_reply& x);
+  void hear(member& m, const metrics_reply& x);
   template <class Other>
-  void hear(std::size_t, const Other&) {} // not asked for
+  void hear(member&, const Other&) {} // not asked for
 
-  void call(std::size_t i);
-  void lose(std::size_t i, const std::string& reason);
-  void drop_line(std::size_t i);
-  void ask(std::size_t i);
+  void call(member& m) { effects_.emplace_back(m.call(now_)); }
+  void lose(member& m, const std::string& reason);
+  void drop(member& m);
+  void ask(member& m);
   template <class Question>
-  void ask(std::size_t i, Question question);
-  void begin(std::size_t i, const describe_reply& x);
+  void ask(member& m, Question question);
+  void begin(member& first, const describe_reply& x);
   void follow_moves(const run_spec& spec);
   void note_end();
-  std::size_t member_at(const endpoint& address);
+  member& add_member(const endpoint& address);
+  member& member_at(const endpoint& address);
 
-  std::vector<member> members_;
+  std::deque<member> members_; // stay where they are
   run_id run_ = 0;
   std::optional<run_watch> watch_;
   bool closely_ = true;
