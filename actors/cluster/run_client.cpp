@@ -21,7 +21,7 @@ caf::error unanswered(const std::string& reason) {
 void run_client_state::start(run_client_options options) {
   options_ = std::move(options);
   origin_ = self_->home_system().clock().now();
-  machine_.emplace(fleet_machine_options{options_.spec, options_.launches, options_.here});
+  machine_.emplace(follow_machine_options{options_.spec, options_.launches, options_.here});
   lines_.resize(options_.spec.nodes.size());
   question_lines_.resize(options_.spec.nodes.size());
   self_->monitor(options_.gateway);
@@ -34,7 +34,7 @@ nanoseconds run_client_state::now() const {
   return std::chrono::duration_cast<nanoseconds>(self_->home_system().clock().now() - origin_);
 }
 
-void run_client_state::apply(const fleet_event& what) {
+void run_client_state::apply(const follow_event& what) {
   for (auto& x : machine_->step(now(), what))
     std::visit([this](const auto& todo) { perform(todo); }, x);
 }
@@ -75,7 +75,7 @@ void run_client_state::perform(const run_begins&) {
   self_->send(options_.reporter, watch_workers{{}, std::chrono::steady_clock::now()});
 }
 
-void run_client_state::perform(const fleet_news& x) {
+void run_client_state::perform(const run_news& x) {
   std::visit([this](const auto& news) { report(news); }, x);
 }
 
@@ -214,7 +214,7 @@ void run_client_state::ask(node_index node, question x) {
     send_question(node, line.pending.back());
   } else if (!line.calling) {
     line.calling = true;
-    call({node, true}, machine_->address_of(node), fleet_machine::call_patience);
+    call({node, true}, machine_->address_of(node), follow_machine::call_patience);
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/cluster/fleet_machine.hpp"
+#include "actors/cluster/follow_machine.hpp"
 
 #include <map>
 
@@ -19,7 +19,7 @@ struct run_client_options {
   std::optional<std::uint64_t> parameters{};
 };
 
-/// A client of all nodes of one run: the shell of a `fleet_machine`, which decides whom to tell what.
+/// A client of all nodes of one run: the shell of a `follow_machine`, which decides whom to tell what.
 ///
 /// To launch a run it goes through `cluster_phase` in order; whatever goes wrong before the run began ends in
 /// `failed`, with one line and an exit code in the status, after every node was told to let go. It tells the
@@ -50,7 +50,7 @@ public:
   void receive(const control_received& x);
   void closed(const control_closed& x);
   void tick();
-  void apply(const fleet_event& what);
+  void apply(const follow_event& what);
   cluster_status status() const { return machine_->status(); }
   snapshot_promise take_snapshot(worker_id worker);
   result_promise find_result();
@@ -86,7 +86,7 @@ private:
   void perform(const tell_node& x);
   void perform(const hang_up& x);
   void perform(const run_begins& x);
-  void perform(const fleet_news& x);
+  void perform(const run_news& x);
   void report(const worker_end& x);
   template <class News>
   void report(const News& x) {
@@ -107,7 +107,7 @@ private:
 
   run_client_actor::stateful_pointer<run_client_state> self_;
   run_client_options options_;
-  std::optional<fleet_machine> machine_;
+  std::optional<follow_machine> machine_;
   std::chrono::steady_clock::time_point origin_;
   std::uint64_t newest_key_ = 0;
   std::map<std::uint64_t, purpose> calls_; ///< by key

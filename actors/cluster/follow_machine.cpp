@@ -1,4 +1,4 @@
-#include "actors/cluster/fleet_machine.hpp"
+#include "actors/cluster/follow_machine.hpp"
 
 #include "learning/base/error.hpp"
 
@@ -66,7 +66,7 @@ bool is_sound(const round_report& x, std::size_t workers) {
 
 } // namespace
 
-fleet_machine::fleet_machine(fleet_machine_options options)
+follow_machine::follow_machine(follow_machine_options options)
     : options_(std::move(options)),
       silence_max_(std::max(from_seconds(options_.spec.config.suspect_after_s), silence_min)),
       stage_(options_.launches ? stage::calling : stage::following), nodes_(options_.spec.nodes.size()),
@@ -77,7 +77,7 @@ fleet_machine::fleet_machine(fleet_machine_options options)
     nodes_[index_of(options_.spec.placement[w])].workers.push_back(worker_at(w));
 }
 
-std::vector<fleet_effect> fleet_machine::open(nanoseconds now) {
+std::vector<follow_effect> follow_machine::open(nanoseconds now) {
   now_ = ticked_ = stage_began_ = now;
   effects_.clear();
   for (std::size_t i = 0; i < nodes_.size(); ++i)
@@ -86,7 +86,7 @@ std::vector<fleet_effect> fleet_machine::open(nanoseconds now) {
   return std::move(effects_);
 }
 
-std::vector<fleet_effect> fleet_machine::step(nanoseconds now, const fleet_event& what) {
+std::vector<follow_effect> follow_machine::step(nanoseconds now, const follow_event& what) {
   now_ = now;
   effects_.clear();
   std::visit([this](const auto& e) { on(e); }, what);
@@ -95,7 +95,7 @@ std::vector<fleet_effect> fleet_machine::step(nanoseconds now, const fleet_event
 
 // --- Connections ---
 
-void fleet_machine::on(const node_reached& e) {
+void follow_machine::on(const node_reached& e) {
   const auto i = index_of(e.node);
   auto& n = nodes_[i];
   if (n.line != line::calling)
@@ -109,7 +109,7 @@ void fleet_machine::on(const node_reached& e) {
     follow(e.node);
 }
 
-void fleet_machine::on(const node_not_reached& e) {
+void follow_machine::on(const node_not_reached& e) {
   const auto i = index_of(e.node);
   auto& n = nodes_[i];
   if (n.line != line::calling)
@@ -122,7 +122,7 @@ void fleet_machine::on(const node_not_reached& e) {
     lose(i, e.reason);
 }
 
-void fleet_machine::on(const node_hung_up& e) {
+void follow_machine::on(const node_hung_up& e) {
   const auto i = index_of(e.node);
   auto& n = nodes_[i];
   if (n.line != line::open)
@@ -139,12 +139,12 @@ void fleet_machine::on(const node_hung_up& e) {
   advance_launch();
 }
 
-void fleet_machine::on(const node_moved& e) {
+void follow_machine::on(const node_moved& e) {
   if (e.run == options_.spec.run && index_of(e.node) < nodes_.size())
     nodes_[index_of(e.node)].address = e.advertised;
 }
 
-void fleet_machine::on(const node_said& e) {
+void follow_machine::on(const node_said& e) {
   auto& n = nodes_[index_of(e.node)];
   if (n.line != line::open || stage_ == stage::failed)
     return;
@@ -153,7 +153,7 @@ void fleet_machine::on(const node_said& e) {
   std::visit([&](const auto& x) { hear(e.node, x); }, *e.message);
 }
 
-void fleet_machine::call(std::size_t i) {
+void follow_machine::call(std::size_t i) {
   auto& n = nodes_[i];
   n.line = line::calling;
   n.changed = now_;
@@ -161,14 +161,14 @@ void fleet_machine::call(std::size_t i) {
 }
 
 template <class Message>
-void fleet_machine::tell(std::size_t i, Message message) {
+void follow_machine::tell(std::size_t i, Message message) {
   if (nodes_[i].line == line::open)
     effects_.emplace_back(tell_node{node_at(i), std::make_shared<const control_message>(std::move(message))});
 }
 
 // --- Launching ---
 
-void fleet_machine::enter(stage next) {
+void follow_machine::enter(stage next) {
   stage_ = next;
   stage_began_ = now_;
   const auto run = options_.spec.run;
@@ -195,7 +195,7 @@ void fleet_machine::enter(stage next) {
 }
 
 /// Goes on to the next stage once every node has answered in this one.
-void fleet_machine::advance_launch() {
+void follow_machine::advance_launch() {
   if (!launching() || !std::all_of(nodes_.begin(), nodes_.end(), [](const member& n) { return n.answered; }))
     return;
   if (stage_ == stage::preparing)
@@ -207,7 +207,7 @@ void fleet_machine::advance_launch() {
   enter(static_cast<stage>(static_cast<int>(stage_) + 1));
 }
 
-void fleet_machine::hear(node_index id, const prepare_run_reply& x) {
+void follow_machine::hear(node_index id, const prepare_run_reply& x) {
   if (stage_ != stage::preparing)
     return;
   auto& n = nodes_[index_of(id)];
@@ -221,7 +221,7 @@ void fleet_machine::hear(node_index id, const prepare_run_reply& x) {
   advance_launch();
 }
 
-void fleet_machine::hear(node_index id, const connect_reply& x) {
+void follow_machine::hear(node_index id, const connect_reply& x) {
   if (stage_ != stage::linking)
     return;
   if (!x.refusal.empty()) {
@@ -232,7 +232,7 @@ void fleet_machine::hear(node_index id, const connect_reply& x) {
   advance_launch();
 }
 
-void fleet_machine::hear(node_index id, const begin_reply& x) {
+void follow_machine::hear(node_index id, const begin_reply& x) {
   if (stage_ != stage::beginning)
     return;
   if (!x.refusal.empty()) {
@@ -244,7 +244,7 @@ void fleet_machine::hear(node_index id, const begin_reply& x) {
 }
 
 /// Every node lets go of the run, also those that have begun already.
-void fleet_machine::fail(int exit_code, const std::string& why) {
+void follow_machine::fail(int exit_code, const std::string& why) {
   const auto run = options_.spec.run;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (stage_ == stage::beginning)
@@ -260,7 +260,7 @@ void fleet_machine::fail(int exit_code, const std::string& why) {
   exit_code_ = exit_code;
 }
 
-std::vector<std::string> fleet_machine::unanswered() const {
+std::vector<std::string> follow_machine::unanswered() const {
   const auto what = [this]() -> std::string {
     switch (stage_) {
     case stage::calling:
@@ -283,7 +283,7 @@ std::vector<std::string> fleet_machine::unanswered() const {
 
 // --- Following ---
 
-void fleet_machine::follow(node_index id) {
+void follow_machine::follow(node_index id) {
   auto& n = nodes_[index_of(id)];
   n.dropped_before += std::exchange(n.dropped, 0);
   tell(index_of(id), subscribe_request{options_.spec.run});
@@ -291,7 +291,7 @@ void fleet_machine::follow(node_index id) {
     tell(index_of(id), stop_request{options_.spec.run});
 }
 
-void fleet_machine::hear(node_index id, const report_batch& x) {
+void follow_machine::hear(node_index id, const report_batch& x) {
   if (x.run != options_.spec.run || stage_ < stage::beginning)
     return;
   auto& n = nodes_[index_of(id)];
@@ -312,7 +312,7 @@ void fleet_machine::hear(node_index id, const report_batch& x) {
   pass_on(id, x);
 }
 
-void fleet_machine::pass_on(node_index id, const report_batch& x) {
+void follow_machine::pass_on(node_index id, const report_batch& x) {
   auto& n = nodes_[index_of(id)];
   if (x.rounds_dropped > n.dropped) {
     // There are gaps in what these workers say: for the audit they were away.
@@ -330,32 +330,32 @@ void fleet_machine::pass_on(node_index id, const report_batch& x) {
     if (r.mixed.round <= w.newest)
       continue;
     w.newest = r.mixed.round;
-    effects_.emplace_back(fleet_news{r});
+    effects_.emplace_back(run_news{r});
   }
   for (const auto& end : x.finished) {
     if (!is_theirs(end.totals.worker) || !is_sound(end.exchanges, end.totals.worker) ||
         std::exchange(workers_[index_of(end.totals.worker)].ended, true))
       continue;
-    effects_.emplace_back(fleet_news{end});
+    effects_.emplace_back(run_news{end});
   }
   workers_gone crashed{{}, fmt::format("it ended on node {}, see its log", name_of(index_of(id)))};
   for (auto w : x.lost)
     if (is_theirs(w) && !std::exchange(workers_[index_of(w)].ended, true))
       crashed.workers.push_back(w);
   if (!crashed.workers.empty())
-    effects_.emplace_back(fleet_news{std::move(crashed)});
+    effects_.emplace_back(run_news{std::move(crashed)});
   const auto candidates = result_candidates();
   if (candidates.empty() || candidates.front() != id)
     return; // in a network that fell apart only one part is shown
   for (const auto& e : x.evaluations)
     if (e.time_s > newest_evaluation_s_) {
       newest_evaluation_s_ = e.time_s;
-      effects_.emplace_back(fleet_news{e});
+      effects_.emplace_back(run_news{e});
     }
 }
 
 /// A node that was restarted may have another address; the others know it.
-void fleet_machine::hear(node_index id, const node_status& x) {
+void follow_machine::hear(node_index id, const node_status& x) {
   if (x.run != options_.spec.run)
     return;
   nodes_[index_of(id)].waiting = x.waiting;
@@ -366,7 +366,7 @@ void fleet_machine::hear(node_index id, const node_status& x) {
       n.address = x.nodes[static_cast<std::size_t>(&n - nodes_.data())];
 }
 
-std::vector<worker_id> fleet_machine::unfinished(std::size_t i) const {
+std::vector<worker_id> follow_machine::unfinished(std::size_t i) const {
   std::vector<worker_id> ids;
   for (auto w : nodes_[i].workers)
     if (!workers_[index_of(w)].ended)
@@ -374,7 +374,7 @@ std::vector<worker_id> fleet_machine::unfinished(std::size_t i) const {
   return ids;
 }
 
-void fleet_machine::lose(std::size_t i, const std::string& reason) {
+void follow_machine::lose(std::size_t i, const std::string& reason) {
   auto& n = nodes_[i];
   if (std::exchange(n.gone, true))
     return;
@@ -382,17 +382,17 @@ void fleet_machine::lose(std::size_t i, const std::string& reason) {
   n.waiting.clear();
   if (auto ids = unfinished(i); !ids.empty())
     effects_.emplace_back(
-        fleet_news{workers_gone{std::move(ids), fmt::format("node {}: {}", name_of(i), reason)}});
+        run_news{workers_gone{std::move(ids), fmt::format("node {}: {}", name_of(i), reason)}});
 }
 
-void fleet_machine::regain(std::size_t i) {
+void follow_machine::regain(std::size_t i) {
   if (!std::exchange(nodes_[i].gone, false))
     return;
   if (auto ids = unfinished(i); !ids.empty())
-    effects_.emplace_back(fleet_news{workers_back{std::move(ids)}});
+    effects_.emplace_back(run_news{workers_back{std::move(ids)}});
 }
 
-void fleet_machine::on(const time_passed&) {
+void follow_machine::on(const time_passed&) {
   const auto paused = now_ - ticked_ > silence_max_ / 2; // we were asleep, not they
   ticked_ = now_;
   if (paused)
@@ -411,7 +411,7 @@ void fleet_machine::on(const time_passed&) {
 }
 
 /// Gives the launch up when a stage takes too long, or a node that loads its data does not even answer.
-void fleet_machine::watch_launch() {
+void follow_machine::watch_launch() {
   const auto patience = stage_ == stage::calling     ? call_patience + link_patience / 4
                         : stage_ == stage::preparing ? load_patience
                                                      : link_patience;
@@ -435,7 +435,7 @@ void fleet_machine::watch_launch() {
   }
 }
 
-void fleet_machine::notice_silence() {
+void follow_machine::notice_silence() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     auto& n = nodes_[i];
     if (n.line != line::open || now_ - n.heard <= silence_max_)
@@ -447,14 +447,14 @@ void fleet_machine::notice_silence() {
   }
 }
 
-void fleet_machine::call_lost_nodes() {
+void follow_machine::call_lost_nodes() {
   for (std::size_t i = 0; i < nodes_.size(); ++i)
     if (nodes_[i].line == line::closed && !is_here(i) && now_ - nodes_[i].changed >= call_again_after)
       call(i);
 }
 
 /// For what people are shown, and for where restarted nodes are.
-void fleet_machine::ask_how_it_stands() {
+void follow_machine::ask_how_it_stands() {
   if (now_ - asked_how_it_stands_ < ask_every)
     return;
   asked_how_it_stands_ = now_;
@@ -466,7 +466,7 @@ void fleet_machine::ask_how_it_stands() {
 }
 
 /// Over: every worker has said its last word, or its node is gone and nobody works any more.
-void fleet_machine::notice_end() {
+void follow_machine::notice_end() {
   if (stage_ != stage::following)
     return;
   auto ended = std::size_t{0};
@@ -492,7 +492,7 @@ void fleet_machine::notice_end() {
   }
 }
 
-void fleet_machine::on(const stop_asked_for&) {
+void follow_machine::on(const stop_asked_for&) {
   if (stage_ < stage::beginning) {
     fail(exit_interrupted, "interrupted before the run began");
     return;
@@ -502,7 +502,7 @@ void fleet_machine::on(const stop_asked_for&) {
     tell(i, stop_request{options_.spec.run});
 }
 
-void fleet_machine::on(const release_asked_for&) {
+void follow_machine::on(const release_asked_for&) {
   if (stage_ == stage::failed)
     return;
   if (launching()) {
@@ -517,7 +517,7 @@ void fleet_machine::on(const release_asked_for&) {
 }
 
 /// In a network that fell apart each part has a lead, which measures and lets go of its own part.
-bool fleet_machine::is_measured_elsewhere(std::size_t i) const {
+bool follow_machine::is_measured_elsewhere(std::size_t i) const {
   const auto candidates = result_candidates();
   const auto measured_by = options_.here        ? options_.here
                            : candidates.empty() ? std::nullopt
@@ -531,11 +531,11 @@ bool fleet_machine::is_measured_elsewhere(std::size_t i) const {
 
 // --- Asking ---
 
-std::string fleet_machine::name_of(std::size_t i) const {
+std::string follow_machine::name_of(std::size_t i) const {
   return to_string(nodes_[i].address);
 }
 
-cluster_status fleet_machine::status() const {
+cluster_status follow_machine::status() const {
   cluster_status x;
   switch (stage_) {
   case stage::calling:
@@ -576,7 +576,7 @@ cluster_status fleet_machine::status() const {
   return x;
 }
 
-std::vector<node_index> fleet_machine::result_candidates() const {
+std::vector<node_index> follow_machine::result_candidates() const {
   struct candidate {
     std::size_t index;
     std::uint32_t led = 0; ///< the largest part that it is said to lead

@@ -16,8 +16,8 @@ namespace dybw {
 struct stop_asked_for {};
 struct release_asked_for {};
 
-using fleet_event = std::variant<node_reached, node_not_reached, node_said, node_hung_up, node_moved,
-                                 time_passed, stop_asked_for, release_asked_for>;
+using follow_event = std::variant<node_reached, node_not_reached, node_said, node_hung_up, node_moved,
+                                  time_passed, stop_asked_for, release_asked_for>;
 
 // --- What is to be done: effects, to be carried out in order ---
 
@@ -25,13 +25,13 @@ using fleet_event = std::variant<node_reached, node_not_reached, node_said, node
 struct run_begins {};
 
 /// News for the reporter: each once, the rounds of a worker in ascending order.
-using fleet_news = std::variant<round_report, worker_end, evaluation, workers_gone, workers_back>;
+using run_news = std::variant<round_report, worker_end, evaluation, workers_gone, workers_back>;
 
-using fleet_effect = std::variant<call_node, tell_node, hang_up, run_begins, fleet_news>;
+using follow_effect = std::variant<call_node, tell_node, hang_up, run_begins, run_news>;
 
 // --- The machine ---
 
-struct fleet_machine_options {
+struct follow_machine_options {
   run_spec spec;
   bool launches = false;
   std::optional<node_index> here; ///< see `run_client_options`
@@ -44,7 +44,7 @@ struct fleet_machine_options {
 /// Each stage waits for every node, within limits; a refusal, a lost connection or a stage
 /// that takes too long fails the launch, and every node is told to let go. Following: see `run_client`. Not
 /// thread-safe; deterministic.
-class fleet_machine {
+class follow_machine {
 public:
   static constexpr nanoseconds call_patience{std::chrono::seconds{5}};
   static constexpr nanoseconds load_patience{std::chrono::seconds{120}}; ///< for the nodes to load their data
@@ -58,12 +58,12 @@ public:
   /// How long a client without a node that answers goes on trying.
   static constexpr nanoseconds nobody_patience{std::chrono::seconds{10}};
 
-  explicit fleet_machine(fleet_machine_options options);
+  explicit follow_machine(follow_machine_options options);
 
   /// The first effects. Once, before any `step`.
-  std::vector<fleet_effect> open(nanoseconds now);
+  std::vector<follow_effect> open(nanoseconds now);
   /// Takes one event that happens at `now` (never earlier than the one before).
-  std::vector<fleet_effect> step(nanoseconds now, const fleet_event& what);
+  std::vector<follow_effect> step(nanoseconds now, const follow_event& what);
 
   cluster_status status() const;
   /// The nodes that can be asked for the result, the one that leads the largest part first.
@@ -136,7 +136,7 @@ private:
   template <class Message>
   void tell(std::size_t i, Message message);
 
-  fleet_machine_options options_;
+  follow_machine_options options_;
   nanoseconds silence_max_;
   stage stage_ = stage::calling;
   nanoseconds now_{0};
@@ -150,7 +150,7 @@ private:
   bool released_ = false;
   std::string failure_;
   int exit_code_ = 0;
-  std::vector<fleet_effect> effects_;
+  std::vector<follow_effect> effects_;
 };
 
 } // namespace dybw

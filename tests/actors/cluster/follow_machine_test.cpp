@@ -1,4 +1,4 @@
-#include "actors/cluster/fleet_machine.hpp"
+#include "actors/cluster/follow_machine.hpp"
 
 #include <doctest/doctest.h>
 
@@ -60,11 +60,11 @@ worker_end end_of(std::uint32_t worker) {
 class probe {
 public:
   explicit probe(bool launches = true, std::optional<node_index> here = {}) {
-    machine_.emplace(fleet_machine_options{spec_of(3, 6), launches, here});
+    machine_.emplace(follow_machine_options{spec_of(3, 6), launches, here});
     effects = machine_->open(now_);
   }
 
-  void step(const fleet_event& e) { effects = machine_->step(now_, e); }
+  void step(const follow_event& e) { effects = machine_->step(now_, e); }
   void say(std::size_t node, control_message message) {
     step(node_said{node_at(node), std::make_shared<const control_message>(std::move(message))});
   }
@@ -86,7 +86,7 @@ public:
   }
   /// Time passes in small steps, and these nodes give signs of life; collects what came of it.
   void pass(nanoseconds time, const std::vector<std::size_t>& alive) {
-    std::vector<fleet_effect> all;
+    std::vector<follow_effect> all;
     const auto take = [&] { all.insert(all.end(), effects.begin(), effects.end()); };
     for (const auto until = now_ + time; now_ < until;) {
       now_ += milliseconds{100};
@@ -122,19 +122,19 @@ public:
   template <class News>
   std::vector<News> news() const {
     std::vector<News> found;
-    for (const auto& x : all<fleet_news>())
+    for (const auto& x : all<run_news>())
       if (const auto* y = std::get_if<News>(&x))
         found.push_back(*y);
     return found;
   }
   cluster_phase phase() const { return machine_->status().phase; }
   cluster_status status() const { return machine_->status(); }
-  fleet_machine& machine() { return *machine_; }
+  follow_machine& machine() { return *machine_; }
 
-  std::vector<fleet_effect> effects;
+  std::vector<follow_effect> effects;
 
 private:
-  std::optional<fleet_machine> machine_;
+  std::optional<follow_machine> machine_;
   nanoseconds now_{seconds{1}};
 };
 
@@ -147,7 +147,7 @@ bool mentions(const std::string& line, const std::string& part) {
 
 } // namespace
 
-TEST_CASE("fleet_machine: a launch calls, prepares, links, subscribes and begins, each when all are ready") {
+TEST_CASE("follow_machine: a launch calls, prepares, links, subscribes and begins, each when all are ready") {
   probe p;
   CHECK(p.all<call_node>().size() == 3);
   CHECK(p.all<call_node>()[1].to == endpoint{"b", 7401});
@@ -184,7 +184,7 @@ TEST_CASE("fleet_machine: a launch calls, prepares, links, subscribes and begins
   CHECK(p.status().waiting_for.empty());
 }
 
-TEST_CASE("fleet_machine: a node that cannot be reached fails the launch with its reason and code 4") {
+TEST_CASE("follow_machine: a node that cannot be reached fails the launch with its reason and code 4") {
   probe p;
   p.step(node_reached{node_at(0)});
   p.step(node_not_reached{one, "node b:7401 refuses connections; is dybw node running there?"});
@@ -196,7 +196,7 @@ TEST_CASE("fleet_machine: a node that cannot be reached fails the launch with it
   CHECK(p.effects.empty());
 }
 
-TEST_CASE("fleet_machine: a refusal names the node, keeps its exit code and makes every node let go") {
+TEST_CASE("follow_machine: a refusal names the node, keeps its exit code and makes every node let go") {
   probe p;
   p.all_reached();
   p.say(0, ready());
@@ -213,7 +213,7 @@ TEST_CASE("fleet_machine: a refusal names the node, keeps its exit code and make
   CHECK(p.effects.empty());
 }
 
-TEST_CASE("fleet_machine: nodes that differ are named, with how they differ") {
+TEST_CASE("follow_machine: nodes that differ are named, with how they differ") {
   const auto failure_with = [](prepare_run_reply odd) {
     probe p;
     p.all_reached();
@@ -244,7 +244,7 @@ TEST_CASE("fleet_machine: nodes that differ are named, with how they differ") {
   CHECK(mentions(status.failure, "7850 and 7 parameters"));
 }
 
-TEST_CASE("fleet_machine: links that cannot be made fail the launch") {
+TEST_CASE("follow_machine: links that cannot be made fail the launch") {
   probe p;
   p.all_reached();
   p.all_say(ready());
@@ -256,7 +256,7 @@ TEST_CASE("fleet_machine: links that cannot be made fail the launch") {
   CHECK(p.told<abandon_request>() == everybody);
 }
 
-TEST_CASE("fleet_machine: a node that is lost before the run begins fails the launch") {
+TEST_CASE("follow_machine: a node that is lost before the run begins fails the launch") {
   probe p;
   p.all_reached();
   p.say(0, ready());
@@ -266,7 +266,7 @@ TEST_CASE("fleet_machine: a node that is lost before the run begins fails the la
   CHECK(p.told<abandon_request>() == nodes{0, 2});
 }
 
-TEST_CASE("fleet_machine: each stage of a launch has its patience, loading the longest") {
+TEST_CASE("follow_machine: each stage of a launch has its patience, loading the longest") {
   probe p;
   p.pass(seconds{9}, {});
   CHECK(p.phase() == cluster_phase::failed);
@@ -300,7 +300,7 @@ TEST_CASE("fleet_machine: each stage of a launch has its patience, loading the l
 }
 
 TEST_CASE(
-    "fleet_machine: a stop before the run begins lets go of every node, with the code of an interrupt") {
+    "follow_machine: a stop before the run begins lets go of every node, with the code of an interrupt") {
   probe p;
   p.all_reached();
   p.step(stop_asked_for{});
@@ -309,7 +309,7 @@ TEST_CASE(
   CHECK(p.told<abandon_request>() == everybody);
 }
 
-TEST_CASE("fleet_machine: a node lost while the run begins is gone, and the run goes on") {
+TEST_CASE("follow_machine: a node lost while the run begins is gone, and the run goes on") {
   probe p;
   p.all_reached();
   p.all_say(ready());
@@ -324,7 +324,7 @@ TEST_CASE("fleet_machine: a node lost while the run begins is gone, and the run 
   CHECK(p.news<workers_gone>()[0].workers == std::vector<worker_id>{worker_id{2}, worker_id{5}});
 }
 
-TEST_CASE("fleet_machine: a refusal to begin stops those that have begun") {
+TEST_CASE("follow_machine: a refusal to begin stops those that have begun") {
   probe p;
   p.all_reached();
   p.all_say(ready());
@@ -336,7 +336,7 @@ TEST_CASE("fleet_machine: a refusal to begin stops those that have begun") {
   CHECK(p.told<abandon_request>() == everybody);
 }
 
-TEST_CASE("fleet_machine: rounds pass once, in ascending order, whatever is told again after a reconnect") {
+TEST_CASE("follow_machine: rounds pass once, in ascending order, whatever is told again after a reconnect") {
   probe p;
   p.begun();
   p.say(0, batch_of({report_of(0, 1), report_of(3, 1), report_of(0, 2)}));
@@ -353,7 +353,7 @@ TEST_CASE("fleet_machine: rounds pass once, in ascending order, whatever is told
   CHECK(rounds[1].mixed.worker == worker_id{3});
 }
 
-TEST_CASE("fleet_machine: what a node says for others' workers, or that points nowhere, is not passed on") {
+TEST_CASE("follow_machine: what a node says for others' workers, or that points nowhere, is not passed on") {
   probe p;
   p.begun();
   auto crooked = report_of(0, 1);
@@ -364,14 +364,15 @@ TEST_CASE("fleet_machine: what a node says for others' workers, or that points n
   auto batch = batch_of({report_of(1, 1), report_of(77, 1), crooked, longer});
   batch.finished = {end_of(2), end_of(77)};
   p.say(0, batch);
-  CHECK(p.all<fleet_news>().empty());
+  CHECK(p.all<run_news>().empty());
   batch.run = 43;
   batch.rounds = {report_of(0, 1)};
   p.say(0, batch);
-  CHECK(p.all<fleet_news>().empty());
+  CHECK(p.all<run_news>().empty());
 }
 
-TEST_CASE("fleet_machine: a silent node is gone after the time of suspicion, and back with its next report") {
+TEST_CASE(
+    "follow_machine: a silent node is gone after the time of suspicion, and back with its next report") {
   probe p;
   p.begun();
   p.pass(milliseconds{2900}, {0, 2});
@@ -391,7 +392,7 @@ TEST_CASE("fleet_machine: a silent node is gone after the time of suspicion, and
   CHECK(p.status().reachable[1]);
 }
 
-TEST_CASE("fleet_machine: a lost node is called again every second, without end") {
+TEST_CASE("follow_machine: a lost node is called again every second, without end") {
   probe p;
   p.begun();
   p.step(node_hung_up{one, "reset"});
@@ -406,7 +407,7 @@ TEST_CASE("fleet_machine: a lost node is called again every second, without end"
   CHECK(calls <= 10);
 }
 
-TEST_CASE("fleet_machine: if we were asleep ourselves nobody else is suspected") {
+TEST_CASE("follow_machine: if we were asleep ourselves nobody else is suspected") {
   probe p;
   p.begun();
   p.leap(seconds{60});
@@ -416,7 +417,7 @@ TEST_CASE("fleet_machine: if we were asleep ourselves nobody else is suspected")
   CHECK(p.news<workers_gone>().size() == 3);
 }
 
-TEST_CASE("fleet_machine: a restarted node is called at the address that the others know") {
+TEST_CASE("follow_machine: a restarted node is called at the address that the others know") {
   probe p;
   p.begun();
   p.step(node_hung_up{one, "reset"});
@@ -434,7 +435,7 @@ TEST_CASE("fleet_machine: a restarted node is called at the address that the oth
   CHECK(p.all<call_node>()[0].to == endpoint{"elsewhere", 1});
 }
 
-TEST_CASE("fleet_machine: a launcher learns from the nodes what they wait for") {
+TEST_CASE("follow_machine: a launcher learns from the nodes what they wait for") {
   probe p;
   p.begun();
   node_status status;
@@ -446,7 +447,7 @@ TEST_CASE("fleet_machine: a launcher learns from the nodes what they wait for") 
   CHECK(p.status().waiting.empty());
 }
 
-TEST_CASE("fleet_machine: a worker that ended by an error is gone for good, also when its node comes back") {
+TEST_CASE("follow_machine: a worker that ended by an error is gone for good, also when its node comes back") {
   probe p;
   p.begun();
   auto batch = batch_of({});
@@ -455,13 +456,13 @@ TEST_CASE("fleet_machine: a worker that ended by an error is gone for good, also
   REQUIRE(p.news<workers_gone>().size() == 1);
   CHECK(p.news<workers_gone>()[0].workers == std::vector<worker_id>{worker_id{1}});
   p.say(1, batch);
-  CHECK(p.all<fleet_news>().empty());
+  CHECK(p.all<run_news>().empty());
   p.step(node_hung_up{one, "reset"});
   CHECK(p.news<workers_gone>()[0].workers == std::vector<worker_id>{worker_id{4}});
   p.pass(seconds{1}, {0, 2});
   p.step(node_reached{one});
   p.say(1, batch);
-  REQUIRE(p.all<fleet_news>().size() == 1);
+  REQUIRE(p.all<run_news>().size() == 1);
   CHECK(p.news<workers_back>()[0].workers == std::vector<worker_id>{worker_id{4}});
   for (std::uint32_t w = 0; w < 6; ++w)
     if (w != 1) {
@@ -473,19 +474,19 @@ TEST_CASE("fleet_machine: a worker that ended by an error is gone for good, also
   CHECK(p.phase() == cluster_phase::over);
 }
 
-TEST_CASE("fleet_machine: reports that did not get through put their workers away for a moment") {
+TEST_CASE("follow_machine: reports that did not get through put their workers away for a moment") {
   probe p;
   p.begun();
   auto batch = batch_of({report_of(0, 9)});
   batch.rounds_dropped = 8;
   p.say(0, batch);
-  REQUIRE(p.all<fleet_news>().size() == 3);
-  CHECK(std::holds_alternative<workers_gone>(p.all<fleet_news>()[0]));
-  CHECK(std::holds_alternative<workers_back>(p.all<fleet_news>()[1]));
-  CHECK(std::holds_alternative<round_report>(p.all<fleet_news>()[2]));
+  REQUIRE(p.all<run_news>().size() == 3);
+  CHECK(std::holds_alternative<workers_gone>(p.all<run_news>()[0]));
+  CHECK(std::holds_alternative<workers_back>(p.all<run_news>()[1]));
+  CHECK(std::holds_alternative<round_report>(p.all<run_news>()[2]));
   batch.rounds = {report_of(0, 10)};
   p.say(0, batch);
-  CHECK(p.all<fleet_news>().size() == 1);
+  CHECK(p.all<run_news>().size() == 1);
   p.step(node_hung_up{node_at(0), "reset"});
   p.pass(seconds{1}, {1, 2});
   p.step(node_reached{node_at(0)});
@@ -494,7 +495,7 @@ TEST_CASE("fleet_machine: reports that did not get through put their workers awa
   CHECK(p.status().rounds_dropped == 9);
 }
 
-TEST_CASE("fleet_machine: evaluations come from the lead of the largest part, each once") {
+TEST_CASE("follow_machine: evaluations come from the lead of the largest part, each once") {
   probe p;
   p.begun();
   auto from_lead = batch_of({}, 4, 0);
@@ -514,7 +515,7 @@ TEST_CASE("fleet_machine: evaluations come from the lead of the largest part, ea
   CHECK(p.news<evaluation>().size() == 1);
 }
 
-TEST_CASE("fleet_machine: the run is over when every worker has said its last word, each passed on once") {
+TEST_CASE("follow_machine: the run is over when every worker has said its last word, each passed on once") {
   probe p;
   p.begun();
   auto last = batch_of({});
@@ -536,7 +537,7 @@ TEST_CASE("fleet_machine: the run is over when every worker has said its last wo
   CHECK(p.all<call_node>().empty()); // nobody is called any more
 }
 
-TEST_CASE("fleet_machine: in a network that fell apart each part is released by who measured it") {
+TEST_CASE("follow_machine: in a network that fell apart each part is released by who measured it") {
   for (const auto here : {std::optional<node_index>{}, std::optional{node_at(2)}}) {
     CAPTURE(here.has_value());
     probe p{!here, here};
@@ -558,7 +559,7 @@ TEST_CASE("fleet_machine: in a network that fell apart each part is released by 
   CHECK(p.told<run_over>() == std::vector<std::size_t>{0, 1, 2});
 }
 
-TEST_CASE("fleet_machine: a lost node is waited for while others work, and a little longer") {
+TEST_CASE("follow_machine: a lost node is waited for while others work, and a little longer") {
   probe p;
   p.begun();
   p.step(node_hung_up{one, "reset"});
@@ -575,7 +576,7 @@ TEST_CASE("fleet_machine: a lost node is waited for while others work, and a lit
   CHECK(p.status().exit_code == 0);
 }
 
-TEST_CASE("fleet_machine: when no node answers any more the run is over for us, with code 4") {
+TEST_CASE("follow_machine: when no node answers any more the run is over for us, with code 4") {
   probe p;
   p.begun();
   for (std::size_t i = 0; i < 3; ++i)
@@ -588,7 +589,7 @@ TEST_CASE("fleet_machine: when no node answers any more the run is over for us, 
   CHECK(mentions(p.status().failure, "no node of the run answers any more"));
 }
 
-TEST_CASE("fleet_machine: a stop reaches all nodes, also those that come back later") {
+TEST_CASE("follow_machine: a stop reaches all nodes, also those that come back later") {
   probe p;
   p.begun();
   p.step(node_hung_up{one, "reset"});
@@ -599,7 +600,7 @@ TEST_CASE("fleet_machine: a stop reaches all nodes, also those that come back la
   CHECK(p.told<stop_request>() == nodes{1});
 }
 
-TEST_CASE("fleet_machine: a node's failure is the run's, told once with its name") {
+TEST_CASE("follow_machine: a node's failure is the run's, told once with its name") {
   probe p;
   p.begun();
   auto batch = batch_of({});
@@ -612,7 +613,7 @@ TEST_CASE("fleet_machine: a node's failure is the run's, told once with its name
   CHECK(p.phase() == cluster_phase::running); // its workers still have to end
 }
 
-TEST_CASE("fleet_machine: who follows a run calls the others, subscribes, and starts nothing") {
+TEST_CASE("follow_machine: who follows a run calls the others, subscribes, and starts nothing") {
   probe p{false, one};
   CHECK(p.phase() == cluster_phase::running);
   CHECK(p.all<call_node>().size() == 2);
