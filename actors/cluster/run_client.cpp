@@ -21,146 +21,58 @@ caf::error unanswered(const std::string& reason) {
 void run_client_state::start(run_client_options options) {
   options_ = std::move(options);
   origin_ = self_->home_system().clock().now();
-  machine_.emplace(follow_machine_options{options_.spec, options_.launches, options_.here});
-  lines_.resize(options_.spec.nodes.size());
-  question_lines_.resize(options_.spec.nodes.size());
+  connections_ = node_connections{options_.gateway};
+  pending_.resize(options_.spec.nodes.size());
   self_->monitor(options_.gateway);
-  for (auto& x : machine_->open(now()))
-    std::visit([this](const auto& todo) { perform(todo); }, x);
+  if (options_.launches)
+    perform(launch_.emplace(options_.spec).open(now()));
+  else
+    begin_following();
   self_->delayed_send(self_, tick_every, run_client_tick{});
+}
+
+void run_client_state::begin_following() {
+  follow_.emplace(follow_machine_options{options_.spec, options_.here, options_.launches},
+                  launch_ ? launch_->lines() : lines_to(options_.spec.nodes));
+  perform(follow_->open(now()));
 }
 
 nanoseconds run_client_state::now() const {
   return std::chrono::duration_cast<nanoseconds>(self_->home_system().clock().now() - origin_);
 }
 
-void run_client_state::apply(const follow_event& what) {
-  for (auto& x : machine_->step(now(), what))
-    std::visit([this](const auto& todo) { perform(todo); }, x);
-}
-
 void run_client_state::tick() {
-  apply(time_passed{});
-  for (std::size_t i = 0; i < question_lines_.size(); ++i) {
-    auto& pending = question_lines_[i].pending;
-    if (!pending.empty() && now() - pending.front().asked > question_patience)
-      drop_question_line(node_at(i), "it did not answer in time");
-  }
+  launching() ? launch(time_passed{}) : follow(time_passed{});
+  for (std::size_t i = 0; i < pending_.size(); ++i)
+    if (!pending_[i].empty() && now() - pending_[i].front().asked > question_patience)
+      drop_questions(node_at(i), "it did not answer in time");
   self_->delayed_send(self_, tick_every, run_client_tick{});
 }
 
-// --- What the machine wants ---
-
-void run_client_state::perform(const call_node& x) {
-  call({x.node, false}, x.to, x.patience);
-}
-
-void run_client_state::perform(const tell_node& x) {
-  if (const auto& to = lines_[index_of(x.node)])
-    self_->send(options_.gateway, send_control{*to, x.message});
+cluster_status run_client_state::status() const {
+  const auto known = launch_ ? launch_->status() : cluster_status{};
+  return launching() ? known : follow_->status(known);
 }
 
 void run_client_state::perform(const hang_up& x) {
-  std::erase_if(calls_, [&](const auto& c) { return c.second.node == x.node && !c.second.questions; });
-  auto& line = lines_[index_of(x.node)];
-  if (line) {
-    purposes_.erase(*line);
-    self_->send(options_.gateway, close_control{*line});
-    line.reset();
-  }
-  drop_question_line(x.node, "it cannot be reached");
+  connections_.perform(x);
+  drop_questions(x.node, "it cannot be reached");
 }
 
 void run_client_state::perform(const run_begins&) {
   self_->send(options_.reporter, watch_workers{{}, std::chrono::steady_clock::now()});
+  begin_following();
 }
 
 void run_client_state::perform(const run_news& x) {
-  std::visit([this](const auto& news) { report(news); }, x);
-}
-
-void run_client_state::report(const worker_end& x) {
-  self_->send(options_.reporter, to_last_word(x));
-}
-
-// --- Connections ---
-
-void run_client_state::call(purpose why, const endpoint& to, nanoseconds patience) {
-  calls_.emplace(++newest_key_, why);
-  self_->send(options_.gateway, open_control{newest_key_, to, control_client_actor{self_}, patience});
-}
-
-void run_client_state::opened(const control_opened& x) {
-  const auto found = calls_.find(x.key);
-  if (found == calls_.end()) { // not wanted any more
-    self_->send(options_.gateway, close_control{x.connection});
-    return;
-  }
-  const auto why = found->second;
-  calls_.erase(found);
-  purposes_.emplace(x.connection, why);
-  if (!why.questions) {
-    lines_[index_of(why.node)] = x.connection;
-    apply(node_reached{why.node});
-    return;
-  }
-  auto& line = question_lines_[index_of(why.node)];
-  line.calling = false;
-  line.connection = x.connection;
-  for (const auto& each : line.pending)
-    send_question(why.node, each);
-}
-
-void run_client_state::failed(const control_failed& x) {
-  const auto found = calls_.find(x.key);
-  if (found == calls_.end())
-    return;
-  const auto why = found->second;
-  calls_.erase(found);
-  if (!why.questions) {
-    apply(node_not_reached{why.node, x.reason});
-    return;
-  }
-  question_lines_[index_of(why.node)].calling = false;
-  fail_questions(why.node, x.reason);
-}
-
-void run_client_state::receive(const control_received& x) {
-  const auto found = purposes_.find(x.connection);
-  if (found == purposes_.end())
-    return;
-  const auto why = found->second;
-  if (why.questions)
-    answer(why.node, x.message);
-  else
-    apply(node_said{why.node, x.message});
-}
-
-void run_client_state::closed(const control_closed& x) {
-  const auto found = purposes_.find(x.connection);
-  if (found == purposes_.end())
-    return;
-  const auto why = found->second;
-  purposes_.erase(found);
-  if (why.questions) {
-    question_lines_[index_of(why.node)].connection.reset();
-    fail_questions(why.node, x.reason);
-    return;
-  }
-  lines_[index_of(why.node)].reset();
-  apply(node_hung_up{why.node, x.reason});
-}
-
-void run_client_state::close_all() {
-  for (const auto& [connection, why] : purposes_)
-    self_->send(options_.gateway, close_control{connection});
-  purposes_.clear();
-  calls_.clear();
-}
-
-void run_client_state::send(connection_id to, control_message message) {
-  self_->send(options_.gateway,
-              send_control{to, std::make_shared<const control_message>(std::move(message))});
+  std::visit(
+      [this]<class News>(const News& news) {
+        if constexpr (std::is_same_v<News, worker_end>)
+          self_->send(options_.reporter, to_last_word(news));
+        else
+          self_->send(options_.reporter, news);
+      },
+      x);
 }
 
 // --- Questions ---
@@ -172,19 +84,20 @@ run_client_state::snapshot_promise run_client_state::take_snapshot(worker_id wor
     return promise;
   }
   const auto node = options_.spec.placement[index_of(worker)];
-  for (auto& each : question_lines_[index_of(node)].pending)
+  for (auto& each : pending_[index_of(node)])
     if (each.worker == worker) {
       each.snapshots.push_back(promise);
       return promise;
     }
-  ask(node, question{worker, {promise}, nullptr, now()});
+  ask(node, open_question{worker, {promise}, nullptr, now()});
   return promise;
 }
 
 run_client_state::result_promise run_client_state::find_result() {
   auto search = std::make_shared<result_search>();
   search->promise = self_->make_response_promise<std::shared_ptr<const result_reply>>();
-  search->left = machine_->result_candidates();
+  if (follow_)
+    search->left = follow_->result_candidates();
   std::reverse(search->left.begin(), search->left.end());
   auto promise = search->promise;
   search_on(search);
@@ -195,7 +108,7 @@ void run_client_state::search_on(const std::shared_ptr<result_search>& search) {
   if (!search->left.empty()) {
     const auto next = search->left.back();
     search->left.pop_back();
-    ask(next, question{std::nullopt, {}, search, now()});
+    ask(next, open_question{std::nullopt, {}, search, now()});
   } else if (search->best) {
     search->promise.deliver(search->best);
   } else {
@@ -203,56 +116,55 @@ void run_client_state::search_on(const std::shared_ptr<result_search>& search) {
   }
 }
 
-void run_client_state::ask(node_index node, question x) {
-  auto& line = question_lines_[index_of(node)];
-  if (!machine_->is_reachable(node)) {
+void run_client_state::ask(node_index node, open_question x) {
+  if (!follow_ || !follow_->line_to(node).is_open()) {
     fail(x, "it cannot be reached");
     return;
   }
-  line.pending.push_back(std::move(x));
-  if (line.connection) {
-    send_question(node, line.pending.back());
-  } else if (!line.calling) {
-    line.calling = true;
-    call({node, true}, machine_->address_of(node), follow_machine::call_patience);
-  }
-}
-
-void run_client_state::send_question(node_index node, const question& x) {
-  const auto to = *question_lines_[index_of(node)].connection;
-  if (x.worker)
-    send(to, snapshot_request{options_.spec.run, *x.worker});
+  if (connections_.has(questions_to(node)))
+    send_question(node, x); // or once the connection is open
   else
-    send(to, result_request{options_.spec.run});
+    perform(call_node{questions_to(node), follow_->line_to(node).address, node_line::call_patience});
+  pending_[index_of(node)].push_back(std::move(x));
 }
 
-void run_client_state::answer(node_index node, const std::shared_ptr<const control_message>& message) {
-  if (const auto* estimate = std::get_if<snapshot_reply>(message.get())) {
-    answer(node, *estimate);
-    return;
-  }
-  const auto* result = std::get_if<result_reply>(message.get());
-  if (result == nullptr)
-    return;
-  auto& pending = question_lines_[index_of(node)].pending;
-  const auto found =
-      std::find_if(pending.begin(), pending.end(), [](const question& x) { return x.search != nullptr; });
+void run_client_state::send_question(node_index node, const open_question& x) {
+  const auto run = options_.spec.run;
+  connections_.perform(tell_node{
+      questions_to(node),
+      std::make_shared<const control_message>(x.worker ? control_message{snapshot_request{run, *x.worker}}
+                                                       : control_message{result_request{run}})});
+}
+
+void run_client_state::question(const node_reached& e) {
+  for (const auto& each : pending_[index_of(e.node)])
+    send_question(e.node, each);
+}
+
+void run_client_state::question(const node_said& e) {
+  if (const auto* estimate = std::get_if<snapshot_reply>(e.message.get()))
+    answer(e.node, *estimate);
+  else if (const auto* result = std::get_if<result_reply>(e.message.get()))
+    answer(e.node, std::shared_ptr<const result_reply>{e.message, result});
+}
+
+void run_client_state::answer(node_index node, const std::shared_ptr<const result_reply>& x) {
+  auto& pending = pending_[index_of(node)];
+  const auto found = std::ranges::find_if(pending, [](const auto& each) { return each.search != nullptr; });
   if (found == pending.end())
     return;
   const auto search = found->search;
   pending.erase(found);
-  const auto better = !search->best || (result->leads && !search->best->leads);
-  if (result->ready || better)
-    search->best = std::shared_ptr<const result_reply>{message, result};
-  if (result->ready)
+  if (x->ready || !search->best || (x->leads && !search->best->leads))
+    search->best = x;
+  if (x->ready)
     search->left.clear();
   search_on(search);
 }
 
 void run_client_state::answer(node_index node, const snapshot_reply& x) {
-  auto& pending = question_lines_[index_of(node)].pending;
-  const auto found = std::find_if(pending.begin(), pending.end(),
-                                  [&](const question& each) { return each.worker == x.worker; });
+  auto& pending = pending_[index_of(node)];
+  const auto found = std::ranges::find(pending, std::optional{x.worker}, &open_question::worker);
   if (found == pending.end())
     return;
   auto promises = std::move(found->snapshots);
@@ -260,7 +172,7 @@ void run_client_state::answer(node_index node, const snapshot_reply& x) {
   const auto fits = !x.found || !options_.parameters || x.parameters.values().size() == *options_.parameters;
   if (!fits)
     spdlog::warn("node {} sends an estimate of worker {} with {} parameters instead of {}",
-                 to_string(machine_->address_of(node)), to_string(x.worker), x.parameters.values().size(),
+                 to_string(follow_->line_to(node).address), to_string(x.worker), x.parameters.values().size(),
                  *options_.parameters);
   for (auto& promise : promises) {
     if (x.found && fits)
@@ -270,29 +182,21 @@ void run_client_state::answer(node_index node, const snapshot_reply& x) {
   }
 }
 
+void run_client_state::drop_questions(node_index node, const std::string& reason) {
+  connections_.perform(hang_up{questions_to(node)});
+  fail_questions(node, reason);
+}
+
 void run_client_state::fail_questions(node_index node, const std::string& reason) {
-  auto pending = std::exchange(question_lines_[index_of(node)].pending, {});
-  for (auto& each : pending)
+  for (auto& each : std::exchange(pending_[index_of(node)], {}))
     fail(each, reason);
 }
 
-void run_client_state::fail(question& x, const std::string& reason) {
+void run_client_state::fail(open_question& x, const std::string& reason) {
   for (auto& promise : x.snapshots)
     promise.deliver(unanswered(reason));
   if (x.search)
     search_on(x.search);
-}
-
-void run_client_state::drop_question_line(node_index node, const std::string& reason) {
-  std::erase_if(calls_, [&](const auto& c) { return c.second.node == node && c.second.questions; });
-  auto& line = question_lines_[index_of(node)];
-  line.calling = false;
-  if (line.connection) {
-    purposes_.erase(*line.connection);
-    self_->send(options_.gateway, close_control{*line.connection});
-    line.connection.reset();
-  }
-  fail_questions(node, reason);
 }
 
 run_client_actor::behavior_type run_client(run_client_actor::stateful_pointer<run_client_state> self,
@@ -306,14 +210,14 @@ run_client_actor::behavior_type run_client(run_client_actor::stateful_pointer<ru
     spdlog::error("the gateway failed: {}", caf::to_string(down.reason));
   });
   return {
-      [self](const control_opened& x) { self->state.opened(x); },
-      [self](const control_failed& x) { self->state.failed(x); },
-      [self](const control_received& x) { self->state.receive(x); },
-      [self](const control_closed& x) { self->state.closed(x); },
+      [self](const control_opened& x) { self->state.take(x); },
+      [self](const control_failed& x) { self->state.take(x); },
+      [self](const control_received& x) { self->state.take(x); },
+      [self](const control_closed& x) { self->state.take(x); },
       [self](const run_client_tick&) { self->state.tick(); },
-      [self](const stop_work&) { self->state.apply(stop_asked_for{}); },
-      [self](const release_run&) { self->state.apply(release_asked_for{}); },
-      [self](const node_moved& x) { self->state.apply(x); },
+      [self](const stop_work& x) { self->state.apply(x); },
+      [self](const release_run& x) { self->state.apply(x); },
+      [self](const node_moved& x) { self->state.follow(x); },
       [self](const cluster_status_wanted&) { return self->state.status(); },
       [self](worker_id worker, const snapshot_wanted&) { return self->state.take_snapshot(worker); },
       [self](const result_wanted&) { return self->state.find_result(); },

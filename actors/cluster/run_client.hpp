@@ -1,8 +1,8 @@
 #pragma once
 
+#include "actors/client/node_connections.hpp"
 #include "actors/cluster/follow_machine.hpp"
-
-#include <map>
+#include "actors/cluster/launch_machine.hpp"
 
 namespace dybw {
 
@@ -19,7 +19,8 @@ struct run_client_options {
   std::optional<std::uint64_t> parameters{};
 };
 
-/// A client of all nodes of one run: the shell of a `follow_machine`, which decides whom to tell what.
+/// A client of all nodes of one run: the shell of a `launch_machine`, if it launches the run, and of a
+/// `follow_machine`, which takes over when the run begins; these decide whom to tell what.
 ///
 /// To launch a run it goes through `cluster_phase` in order; whatever goes wrong before the run began ends in
 /// `failed`, with one line and an exit code in the status, after every node was told to let go. It tells the
@@ -45,75 +46,96 @@ public:
   explicit run_client_state(run_client_actor::stateful_pointer<run_client_state> self) : self_(self) {}
 
   void start(run_client_options options);
-  void opened(const control_opened& x);
-  void failed(const control_failed& x);
-  void receive(const control_received& x);
-  void closed(const control_closed& x);
+  /// What the gateway says.
+  template <class Message>
+  void take(const Message& x) {
+    if (const auto what = connections_.take(x))
+      std::visit(
+          [this](auto e) {
+            const auto i = index_of(e.node);
+            if (i < pending_.size())
+              return apply(e);
+            e.node = node_at(i - pending_.size());
+            question(e);
+          },
+          *what);
+  }
   void tick();
-  void apply(const follow_event& what);
-  cluster_status status() const { return machine_->status(); }
+  template <class Event>
+  void apply(const Event& e) {
+    if (launching())
+      launch(e);
+    follow(e);
+  }
+  template <class Event>
+  void follow(const Event& e) {
+    if (follow_)
+      perform(follow_->step(now(), e));
+  }
+  cluster_status status() const;
   snapshot_promise take_snapshot(worker_id worker);
   result_promise find_result();
   /// Lets go of all connections.
-  void close_all();
+  void close_all() { connections_.close_all(); }
 
 private:
-  /// What a connection is for.
-  struct purpose {
-    node_index node{};
-    bool questions = false; ///< else: the machine's
-  };
   /// Several nodes may be asked for the result; the best answer counts.
   struct result_search {
     result_promise promise;
     std::vector<node_index> left; ///< to be asked yet, the next one last
     std::shared_ptr<const result_reply> best;
   };
-  struct question {
+  struct open_question {
     std::optional<worker_id> worker; ///< whose estimate; none: the result
     std::vector<snapshot_promise> snapshots;
     std::shared_ptr<result_search> search;
     nanoseconds asked{0};
   };
-  /// A node's connection for questions.
-  struct question_line {
-    bool calling = false;
-    std::optional<connection_id> connection;
-    std::vector<question> pending; ///< in the order asked
-  };
 
-  void perform(const call_node& x);
-  void perform(const tell_node& x);
+  /// Not yet, or it failed.
+  bool launching() const { return launch_ && !launch_->has_begun(); }
+  template <class Event>
+  void launch(const Event& e) {
+    perform(launch_->step(now(), e));
+    if (launch_->has_failed())
+      follow_.reset();
+  }
+  void begin_following();
+
+  template <class Effect>
+  void perform(const std::vector<Effect>& effects) {
+    for (const auto& x : effects)
+      std::visit([this](const auto& todo) { perform(todo); }, x);
+  }
+  void perform(const call_node& x) { connections_.perform(x, control_client_actor{self_}); }
+  void perform(const tell_node& x) { connections_.perform(x); }
   void perform(const hang_up& x);
   void perform(const run_begins& x);
   void perform(const run_news& x);
-  void report(const worker_end& x);
-  template <class News>
-  void report(const News& x) {
-    self_->send(options_.reporter, x);
-  }
 
   nanoseconds now() const;
-  void call(purpose why, const endpoint& to, nanoseconds patience);
-  void send(connection_id to, control_message message);
-  void ask(node_index node, question x);
-  void send_question(node_index node, const question& x);
+  /// A node has two connections: the machine's has its own number, that for questions this one.
+  node_index questions_to(node_index node) const { return node_at(index_of(node) + pending_.size()); }
+  void question(const node_reached& e);
+  void question(const node_not_reached& e) { fail_questions(e.node, e.reason); }
+  void question(const node_said& e);
+  void question(const node_hung_up& e) { fail_questions(e.node, e.reason); }
+  void ask(node_index node, open_question x);
+  void send_question(node_index node, const open_question& x);
   void answer(node_index node, const snapshot_reply& x);
-  void answer(node_index node, const std::shared_ptr<const control_message>& message);
+  void answer(node_index node, const std::shared_ptr<const result_reply>& x);
+  void drop_questions(node_index node, const std::string& reason);
   void fail_questions(node_index node, const std::string& reason);
-  void fail(question& x, const std::string& reason);
-  void drop_question_line(node_index node, const std::string& reason);
+  void fail(open_question& x, const std::string& reason);
   void search_on(const std::shared_ptr<result_search>& search);
 
   run_client_actor::stateful_pointer<run_client_state> self_;
   run_client_options options_;
-  std::optional<follow_machine> machine_;
+  std::optional<launch_machine> launch_;
+  std::optional<follow_machine> follow_; ///< from when the run begins
+  node_connections connections_;
   std::chrono::steady_clock::time_point origin_;
-  std::uint64_t newest_key_ = 0;
-  std::map<std::uint64_t, purpose> calls_; ///< by key
-  std::map<connection_id, purpose> purposes_;
-  std::vector<std::optional<connection_id>> lines_; ///< [nodes], the machine's
-  std::vector<question_line> question_lines_;       ///< [nodes]
+  std::vector<std::vector<open_question>> pending_; ///< [nodes], in the order asked
 };
 
 run_client_actor::behavior_type run_client(run_client_actor::stateful_pointer<run_client_state> self,

@@ -37,6 +37,17 @@ struct followed_pair {
     actors.tell(handle, control_received{connection_id{connection},
                                          std::make_shared<const control_message>(std::move(message))});
   }
+  /// A launch, until the nodes are told to begin.
+  void link() {
+    prepare_run_reply ready;
+    ready.parameters = 7;
+    for (std::size_t i : {0, 1})
+      open(i);
+    for (std::size_t i : {0, 1})
+      say(i, ready);
+    for (std::size_t i : {0, 1})
+      say(i, connect_reply{});
+  }
   cluster_status status() { return actors.ask<cluster_status>(handle, cluster_status_wanted{}); }
 
   test_system actors;
@@ -105,6 +116,83 @@ TEST_CASE("run_client: a launch goes through the gateway, and a refusal closes e
   CHECK(pair.status().failure == "node b:2: it is busy with another run");
   CHECK(pair.log->sent_on<abandon_request>(connection_id{0}).size() == 1);
   CHECK(pair.log->closings.size() == 2);
+}
+
+TEST_CASE(
+    "run_client: a launch subscribes everywhere before the first node begins, and follows from then on") {
+  followed_pair pair{true};
+  pair.link();
+  const auto& sent = pair.log->sent;
+  REQUIRE(sent.size() == 8); // two to prepare, two to connect
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(sent[4 + i].connection == connection_id{i});
+    CHECK(std::holds_alternative<subscribe_request>(*sent[4 + i].message));
+    CHECK(sent[6 + i].connection == connection_id{i});
+    CHECK(std::holds_alternative<begin_request>(*sent[6 + i].message));
+  }
+  CHECK(pair.log->calls.size() == 2); // on the connections that there are
+  pair.say(0, begin_reply{});
+  CHECK(pair.status().waiting_for == std::vector<std::string>{"node b:2 to begin"});
+}
+
+TEST_CASE("run_client: a node lost while the run begins is gone, and the run goes on") {
+  followed_pair pair{true};
+  pair.link();
+  pair.say(0, batch_of(worker_id{0}, 1)); // quicker than the other node's answer
+  CHECK(pair.heard->rounds.size() == 1);
+  pair.say(0, begin_reply{});
+  CHECK(pair.status().phase == cluster_phase::linking);
+  pair.actors.tell(pair.handle, control_closed{connection_id{1}, "connection reset"});
+  CHECK(pair.status().phase == cluster_phase::running);
+  CHECK(pair.status().parameters == 7);
+  CHECK(pair.status().reachable == std::vector<bool>{true, false});
+  REQUIRE(pair.heard->losses.size() == 1);
+  CHECK(pair.heard->losses[0].workers == std::vector<worker_id>{worker_id{1}});
+  CHECK(pair.heard->losses[0].reason == "node b:2: connection reset");
+}
+
+TEST_CASE("run_client: nobody is taken for silent before all have begun") {
+  followed_pair pair{true};
+  pair.link();
+  pair.say(0, begin_reply{});
+  for (auto i = 0; i < 70; ++i)
+    pair.actors.advance(std::chrono::milliseconds{100});
+  CHECK(pair.status().phase == cluster_phase::linking);
+  pair.say(1, begin_reply{});
+  CHECK(pair.status().phase == cluster_phase::running);
+  for (auto i = 0; i < 20; ++i)
+    pair.actors.advance(std::chrono::milliseconds{100});
+  CHECK(pair.heard->losses.empty());
+  CHECK(pair.log->closings.empty());
+}
+
+TEST_CASE("run_client: a refusal to begin ends what was followed already") {
+  followed_pair pair{true};
+  pair.link();
+  pair.say(0, batch_of(worker_id{0}, 1));
+  pair.say(1, begin_reply{"the run was abandoned"});
+  CHECK(pair.status().phase == cluster_phase::failed);
+  CHECK(pair.status().failure == "node b:2: the run was abandoned");
+  CHECK(pair.log->sent_on<stop_request>(connection_id{0}).size() == 1);
+  CHECK(pair.log->sent_on<abandon_request>(connection_id{0}).size() == 1);
+  CHECK(pair.log->closings.size() == 2);
+  const auto sent = pair.log->sent.size();
+  pair.say(0, batch_of(worker_id{0}, 2));
+  pair.actors.tell(pair.handle, stop_work{});
+  for (auto i = 0; i < 30; ++i)
+    pair.actors.advance(std::chrono::milliseconds{100});
+  CHECK(pair.heard->rounds.size() == 1);
+  CHECK(pair.log->sent.size() == sent);
+  CHECK(pair.log->calls.size() == 2);
+}
+
+TEST_CASE("run_client: a stop while the run begins is told to the nodes, once") {
+  followed_pair pair{true};
+  pair.link();
+  pair.actors.tell(pair.handle, stop_work{});
+  CHECK(pair.log->sent_on<stop_request>(connection_id{0}).size() == 1);
+  CHECK(pair.log->sent_on<stop_request>(connection_id{1}).size() == 1);
+  CHECK(pair.status().phase == cluster_phase::linking);
 }
 
 TEST_CASE("run_client: a connection that opens after it was given up is closed again") {

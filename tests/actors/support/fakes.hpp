@@ -120,6 +120,7 @@ struct reports {
   std::string recorded;
   std::vector<worker_finished> last_words;
   std::vector<evaluation> evaluations;
+  std::vector<workers_gone> losses;
 };
 using reports_ptr = std::shared_ptr<reports>;
 
@@ -130,7 +131,7 @@ inline reporter_actor::behavior_type fake_reporter(reporter_actor::pointer, repo
       [in](const recorded_events& x) { in->recorded += x.lines; },
       [in](const worker_finished& x) { in->last_words.push_back(x); },
       [in](const evaluation& x) { in->evaluations.push_back(x); },
-      [](const workers_gone&) {},
+      [in](const workers_gone& x) { in->losses.push_back(x); },
       [](const workers_back&) {},
       [](const part_changed&) {},
       [](const flush_due&) {},
