@@ -119,7 +119,7 @@ class launched_run {
 public:
   launched_run(caf::actor_system& system, const gateway_actor& gateway, const cluster_plan& plan,
                std::size_t policy, const cluster_controls& controls)
-      : self_(system), plan_(plan), controls_(controls) {
+      : self_(system), plan_(plan), policy_(policy), controls_(controls) {
     auto graph = plan.inputs.graph;
     if (!plan.inputs.config.exchange)
       graph = std::make_shared<const topology>(graph->workers(), std::vector<edge>{}, graph->name());
@@ -307,7 +307,10 @@ private:
     const auto& outcome = **collected;
     auto& run = end_.run;
     const auto known = std::exchange(run.result, outcome.result);
-    adopt(known);
+    describe(result(), plan_, policy_);
+    result().interrupted = known.interrupted;
+    result().failed = known.failed;
+    result().failure = known.failure;
     run.series = outcome.series;
     run.bin_width_s = outcome.bin_width_s;
     result().parameters = status->parameters;
@@ -325,23 +328,6 @@ private:
     judge(result(), plan_.inputs.config, outcome);
     if (!failed_before && result().failed)
       end_.exit_code = result().workers_lost.size() == result().workers ? 4 : 1;
-  }
-
-  /// What is not in the reports.
-  void adopt(const run_result& known) {
-    auto& r = result();
-    r.policy = known.policy;
-    r.workers = known.workers;
-    r.edges = known.edges;
-    r.topology = known.topology;
-    r.dataset = known.dataset;
-    r.partition = known.partition;
-    r.model = known.model;
-    r.seed = known.seed;
-    r.nodes = known.nodes;
-    r.interrupted = known.interrupted;
-    r.failed = known.failed;
-    r.failure = known.failure;
   }
 
   void adopt_measured(const result_reply& measured) {
@@ -370,6 +356,7 @@ private:
 
   caf::scoped_actor self_;
   const cluster_plan& plan_;
+  std::size_t policy_;
   const cluster_controls& controls_;
   reporter_actor reports_;
   run_client_actor client_;
