@@ -54,8 +54,10 @@ public:
   }
 
   void raw(const void* data, std::size_t bytes) {
-    const auto* first = static_cast<const char*>(data);
-    out_.insert(out_.end(), first, first + bytes);
+    const auto at = out_.size();
+    out_.resize(at + bytes);
+    if (bytes > 0)
+      std::memcpy(out_.data() + at, data, bytes);
   }
 
 private:
