@@ -33,6 +33,10 @@ struct enum_range {
   static_assert(std::is_same_v<Enum, void>, "say what the last enumerator is");
 };
 struct any_value {};
+template <auto Last>
+struct up_to {
+  static constexpr auto last = Last;
+};
 template <>
 struct enum_range<worker_id> : any_value {};
 

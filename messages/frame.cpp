@@ -9,9 +9,7 @@
 namespace dybw {
 
 template <>
-struct enum_range<connection_role> {
-  static constexpr auto last = static_cast<int>(connection_role::link);
-};
+struct enum_range<connection_role> : up_to<connection_role::link> {};
 
 namespace {
 
