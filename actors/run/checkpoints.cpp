@@ -2,6 +2,7 @@
 
 #include "actors/training/checkpointer.hpp"
 #include "learning/base/error.hpp"
+#include "learning/base/fnv1a.hpp"
 #include "learning/base/random.hpp"
 #include "learning/data/mini_batch.hpp"
 
@@ -15,17 +16,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// FNV-1a (Fowler, Noll, Vo). Not for use against forgery.
 class hasher {
 public:
   void add(std::string_view text) {
     for (const auto c : text)
-      add_byte(static_cast<unsigned char>(c));
-    add_byte(0xff); // "a" and "bc" are not "ab" and "c"
+      hash_.add(static_cast<unsigned char>(c));
+    hash_.add(0xff); // "a" and "bc" are not "ab" and "c"
   }
   void add(std::uint64_t x) {
     for (int i = 0; i < 8; ++i)
-      add_byte(static_cast<unsigned char>(x >> (8 * i)));
+      hash_.add(static_cast<unsigned char>(x >> (8 * i)));
   }
   void add(double x) { add(std::bit_cast<std::uint64_t>(x)); }
   void add(std::span<const edge> edges) {
@@ -33,11 +33,10 @@ public:
     for (const auto e : edges)
       add(std::uint64_t{static_cast<std::uint32_t>(e.a)} << 32U | static_cast<std::uint32_t>(e.b));
   }
-  std::uint64_t value() const noexcept { return value_; }
+  std::uint64_t value() const noexcept { return hash_.value(); }
 
 private:
-  void add_byte(unsigned char x) { value_ = (value_ ^ x) * 0x100000001b3ULL; }
-  std::uint64_t value_ = 0xcbf29ce484222325ULL;
+  fnv1a hash_;
 };
 
 } // namespace
