@@ -6,6 +6,7 @@
 #include "apps/program/logging.hpp"
 #include "apps/program/network.hpp"
 #include "apps/terminal/screen.hpp"
+#include "apps/text/json_text.hpp"
 #include "apps/text/progress.hpp"
 #include "apps/text/view_text.hpp"
 #include "apps/web/http_server.hpp"
@@ -154,7 +155,7 @@ int print_lines(live_view& view, pause& time, const monitor_command_options& opt
   for (;;) {
     const auto v = view.now();
     if (options.json)
-      std::cout << to_json(*v).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
+      std::cout << json_text(to_json(*v)) << std::endl;
     else
       print_text(*v, events_seen);
     // With a web page it stays, for the next run.

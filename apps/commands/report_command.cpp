@@ -3,6 +3,7 @@
 #include "apps/pages/report_page.hpp"
 #include "apps/program/version.hpp"
 #include "apps/results/run_reader.hpp"
+#include "apps/text/json_text.hpp"
 #include "apps/text/text_table.hpp"
 #include "learning/base/statistics.hpp"
 
@@ -54,7 +55,7 @@ std::string setting(const stored_run& x) {
     const auto found = from.find(name);
     return found == from.end() || found->is_null() ? std::string{"?"}
            : found->is_string()                    ? found->get<std::string>()
-                                                   : found->dump();
+                                                   : json_text(*found);
   };
   return text(x.run, "dataset") + " (" + text(x.run, "partition") + "), " + text(x.run, "model") + ", " +
          text(x.run, "workers") + " workers on " + text(x.run, "topology") + ", step time " +
@@ -125,7 +126,7 @@ std::string table_of(const std::vector<stored_run>& runs) {
   for (const auto& x : runs) {
     const auto& run = x.run;
     table.add({(directories.size() > 1 ? x.directory.string() + " " : "") + policy_of(x),
-               run.value("seed", json(0)).dump(), or_dash(number(run, "time_to_target_s"), seconds_text),
+               json_text(run.value("seed", json(0))), or_dash(number(run, "time_to_target_s"), seconds_text),
                or_dash(number(run, "test_accuracy"), percent_text),
                or_dash(number(run, "worst_worker_accuracy"), percent_text),
                count_text(run["rounds"].get<std::uint64_t>()), seconds_text(run["mean_round_s"]),
@@ -282,7 +283,7 @@ int report_command(std::span<const std::string> arguments) {
       runs.push_back(std::move(run));
   if (given.given("out"))
     write_page(runs, given.text("out"));
-  std::cout << (as_json               ? document_of(runs).dump(2) + "\n"
+  std::cout << (as_json               ? json_text(document_of(runs), 2) + "\n"
                 : given.flag("group") ? grouped_table_of(runs)
                                       : table_of(runs));
   return 0;

@@ -7,6 +7,7 @@
 #include "apps/program/network.hpp"
 #include "apps/program/version.hpp"
 #include "apps/results/run_json.hpp"
+#include "apps/text/json_text.hpp"
 #include "apps/text/node_text.hpp"
 #include "apps/web/live_page.hpp"
 #include "learning/base/error.hpp"
@@ -31,12 +32,9 @@ void print_begun(const run_options& options, const cluster_plan& plan) {
     auto nodes = nlohmann::ordered_json::array();
     for (const auto& node : plan.nodes)
       nodes.push_back(to_string(node));
-    std::cout << nlohmann::ordered_json{{"dybw", version()},
-                                        {"config", config_to_json(options.config)},
-                                        {"run", name},
-                                        {"nodes", nodes}}
-                     .dump(2)
-              << std::endl;
+    const nlohmann::ordered_json begun{
+        {"dybw", version()}, {"config", config_to_json(options.config)}, {"run", name}, {"nodes", nodes}};
+    std::cout << json_text(begun, 2) << std::endl;
     return;
   }
   std::cout << "run " << name << " has begun on " << plan.nodes.size()

@@ -2,6 +2,7 @@
 
 #include "apps/program/interrupts.hpp"
 #include "apps/results/run_json.hpp"
+#include "apps/text/json_text.hpp"
 #include "apps/text/results_table.hpp"
 #include "learning/base/error.hpp"
 #include "learning/monitoring/run_watch.hpp"
@@ -108,7 +109,7 @@ void run_output::tell_page(const std::string& url) const {
 
 void run_output::print() const {
   if (options_.output.format == output_format::json)
-    std::cout << results_to_json(options_.config, results_).dump(2) << '\n';
+    std::cout << json_text(results_to_json(options_.config, results_), 2) << '\n';
   else
     std::cout << results_table(results_);
   if (directory_ && options_.output.format == output_format::text)

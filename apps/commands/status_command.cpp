@@ -2,6 +2,7 @@
 #include "apps/commands/commands.hpp"
 #include "apps/options/node_options.hpp"
 #include "apps/program/network.hpp"
+#include "apps/text/json_text.hpp"
 #include "apps/text/node_text.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
@@ -55,7 +56,7 @@ int status_command(std::span<const std::string> arguments) {
   const auto node = read_node(given, "dybw status");
   const auto answer = ask(given, node, node_status_request{});
   const auto& status = expect_answer<node_status>(answer, node);
-  std::cout << (as_json ? to_json(status).dump(2) + "\n" : status_text(status));
+  std::cout << (as_json ? json_text(to_json(status), 2) + "\n" : status_text(status));
   return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "apps/pages/report_page.hpp"
 
+#include "apps/text/json_text.hpp"
+
 #include <cassert>
 #include <cstdio>
 #include <cstdlib>
@@ -36,7 +38,7 @@ void round_numbers(nlohmann::json& value) {
 /// U+2028/9 end a line in older JavaScript. All three occur within strings only, where an escape means the
 /// same.
 std::string script_safe(const nlohmann::json& value) {
-  const auto text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const auto text = json_text(value);
   std::string safe;
   safe.reserve(text.size() + text.size() / 16);
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -2,6 +2,7 @@
 
 #include "actors/system/durable_file.hpp"
 #include "apps/results/run_json.hpp"
+#include "apps/text/json_text.hpp"
 #include "learning/base/error.hpp"
 #include "learning/consensus/policies/policy.hpp"
 
@@ -179,7 +180,7 @@ fs::path run_directory::checkpoints(const std::string& policy) const {
 }
 
 void run_directory::write_run(const nlohmann::ordered_json& document) const {
-  write_whole(run_file(), [&](std::ostream& out) { out << document.dump(2) << '\n'; });
+  write_whole(run_file(), [&](std::ostream& out) { out << json_text(document, 2) << '\n'; });
 }
 
 void run_directory::write_report(const std::string& html) const {
@@ -223,7 +224,7 @@ void run_directory::write_evals(const std::string& policy, std::span<const nlohm
   write_whole(evals_file(policy), [&](std::ostream& out) {
     out << earlier;
     for (const auto& line : lines)
-      out << line.dump() << '\n';
+      out << json_text(line) << '\n';
   });
 }
 

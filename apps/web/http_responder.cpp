@@ -1,5 +1,6 @@
 #include "apps/web/http_responder.hpp"
 
+#include "apps/text/json_text.hpp"
 #include "apps/web/http_access.hpp"
 #include "apps/web/view_json.hpp"
 #include "apps/web/view_metrics.hpp"
@@ -302,9 +303,7 @@ private:
   const std::string& json() {
     const auto newest = view(now_);
     if (json_.of != newest)
-      json_ = {newest,
-               to_json(*newest).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
-                   "\n"};
+      json_ = {newest, json_text(to_json(*newest)) + "\n"};
     return json_.value;
   }
 

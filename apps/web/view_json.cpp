@@ -1,5 +1,7 @@
 #include "apps/web/view_json.hpp"
 
+#include "apps/text/json_text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -186,7 +188,7 @@ void put(std::string& out, const std::optional<double>& x) {
 }
 
 void put(std::string& out, std::string_view text) {
-  out += json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+  out += json_text(json(text));
 }
 
 /// `["a",1,..]` or any other list: `each(x)` appends one element.
@@ -263,7 +265,7 @@ void put_waits(std::string& out, const std::vector<wait_view>& waits) {
   out += "{\"count\":";
   put(out, std::uint64_t{waits.size()});
   name(out, "shown");
-  put_list(out, shown, [&](const wait_view& w) { out += wait_json(w).dump(); });
+  put_list(out, shown, [&](const wait_view& w) { out += json_text(wait_json(w)); });
   out += '}';
 }
 
@@ -332,12 +334,10 @@ nlohmann::ordered_json to_json(const run_view& view) {
 
 std::string page_json(const run_view& view) {
   std::string out = "{\"run\":";
-  out += run_json(view).dump(-1, ' ', false, json::error_handler_t::replace);
+  out += json_text(run_json(view));
   put_names(out);
   name(out, "nodes");
-  put_list(out, view.nodes, [&](const node_view& n) {
-    out += node_json(n).dump(-1, ' ', false, json::error_handler_t::replace);
-  });
+  put_list(out, view.nodes, [&](const node_view& n) { out += json_text(node_json(n)); });
   name(out, "workers");
   put_workers(out, view.workers);
   name(out, "edges");

@@ -117,6 +117,25 @@ TEST_CASE("dybw run: without a model the exchange alone is measured, and accurac
   CHECK(run["mixing"]["one_sided_edges"] == 0);
 }
 
+TEST_CASE("dybw run: names that are not UTF-8 do not cost the results") {
+  const temporary_directory place;
+  const auto odd = place.path() / "caf\xe9";
+  fs::create_directory(odd);
+  std::ofstream table(odd / "table.csv");
+  for (int i = 0; i < 200; ++i)
+    table << i % 7 << ',' << (i * 3) % 5 << ',' << i % 2 << '\n';
+  table.close();
+  const auto out = (odd / "run").string();
+  check_clean_end(dybw({"run", "--clock", "virtual", "--step-time", "const:0.1", "--workers", "4", "--rounds",
+                        "5", "--dataset", "csv", "--data", (odd / "table.csv").string(), "--out", out}));
+  const auto document = json::parse(content(fs::path{out} / "run.json"));
+  CHECK(document["config"]["data"] == (place.path() / "caf\uFFFD" / "table.csv").string());
+  CHECK(fs::file_size(fs::path{out} / "report.html") > 0);
+  const auto report = dybw({"report", out, "--format", "json"});
+  check_clean_end(report);
+  CHECK(json::parse(report.out)["runs"][0]["directory"] == (place.path() / "caf\uFFFD" / "run").string());
+}
+
 TEST_CASE("dybw run: the run directory holds the files of the contract") {
   const temporary_directory place;
   const auto out = place.path() / "deep" / "out";
