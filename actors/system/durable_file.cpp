@@ -1,12 +1,14 @@
 #include "actors/system/durable_file.hpp"
 
 #include <cerrno>
+#include <cinttypes>
 #include <cstdio>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 namespace dybw {
@@ -15,16 +17,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view unfinished = ".part";
+constexpr std::size_t number_digits = 16; ///< between the name and `unfinished`
+
 [[noreturn]] void fail(const fs::path& file) {
   const auto error = errno != 0 ? errno : EIO;
   throw std::system_error{error, std::generic_category(), "cannot write " + file.string()};
 }
 
-/// A file or directory, closed when it goes out of scope.
+/// A file or directory, closed when it goes out of scope. What fails is said of `path`.
 class descriptor {
 public:
-  descriptor(const fs::path& path, int flags)
-      : path_(path), number_(open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+  descriptor(const fs::path& path, const fs::path& opened, int flags)
+      : path_(path), number_(open(opened.c_str(), flags | O_CLOEXEC, 0666)) {
     if (number_ < 0)
       fail(path_);
   }
@@ -60,27 +65,63 @@ private:
   int number_;
 };
 
-void directory_to_disk(const fs::path& directory) {
-  descriptor{directory.empty() ? fs::path{"."} : directory, O_RDONLY | O_DIRECTORY}.to_disk();
+void directory_to_disk(fs::path directory) {
+  if (directory.empty())
+    directory = ".";
+  descriptor{directory, directory, O_RDONLY | O_DIRECTORY}.to_disk();
+}
+
+/// Who could guess it could put something else there.
+fs::path unfinished_file(const fs::path& file) {
+  std::uint64_t number = 0;
+  if (getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number))
+    fail(file);
+  char digits[number_digits + 1];
+  std::snprintf(digits, sizeof digits, "%016" PRIx64, number);
+  return fs::path{file}.concat(".").concat(digits).concat(unfinished);
+}
+
+void remove_leftovers(const fs::path& file) {
+  const auto name = file.filename().string();
+  std::error_code ignored; // who may not list the directory has to look after it himself
+  const auto directory = file.has_parent_path() ? file.parent_path() : fs::path{"."};
+  for (fs::directory_iterator entry{directory, ignored}, end; entry != end; entry.increment(ignored))
+    if (const auto other = entry->path().filename().string(); other != name && finished_name(other) == name)
+      unlink(entry->path().c_str());
 }
 
 } // namespace
 
+std::string finished_name(std::string name) {
+  if (!name.ends_with(unfinished))
+    return name;
+  name.resize(name.size() - unfinished.size());
+  const auto dot = name.rfind('.');
+  if (dot != std::string::npos && name.size() - dot == number_digits + 1 &&
+      name.find_first_not_of("0123456789abcdef", dot + 1) == std::string::npos)
+    name.resize(dot);
+  return name;
+}
+
 void write_durably(const fs::path& file, const std::function<void(const byte_sink&)>& write) {
-  const auto part = fs::path{file}.concat(".part");
+  remove_leftovers(file);
+  const auto part = unfinished_file(file);
+  descriptor out{file, part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW};
   try {
-    descriptor out{part, O_WRONLY | O_CREAT | O_TRUNC};
     write([&](std::span<const std::byte> piece) { out.write(piece); });
     out.to_disk(); // before the rename, or a power cut may leave a whole name and half a file
     out.finish();
     if (std::rename(part.c_str(), file.c_str()) != 0)
       fail(file);
-  } catch (const std::system_error&) {
-    std::error_code ignored; // the first failure is the one to report
-    fs::remove(part, ignored);
+  } catch (...) {
+    unlink(part.c_str());
     throw;
   }
   directory_to_disk(file.parent_path());
+}
+
+void write_durably(const fs::path& file, std::string_view content) {
+  write_durably(file, [&](const byte_sink& write) { write(std::as_bytes(std::span{content})); });
 }
 
 void create_directories_durably(const fs::path& directory) {

@@ -26,7 +26,6 @@ namespace fs = std::filesystem;
 constexpr std::array run_files = {"run.json", "report.html", saved_options_name};
 constexpr std::array policy_files = {"rounds.jsonl", "evals.jsonl", "model.npy", "events.log"};
 constexpr auto* checkpoints_name = "checkpoints";
-constexpr auto* unfinished = ".part"; ///< behind a name: the file while it is written
 
 std::string directory_name(std::string policy) {
   std::replace(policy.begin(), policy.end(), ':', '-');
@@ -49,35 +48,38 @@ struct leftovers {
   std::vector<fs::path> directories;
 };
 
+/// Files whose names are `ours` once they are finished.
+template <class Ours>
+void take(const fs::path& directory, Ours ours, leftovers& found) {
+  for (const auto& entry : fs::directory_iterator(directory))
+    if (ours(finished_name(entry.path().filename().string())) && fs::is_regular_file(entry.symlink_status()))
+      found.files.push_back(entry.path());
+}
+
 void take_checkpoints(const fs::path& directory, leftovers& found) {
   if (!fs::is_directory(fs::symlink_status(directory)))
     return;
-  for (const auto& entry : fs::directory_iterator(directory)) {
-    auto name = entry.path().filename().string();
-    if (name.ends_with(unfinished))
-      name.resize(name.size() - std::string_view{unfinished}.size());
-    const auto ours = name.ends_with(".ckpt") && (name.starts_with("worker-") || name == "virtual.ckpt");
-    if (ours && fs::is_regular_file(entry.symlink_status()))
-      found.files.push_back(entry.path());
-  }
+  const auto ours = [](const std::string& name) {
+    return name.ends_with(".ckpt") && (name.starts_with("worker-") || name == "virtual.ckpt");
+  };
+  take(directory, ours, found);
   found.directories.push_back(directory);
 }
 
 leftovers find_leftovers(const fs::path& directory) {
   leftovers found;
-  const auto take = [&](const fs::path& where, std::span<const char* const> names) {
-    for (const std::string name : names)
-      for (const auto& file : {where / name, where / (name + unfinished)})
-        if (fs::is_regular_file(fs::symlink_status(file)))
-          found.files.push_back(file);
+  const auto take_named = [&](const fs::path& where, std::span<const char* const> names) {
+    for (const std::string_view name : names)
+      take(
+          where, [&](const std::string& other) { return other == name; }, found);
   };
-  take(directory, run_files);
+  take_named(directory, run_files);
   for (const auto& entry : fs::directory_iterator(directory)) {
     if (!fs::is_directory(entry.symlink_status()) || !is_policy_directory(entry.path().filename()))
       continue;
     const auto before = found.files.size();
     take_checkpoints(entry.path() / checkpoints_name, found);
-    take(entry.path(), policy_files);
+    take_named(entry.path(), policy_files);
     if (found.files.size() > before)
       found.directories.push_back(entry.path());
   }
@@ -90,22 +92,6 @@ void remove_run(const leftovers& found) {
   for (const auto& directory : found.directories)
     if (fs::is_empty(directory))
       fs::remove(directory);
-}
-
-void write_whole(const fs::path& file, const std::function<void(std::ostream&)>& write) {
-  const auto part = fs::path{file}.concat(unfinished);
-  errno = 0;
-  std::ofstream out(part, std::ios::binary | std::ios::trunc);
-  if (out)
-    write(out);
-  out.close();
-  if (!out) {
-    const auto error = errno != 0 ? errno : EIO;
-    std::error_code ignored; // the first failure is the one to report
-    fs::remove(part, ignored);
-    throw std::system_error{error, std::generic_category(), "cannot write " + file.string()};
-  }
-  fs::rename(part, file);
 }
 
 void check_writable(const fs::path& directory) {
@@ -180,11 +166,11 @@ fs::path run_directory::checkpoints(const std::string& policy) const {
 }
 
 void run_directory::write_run(const nlohmann::ordered_json& document) const {
-  write_whole(run_file(), [&](std::ostream& out) { out << json_text(document, 2) << '\n'; });
+  write_durably(run_file(), json_text(document, 2) + '\n');
 }
 
 void run_directory::write_report(const std::string& html) const {
-  write_whole(report_file(), [&](std::ostream& out) { out << html; });
+  write_durably(report_file(), html);
 }
 
 std::string run_directory::read_evals(const std::string& policy) const {
@@ -193,8 +179,7 @@ std::string run_directory::read_evals(const std::string& policy) const {
 }
 
 void run_directory::write_options(const std::string& text) const {
-  write_durably(directory_ / saved_options_name,
-                [&](const byte_sink& write) { write(std::as_bytes(std::span{text})); });
+  write_durably(directory_ / saved_options_name, text);
 }
 
 void run_directory::trim_rounds(const std::string& policy,
@@ -212,24 +197,27 @@ void run_directory::trim_rounds(const std::string& policy,
     const auto found = last.find(worker_id{worker});
     return found != last.end() && round <= found->second;
   };
-  write_whole(file, [&](std::ostream& out) {
+  write_durably(file, [&](const byte_sink& write) {
     for (std::string line; std::getline(in, line);)
       if (stays(line))
-        out << line << '\n';
+        write(std::as_bytes(std::span{line += '\n'}));
   });
 }
 
 void run_directory::write_evals(const std::string& policy, std::span<const nlohmann::ordered_json> lines,
                                 const std::string& earlier) const {
-  write_whole(evals_file(policy), [&](std::ostream& out) {
-    out << earlier;
-    for (const auto& line : lines)
-      out << json_text(line) << '\n';
-  });
+  auto text = earlier;
+  for (const auto& line : lines)
+    text += json_text(line) + '\n';
+  write_durably(evals_file(policy), text);
 }
 
 void run_directory::write_model(const std::string& policy, std::span<const float> parameters) const {
-  write_whole(model_file(policy), [&](std::ostream& out) { write_npy(out, parameters); });
+  write_durably(model_file(policy), [&](const byte_sink& write) {
+    const auto header = npy_header(parameters.size());
+    write(std::as_bytes(std::span{header}));
+    write(std::as_bytes(parameters));
+  });
 }
 
 void drop_torn_line(const fs::path& file) {

@@ -4,7 +4,6 @@
 
 #include <bit>
 #include <cmath>
-#include <ostream>
 
 namespace dybw {
 
@@ -196,20 +195,18 @@ ordered_json results_to_json(const run_config& config, std::span<const run_resul
   };
 }
 
-void write_npy(std::ostream& out, std::span<const float> parameters) {
+std::string npy_header(std::size_t parameters) {
   static_assert(std::endian::native == std::endian::little, "the file's byte order is the host's");
-  constexpr std::size_t preamble_bytes = 10; // magic, version, length of the header
+  constexpr std::size_t preamble_bytes = 10; // magic, version, length of the rest
   constexpr std::size_t alignment_bytes = 64;
-  auto header =
-      "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(parameters.size()) + ",), }";
-  const auto used = preamble_bytes + header.size() + 1;
-  header.append((alignment_bytes - used % alignment_bytes) % alignment_bytes, ' ');
-  header += '\n';
-  out.write("\x93NUMPY\x01\x00", 8);
-  out.put(static_cast<char>(header.size() & 0xff)).put(static_cast<char>(header.size() >> 8));
-  out << header;
-  out.write(reinterpret_cast<const char*>(parameters.data()),
-            static_cast<std::streamsize>(parameters.size_bytes()));
+  auto rest = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(parameters) + ",), }";
+  const auto used = preamble_bytes + rest.size() + 1;
+  rest.append((alignment_bytes - used % alignment_bytes) % alignment_bytes, ' ');
+  rest += '\n';
+  std::string header{"\x93NUMPY\x01\x00", 8};
+  header += static_cast<char>(rest.size() & 0xff);
+  header += static_cast<char>(rest.size() >> 8);
+  return header + rest;
 }
 
 } // namespace dybw

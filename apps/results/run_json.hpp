@@ -5,7 +5,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <iosfwd>
 #include <span>
 #include <string>
 
@@ -24,7 +23,7 @@ nlohmann::ordered_json results_to_json(const run_config& config, std::span<const
 /// One line of `evals.jsonl`, without its end.
 nlohmann::ordered_json to_json(const evaluation& measured);
 
-/// NumPy's format 1.0: float32, shape (parameters.size(),). Sets the stream's state on failure.
-void write_npy(std::ostream& out, std::span<const float> parameters);
+/// What stands before the values in NumPy's format 1.0: float32, shape (parameters,).
+std::string npy_header(std::size_t parameters);
 
 } // namespace dybw

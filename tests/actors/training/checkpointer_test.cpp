@@ -1,17 +1,14 @@
 #include "actors/training/checkpointer.hpp"
 
 #include "actors/run/checkpoints.hpp"
-#include "actors/system/durable_file.hpp"
 #include "tests/actors/support/small_training.hpp"
 #include "tests/actors/support/test_system.hpp"
+#include "tests/support/full_disk.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
-#include <csignal>
 #include <fstream>
-
-#include <sys/resource.h>
 
 namespace dybw::test {
 
@@ -35,27 +32,6 @@ checkpoint read(const fs::path& file) {
   return read_checkpoint(file, {5, worker_at(3), 8, 1000, false});
 }
 
-/// As long as it lives no file of this process grows beyond `bytes`.
-class full_disk {
-public:
-  explicit full_disk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    auto limit = before_;
-    limit.rlim_cur = bytes;
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~full_disk() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  full_disk(const full_disk&) = delete;
-  full_disk& operator=(const full_disk&) = delete;
-
-private:
-  void (*handler_)(int);
-  rlimit before_{};
-};
-
 /// Tries, and says why it did not work.
 std::string failure_of(const fs::path& file, const checkpoint& x) {
   try {
@@ -72,38 +48,28 @@ TEST_CASE("write_checkpoint: what an interrupted write left behind is in nobody'
   const temporary_directory place;
   const auto file = place.path() / "worker-3.ckpt";
   write_checkpoint(file, state_after(1));
-  std::ofstream(file.string() + ".part") << "half of a checkpoint";
+  std::ofstream(file.string() + ".0123456789abcdef.part") << "half of a checkpoint";
+  std::ofstream(file.string() + ".part") << "that of an earlier version";
   CHECK(read(file).round == 1);
   write_checkpoint(file, state_after(2));
   CHECK(read(file).round == 2);
-  CHECK_FALSE(fs::exists(file.string() + ".part"));
+  CHECK(std::distance(fs::directory_iterator{place.path()}, {}) == 1);
 }
 
 TEST_CASE("write_checkpoint: a write that fails costs neither the last good one nor disk space") {
   const temporary_directory place;
   const auto file = place.path() / "worker-3.ckpt";
   write_checkpoint(file, state_after(1));
-  std::string failure;
-  {
-    const full_disk disk{2000}; // in the middle of the values
-    failure = failure_of(file, state_after(2));
+  for (const rlim_t bytes : {0, 2000}) { // at once, and in the middle of the values
+    std::string failure;
+    {
+      const full_disk disk{bytes};
+      failure = failure_of(file, state_after(2));
+    }
+    CHECK(failure.find(file.string()) != std::string::npos);
+    CHECK(read(file).round == 1);
+    CHECK(std::distance(fs::directory_iterator{place.path()}, {}) == 1);
   }
-  CHECK(failure.find(file.string()) != std::string::npos);
-  CHECK(read(file).round == 1);
-  CHECK_FALSE(fs::exists(file.string() + ".part"));
-  fs::create_directories(fs::path{file.string() + ".part"} / "in the way");
-  CHECK_FALSE(failure_of(file, state_after(2)).empty());
-  CHECK(read(file).round == 1);
-}
-
-TEST_CASE("create_directories_durably: makes what is missing, and minds nothing that is there") {
-  const temporary_directory place;
-  const auto deep = place.path() / "a" / "b" / "c";
-  create_directories_durably(deep);
-  CHECK(fs::is_directory(deep));
-  create_directories_durably(deep);
-  std::ofstream(deep / "file") << "x";
-  CHECK_THROWS_AS(create_directories_durably(deep / "file" / "d"), std::system_error);
 }
 
 TEST_CASE("checkpointer: goes on after a failure, and tells of it until one succeeds") {

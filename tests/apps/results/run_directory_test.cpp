@@ -1,5 +1,6 @@
 #include "apps/results/run_directory.hpp"
 #include "learning/base/error.hpp"
+#include "tests/support/full_disk.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
@@ -57,6 +58,7 @@ TEST_CASE("run_directory: each result is written where its name says") {
   CHECK(content(place.path() / "report.html") == "<html>");
   CHECK(content(place.path() / "full" / "evals.jsonl") == "{\"time_s\":1}\n{\"time_s\":2}\n");
   CHECK(content(place.path() / "full" / "model.npy").size() == 128 + 2 * 4);
+  CHECK(content(place.path() / "full" / "model.npy").substr(128) == std::string("\0\0\x80\x3f\0\0\0\x40", 8));
   CHECK(std::distance(fs::directory_iterator{place.path()}, {}) == 4); // nothing unfinished is left
 }
 
@@ -91,6 +93,32 @@ TEST_CASE("run_directory: force removes what a run writes and nothing else") {
   CHECK(fs::is_symlink(place.path() / "full"));
 }
 
+TEST_CASE("run_directory: what a killed process left unfinished is of a run, too") {
+  for (const std::string file :
+       {"run.json.0123456789abcdef.part", "full/model.npy.0123456789abcdef.part", "full/evals.jsonl.part",
+        "full/checkpoints/worker-1.ckpt.0123456789abcdef.part"}) {
+    const temporary_directory place;
+    fs::create_directories((place.path() / file).parent_path());
+    write(place.path() / file, "half");
+    write(place.path() / "notes.part", "kept");
+    INFO(file);
+    CHECK(refusal(place.path()).find("holds another run") != std::string::npos);
+    CHECK(refusal(place.path(), true).empty());
+    CHECK_FALSE(fs::exists(place.path() / file));
+    CHECK(content(place.path() / "notes.part") == "kept");
+  }
+}
+
+TEST_CASE("run_directory: rounds that are to be done again are dropped, and a line that was cut short") {
+  const temporary_directory place;
+  const run_directory directory{place.path(), policies, false};
+  const std::string kept = "{\"worker\":0,\"round\":1}\n{\"worker\":1,\"round\":2}\n";
+  write(directory.rounds_file("full"),
+        kept + "{\"worker\":0,\"round\":2}\n{\"worker\":7,\"round\":1}\n{\"worker\":1,\"round\":1");
+  directory.trim_rounds("full", {{worker_at(0), 1}, {worker_at(1), 2}});
+  CHECK(content(directory.rounds_file("full")) == kept);
+}
+
 TEST_CASE("run_directory: other files do not stand in the way") {
   const temporary_directory place;
   write(place.path() / "notes.txt", "kept");
@@ -119,8 +147,10 @@ TEST_CASE("run_directory: a write that fails says so and leaves the old file") {
   fs::remove_all(place.path() / "full");
   CHECK_THROWS_AS(directory.write_model("full", std::vector<float>{1}), std::system_error);
   directory.write_report("first");
-  fs::create_directory(place.path() / "report.html.part");
-  CHECK_THROWS_AS(directory.write_report("second"), std::system_error);
+  {
+    const test::full_disk disk{3};
+    CHECK_THROWS_AS(directory.write_report("second"), std::system_error);
+  }
   CHECK(content(place.path() / "report.html") == "first");
 }
 

@@ -4,7 +4,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cstring>
 #include <limits>
 #include <sstream>
 
@@ -126,20 +125,14 @@ TEST_CASE("run_json: an evaluation is one line of evals.jsonl") {
 }
 
 TEST_CASE("run_json: model.npy is NumPy's format 1.0") {
-  std::ostringstream out;
-  const std::vector<float> parameters = {1.5F, -2.25F, 3e-8F};
-  write_npy(out, parameters);
-  const auto bytes = out.str();
+  const auto bytes = npy_header(3);
   CHECK(bytes.substr(0, 8) == std::string("\x93NUMPY\x01\x00", 8));
   const auto header_bytes =
       static_cast<unsigned char>(bytes[8]) + 256U * static_cast<unsigned char>(bytes[9]);
   CHECK((10 + header_bytes) % 64 == 0);
-  REQUIRE(bytes.size() == 10 + header_bytes + 12);
+  REQUIRE(bytes.size() == 10 + header_bytes);
   CHECK(bytes.substr(10, 59) == "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }  ");
-  CHECK(bytes[10 + header_bytes - 1] == '\n');
-  std::vector<float> read(3);
-  std::memcpy(read.data(), bytes.data() + 10 + header_bytes, 12);
-  CHECK(read == parameters);
+  CHECK(bytes.back() == '\n');
 }
 
 } // namespace dybw
