@@ -5,6 +5,7 @@
 #include "apps/results/run_reader.hpp"
 #include "apps/text/json_text.hpp"
 #include "apps/text/text_table.hpp"
+#include "learning/base/number_text.hpp"
 #include "learning/base/statistics.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
@@ -43,10 +44,6 @@ po::options_description option_list() {
 std::optional<double> number(const json& run, const char* name) {
   const auto found = run.find(name);
   return found != run.end() && found->is_number() ? std::optional{found->get<double>()} : std::nullopt;
-}
-
-std::string or_dash(const std::optional<double>& x, std::string (*text)(double)) {
-  return x ? text(*x) : "-";
 }
 
 /// Data, model, graph, slowness and clock of a run in a line.

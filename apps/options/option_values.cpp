@@ -6,7 +6,6 @@
 #include <boost/program_options/parsers.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <numeric>
 #include <sstream>
@@ -217,12 +216,6 @@ void option_values::refuse_syntax(const std::exception& error, const std::string
     }
   }
   throw input_error{input_fault::configuration, prefix + what, "", mend};
-}
-
-std::string number_text(double x) {
-  char text[32];
-  const auto [end, error] = std::to_chars(std::begin(text), std::end(text), x);
-  return error == std::errc{} ? std::string(std::begin(text), end) : std::to_string(x);
 }
 
 std::string join_or(std::span<const std::string> words) {

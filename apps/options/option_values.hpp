@@ -79,9 +79,6 @@ private:
   std::map<std::string, std::string> file_of_; ///< options that were not on the command line
 };
 
-/// The shortest text that reads back as the same number.
-std::string number_text(double x);
-
 /// "a", "a or b", "a, b or c".
 std::string join_or(std::span<const std::string> words);
 

@@ -3,6 +3,7 @@
 #include "apps/options/http_options.hpp"
 #include "apps/options/node_options.hpp"
 #include "apps/options/option_values.hpp"
+#include "learning/base/number_text.hpp"
 #include "learning/run/run_config.hpp"
 
 #include <boost/program_options/value_semantic.hpp>

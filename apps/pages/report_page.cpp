@@ -1,10 +1,10 @@
 #include "apps/pages/report_page.hpp"
 
 #include "apps/text/json_text.hpp"
+#include "learning/base/number_text.hpp"
+#include "learning/base/option_text.hpp"
 
 #include <cassert>
-#include <cstdio>
-#include <cstdlib>
 #include <string_view>
 
 namespace dybw {
@@ -25,9 +25,8 @@ namespace {
 /// Per-worker series are most of the page, and no screen shows more digits than these.
 void round_numbers(nlohmann::json& value) {
   if (value.is_number_float()) {
-    char digits[32];
-    std::snprintf(digits, sizeof digits, "%.5g", value.get<double>());
-    value = std::strtod(digits, nullptr);
+    const auto x = value.get<double>();
+    value = parse_number<double>(number_text(x, std::chars_format::general, 5)).value_or(x);
   } else if (value.is_structured()) {
     for (auto& element : value)
       round_numbers(element);

@@ -1,8 +1,8 @@
 #include "apps/terminal/panes.hpp"
 
 #include "apps/terminal/lanes.hpp"
-#include "apps/text/text_table.hpp"
 #include "apps/text/view_text.hpp"
+#include "learning/base/number_text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -60,10 +60,6 @@ terminal_style severity_style(event_view::severity how) {
   return terminal_style::plain;
 }
 
-std::string megabytes(std::uint64_t bytes) {
-  return fixed_text(static_cast<double>(bytes) / 1e6, 0) + " MB";
-}
-
 struct node_column {
   std::string_view name;
   std::size_t width = 0; ///< to the right; the first column to the left
@@ -84,8 +80,8 @@ std::array<std::string, node_columns.size()> node_cells(const node_view& n, std:
           std::to_string(n.workers),
           std::to_string(n.component),
           brief_time(n.cpu_s),
-          megabytes(n.peak_rss_bytes),
-          megabytes(n.link_bytes_sent + n.eval_bytes_sent),
+          megabytes_text(n.peak_rss_bytes, 0),
+          megabytes_text(n.link_bytes_sent + n.eval_bytes_sent, 0),
           std::to_string(n.connections_refused)};
 }
 

@@ -2,14 +2,12 @@
 
 #include "apps/terminal/lanes.hpp"
 #include "apps/terminal/panes.hpp"
-#include "apps/text/text_table.hpp"
+#include "learning/base/number_text.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
-#include <iomanip>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,13 +43,6 @@ void draw_line(terminal_frame& frame, std::size_t row, const std::string& label,
                const std::vector<piece>& pieces) {
   frame.write(row, 1, label, terminal_style::dim);
   draw_pieces(frame, row, label_width, pieces);
-}
-
-/// Three digits, whatever the magnitude: a consensus distance may be tiny.
-std::string digits_text(double x) {
-  std::ostringstream out;
-  out << std::setprecision(3) << x;
-  return std::isfinite(x) ? out.str() : "-";
 }
 
 std::string loss_text(const std::optional<double>& loss) {
@@ -129,13 +120,13 @@ void draw_learning(terminal_frame& frame, std::size_t row, const run_view& view)
   std::vector<piece> pieces = {
       {accuracy, style},
       {loss_text(view.loss), terminal_style::bold},
-      {"consensus distance " + (view.consensus_distance ? digits_text(*view.consensus_distance) : "-")}};
+      {"consensus distance " + (view.consensus_distance ? short_text(*view.consensus_distance, 3) : "-")}};
   if (const auto& e = view.newest_evaluation) {
     pieces.push_back({"test " + loss_text(e->test_loss), terminal_style::dim});
     pieces.push_back({"worst worker " + percent_text(e->worst_worker_accuracy), terminal_style::dim});
   }
   if (view.mean_norm)
-    pieces.push_back({"norm of the mean " + digits_text(*view.mean_norm), terminal_style::dim});
+    pieces.push_back({"norm of the mean " + short_text(*view.mean_norm, 3), terminal_style::dim});
   draw_line(frame, row, "learning", pieces);
 }
 

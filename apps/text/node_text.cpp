@@ -1,6 +1,7 @@
 #include "apps/text/node_text.hpp"
 
 #include "apps/text/text_table.hpp"
+#include "learning/base/number_text.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -19,14 +20,6 @@ std::string listed(std::span<const Number> numbers) {
   return text + (numbers.size() > workers_shown_max ? ", .." : "");
 }
 
-std::string counted(std::uint64_t count, const std::string& what) {
-  return count_text(count) + " " + what + (count == 1 ? "" : "s");
-}
-
-std::string megabytes(std::uint64_t bytes) {
-  return fixed_text(static_cast<double>(bytes) / 1e6, 1) + " MB";
-}
-
 /// The lines about the run in progress.
 void add_run(text_table& table, const node_status& s) {
   table.add({"run", s.run_name + (s.policy.empty() ? "" : ", " + s.policy) + ", since " +
@@ -40,8 +33,8 @@ void add_run(text_table& table, const node_status& s) {
   table.add({"nodes", nodes});
   if (s.component > 0 && s.lead < s.nodes.size())
     table.add({"in touch", counted(s.component, "worker") + ", led by " + to_string(s.nodes[s.lead])});
-  table.add({"sent", megabytes(s.link_bytes_sent) + " to neighbours, " + megabytes(s.eval_bytes_sent) +
-                         " for evaluation"});
+  table.add({"sent", megabytes_text(s.link_bytes_sent) + " to neighbours, " +
+                         megabytes_text(s.eval_bytes_sent) + " for evaluation"});
   if (!s.waiting.empty())
     table.add({"waiting", s.waiting});
 }
@@ -77,7 +70,7 @@ std::string status_text(const node_status& s) {
   if (s.run != 0)
     add_run(table, s);
   table.add({"turned away", counted(s.connections_refused, "connection")});
-  table.add({"memory", megabytes(s.peak_rss_bytes) + " at most so far"});
+  table.add({"memory", megabytes_text(s.peak_rss_bytes) + " at most so far"});
   return table.text_left();
 }
 

@@ -1,6 +1,6 @@
 #include "apps/text/progress.hpp"
 
-#include "apps/text/text_table.hpp"
+#include "learning/base/number_text.hpp"
 
 #include <algorithm>
 #include <cstdlib>

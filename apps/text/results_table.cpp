@@ -1,6 +1,7 @@
 #include "apps/text/results_table.hpp"
 
 #include "apps/text/text_table.hpp"
+#include "learning/base/number_text.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -10,14 +11,6 @@ namespace dybw {
 namespace {
 
 constexpr std::size_t workers_shown_max = 32;
-
-std::string or_dash(const std::optional<double>& x, std::string (*text)(double)) {
-  return x ? text(*x) : "-";
-}
-
-std::string counted(std::uint64_t count, const std::string& what) {
-  return count_text(count) + " " + what + (count == 1 ? "" : "s");
-}
 
 std::string setting(const run_result& run) {
   return run.dataset + " (" + run.partition + "), " + run.model + " (" +
@@ -42,10 +35,6 @@ std::string audit_text(const mixing_summary& mixing) {
 /// Per second.
 std::string rate_text(double rate) {
   return fixed_text(rate, rate < 1000 ? 1 : 0);
-}
-
-std::string megabytes(std::uint64_t bytes) {
-  return fixed_text(static_cast<double>(bytes) / 1e6, 1) + " MB";
 }
 
 /// What a reader must know beside the numbers; one line each.
@@ -147,8 +136,9 @@ std::string in_full(const run_result& run) {
   line("backup workers", fixed_text(run.mean_backup_workers, 2) + " per worker and round on average");
   line("edges used per round", percent_text(run.mean_active_share));
   if (!run.nodes.empty())
-    line("between " + counted(run.nodes.size(), "node"), megabytes(run.link_bytes_sent) + " to neighbours, " +
-                                                             megabytes(run.eval_bytes_sent) + " for testing");
+    line("between " + counted(run.nodes.size(), "node"),
+         megabytes_text(run.link_bytes_sent) + " to neighbours, " + megabytes_text(run.eval_bytes_sent) +
+             " for testing");
   line("processor time", seconds_text(run.host_cpu_s) + ", of it testing " + seconds_text(run.eval_cpu_s));
   if (run.mixing.clean())
     line("audit of the averaging", audit_text(run.mixing));

@@ -1,6 +1,7 @@
 #include "apps/text/view_text.hpp"
 
 #include "apps/text/text_table.hpp"
+#include "learning/base/number_text.hpp"
 
 #include <algorithm>
 

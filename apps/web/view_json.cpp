@@ -1,11 +1,14 @@
 #include "apps/web/view_json.hpp"
 
 #include "apps/text/json_text.hpp"
+#include "learning/base/number_text.hpp"
+#include "learning/base/option_text.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
+#include <concepts>
+#include <limits>
 #include <string_view>
 
 namespace dybw {
@@ -25,11 +28,7 @@ std::uint32_t number_of(worker_id id) {
 
 /// The shortest decimal that is this float, so that 0.04f does not become 0.03999999910593033.
 double tidy(float x) {
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), x).ptr;
-  double y = x;
-  std::from_chars(text.data(), end, y);
-  return y;
+  return parse_number<double>(number_text(x)).value_or(x);
 }
 
 json evaluation_json(const std::optional<evaluation>& e) {
@@ -161,30 +160,15 @@ constexpr int digits = 4;
 constexpr int time_digits = 7; ///< moments of a long run still differ by less than what one pixel shows
 
 void put(std::string& out, double x, int precision = digits) {
-  if (!std::isfinite(x)) {
-    out += "null";
-    return;
-  }
-  std::array<char, 32> text{};
-  const auto end =
-      std::to_chars(text.data(), text.data() + text.size(), x, std::chars_format::general, precision).ptr;
-  out.append(text.data(), end);
+  out += std::isfinite(x) ? number_text(x, std::chars_format::general, precision) : "null";
 }
 
-void put(std::string& out, std::uint64_t x) {
-  std::array<char, 24> text{};
-  out.append(text.data(), std::to_chars(text.data(), text.data() + text.size(), x).ptr);
-}
-
-void put(std::string& out, std::uint32_t x) {
-  put(out, std::uint64_t{x});
+void put(std::string& out, std::unsigned_integral auto x) {
+  out += number_text(x);
 }
 
 void put(std::string& out, const std::optional<double>& x) {
-  if (x)
-    put(out, *x);
-  else
-    out += "null";
+  put(out, x.value_or(std::numeric_limits<double>::quiet_NaN()));
 }
 
 void put(std::string& out, std::string_view text) {

@@ -1,5 +1,6 @@
 #include "bench/experiments/experiment_table.hpp"
 
+#include "learning/base/number_text.hpp"
 #include "learning/base/statistics.hpp"
 
 #include <nlohmann/json.hpp>
@@ -7,8 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
 #include <fstream>
 #include <map>
 #include <set>
@@ -19,15 +18,6 @@ namespace dybw::bench {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-std::string format(const char* pattern, ...) {
-  std::array<char, 256> text{};
-  va_list arguments;
-  va_start(arguments, pattern);
-  std::vsnprintf(text.data(), text.size(), pattern, arguments);
-  va_end(arguments);
-  return text.data();
-}
 
 /// What one run came to beside the first policy's run of the same cell and seed. Logarithms.
 struct pair_of_runs {
@@ -53,17 +43,18 @@ public:
   }
   bool any() const { return values_.count() > 0; }
   double mean() const { return std::exp(values_.mean()); }
-  std::string text() const { return any() ? (reached_ ? "" : "<") + format("%.2f", mean()) : "-"; }
+  std::string text() const { return any() ? (reached_ ? "" : "<") + text_of(0) : "-"; }
   /// Mean and 95 % interval.
   std::string interval() const {
     if (values_.count() < 2)
       return text();
     const auto half = values_.half_width();
-    return format("%.2f (%.2f to %.2f)", mean(), std::exp(values_.mean() - half),
-                  std::exp(values_.mean() + half));
+    return text_of(0) + " (" + text_of(-half) + " to " + text_of(half) + ")";
   }
 
 private:
+  std::string text_of(double off) const { return fixed_text(std::exp(values_.mean() + off), 2); }
+
   sample_mean values_;
   bool reached_ = true;
 };
@@ -202,12 +193,11 @@ std::string ends_table(const experiment& x, const results& r) {
   struct column {
     const char* name;
     double pair_of_runs::*field;
-    const char* pattern;
+    int decimals;
   };
-  constexpr std::array columns{
-      column{"accuracy, %", &pair_of_runs::accuracy, "%.1f ± %.1f"},
-      column{"loss", &pair_of_runs::loss, "%.3f ± %.3f"},
-      column{"worst worker while it ran, %", &pair_of_runs::worst_before, "%.1f ± %.1f"}};
+  constexpr std::array columns{column{"accuracy, %", &pair_of_runs::accuracy, 1},
+                               column{"loss", &pair_of_runs::loss, 3},
+                               column{"worst worker while it ran, %", &pair_of_runs::worst_before, 1}};
   std::string text = "\nAt the end; means with 95 % intervals over the seeds:\n\n|";
   for (const auto& a : x.axes)
     text += " " + a.name + " |";
@@ -228,9 +218,10 @@ std::string ends_table(const experiment& x, const results& r) {
         sample_mean values;
         for (const auto& [seed, run] : found->second)
           values.add(run.*column.field);
-        text += " " + format(column.pattern, values.mean(), values.half_width()) + " |";
+        text += " " + fixed_text(values.mean(), column.decimals) + " ± " +
+                fixed_text(values.half_width(), column.decimals) + " |";
       }
-      text += format(" %.0f |\n", over_seeds(r, c, p, &pair_of_runs::steps_per_worker).mean());
+      text += " " + fixed_text(over_seeds(r, c, p, &pair_of_runs::steps_per_worker).mean(), 0) + " |\n";
     }
   return text;
 }
@@ -275,11 +266,11 @@ std::string overview(const results& r, const std::string& hero) {
       }
     }
     text += "| " + p + " | " + overall(r, p, &pair_of_runs::speed_up).interval() + " | " +
-            overall(r, p, &pair_of_runs::speed_up, "| none").interval() + " | " +
-            format("%.2f", least_speed) + " | " + overall(r, p, &pair_of_runs::share).interval() + " | " +
-            format("%.2f", least_share) +
-            format(" | %.2f, %.2f | %.2f | ", 100 * gap / runs, 100 * gap_max, 100 * before / runs) +
-            (p == hero ? "" : format("%.0f %%", 100 * share_of_cells_behind(r, hero, p))) + " |\n";
+            overall(r, p, &pair_of_runs::speed_up, "| none").interval() + " | " + fixed_text(least_speed, 2) +
+            " | " + overall(r, p, &pair_of_runs::share).interval() + " | " + fixed_text(least_share, 2) +
+            " | " + fixed_text(100 * gap / runs, 2) + ", " + fixed_text(100 * gap_max, 2) + " | " +
+            fixed_text(100 * before / runs, 2) + " | " +
+            (p == hero ? "" : fixed_text(100 * share_of_cells_behind(r, hero, p), 0) + " %") + " |\n";
   }
   return text;
 }

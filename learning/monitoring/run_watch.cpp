@@ -1,8 +1,8 @@
 #include "learning/monitoring/run_watch.hpp"
 
+#include "learning/base/number_text.hpp"
+
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <utility>
 
@@ -12,13 +12,6 @@ namespace {
 
 /// More workers than this that time out at once are told as a number.
 constexpr std::size_t named_max = 3;
-
-std::string tenths(nanoseconds t) {
-  std::array<char, 32> text{};
-  const auto end =
-      std::to_chars(text.data(), text.data() + text.size(), to_seconds(t), std::chars_format::fixed, 1).ptr;
-  return {text.data(), end};
-}
 
 } // namespace
 
@@ -205,7 +198,7 @@ void run_watch::tick(nanoseconds now) {
   for (auto& n : nodes_)
     if (is_silent(n, now) && !std::exchange(n.told_silent, true) && n.ever_heard)
       say(event_view::severity::warning,
-          "node " + n.address + " has not answered for " + tenths(now - *n.asked) + " s");
+          "node " + n.address + " has not answered for " + fixed_text(to_seconds(now - *n.asked), 1) + " s");
   note_parts();
   note_history(now);
 }
@@ -251,9 +244,10 @@ void run_watch::note_stalls(const worker_metrics& x) {
       continue;
     const auto whom =
         wait.neighbour == x.worker ? std::string{"any worker"} : "worker " + to_string(wait.neighbour);
-    say(event_view::severity::warning,
-        "worker " + to_string(x.worker) + " has waited " + tenths(wait.waited) + " s for " + whom +
-            " in round " + std::to_string(x.round) + " (" + std::string{to_string(wait.what)} + ")");
+    say(event_view::severity::warning, "worker " + to_string(x.worker) + " has waited " +
+                                           fixed_text(to_seconds(wait.waited), 1) + " s for " + whom +
+                                           " in round " + std::to_string(x.round) + " (" +
+                                           std::string{to_string(wait.what)} + ")");
   }
 }
 

@@ -1,8 +1,7 @@
 #include "learning/consensus/record/event_text.hpp"
 
+#include "learning/base/number_text.hpp"
 #include "learning/base/option_text.hpp"
-
-#include <charconv>
 
 namespace dybw {
 
@@ -128,16 +127,10 @@ private:
   }
   void add(std::string_view word) { out_ += word; }
   void add(worker_id id) { add(static_cast<std::uint64_t>(id)); }
-  void add(nanoseconds t) { number(t.count()); }
+  void add(nanoseconds t) { add(t.count()); }
   template <class Number>
   requires std::is_arithmetic_v<Number>
-  void add(Number x) { number(x); }
-  template <class Number>
-  void number(Number x) {
-    char digits[32];
-    const auto end = std::to_chars(digits, digits + sizeof digits, x).ptr;
-    out_.append(digits, end);
-  }
+  void add(Number x) { out_ += number_text(x); }
 
   std::string& out_;
 };

@@ -1,5 +1,4 @@
 #include "apps/text/results_table.hpp"
-#include "apps/text/text_table.hpp"
 #include "tests/apps/results/sample_result.hpp"
 
 #include <doctest/doctest.h>
@@ -132,17 +131,6 @@ TEST_CASE("results_table: large numbers still fit 100 columns") {
   large.compute_share = 1;
   CHECK(longest_line(results_table(std::vector{sample_result("full"), large})) <= 100);
   CHECK(longest_line(results_table(std::vector{large})) <= 100);
-}
-
-TEST_CASE("text_table: numbers come in a readable unit") {
-  CHECK(seconds_text(0) == "0.00 s");
-  CHECK(seconds_text(0.00078) == "0.78 ms");
-  CHECK(seconds_text(0.9999) == "1.00 s");
-  CHECK(seconds_text(123.4) == "123 s");
-  CHECK(count_text(0) == "0");
-  CHECK(count_text(999) == "999");
-  CHECK(count_text(1'234'567) == "1,234,567");
-  CHECK(fixed_text(1.0 / 0.0, 1) == "-");
 }
 
 } // namespace dybw
