@@ -2,6 +2,7 @@
 #include "apps/commands/commands.hpp"
 #include "apps/options/http_options.hpp"
 #include "apps/options/node_options.hpp"
+#include "apps/options/option_group.hpp"
 #include "apps/program/interrupts.hpp"
 #include "apps/program/logging.hpp"
 #include "apps/program/network.hpp"
@@ -13,13 +14,11 @@
 #include "apps/web/live_view.hpp"
 #include "apps/web/view_json.hpp"
 
-#include <boost/program_options/value_semantic.hpp>
 #include <caf/scoped_actor.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <iostream>
-#include <sstream>
 
 #include <unistd.h>
 
@@ -29,8 +28,6 @@ namespace dybw {
 
 namespace {
 
-constexpr unsigned columns_max = 100;
-constexpr unsigned description_columns_min = 64;
 constexpr auto poll_every = std::chrono::milliseconds{50};
 /// For the first node to answer, and for all nodes to have said how they stand.
 constexpr auto attach_patience = std::chrono::seconds{6};
@@ -50,14 +47,13 @@ struct monitor_command_options {
 };
 
 po::options_description option_list() {
-  const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
-  po::options_description own{"Options", columns_max, description_columns_min};
+  auto own = option_group("Options");
   own.add_options()("plain", po::bool_switch(), "a line per second, as without a terminal")(
-      "format", text("text|json")->default_value("text"),
-      "json: an object per line")("interval", text("S")->default_value("1"), "seconds from line to line")(
+      "format", text_value("text|json", "text"), "json: an object per line")("interval", text_value("S", "1"),
+                                                                             "seconds from line to line")(
       "waiting", po::bool_switch(), "who waits for whom, and why, now; then end")("help", po::bool_switch(),
                                                                                   "show this page");
-  po::options_description all{columns_max, description_columns_min};
+  auto all = option_group();
   all.add(own).add(http_option_group()).add(tls_option_group());
   return all;
 }
@@ -169,12 +165,11 @@ int print_lines(live_view& view, pause& time, const monitor_command_options& opt
 } // namespace
 
 std::string monitor_help() {
-  std::ostringstream help;
-  help << "dybw monitor HOST:PORT: attaches to a live run by any of its nodes, and shows what it does and "
-          "why\n"
-          "anybody waits. It may come and go as it likes; the run does not notice.\n\n"
-       << option_list();
-  return help.str();
+  return help_page(
+      "dybw monitor HOST:PORT: attaches to a live run by any of its nodes, and shows what it does and "
+      "why\n"
+      "anybody waits. It may come and go as it likes; the run does not notice.\n\n",
+      option_list());
 }
 
 int monitor_command(std::span<const std::string> arguments) {

@@ -4,6 +4,7 @@
 #include "actors/transport/system_config.hpp"
 #include "apps/commands/commands.hpp"
 #include "apps/options/node_command_options.hpp"
+#include "apps/options/option_group.hpp"
 #include "apps/program/descriptors.hpp"
 #include "apps/program/interrupts.hpp"
 #include "apps/program/version.hpp"
@@ -14,7 +15,6 @@
 #include <spdlog/spdlog.h>
 
 #include <iostream>
-#include <sstream>
 
 namespace dybw {
 
@@ -88,15 +88,14 @@ int serve(caf::actor_system& system, const node_actor& node) {
 } // namespace
 
 std::string node_help() {
-  std::ostringstream help;
-  help << "dybw node: offers this machine to runs that others launch, one after another, until it is "
-          "ended.\n\n"
-          "  dybw node --listen 127.0.0.1:7400                     to try it out on one machine\n"
-          "  dybw node --listen 0.0.0.0:7400 --advertise a.example.org:7400 --data data/mnist --out runs \\\n"
-          "            --tls-cert a.pem --tls-key a.key --tls-ca ca.pem\n\n"
-          "Then, on any machine: dybw run --nodes a.example.org:7400,.. , dybw status or dybw stop.\n"
-       << node_option_list();
-  return help.str();
+  return help_page(
+      "dybw node: offers this machine to runs that others launch, one after another, until it is "
+      "ended.\n\n"
+      "  dybw node --listen 127.0.0.1:7400                     to try it out on one machine\n"
+      "  dybw node --listen 0.0.0.0:7400 --advertise a.example.org:7400 --data data/mnist --out runs \\\n"
+      "            --tls-cert a.pem --tls-key a.key --tls-ca ca.pem\n\n"
+      "Then, on any machine: dybw run --nodes a.example.org:7400,.. , dybw status or dybw stop.\n",
+      node_option_list());
 }
 
 int node_command(std::span<const std::string> arguments) {

@@ -1,5 +1,6 @@
 #include "actors/run/run_inputs.hpp"
 #include "apps/commands/commands.hpp"
+#include "apps/options/option_group.hpp"
 #include "apps/options/option_values.hpp"
 #include "apps/options/run_options.hpp"
 #include "apps/options/saved_options.hpp"
@@ -7,12 +8,10 @@
 #include "apps/results/run_directory.hpp"
 #include "learning/consensus/record/event_replay.hpp"
 
-#include <boost/program_options/value_semantic.hpp>
 #include <nlohmann/json.hpp>
 
 #include <iostream>
 #include <map>
-#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -25,8 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr unsigned columns_max = 100;
-constexpr unsigned description_columns_min = 64;
 constexpr int exit_differs = 1;
 
 /// With whom a worker averaged in a round, and how, by worker and round. Of rounds that a run did again,
@@ -35,7 +32,7 @@ using averaged = std::vector<std::pair<std::uint32_t, double>>;
 using rounds_told = std::map<std::pair<std::uint32_t, round_number>, averaged>;
 
 po::options_description option_list() {
-  po::options_description list{"Options", columns_max, description_columns_min};
+  auto list = option_group("Options");
   list.add_options()("help", po::bool_switch(), "show this page");
   return list;
 }
@@ -148,12 +145,11 @@ private:
 } // namespace
 
 std::string replay_help() {
-  std::ostringstream help;
-  help << "dybw replay DIR: plays the run again that dybw run --record --out DIR wrote down: the same events "
-          "at the same\nmoments, into new workers without data, which must do the same. Says where they do "
-          "not, and ends with 1 then.\n\n"
-       << option_list();
-  return help.str();
+  return help_page(
+      "dybw replay DIR: plays the run again that dybw run --record --out DIR wrote down: the same events "
+      "at the same\nmoments, into new workers without data, which must do the same. Says where they do "
+      "not, and ends with 1 then.\n\n",
+      option_list());
 }
 
 int replay_command(std::span<const std::string> arguments) {

@@ -1,4 +1,5 @@
 #include "apps/commands/commands.hpp"
+#include "apps/options/option_group.hpp"
 #include "apps/options/option_values.hpp"
 #include "apps/pages/report_page.hpp"
 #include "apps/program/version.hpp"
@@ -8,15 +9,12 @@
 #include "learning/base/number_text.hpp"
 #include "learning/base/statistics.hpp"
 
-#include <boost/program_options/value_semantic.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <iostream>
 #include <optional>
 #include <set>
-#include <sstream>
 
 namespace po = boost::program_options;
 
@@ -26,18 +24,15 @@ namespace {
 
 using nlohmann::json;
 
-constexpr unsigned columns_max = 100;
-constexpr unsigned description_columns_min = 64;
 constexpr std::size_t directories_max = 1000;
 
 po::options_description option_list() {
-  const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
-  po::options_description list{"Options", columns_max, description_columns_min};
-  list.add_options()("out", text("FILE"), "write a page with charts: one file, opens offline")(
+  auto list = option_group("Options");
+  list.add_options()("out", text_value("FILE"), "write a page with charts: one file, opens offline")(
       "group", po::bool_switch(),
       "one line for each policy and setting, means over the runs of several seeds")(
-      "format", text("text|json")->default_value("text"), "what to print")("help", po::bool_switch(),
-                                                                           "show this page");
+      "format", text_value("text|json", "text"), "what to print")("help", po::bool_switch(),
+                                                                  "show this page");
   return list;
 }
 
@@ -257,10 +252,9 @@ void write_page(const std::vector<stored_run>& runs, const std::string& file) {
 } // namespace
 
 std::string report_help() {
-  std::ostringstream help;
-  help << "dybw report DIR..: compares runs that dybw run --out wrote, of one directory or several.\n\n"
-       << option_list();
-  return help.str();
+  return help_page(
+      "dybw report DIR..: compares runs that dybw run --out wrote, of one directory or several.\n\n",
+      option_list());
 }
 
 int report_command(std::span<const std::string> arguments) {

@@ -1,14 +1,12 @@
 #include "actors/client/ask_nodes.hpp"
 #include "apps/commands/commands.hpp"
 #include "apps/options/node_options.hpp"
+#include "apps/options/option_group.hpp"
 #include "apps/program/network.hpp"
 #include "apps/text/json_text.hpp"
 #include "apps/text/node_text.hpp"
 
-#include <boost/program_options/value_semantic.hpp>
-
 #include <iostream>
-#include <sstream>
 
 namespace po = boost::program_options;
 
@@ -16,18 +14,14 @@ namespace dybw {
 
 namespace {
 
-constexpr unsigned columns_max = 100;
-constexpr unsigned description_columns_min = 64;
-
 po::options_description option_list(bool has_format) {
-  const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
-  po::options_description own{"Options", columns_max, description_columns_min};
-  own.add_options()("timeout", text("S")->default_value("4"),
+  auto own = option_group("Options");
+  own.add_options()("timeout", text_value("S", "4"),
                     "longest wait for a connection, and then for the answer, in seconds");
   if (has_format)
-    own.add_options()("format", text("text|json")->default_value("text"), "what to print");
+    own.add_options()("format", text_value("text|json", "text"), "what to print");
   own.add_options()("help", po::bool_switch(), "show this page");
-  po::options_description all{columns_max, description_columns_min};
+  auto all = option_group();
   all.add(own).add(tls_option_group());
   return all;
 }
@@ -41,9 +35,7 @@ node_answer ask(const option_values& given, const endpoint& node, const control_
 }
 
 std::string help_of(const std::string& opening, bool has_format) {
-  std::ostringstream help;
-  help << opening << option_list(has_format);
-  return help.str();
+  return help_page(opening, option_list(has_format));
 }
 
 } // namespace

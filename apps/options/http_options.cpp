@@ -1,8 +1,7 @@
 #include "apps/options/http_options.hpp"
 
 #include "actors/transport/address.hpp"
-
-#include <boost/program_options/value_semantic.hpp>
+#include "apps/options/option_group.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -13,8 +12,6 @@ namespace dybw {
 
 namespace {
 
-constexpr unsigned columns_max = 100;
-constexpr unsigned description_columns_min = 64;
 constexpr std::size_t token_bytes_max = 1024;
 
 /// It travels in a header, and as a query parameter that people type.
@@ -32,11 +29,11 @@ void check_token(const std::string& token, const std::string& where) {
 } // namespace
 
 po::options_description http_option_group() {
-  po::options_description list{"Web page and metrics", columns_max, description_columns_min};
-  list.add_options()("http", po::value<std::string>()->value_name("ADDRESS:PORT"),
+  auto list = option_group("Web page and metrics");
+  list.add_options()("http", text_value("ADDRESS:PORT"),
                      "serve a web page of the run, with /metrics for Prometheus; 127.0.0.1:7480 shows it on "
                      "this machine only")(
-      "http-token", po::value<std::string>()->value_name("TOKEN"),
+      "http-token", text_value("TOKEN"),
       "what visitors must know, needed beyond loopback; better given as environment variable "
       "DYBW_HTTP_TOKEN, which others on this machine cannot read");
   return list;

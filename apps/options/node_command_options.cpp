@@ -1,8 +1,7 @@
 #include "apps/options/node_command_options.hpp"
 
 #include "actors/transport/address.hpp"
-
-#include <boost/program_options/value_semantic.hpp>
+#include "apps/options/option_group.hpp"
 
 namespace po = boost::program_options;
 
@@ -10,8 +9,6 @@ namespace dybw {
 
 namespace {
 
-constexpr unsigned columns_max = 100;
-constexpr unsigned description_columns_min = 64;
 constexpr std::uint64_t slots_max = 100'000;
 constexpr std::uint64_t threads_max = 4096;
 
@@ -46,25 +43,26 @@ std::optional<std::filesystem::path> read_path(const option_values& given, const
 } // namespace
 
 po::options_description node_option_list() {
-  const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
-  po::options_description node{"Node", columns_max, description_columns_min};
-  node.add_options()("listen", text("HOST:PORT"),
+  auto node = option_group("Node");
+  node.add_options()("listen", text_value("HOST:PORT"),
                      "where launchers and other nodes connect; anything but loopback needs TLS")(
-      "advertise", text("HOST:PORT"), "the address by which others reach it, if that is another")(
-      "data", text("PATH"), "directory of the mnist or cifar10 files, or the csv file, on this machine")(
-      "out", text("DIR"),
+      "advertise", text_value("HOST:PORT"), "the address by which others reach it, if that is another")(
+      "data", text_value("PATH"),
+      "directory of the mnist or cifar10 files, or the csv file, on this machine")(
+      "out", text_value("DIR"),
       "write results, models and checkpoints there, a directory per run; default: nowhere")(
-      "slots", text("N")->default_value("0"), "most workers that it takes; 0: no limit")(
-      "threads", text("T")->default_value("0"),
+      "slots", text_value("N", "0"), "most workers that it takes; 0: no limit")(
+      "threads", text_value("T", "0"),
       "threads that compute gradients; 0: as the run says, or one per processor")(
-      "join", text("HOST:PORT"), "take a free place in the run of this node, after a crash for example")(
+      "join", text_value("HOST:PORT"),
+      "take a free place in the run of this node, after a crash for example")(
       "insecure", po::bool_switch(), "listen on any address without TLS: whoever reaches it can use it");
-  po::options_description output{"Output", columns_max, description_columns_min};
-  output.add_options()("log-level", text("LEVEL")->default_value("info"),
+  auto output = option_group("Output");
+  output.add_options()("log-level", text_value("LEVEL", "info"),
                        "debug, info, warn, error or off; goes to standard error")(
       "quiet", po::bool_switch(), "print nothing but warnings and errors")("help", po::bool_switch(),
                                                                            "show this page");
-  po::options_description all{columns_max, description_columns_min};
+  auto all = option_group();
   all.add(node).add(tls_option_group()).add(http_option_group()).add(output);
   return all;
 }

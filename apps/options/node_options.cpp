@@ -1,8 +1,7 @@
 #include "apps/options/node_options.hpp"
 
+#include "apps/options/option_group.hpp"
 #include "learning/base/option_text.hpp"
-
-#include <boost/program_options/value_semantic.hpp>
 
 #include <algorithm>
 #include <array>
@@ -13,8 +12,6 @@ namespace dybw {
 
 namespace {
 
-constexpr unsigned columns_max = 100;
-constexpr unsigned description_columns_min = 64;
 constexpr std::array tls_options = {"tls-cert", "tls-key", "tls-ca"};
 
 void add_node(std::vector<endpoint>& nodes, const endpoint& node, const std::string& where) {
@@ -30,12 +27,10 @@ void add_node(std::vector<endpoint>& nodes, const endpoint& node, const std::str
 } // namespace
 
 po::options_description tls_option_group() {
-  po::options_description list{"Security: TLS between all machines (PEM files, see scripts/make-certs)",
-                               columns_max, description_columns_min};
-  const auto file = [] { return po::value<std::string>()->value_name("FILE"); };
-  list.add_options()("tls-cert", file(), "certificate that this machine shows")(
-      "tls-key", file(), "its private key")("tls-ca", file(),
-                                            "certificate of the authority that must have signed the others'");
+  auto list = option_group("Security: TLS between all machines (PEM files, see scripts/make-certs)");
+  list.add_options()("tls-cert", text_value("FILE"),
+                     "certificate that this machine shows")("tls-key", text_value("FILE"), "its private key")(
+      "tls-ca", text_value("FILE"), "certificate of the authority that must have signed the others'");
   return list;
 }
 

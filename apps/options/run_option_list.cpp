@@ -2,11 +2,10 @@
 
 #include "apps/options/http_options.hpp"
 #include "apps/options/node_options.hpp"
+#include "apps/options/option_group.hpp"
 #include "apps/options/option_values.hpp"
 #include "learning/base/number_text.hpp"
 #include "learning/run/run_config.hpp"
-
-#include <boost/program_options/value_semantic.hpp>
 
 namespace po = boost::program_options;
 
@@ -14,31 +13,15 @@ namespace dybw {
 
 namespace {
 
-constexpr unsigned columns_max = 100;
-constexpr unsigned description_columns_min = 64;
-
-po::options_description group(const std::string& title) {
-  return po::options_description{title, columns_max, description_columns_min};
-}
-
-/// An option with a text value, as all but the flags are.
-auto* value(const char* name) {
-  return po::value<std::string>()->value_name(name);
-}
-
-auto* value(const char* name, const std::string& standard) {
-  return value(name)->default_value(standard);
-}
-
 po::options_description data_group() {
   const run_config standard;
-  auto list = group("Data");
-  list.add_options()("dataset", value("NAME", standard.data.name),
+  auto list = option_group("Data");
+  list.add_options()("dataset", text_value("NAME", standard.data.name),
                      "what to train on: digits (built in, needs no files), mnist, cifar10 or csv")(
-      "data", value("PATH"), "directory of the mnist or cifar10 files, or the csv file")(
-      "test-share", value("SHARE", number_text(standard.data.test_share)),
+      "data", text_value("PATH"), "directory of the mnist or cifar10 files, or the csv file")(
+      "test-share", text_value("SHARE", number_text(standard.data.test_share)),
       "csv: share of the rows held out for testing")(
-      "partition", value("HOW", standard.partition_text),
+      "partition", text_value("HOW", standard.partition_text),
       "how the training samples are dealt to the workers: iid (at random), shards:S (sorted by label, S runs "
       "to each worker) or dirichlet:A (uneven classes; the smaller A, the more uneven)");
   return list;
@@ -46,57 +29,58 @@ po::options_description data_group() {
 
 po::options_description graph_group() {
   const run_config standard;
-  auto list = group("Workers and graph");
-  list.add_options()("workers", value("N", std::to_string(standard.workers)), "how many workers train")(
-      "topology", value("SHAPE", standard.topology),
+  auto list = option_group("Workers and graph");
+  list.add_options()("workers", text_value("N", std::to_string(standard.workers)), "how many workers train")(
+      "topology", text_value("SHAPE", standard.topology),
       "who exchanges with whom: ring, path, star, complete, torus:RxC, circulant:O1,O2,.., random:DEGREE or "
       "file:PATH (one edge per line: two worker numbers from 0)")(
-      "connect", value("HOW", standard.connect),
+      "connect", text_value("HOW", standard.connect),
       "dtur: the edges that are all used in turn, so that nobody is left out for long: tree, path or "
       "file:PATH");
   return list;
 }
 
 po::options_description policy_group() {
-  auto list = group("Policy");
+  auto list = option_group("Policy");
   list.add_options()(
-      "policy", value("P[,P..]", "dtur"),
+      "policy", text_value("P[,P..]", "dtur"),
       "how many neighbours a worker waits for: full (all), static:B (all but B), dtur (tuned in every "
       "round), hop:B:GAP (all but B, nobody more than GAP rounds behind) or barrier (everybody everywhere); "
       "or in pairs, without shared rounds: adpsgd (one at random) or adaptive (all, waiting for none); "
       "several are run one after the other and compared")(
-      "on-miss", value("RULE", "carry"),
+      "on-miss", text_value("RULE", "carry"),
       "dtur, for a step unfinished when its round closes: carry (finish it, join a later round) or discard "
-      "(drop it)")("weights", value("RULE"),
+      "(drop it)")("weights", text_value("RULE"),
                    "how much a neighbour counts in the average, by degrees: active (those of the round; "
                    "default for dtur) or graph (those of the graph; default for the others)")(
-      "exchange", value("on|off", "on"), "off: workers do not exchange; only to measure what that costs");
+      "exchange", text_value("on|off", "on"),
+      "off: workers do not exchange; only to measure what that costs");
   return list;
 }
 
 po::options_description stopping_group() {
-  auto list = group("Stopping (whichever comes first; with none of them after 30 seconds)");
-  list.add_options()("rounds", value("K"), "after this many rounds")("time-limit", value("S"),
-                                                                     "after this many seconds")(
-      "target-accuracy", value("A"),
+  auto list = option_group("Stopping (whichever comes first; with none of them after 30 seconds)");
+  list.add_options()("rounds", text_value("K"), "after this many rounds")("time-limit", text_value("S"),
+                                                                          "after this many seconds")(
+      "target-accuracy", text_value("A"),
       "when the average model classifies this share of the test set correctly, 0 to 1");
   return list;
 }
 
 po::options_description learning_group() {
   const run_config standard;
-  auto list = group("Learning");
-  list.add_options()("model", value("MODEL", standard.model),
+  auto list = option_group("Learning");
+  list.add_options()("model", text_value("MODEL", standard.model),
                      "softmax (logistic regression), mlp:H1,H2,.. (hidden layers of these sizes) or none (no "
                      "learning, to measure the exchange alone)")(
-      "batch", value("B", std::to_string(standard.batch)), "samples per gradient step of a worker")(
-      "step-size", value("E", number_text(standard.sgd.step_size)),
-      "learning rate")("step-decay", value("D", number_text(standard.sgd.step_decay)),
+      "batch", text_value("B", std::to_string(standard.batch)), "samples per gradient step of a worker")(
+      "step-size", text_value("E", number_text(standard.sgd.step_size)),
+      "learning rate")("step-decay", text_value("D", number_text(standard.sgd.step_decay)),
                        "multiplies the step size after each pass over a worker's samples")(
-      "momentum", value("M", number_text(standard.sgd.momentum)), "share of the last step that is kept")(
-      "weight-decay", value("L", number_text(standard.sgd.weight_decay)),
+      "momentum", text_value("M", number_text(standard.sgd.momentum)), "share of the last step that is kept")(
+      "weight-decay", text_value("L", number_text(standard.sgd.weight_decay)),
       "L2 penalty: pulls the parameters to zero")(
-      "start", value("RULE", "same"),
+      "start", text_value("RULE", "same"),
       "the workers' first parameters: same, or random (each its own; only with --step-size 0, to watch them "
       "agree)");
   return list;
@@ -104,56 +88,56 @@ po::options_description learning_group() {
 
 po::options_description time_group() {
   const run_config standard;
-  auto list = group("Time and stragglers (times in seconds)");
-  list.add_options()("clock", value("CLOCK", "real"),
+  auto list = option_group("Time and stragglers (times in seconds)");
+  list.add_options()("clock", text_value("CLOCK", "real"),
                      "real: workers run and wait in real time; virtual: the same workers in a simulation, as "
                      "quick as the machine allows and the same each time")(
-      "step-time", value("DIST", "none"),
+      "step-time", text_value("DIST", "none"),
       "time added to each gradient step (virtual clock: its whole time): none, const:T, exp:MEAN, "
       "shifted-exp:BASE,MEAN, uniform:A,B, "
       "pareto:SCALE,SHAPE, lognormal:MU,SIGMA or trace:FILE (one time per line)")(
-      "straggler", value("MODEL", standard.straggler),
+      "straggler", text_value("MODEL", standard.straggler),
       "who is slower: none, slow:COUNT:FACTOR (the same COUNT workers throughout), "
       "random:PROBABILITY:FACTOR (each step afresh) or bursts:ON,OFF:FACTOR (for ON, then not for OFF "
-      "seconds on average)")("round-timeout", value("auto|S", "auto"),
+      "seconds on average)")("round-timeout", text_value("auto|S", "auto"),
                              "longest wait for a neighbour's step; auto learns it from the steps seen")(
-      "link-latency", value("DIST", "none"),
+      "link-latency", text_value("DIST", "none"),
       "virtual clock: how long a message travels; none or as --step-time")(
-      "link-bandwidth", value("BYTES_PER_S", "none"),
+      "link-bandwidth", text_value("BYTES_PER_S", "none"),
       "virtual clock: what each link carries in each direction; none: any amount at once")(
-      "suspect-after", value("S", number_text(standard.suspect_after_s)),
+      "suspect-after", text_value("S", number_text(standard.suspect_after_s)),
       "a worker without a sign of life for this long counts as gone");
   return list;
 }
 
 po::options_description system_group() {
   const run_config standard;
-  auto list = group("System");
-  list.add_options()("threads", value("T", std::to_string(standard.threads)),
+  auto list = option_group("System");
+  list.add_options()("threads", text_value("T", std::to_string(standard.threads)),
                      "threads that compute gradients; 0: one per processor")(
-      "seed", value("S", std::to_string(standard.seed)),
+      "seed", text_value("S", std::to_string(standard.seed)),
       "of all random choices: data, start, graph, stragglers")(
-      "config", value("FILE"),
+      "config", text_value("FILE"),
       "read options from an INI file, one NAME = VALUE per line; the command line wins");
   return list;
 }
 
 po::options_description nodes_group() {
-  auto list = group("Other machines (each runs dybw node; data is read there)");
-  list.add_options()("nodes", value("HOST:PORT[,..]"),
+  auto list = option_group("Other machines (each runs dybw node; data is read there)");
+  list.add_options()("nodes", text_value("HOST:PORT[,..]"),
                      "spread the workers over these nodes instead of running them here")(
-      "nodes-file", value("FILE"), "the same from a file: one HOST:PORT per line, # starts a comment")(
+      "nodes-file", text_value("FILE"), "the same from a file: one HOST:PORT per line, # starts a comment")(
       "detach", po::bool_switch(),
       "return as soon as the run has begun; the nodes go on and write the results");
   return list;
 }
 
 po::options_description checkpoint_group() {
-  auto list = group("Going on with a run");
+  auto list = option_group("Going on with a run");
   list.add_options()(
-      "checkpoint-every", value("S"),
+      "checkpoint-every", text_value("S"),
       "keep the state of every worker below --out every S seconds, so that the run can go on later")(
-      "resume", value("DIR"),
+      "resume", text_value("DIR"),
       "go on with the run in DIR from its checkpoints, with its options; limits, --data, --threads and "
       "output "
       "may be others. With --nodes: name of the run below their --out");
@@ -162,19 +146,20 @@ po::options_description checkpoint_group() {
 
 po::options_description output_group() {
   const run_config standard;
-  auto list = group("Output");
-  list.add_options()("out", value("DIR"),
+  auto list = option_group("Output");
+  list.add_options()("out", text_value("DIR"),
                      "write results, models and a report there; default: runs/DATE-SEED for several "
                      "policies, none for one or with --format json")(
       "force", po::bool_switch(), "replace the run that the directory holds")(
-      "format", value("text|json", "text"),
+      "format", text_value("text|json", "text"),
       "what to print when done; json: one document, with the fields of run.json")(
       "record", po::bool_switch(),
       "write every event of every worker below --out, so that dybw replay can play the run again")(
-      "trace", value("FILE"),
+      "trace", text_value("FILE"),
       "write when each worker computed, waited, mixed and sent, to be opened in Perfetto (ui.perfetto.dev)")(
-      "eval-every", value("S", number_text(standard.eval_every_s)), "seconds between tests of the model")(
-      "log-level", value("LEVEL", "warn"), "debug, info, warn, error or off; goes to standard error")(
+      "eval-every", text_value("S", number_text(standard.eval_every_s)),
+      "seconds between tests of the model")("log-level", text_value("LEVEL", "warn"),
+                                            "debug, info, warn, error or off; goes to standard error")(
       "quiet", po::bool_switch(), "show no progress")("help", po::bool_switch(), "show this page");
   return list;
 }
@@ -182,7 +167,7 @@ po::options_description output_group() {
 } // namespace
 
 po::options_description run_option_list() {
-  po::options_description all{columns_max, description_columns_min};
+  auto all = option_group();
   all.add(data_group()).add(graph_group()).add(policy_group()).add(stopping_group());
   all.add(learning_group()).add(time_group()).add(nodes_group()).add(tls_option_group());
   all.add(system_group()).add(checkpoint_group()).add(output_group());

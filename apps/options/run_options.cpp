@@ -2,6 +2,7 @@
 
 #include "apps/options/demo_preset.hpp"
 #include "apps/options/node_options.hpp"
+#include "apps/options/option_group.hpp"
 #include "apps/options/option_values.hpp"
 #include "apps/options/run_option_list.hpp"
 #include "apps/options/saved_options.hpp"
@@ -17,7 +18,6 @@
 #include <array>
 #include <ctime>
 #include <limits>
-#include <sstream>
 
 namespace dybw {
 
@@ -352,16 +352,15 @@ run_options read_run_options(std::span<const std::string> arguments, const std::
 }
 
 std::string run_help() {
-  std::ostringstream help;
-  help << "dybw run: trains a model with many workers that exchange their estimates with neighbours only.\n\n"
-          "  dybw run                                      a comparison of two policies, about 40 seconds\n"
-          "  dybw run --policy full,static:1,dtur --straggler slow:2:5    several policies, side by side\n"
-          "  dybw run --config config/mnist-mlp.ini --data data/mnist     options from a file\n"
-          "  dybw run --resume DIR                         go on with a run of --checkpoint-every\n"
-          "  dybw run --nodes a:7400,b:7400                on other machines that run dybw node\n\n"
-          "Without any option that shapes the run it plays config/demo.ini. Times are in seconds.\n"
-       << run_option_list();
-  return help.str();
+  return help_page(
+      "dybw run: trains a model with many workers that exchange their estimates with neighbours only.\n\n"
+      "  dybw run                                      a comparison of two policies, about 40 seconds\n"
+      "  dybw run --policy full,static:1,dtur --straggler slow:2:5    several policies, side by side\n"
+      "  dybw run --config config/mnist-mlp.ini --data data/mnist     options from a file\n"
+      "  dybw run --resume DIR                         go on with a run of --checkpoint-every\n"
+      "  dybw run --nodes a:7400,b:7400                on other machines that run dybw node\n\n"
+      "Without any option that shapes the run it plays config/demo.ini. Times are in seconds.\n",
+      run_option_list());
 }
 
 std::string date_text() {
