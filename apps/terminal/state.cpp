@@ -1,5 +1,7 @@
 #include "apps/terminal/state.hpp"
 
+#include "learning/base/enum_text.hpp"
+
 #include <algorithm>
 
 namespace dybw {
@@ -91,21 +93,8 @@ bool type(terminal_state& state, const terminal_key& key) {
 } // namespace
 
 std::string_view to_string(lane_order x) {
-  switch (x) {
-  case lane_order::number:
-    return "number";
-  case lane_order::round:
-    return "round";
-  case lane_order::loss:
-    return "loss";
-  case lane_order::waiting:
-    return "waiting";
-  case lane_order::step:
-    return "step time";
-  case lane_order::backup:
-    return "backup workers";
-  }
-  return "?";
+  return enum_text<lane_order::backup>(x,
+                                       {"number", "round", "loss", "waiting", "step time", "backup workers"});
 }
 
 terminal_state on_key(terminal_state state, const terminal_key& key, const scroll_extent& extent) {
