@@ -38,7 +38,9 @@ void sgd_step(benchmark::State& state) {
 }
 BENCHMARK(sgd_step)->ArgName("momentum_percent")->Arg(0)->Arg(90)->Unit(benchmark::kMicrosecond);
 
-void mix_estimates(benchmark::State& state) {
+/// Mixes as many estimates as the argument says.
+template <class Mix>
+void time_mixing(benchmark::State& state, Mix mix) {
   const auto own = random_vector(0);
   std::vector<std::vector<float>> estimates;
   std::vector<dybw::mix_input> neighbours;
@@ -48,41 +50,33 @@ void mix_estimates(benchmark::State& state) {
     neighbours.push_back({estimate, 1.0 / static_cast<double>(estimates.size() + 1)});
   std::vector<float> out(parameter_count);
   for (auto _ : state) {
-    dybw::mix_estimates(own, neighbours, out);
+    mix(own, neighbours, out);
     benchmark::ClobberMemory();
   }
   count_parameters(state);
 }
+
+void mix_estimates(benchmark::State& state) {
+  time_mixing(state, [](const auto& own, const auto& neighbours, auto& out) {
+    dybw::mix_estimates(own, neighbours, out);
+  });
+}
 BENCHMARK(mix_estimates)
     ->ArgName("neighbours")
-    ->Arg(1)
-    ->Arg(2)
-    ->Arg(4)
-    ->Arg(8)
+    ->RangeMultiplier(2)
+    ->Range(1, 8)
     ->Unit(benchmark::kMicrosecond);
 
 void mix_with_witness(benchmark::State& state) {
   const dybw::sign_projection project(1, parameter_count);
-  const auto own = random_vector(0);
-  std::vector<std::vector<float>> estimates;
-  std::vector<dybw::mix_input> neighbours;
-  for (std::int64_t i = 0; i < state.range(0); ++i)
-    estimates.push_back(random_vector(static_cast<std::uint64_t>(i) + 1));
-  for (const auto& estimate : estimates)
-    neighbours.push_back({estimate, 1.0 / static_cast<double>(estimates.size() + 1)});
-  std::vector<float> out(parameter_count);
-  for (auto _ : state) {
+  time_mixing(state, [&](const auto& own, const auto& neighbours, auto& out) {
     benchmark::DoNotOptimize(dybw::mix_with_witness(own, neighbours, out, project));
-    benchmark::ClobberMemory();
-  }
-  count_parameters(state);
+  });
 }
 BENCHMARK(mix_with_witness)
     ->ArgName("neighbours")
-    ->Arg(1)
-    ->Arg(2)
-    ->Arg(4)
-    ->Arg(8)
+    ->RangeMultiplier(2)
+    ->Range(1, 8)
     ->Unit(benchmark::kMicrosecond);
 
 void sign_projection(benchmark::State& state) {
