@@ -1,14 +1,12 @@
 #include "actors/system/durable_file.hpp"
 
 #include <cerrno>
-#include <cinttypes>
 #include <cstdio>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 namespace dybw {
@@ -18,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view unfinished = ".part";
-constexpr std::size_t number_digits = 16; ///< between the name and `unfinished`
 
 [[noreturn]] void fail(const fs::path& file) {
   const auto error = errno != 0 ? errno : EIO;
@@ -71,41 +68,17 @@ void directory_to_disk(fs::path directory) {
   descriptor{directory, directory, O_RDONLY | O_DIRECTORY}.to_disk();
 }
 
-/// Who could guess it could put something else there.
-fs::path unfinished_file(const fs::path& file) {
-  std::uint64_t number = 0;
-  if (getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number))
-    fail(file);
-  char digits[number_digits + 1];
-  std::snprintf(digits, sizeof digits, "%016" PRIx64, number);
-  return fs::path{file}.concat(".").concat(digits).concat(unfinished);
-}
-
-void remove_leftovers(const fs::path& file) {
-  const auto name = file.filename().string();
-  std::error_code ignored; // who may not list the directory has to look after it himself
-  const auto directory = file.has_parent_path() ? file.parent_path() : fs::path{"."};
-  for (fs::directory_iterator entry{directory, ignored}, end; entry != end; entry.increment(ignored))
-    if (const auto other = entry->path().filename().string(); other != name && finished_name(other) == name)
-      unlink(entry->path().c_str());
-}
-
 } // namespace
 
 std::string finished_name(std::string name) {
-  if (!name.ends_with(unfinished))
-    return name;
-  name.resize(name.size() - unfinished.size());
-  const auto dot = name.rfind('.');
-  if (dot != std::string::npos && name.size() - dot == number_digits + 1 &&
-      name.find_first_not_of("0123456789abcdef", dot + 1) == std::string::npos)
-    name.resize(dot);
+  if (name.ends_with(unfinished))
+    name.resize(name.size() - unfinished.size());
   return name;
 }
 
 void write_durably(const fs::path& file, const std::function<void(const byte_sink&)>& write) {
-  remove_leftovers(file);
-  const auto part = unfinished_file(file);
+  const auto part = fs::path{file}.concat(unfinished);
+  unlink(part.c_str()); // of a killed process, or planted there: nothing that exists is opened
   descriptor out{file, part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW};
   try {
     write([&](std::span<const std::byte> piece) { out.write(piece); });

@@ -12,10 +12,9 @@ namespace dybw {
 /// Takes the next piece of a file.
 using byte_sink = std::function<void(std::span<const std::byte>)>;
 
-/// Writes the file whole or not at all, whatever ends the process or the machine: beside its place under a
-/// name that nobody can foresee (FILE.0123456789abcdef.part), to the disk, then there. Follows no link. On
-/// failure, `write`'s included, what was there stays; failures of its own are `std::system_error`. Removes
-/// what killed processes left beside the file; not for two writers of one file at a time.
+/// Writes the file whole or not at all, whatever ends the process or the machine: beside its place as
+/// FILE.part, to the disk, then there. Follows no link. On failure, `write`'s included, what was there stays;
+/// failures of its own are `std::system_error`. Not for two writers of one file at a time.
 void write_durably(const std::filesystem::path& file, const std::function<void(const byte_sink&)>& write);
 void write_durably(const std::filesystem::path& file, std::string_view content);
 

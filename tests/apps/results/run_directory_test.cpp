@@ -94,9 +94,8 @@ TEST_CASE("run_directory: force removes what a run writes and nothing else") {
 }
 
 TEST_CASE("run_directory: what a killed process left unfinished is of a run, too") {
-  for (const std::string file :
-       {"run.json.0123456789abcdef.part", "full/model.npy.0123456789abcdef.part", "full/evals.jsonl.part",
-        "full/checkpoints/worker-1.ckpt.0123456789abcdef.part"}) {
+  for (const std::string file : {"run.json.part", "full/model.npy.part", "full/evals.jsonl.part",
+                                 "full/checkpoints/worker-1.ckpt.part"}) {
     const temporary_directory place;
     fs::create_directories((place.path() / file).parent_path());
     write(place.path() / file, "half");
