@@ -3,7 +3,7 @@
 
 build_packages=(
   g++ cmake ninja-build
-  libboost-program-options-dev libcaf-dev libcpp-httplib-dev libeigen3-dev libjs-chart.js libncurses-dev libspdlog-dev
+  libboost-dev libboost-program-options-dev libcaf-dev libeigen3-dev libjs-chart.js libncurses-dev libspdlog-dev
   libssl-dev nlohmann-json3-dev prometheus-cpp-dev zlib1g-dev
 )
 test_packages=(doctest-dev openssl)
@@ -26,7 +26,7 @@ is_installed() {
 need_packages() {
   if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     fail "this is not Debian; install a C++20 compiler, CMake 3.25, Ninja, CAF 0.17.6 or a later 0.17, Eigen 3.4," \
-      "Boost.Program_options, spdlog, nlohmann-json 3.11, OpenSSL, zlib, cpp-httplib 0.11.4, prometheus-cpp, ncursesw," \
+      "Boost 1.74 with Program_options, spdlog, nlohmann-json 3.11, OpenSSL, zlib, prometheus-cpp, ncursesw," \
       "Chart.js 3 or 4 and doctest," \
       "then run: cmake --workflow --preset dev"
   fi

@@ -1,7 +1,6 @@
 #include "apps/commands/version_text.hpp"
 
 #include "apps/program/version.hpp"
-#include "apps/web/http_responder.hpp"
 
 #include <Eigen/Core>
 #include <boost/version.hpp>
@@ -36,8 +35,8 @@ std::string version_text() {
          "\nspdlog " + dotted({SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH}) +                   //
          "\nnlohmann-json " +
          dotted({NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH}) +
-         "\nzlib " + zlibVersion() + "\ncpp-httplib " + http_library_version() + "\nncurses " +
-         NCURSES_VERSION + '\n' + OpenSSL_version(OPENSSL_VERSION) + '\n';
+         "\nzlib " + zlibVersion() + "\nncurses " + NCURSES_VERSION + '\n' +
+         OpenSSL_version(OPENSSL_VERSION) + '\n';
 }
 
 } // namespace dybw

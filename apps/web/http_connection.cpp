@@ -1,68 +1,48 @@
 #include "apps/web/http_connection.hpp"
 
-#include "apps/web/http_responder.hpp"
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <fcntl.h>
 
 #include <array>
-#include <cerrno>
-#include <utility>
 
 namespace dybw {
 
 namespace {
 
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
 using namespace std::chrono_literals;
 
-constexpr auto first_request_within = 10s;
 constexpr auto head_within = 10s;
 constexpr auto idle_at_most = std::chrono::seconds{http_responder::idle_s_max};
 constexpr auto stuck_at_most = 10s; ///< a reply of which nothing at all gets through
 constexpr auto reply_within = 60s;
 constexpr auto drain_within = 2s;
 constexpr int kernel_buffer_bytes = 256 * 1024;
-constexpr int reads_max = 4; ///< at a time, so that one that sends a lot does not hold up the others
+constexpr std::size_t step_bytes_max = 64 * 1024; ///< at a time, so that one does not hold up the others
 
-constexpr std::string_view head_too_long = "HTTP/1.1 431 Request Header Fields Too Large\r\n"
-                                           "Connection: close\r\nContent-Length: 0\r\n\r\n";
-
-bool would_block() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
+constexpr std::string_view head_end = "\r\n\r\n";
 
 } // namespace
 
-http_connection::http_connection(int descriptor, clock::time_point now)
-    : descriptor_(descriptor), entered_(now), since_(now) {
-  const int yes = 1;
-  setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+http_connection::http_connection(tcp::socket socket, const answerer& answer)
+    : socket_(std::move(socket)), answer_(answer) {
+  ::fcntl(socket_.native_handle(), F_SETFD, FD_CLOEXEC);
+  error_code ignored;
+  socket_.set_option(tcp::no_delay{true}, ignored);
   // What a slow reader leaves in the kernel's buffer is memory of this machine, too.
-  setsockopt(descriptor_, SOL_SOCKET, SO_SNDBUF, &kernel_buffer_bytes, sizeof kernel_buffer_bytes);
-}
-
-http_connection::~http_connection() {
-  ::close(descriptor_);
-}
-
-short http_connection::wanted_events() const noexcept {
-  short wanted = 0;
-  if (phase_ != phase::replying && !ended_)
-    wanted = POLLIN;
-  if (unsent() > 0)
-    wanted |= POLLOUT; // NOLINT: short by the interface of poll
-  return wanted;
+  socket_.set_option(asio::socket_base::send_buffer_size{kernel_buffer_bytes}, ignored);
+  enter(phase::reading);
 }
 
 bool http_connection::is_late(clock::time_point now) const {
   switch (phase_) {
   case phase::reading:
-    if (!in_.empty())
-      return now - entered_ > head_within + (requests_ == 0 ? 0s : idle_at_most);
-    return now - entered_ > (requests_ == 0 ? first_request_within : idle_at_most);
+    return now - entered_ >
+           (requests_ == 0 ? head_within : idle_at_most + (since_ > entered_ ? head_within : 0s));
   case phase::replying:
     return now - since_ > stuck_at_most || now - entered_ > reply_within;
   case phase::streaming:
@@ -75,102 +55,88 @@ bool http_connection::is_late(clock::time_point now) const {
   return false;
 }
 
-void http_connection::get_on(short events, std::size_t head_bytes_max, clock::time_point now) {
-  if ((events & (POLLERR | POLLNVAL)) != 0) {
-    phase_ = phase::over;
-    return;
-  }
-  if ((events & POLLOUT) != 0)
-    flush(now);
-  if ((events & (POLLIN | POLLHUP)) != 0 && phase_ != phase::replying)
-    receive(head_bytes_max, now);
-  else if ((events & POLLHUP) != 0)
-    phase_ = phase::over; // nobody is there to reply to
+/// A handler that keeps the connection alive and goes on with `work`.
+template <class Work>
+auto http_connection::then(Work work) {
+  return [self = shared_from_this(), work](const error_code& error, std::size_t) {
+    if (error || self->phase_ == phase::over)
+      return self->end();
+    try {
+      work();
+    } catch (const std::exception&) { // no memory, say: the visitor sees that, and nobody else
+      self->end();
+    }
+  };
 }
 
-std::optional<std::string> http_connection::next_head() {
-  if (phase_ != phase::reading)
-    return std::nullopt;
-  const auto end = in_.find(head_end);
-  if (end == std::string::npos)
-    return std::nullopt;
-  auto head = in_.substr(0, end + head_end.size());
-  in_.erase(0, head.size());
+void http_connection::read_request() {
+  enter(phase::reading);
+  asio::async_read(
+      socket_, asio::dynamic_buffer(in_, http_responder::head_bytes_max),
+      [this](const error_code& error, std::size_t read) -> std::size_t { // asked at first, too
+        if (read > 0)
+          since_ = clock::now();
+        return error || in_.find(head_end) != std::string::npos ? 0 : 4096;
+      },
+      then([this] { reply(); }));
+}
+
+void http_connection::send_event(const shared_text& newest) {
+  if (phase_ == phase::streaming && unsent() == 0)
+    send({"", *newest, newest, false, true});
+}
+
+void http_connection::end() {
+  phase_ = phase::over;
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+void http_connection::reply() {
   ++requests_;
-  return head;
+  const auto end = in_.find(head_end);
+  const auto head = in_.substr(0, end == std::string::npos ? end : end + head_end.size()); // all, if too long
+  in_.erase(0, head.size());
+  auto reply = answer_(head, requests_ >= http_responder::requests_max);
+  enter(reply.events ? phase::streaming : phase::replying);
+  if (reply.events)
+    discard(); // who only listens has nothing to say; but one sees it go
+  send(std::move(reply));
 }
 
-void http_connection::reply(std::string bytes, bool close, bool events, clock::time_point now) {
-  out_ = std::move(bytes);
-  sent_ = 0;
-  close_ = close;
-  enter(events ? phase::streaming : phase::replying, now);
-  flush(now);
+void http_connection::send(http_reply reply) {
+  out_ = std::move(reply);
+  asio::async_write(
+      socket_,
+      std::array{asio::const_buffer{out_.head.data(), out_.head.size()},
+                 asio::const_buffer{out_.body.data(), out_.body.size()}},
+      [this](const error_code& error, std::size_t) { // asked at first, and whenever some of it is sent
+        since_ = clock::now();
+        return error ? 0 : step_bytes_max;
+      },
+      then([this] { go_on(); }));
 }
 
-void http_connection::send_event(std::string_view text, clock::time_point now) {
-  if (phase_ != phase::streaming || unsent() > 0)
-    return;
-  out_ = text;
-  sent_ = 0;
-  since_ = now;
-  flush(now);
-}
-
-void http_connection::receive(std::size_t head_bytes_max, clock::time_point now) {
-  std::array<char, 4096> block; // NOLINT: filled by recv
-  for (int i = 0; i < reads_max && phase_ != phase::over; ++i) {
-    const auto n = ::recv(descriptor_, block.data(), block.size(), 0);
-    if (n < 0) {
-      if (!would_block())
-        phase_ = phase::over;
-      return;
-    }
-    if (n == 0) {
-      ended_ = true;
-      if (phase_ != phase::reading || !has_head())
-        phase_ = phase::over;
-      return;
-    }
-    if (phase_ != phase::reading)
-      continue; // who only listens has nothing to say
-    since_ = now;
-    in_.append(block.data(), static_cast<std::size_t>(n));
-    if (in_.size() > head_bytes_max && in_.find(head_end) >= head_bytes_max) {
-      in_.clear();
-      reply(std::string{head_too_long}, true, false, now);
-      return;
-    }
-    if (has_head())
-      return; // the rest waits in the kernel
-  }
-}
-
-void http_connection::flush(clock::time_point now) {
-  while (unsent() > 0) {
-    const auto n = ::send(descriptor_, out_.data() + sent_, unsent(), MSG_NOSIGNAL);
-    if (n < 0) {
-      if (!would_block())
-        phase_ = phase::over;
-      return;
-    }
-    since_ = now;
-    sent_ += static_cast<std::size_t>(n);
-  }
-  out_ = {}; // gives the memory back
-  sent_ = 0;
+void http_connection::go_on() {
+  since_ = clock::now();
+  const auto sent = std::exchange(out_, {});
   if (phase_ != phase::replying)
     return;
-  if (!close_ && !ended_)
-    return enter(phase::reading, now);
-  ::shutdown(descriptor_, SHUT_WR);
-  in_ = {};
-  enter(ended_ ? phase::over : phase::draining, now);
+  if (!sent.close)
+    return read_request();
+  enter(phase::draining);
+  socket_.shutdown(tcp::socket::shutdown_send);
+  discard();
 }
 
-void http_connection::enter(phase next, clock::time_point now) {
+void http_connection::discard() {
+  in_.resize(4096);
+  socket_.async_read_some(asio::buffer(in_), then([this] { discard(); }));
+}
+
+void http_connection::enter(phase next) {
   phase_ = next;
-  entered_ = since_ = now;
+  entered_ = since_ = clock::now();
 }
 
 } // namespace dybw

@@ -1,18 +1,20 @@
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <optional>
-#include <string>
-#include <string_view>
+#include "apps/web/http_responder.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <functional>
 
 namespace dybw {
 
-/// One visitor's TCP connection, none of whose calls block. Requests come in, replies go out of a buffer, one
-/// after the other.
-class http_connection {
+/// One visitor's TCP connection, on the one thread that runs its I/O context. Requests come in and replies go
+/// out, one after the other. What goes wrong, also in making a reply, ends the connection and nothing else.
+class http_connection : public std::enable_shared_from_this<http_connection> {
 public:
-  using clock = std::chrono::steady_clock;
+  using clock = http_responder::clock;
+  /// As `http_responder::answer`.
+  using answerer = std::function<http_reply(std::string_view head, bool last)>;
 
   enum class phase {
     reading,   ///< waits for a request, or for the rest of one
@@ -22,44 +24,35 @@ public:
     over,
   };
 
-  /// Takes the socket over.
-  http_connection(int descriptor, clock::time_point now);
-  ~http_connection();
-  http_connection(const http_connection&) = delete;
-  http_connection& operator=(const http_connection&) = delete;
+  /// `answer` outlives the connection.
+  http_connection(boost::asio::ip::tcp::socket socket, const answerer& answer);
 
-  int descriptor() const noexcept { return descriptor_; }
+  void read_request();
+  /// The next event, left out if the one before is not yet sent: a slow reader sees fewer.
+  void send_event(const shared_text& newest);
+  void end();
+
   phase now() const noexcept { return phase_; }
-  short wanted_events() const noexcept; ///< for poll
-  std::size_t unsent() const noexcept { return out_.size() - sent_; }
-  unsigned requests() const noexcept { return requests_; }
+  /// Of the reply that is on its way, in bytes; all of it counts until all is sent.
+  std::size_t unsent() const noexcept { return out_.head.size() + out_.body.size(); }
   clock::time_point since() const noexcept { return since_; } ///< the last time that it got on
   bool is_late(clock::time_point now) const;
 
-  /// Reads and writes what is possible, `events` being what poll says.
-  void get_on(short events, std::size_t head_bytes_max, clock::time_point now);
-  /// A complete head, taken out of the buffer; none if there is none yet, or a reply is still on its way.
-  std::optional<std::string> next_head();
-  bool has_head() const { return phase_ == phase::reading && in_.find(head_end) != std::string::npos; }
-  void reply(std::string bytes, bool close, bool events, clock::time_point now);
-  /// The next event, left out if the one before is not yet sent: a slow reader sees fewer.
-  void send_event(std::string_view text, clock::time_point now);
-
 private:
-  static constexpr std::string_view head_end = "\r\n\r\n";
+  template <class Work>
+  auto then(Work work);
+  void reply();
+  void send(http_reply reply);
+  void go_on();
+  void discard();
+  void enter(phase next);
 
-  void receive(std::size_t head_bytes_max, clock::time_point now);
-  void flush(clock::time_point now);
-  void enter(phase next, clock::time_point now);
-
-  int descriptor_;
+  boost::asio::ip::tcp::socket socket_;
+  const answerer& answer_;
   phase phase_ = phase::reading;
   std::string in_;
-  std::string out_;
-  std::size_t sent_ = 0;
+  http_reply out_;
   unsigned requests_ = 0;
-  bool close_ = false;        ///< after this reply
-  bool ended_ = false;        ///< the visitor sends nothing more
   clock::time_point entered_; ///< when the phase began
   clock::time_point since_;
 };

@@ -1,18 +1,25 @@
 #pragma once
 
-#include "apps/web/http_address.hpp"
+#include "apps/web/http_access.hpp"
 #include "apps/web/view_source.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace dybw {
 
-/// What a request is answered with, as it goes over the connection.
+/// Text that replies share.
+using shared_text = std::shared_ptr<const std::string>;
+
+/// What a request is answered with, as it goes over the connection: the head, then the body.
 struct http_reply {
-  std::string bytes;
+  std::string head;
+  std::string_view body;
+  shared_text owner;   ///< of what `body` shows; none if that is part of the program
   bool close = false;  ///< no further request on this connection
   bool events = false; ///< server-sent events follow, until the connection closes
 };
@@ -24,13 +31,10 @@ struct http_load {
   std::uint64_t turned_away = 0; ///< connections closed for others' sake, or because they took too long
 };
 
-/// Of cpp-httplib.
-const char* http_library_version();
-
 /// Answers requests for the page, its assets, the view as JSON and as metrics: a function from the bytes of a
-/// request to those of its reply, by cpp-httplib's parser. Knows no sockets, and reads no files: there are
-/// only these few paths. Views and what is made of them are used again for a tenth of a second, so that a
-/// flood of requests costs little. Not thread-safe.
+/// request to those of its reply, by Boost.Beast's parser. Knows no sockets, and reads no files: there are
+/// only these few paths. Views and what is made of them are used again for a tenth of a second and shared by
+/// replies, so that a flood of requests costs little. Not thread-safe.
 class http_responder {
 public:
   static constexpr std::size_t streams_max = 8;
@@ -41,21 +45,39 @@ public:
   using clock = std::chrono::steady_clock;
 
   /// `address` with the port that is listened on.
-  http_responder(const endpoint& address, const std::string& token, view_source views);
-  ~http_responder();
-  http_responder(const http_responder&) = delete;
-  http_responder& operator=(const http_responder&) = delete;
+  http_responder(const endpoint& address, const std::string& token, view_source views)
+      : access_(address, token), views_(std::move(views)) {}
 
-  /// `head` ends with the empty line behind the headers; bodies are not read, the reply then says `close`.
-  /// `last`: keep the connection open for no further request.
-  http_reply answer(const std::string& head, bool last, const http_load& load, clock::time_point now);
+  /// `head` ends with the empty line behind the headers, or is `head_bytes_max` long and goes on; bodies are
+  /// not read, the reply then says `close`. `last`: keep the connection open for no further request. Throws
+  /// what the source of views throws.
+  http_reply answer(std::string_view head, bool last, const http_load& load, clock::time_point now);
 
   /// The newest view as one server-sent event; shared by all streams.
-  std::shared_ptr<const std::string> event(clock::time_point now);
+  shared_text event(clock::time_point now);
 
 private:
-  class server; // cpp-httplib's names stay out of this header
-  std::unique_ptr<server> server_;
+  struct exchange; // Boost.Beast's names stay out of this header
+  /// What was made of a view. That is kept, so that its address stays its own.
+  struct remembered {
+    std::shared_ptr<const run_view> of;
+    shared_text text;
+  };
+
+  void route(exchange& x);
+  void serve(exchange& x);
+  shared_text metrics(const exchange& x);
+  template <class Make>
+  const shared_text& made_of_newest(remembered& last, clock::time_point now, Make make);
+
+  http_access access_;
+  view_source views_;
+  std::shared_ptr<const run_view> newest_;
+  clock::time_point newest_at_{};
+  remembered json_;
+  remembered metrics_;
+  remembered event_;
+  std::map<unsigned, std::uint64_t> replies_; ///< by status
 };
 
 } // namespace dybw

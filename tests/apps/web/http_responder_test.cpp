@@ -10,6 +10,13 @@ namespace dybw::test {
 
 namespace {
 
+/// A reply as the visitor sees it.
+struct seen {
+  std::string bytes;
+  bool close;
+  bool events;
+};
+
 /// A responder of which one asks, with the clock in the test's hand.
 struct asked {
   explicit asked(const std::string& token = "", run_view view = sample_view())
@@ -19,9 +26,11 @@ struct asked {
                     return std::make_shared<const run_view>(*shared);
                   }) {}
 
-  http_reply raw(const std::string& head) { return responder.answer(head, false, load, now); }
-  http_reply get(const std::string& path, const std::string& headers = "",
-                 const std::string& method = "GET") {
+  seen raw(const std::string& head, bool last = false) {
+    const auto reply = responder.answer(head, last, load, now);
+    return {reply.head + std::string{reply.body}, reply.close, reply.events};
+  }
+  seen get(const std::string& path, const std::string& headers = "", const std::string& method = "GET") {
     return raw(method + " " + path + " HTTP/1.1\r\nHost: localhost:7480\r\n" + headers + "\r\n");
   }
 
@@ -31,15 +40,15 @@ struct asked {
   http_responder responder;
 };
 
-int status(const http_reply& r) {
+int status(const seen& r) {
   return r.bytes.starts_with("HTTP/1.1 ") ? std::stoi(r.bytes.substr(9)) : 0;
 }
 
-std::string body(const http_reply& r) {
+std::string body(const seen& r) {
   return r.bytes.substr(r.bytes.find("\r\n\r\n") + 4);
 }
 
-bool has(const http_reply& r, const std::string& text) {
+bool has(const seen& r, const std::string& text) {
   return r.bytes.find(text) != std::string::npos;
 }
 
@@ -94,6 +103,18 @@ TEST_CASE("http_responder: assets that a browser has already are not sent again"
   CHECK(body(again).empty());
 }
 
+TEST_CASE("http_responder: replies of the same view share it, and those of an asset are not copies either") {
+  asked a;
+  for (const std::string path : {"/", "/assets/chart.js", "/api/view", "/api/events"}) {
+    CAPTURE(path);
+    const auto head = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const auto one = a.responder.answer(head, false, {}, a.now),
+               other = a.responder.answer(head, false, {}, a.now);
+    CHECK_FALSE(one.body.empty());
+    CHECK(static_cast<const void*>(one.body.data()) == other.body.data());
+  }
+}
+
 TEST_CASE("http_responder: the view as JSON, as metrics and as an event") {
   asked a;
   const auto view = nlohmann::json::parse(body(a.get("/api/view")));
@@ -127,6 +148,24 @@ TEST_CASE("http_responder: no more streams than are good for the run") {
   CHECK(status(refused) == 503);
   CHECK_FALSE(refused.events);
   CHECK(has(refused, "Retry-After: 10\r\n"));
+}
+
+TEST_CASE(
+    "http_responder: the connection stays open where the visitor's protocol says so, and says so itself") {
+  asked a;
+  const std::string host = " HTTP/1.0\r\nHost: localhost\r\n";
+  const auto open = a.get("/healthz");
+  CHECK_FALSE(open.close);
+  CHECK(has(open, "Connection: keep-alive\r\nKeep-Alive: timeout=30, max=1000\r\n"));
+  CHECK(has(open, "Content-Length: 3\r\n"));
+  CHECK_FALSE(a.raw("GET /healthz" + host + "Connection: keep-alive\r\n\r\n").close);
+  for (const auto& closing :
+       {a.get("/healthz", "Connection: close\r\n"), a.raw("GET /healthz" + host + "\r\n"),
+        a.raw("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", true)}) {
+    CHECK(status(closing) == 200);
+    CHECK(closing.close);
+    CHECK(has(closing, "Connection: close\r\n"));
+  }
 }
 
 TEST_CASE("http_responder: a flood of requests asks for a view ten times a second at most") {
@@ -194,6 +233,14 @@ TEST_CASE("http_responder: a link with the token earns a cookie and loses the to
   CHECK(status(a.get("/api/view?token=correct-horse")) == 200);
 }
 
+TEST_CASE("http_responder: a token with signs of its own is read out of a link") {
+  asked a{"a+b %&=/?"};
+  CHECK(status(a.get("/api/view?x=1&token=a%2Bb+%25%26%3d/?")) == 200);
+  for (const std::string wrong :
+       {"", "token", "token=", "token=%", "token=%2", "token=a%2Bb+%25%26%3d/", "tokens=a%2Bb+%25%26%3d/?"})
+    CHECK(status(a.get("/api/view?" + wrong)) == 401);
+}
+
 TEST_CASE("http_responder: without a token a name that was made to point here is not served") {
   asked a;
   const auto reply = a.raw("GET /metrics HTTP/1.1\r\nHost: evil.example:7480\r\n\r\n");
@@ -220,6 +267,17 @@ TEST_CASE("http_responder: nonsense is answered or hung up on, never obeyed") {
     CHECK(reply.close);
     CHECK_FALSE(has(reply, "dybw_"));
   }
+}
+
+TEST_CASE("http_responder: a head that is too long, in one line or in all") {
+  asked a;
+  const std::string longest(9000, 'a');
+  CHECK(status(a.get("/" + longest)) == 414);
+  CHECK(status(a.get("/healthz", "X: " + longest + "\r\n")) == 431);
+  std::string many;
+  while (many.size() < http_responder::head_bytes_max)
+    many += "X: some\r\n";
+  CHECK(status(a.raw(("GET /healthz HTTP/1.1\r\n" + many).substr(0, http_responder::head_bytes_max))) == 431);
 }
 
 TEST_CASE("http_responder: random bytes do no harm") {

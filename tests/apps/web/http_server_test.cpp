@@ -4,7 +4,6 @@
 #include "tests/apps/web/sample_view.hpp"
 
 #include <doctest/doctest.h>
-#include <httplib.h>
 
 #include <sys/resource.h>
 
@@ -13,6 +12,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <new>
+#include <optional>
 
 namespace dybw::test {
 
@@ -25,6 +26,11 @@ std::string request(const std::string& path) {
   return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
 }
 
+struct answered {
+  int status;
+  std::string body;
+};
+
 /// Serves the sample on a free port of loopback.
 struct served {
   explicit served(std::size_t workers = 8, const std::string& token = "")
@@ -36,11 +42,16 @@ struct served {
                                              })),
         address(server->address()) {}
 
-  httplib::Result get(const std::string& path, const httplib::Headers& headers = {}) const {
-    httplib::Client client{address.host, address.port};
-    client.set_connection_timeout(5);
-    client.set_read_timeout(5);
-    return client.Get(path.c_str(), headers);
+  /// Nothing if there is no reply, or none of the length that it announces.
+  std::optional<answered> get(const std::string& path, const std::string& headers = "") const {
+    raw_client client{address};
+    client.send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers + "\r\n");
+    const auto text = client.receive_all(5s);
+    const auto head = text.find("\r\n\r\n");
+    if (!text.starts_with("HTTP/1.1 ") || head == std::string::npos ||
+        text.find("\r\nContent-Length: " + std::to_string(text.size() - head - 4) + "\r\n") > head)
+      return std::nullopt;
+    return answered{std::stoi(text.substr(9)), text.substr(head + 4)};
   }
   bool answers(const std::string& path) const {
     const auto reply = get(path);
@@ -121,8 +132,8 @@ TEST_CASE("http_server: a request in pieces, and one from a client that says not
 TEST_CASE("http_server: a wrong token gets nothing, the right one everything") {
   const served s{8, "correct-horse"};
   CHECK(s.get("/metrics")->status == 401);
-  CHECK(s.get("/metrics", {{"Authorization", "Bearer wrong"}})->status == 401);
-  CHECK(s.get("/metrics", {{"Authorization", "Bearer correct-horse"}})->status == 200);
+  CHECK(s.get("/metrics", "Authorization: Bearer wrong\r\n")->status == 401);
+  CHECK(s.get("/metrics", "Authorization: Bearer correct-horse\r\n")->status == 200);
   CHECK(s.get("/healthz")->status == 200);
 }
 
@@ -207,6 +218,36 @@ TEST_CASE("http_server: malformed requests are hung up on, and others do not not
     CHECK(client.is_closed(5s));
     CHECK(s.answers("/healthz"));
   }
+}
+
+TEST_CASE("http_server: a head without end is answered, and hung up on") {
+  const served s;
+  raw_client client{s.address};
+  client.send("GET / HTTP/1.1\r\nX: " + std::string(100'000, 'x'));
+  CHECK(client.receive_all(5s).starts_with("HTTP/1.1 431 "));
+}
+
+TEST_CASE("http_server: what fails inside costs one connection, and the next is served") {
+  std::atomic<bool> fails = true;
+  const http_server server{{{"127.0.0.1", 0}, ""}, [&] {
+                             return fails ? throw std::bad_alloc{}
+                                          : std::make_shared<const run_view>(sample_view());
+                           }};
+  raw_client first{server.address()}, second{server.address()}, watcher{server.address()};
+  first.send(request("/api/view"));
+  CHECK(first.receive_all(5s) == "");
+  CHECK(first.is_closed(5s));
+  second.send(request("/healthz"));
+  CHECK(second.receive("ok\n", 5s).starts_with("HTTP/1.1 200 "));
+  fails = false;
+  watcher.send(request("/api/events"));
+  CHECK(watcher.receive("}\n\n", 5s) != "");
+  fails = true;
+  CHECK(watcher.receive("}\n\n", 700ms) == ""); // no view, no event
+  fails = false;
+  CHECK(watcher.receive("}\n\n", 5s) != "");
+  second.send(request("/api/view"));
+  CHECK(second.receive("dtur", 5s).starts_with("HTTP/1.1 200 "));
 }
 
 TEST_CASE("http_server: two thousand open connections and readers that do not read leave room for others") {

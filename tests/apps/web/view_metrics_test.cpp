@@ -52,10 +52,10 @@ std::string promtool_says(const std::string& command, const std::string& text) {
 std::string served_text() {
   http_responder responder{
       {"127.0.0.1", 7480}, "", [] { return std::make_shared<const run_view>(sample_view()); }};
-  std::string reply;
+  http_reply reply;
   for (int i = 0; i < 2; ++i) // the first reply is counted in the second
-    reply = responder.answer("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", false, {}, {}).bytes;
-  return reply.substr(reply.find("\r\n\r\n") + 4);
+    reply = responder.answer("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", false, {}, {});
+  return std::string{reply.body};
 }
 
 std::set<std::string> matches(const std::string& text, const std::regex& pattern) {
