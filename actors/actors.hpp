@@ -242,10 +242,12 @@ using node_request_actor = control_client_actor::extend<caf::reacts_to<node_requ
 
 struct preparation;
 struct measurement;
-using run_loader_client_actor = caf::typed_actor<caf::reacts_to<run_prepared>, caf::reacts_to<run_measured>>;
-/// Does what takes long or blocks, one thing at a time.
-using run_loader_actor = caf::typed_actor<caf::reacts_to<std::shared_ptr<const preparation>>,
-                                          caf::reacts_to<std::shared_ptr<const measurement>>>;
+using run_loader_client_actor = caf::typed_actor<caf::reacts_to<run_prepared>>;
+/// Reads what a run needs, one run at a time.
+using run_loader_actor = caf::typed_actor<caf::reacts_to<std::shared_ptr<const preparation>>>;
+using run_measurer_client_actor = caf::typed_actor<caf::reacts_to<run_measured>>;
+/// Measures and writes the end of a run.
+using run_measurer_actor = caf::typed_actor<caf::reacts_to<std::shared_ptr<const measurement>>>;
 
 /// Offers this process to runs: serves one at a time, answers clients, outlives its runs. `stop_work`: its
 /// workers end, what was measured is written, then its standing is "left". Never blocks.

@@ -23,7 +23,9 @@ void node_state::start(node_options options) {
   epoch_ = std::chrono::steady_clock::now();
   lifecycle_ = run_lifecycle{options_.slots};
   loader_ = self_->spawn<caf::detached + caf::monitored>(
-      run_loader, run_loader_client_actor{node_actor{self_}}, options_.files);
+      run_loader, run_loader_client_actor{node_actor{self_}}, options_.files.open);
+  measurer_ = self_->spawn<caf::detached + caf::monitored>(
+      run_measurer, run_measurer_client_actor{node_actor{self_}}, options_.files.write);
 }
 
 void node_state::open(const gateway_opened& x) {
@@ -67,7 +69,7 @@ void node_state::helper_down(const caf::down_msg& down) {
   if (gateway_ && down.source == gateway_.address()) {
     failure_ = "the port is lost: " + reason_of(down.reason);
     exit_code_ = 4;
-  } else if (loader_ && down.source == loader_.address()) {
+  } else if (down.source == loader_.address() || down.source == measurer_.address()) {
     failure_ = "the node failed: " + reason_of(down.reason);
     exit_code_ = 1;
   } else if (run_ && run_->host && run_->host->trainers() &&
@@ -80,6 +82,7 @@ void node_state::helper_down(const caf::down_msg& down) {
 void node_state::shut_down() {
   run_.reset();
   self_->send_exit(loader_, caf::exit_reason::user_shutdown);
+  self_->send_exit(measurer_, caf::exit_reason::user_shutdown);
 }
 
 namespace {

@@ -22,8 +22,9 @@ struct run_place {
   std::filesystem::path resume;      ///< directory of the worker-N.ckpt to go on from
 };
 
-/// What a node does to files. Their formats live in apps/, so the program gives these functions. Called one
-/// at a time, from a thread that may block.
+/// What a node does to files. Their formats live in apps/, so the program gives these functions. Each is
+/// called from a thread of its own that may block, one call at a time; the end of a run may be written while
+/// the next one is opened.
 struct node_writer {
   /// Makes the directories of a run below --out. What it throws is the refusal that the launcher gets.
   std::function<run_place(const run_spec&, run_start)> open;

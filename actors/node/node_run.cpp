@@ -346,7 +346,7 @@ void node_state::measure(const cluster_status& x) {
   what.reports = run_->lead->reports();
   what.known = known_result(x);
   what.hurry = leaving_;
-  self_->send(loader_, std::make_shared<const measurement>(std::move(what)));
+  self_->send(measurer_, std::make_shared<const measurement>(std::move(what)));
 }
 
 void node_state::measured(const run_measured& x) {

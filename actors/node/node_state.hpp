@@ -5,6 +5,7 @@
 #include "actors/node/run_lead.hpp"
 #include "actors/node/run_lifecycle.hpp"
 #include "actors/node/run_loader.hpp"
+#include "actors/node/run_measurer.hpp"
 #include "actors/run/run_host.hpp"
 
 #include <functional>
@@ -187,6 +188,7 @@ private:
   node_actor::stateful_pointer<node_state> self_;
   node_options options_;
   run_loader_actor loader_;
+  run_measurer_actor measurer_;
   gateway_actor gateway_;
   endpoint advertised_;
   moment epoch_;

@@ -13,6 +13,14 @@ constexpr auto exit_network = static_cast<int>(input_fault::network);
 
 } // namespace
 
+std::vector<worker_id> workers_here(const run_spec& spec) {
+  std::vector<worker_id> here;
+  for (std::size_t i = 0; i < spec.placement.size(); ++i)
+    if (spec.placement[i] == spec.self)
+      here.push_back(worker_at(i));
+  return here;
+}
+
 std::optional<refusal_text> run_lifecycle::prepare(const run_spec& spec, std::optional<connection_id> owner,
                                                    const std::string& now) {
   if (phase_ != phase::idle)
@@ -20,9 +28,7 @@ std::optional<refusal_text> run_lifecycle::prepare(const run_spec& spec, std::op
                                     "`dybw stop {}`",
                                     spec_.name, since_, here_),
                         exit_network};
-  std::size_t here = 0;
-  for (auto node : spec.placement)
-    here += node == spec.self ? 1 : 0;
+  const auto here = dybw::workers_here(spec).size();
   if (here == 0)
     return refusal_text{"the run places no worker on it; take it out of --nodes, or raise --workers",
                         exit_configuration};
@@ -48,12 +54,9 @@ std::optional<refusal_text> run_lifecycle::prepare(const run_spec& spec, std::op
 }
 
 refusal_text run_lifecycle::not_this_run(run_id run, const std::string& what) const {
-  if (!serves(run))
-    return {fmt::format("it cannot {} a run that it does not have (any more); launch the run again", what),
-            exit_network};
-  return {
-      fmt::format("it cannot {} run {}, which is {}; launch the run again", what, spec_.name, state_text()),
-      exit_network};
+  const auto which = serves(run) ? fmt::format("run {}, which is {}", spec_.name, state_text())
+                                 : "a run that it does not have (any more)";
+  return {fmt::format("it cannot {} {}; launch the run again", what, which), exit_network};
 }
 
 std::optional<refusal_text> run_lifecycle::connect(run_id run) {
@@ -66,8 +69,7 @@ std::optional<refusal_text> run_lifecycle::connect(run_id run) {
 std::optional<refusal_text> run_lifecycle::begin(run_id run) {
   if (!serves(run) || phase_ != phase::linked)
     return not_this_run(run, "begin");
-  phase_ = phase::running;
-  owner_.reset();
+  running();
   return std::nullopt;
 }
 
@@ -125,29 +127,12 @@ void run_lifecycle::let_go() {
   stopping_ = false;
 }
 
-std::vector<worker_id> run_lifecycle::workers_here() const {
-  std::vector<worker_id> here;
-  for (std::size_t i = 0; phase_ != phase::idle && i < spec_.placement.size(); ++i)
-    if (spec_.placement[i] == spec_.self)
-      here.push_back(worker_at(i));
-  return here;
-}
-
 std::string run_lifecycle::state_text() const {
-  switch (phase_) {
-  case phase::idle:
+  if (phase_ == phase::idle)
     return "idle";
-  case phase::preparing:
-  case phase::prepared:
-  case phase::linking:
-  case phase::linked:
+  if (!has_begun())
     return "preparing";
-  case phase::running:
-    return "running";
-  case phase::finishing:
-    return "finishing";
-  }
-  return {};
+  return phase_ == phase::running ? "running" : "finishing";
 }
 
 } // namespace dybw

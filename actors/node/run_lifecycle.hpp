@@ -13,6 +13,9 @@ struct refusal_text {
   int exit_code = 0;
 };
 
+/// Those of the node `spec.self`, ascending.
+std::vector<worker_id> workers_here(const run_spec& spec);
+
 /// Which run a node serves, how far that is, and what may be asked of the node now. Pure: a client's requests
 /// and what became of them in, verdicts out.
 ///
@@ -68,7 +71,7 @@ public:
   const run_spec& spec() const noexcept { return spec_; } ///< REQUIRES: not idle
   run_spec& spec() noexcept { return spec_; }
   std::optional<connection_id> owner() const noexcept { return owner_; }
-  std::vector<worker_id> workers_here() const;
+  std::vector<worker_id> workers_here() const { return dybw::workers_here(spec_); }
   /// As `node_status` says it.
   std::string state_text() const;
 

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-/// A real node, its workers and its loader in real time, around it a gateway that only writes down. Whatever
+/// A real node, its workers and its helpers in real time, around it a gateway that only writes down. Whatever
 /// is waited for has a generous limit; nothing else depends on time.
 namespace dybw::test {
 
@@ -210,7 +210,7 @@ node_options counting(std::atomic<int>& written) {
   return options;
 }
 
-/// Lets who waits go on, at the latest when it goes: before the node, which would wait for its loader for
+/// Lets who waits go on, at the latest when it goes: before the node, which would wait for its helpers for
 /// ever.
 class gate {
 public:

@@ -1,0 +1,97 @@
+#include "actors/node/run_measurer.hpp"
+
+#include "actors/run/run_end.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace dybw {
+
+namespace {
+
+constexpr nanoseconds local_patience{std::chrono::seconds{10}};
+constexpr nanoseconds remote_patience{std::chrono::seconds{65}};
+
+/// One run that is measured, as the answers come.
+struct ending {
+  run_measurer_actor::pointer self;
+  run_measurer_client_actor node;
+  decltype(node_writer::write) write;
+  std::shared_ptr<const measurement> what;
+  run_outcome_ptr outcome{};
+  std::size_t missing = 0;         ///< answers
+  std::uint64_t fetched_bytes = 0; ///< from other nodes
+};
+
+void finish(const ending& e) {
+  const auto& x = *e.what;
+  finished_run run;
+  run.result = x.known;
+  run.result.interrupted = x.hurry;
+  conclude(run, *x.inputs, x.inputs->policies.front(), *e.outcome, {});
+  note_earlier(run.result, x.known.resumed);
+  auto& result = run.result;
+  result.interrupted = x.known.interrupted;
+  result.nodes = x.known.nodes;
+  result.link_bytes_sent = x.known.link_bytes_sent;
+  result.eval_bytes_sent = x.known.eval_bytes_sent + e.fetched_bytes;
+  result.host_cpu_s = x.known.host_cpu_s;
+  result.peak_rss_bytes = x.known.peak_rss_bytes;
+  try {
+    if (e.write)
+      e.write(x.spec, run);
+  } catch (const std::exception& error) {
+    spdlog::error("{}", error.what());
+    fail(result, error.what());
+  }
+  auto reply = std::make_shared<result_reply>();
+  reply->ready = reply->leads = true;
+  reply->result = result;
+  reply->average = run.average;
+  e.self->send(e.node, run_measured{x.spec.run, std::move(reply)});
+}
+
+void collect(const std::shared_ptr<ending>& e) {
+  const auto& x = *e->what;
+  if (!has_model(*x.inputs))
+    return finish(*e);
+  e->missing = x.here.size();
+  const auto arrived = [e] {
+    if (--e->missing == 0)
+      finish(*e);
+  };
+  for (std::size_t i = 0; i < x.here.size(); ++i) {
+    const auto take = [e, i, arrived](const snapshot& s) {
+      e->outcome->finals[i] = s.parameters;
+      if (!e->what->here[i])
+        e->fetched_bytes += s.parameters.values().size_bytes();
+      arrived();
+    };
+    const auto give_up = [arrived](const caf::error&) { arrived(); }; // it is lost
+    if (const auto& worker = x.here[i])
+      e->self->request(worker, local_patience, snapshot_wanted{}).then(take, give_up);
+    else
+      e->self->request(x.client, remote_patience, worker_at(i), snapshot_wanted{}).then(take, give_up);
+  }
+}
+
+} // namespace
+
+run_measurer_actor::behavior_type run_measurer(run_measurer_actor::stateful_pointer<run_measurer_state> self,
+                                               const run_measurer_client_actor& node,
+                                               const decltype(node_writer::write)& write) {
+  return {[=](const std::shared_ptr<const measurement>& x) {
+    const auto e = std::make_shared<ending>(ending{self, node, write, x});
+    self->request(x->reports, local_patience, outcome_wanted{})
+        .then(
+            [e](const run_outcome_ptr& outcome) {
+              e->outcome = outcome;
+              collect(e);
+            },
+            [=](const caf::error& error) {
+              spdlog::error("the reporter failed: {}", caf::to_string(error));
+              self->send(node, run_measured{x->spec.run, nullptr});
+            });
+  }};
+}
+
+} // namespace dybw
