@@ -3,6 +3,8 @@
 #include "actors/client/node_request.hpp"
 #include "actors/gateway/gateway.hpp"
 #include "actors/node/node_state.hpp"
+#include "actors/node/run_loader.hpp"
+#include "actors/node/run_measurer.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
@@ -14,6 +16,33 @@ namespace {
 /// What a failed actor said, or the name of its error.
 std::string reason_of(const caf::error& e) {
   return e.context().match_elements<std::string>() ? e.context().get_as<std::string>(0) : caf::to_string(e);
+}
+
+node_actor::behavior_type node(node_actor::stateful_pointer<node_state> self, node_options options) {
+  self->state.start(std::move(options));
+  self->set_down_handler([self](const caf::down_msg& down) { self->state.helper_down(down); });
+  self->set_exit_handler([self](caf::exit_msg& x) {
+    self->state.shut_down();
+    self->quit(std::move(x.reason));
+  });
+  return {
+      [](const control_opened&) {}, // it does not call itself, requests do
+      [](const control_failed&) {},
+      [self](const control_received& x) { self->state.receive(x); },
+      [self](const control_closed& x) { self->state.closed(x); },
+      [self](const gateway_opened& x) { self->state.open(x); },
+      [self](const link_changed& x) { self->state.link_changed(x); },
+      [self](const stop_work&) { self->state.leave(); },
+      [self](const node_standing_wanted&) { return self->state.standing(); },
+      [self](const run_prepared& x) { self->state.prepared(x); },
+      [self](const run_measured& x) { self->state.measured(x); },
+      [self](const node_request_done& x) { self->state.request_is_done(x); },
+      [self](const local_reports_ptr& x) { self->state.take(x); },
+      [self](const part_changed& x) { self->state.take(x); },
+      [self](const evaluation& x) { self->state.take(x); },
+      [self](const target_reached&) { self->state.target_is_reached(); },
+      [self](const node_tick&) { self->state.tick(); },
+  };
 }
 
 } // namespace
@@ -57,64 +86,29 @@ void node_state::send_request(node_request_options options, request_handler hand
 }
 
 void node_state::request_is_done(const node_request_done& x) {
-  const auto found = requests_.find(x.key);
-  if (found == requests_.end())
-    return;
-  const auto handler = std::move(found->second);
-  requests_.erase(found);
-  handler(x);
+  if (const auto found = requests_.extract(x.key))
+    found.mapped()(x);
 }
 
 void node_state::helper_down(const caf::down_msg& down) {
   if (gateway_ && down.source == gateway_.address()) {
     failure_ = "the port is lost: " + reason_of(down.reason);
-    exit_code_ = 4;
+    exit_code_ = exit_network;
   } else if (down.source == loader_.address() || down.source == measurer_.address()) {
     failure_ = "the node failed: " + reason_of(down.reason);
     exit_code_ = 1;
-  } else if (run_ && run_->host && run_->host->trainers() &&
-             down.source == run_->host->trainers().address()) {
+  } else if (host_ && host_->trainers() && down.source == host_->trainers().address()) {
     fail_run("training failed: " + reason_of(down.reason));
   }
 }
 
 /// The actors that nothing else would end.
 void node_state::shut_down() {
-  run_.reset();
+  lead_.reset();
+  host_.reset();
   self_->send_exit(loader_, caf::exit_reason::user_shutdown);
   self_->send_exit(measurer_, caf::exit_reason::user_shutdown);
 }
-
-namespace {
-
-node_actor::behavior_type node(node_actor::stateful_pointer<node_state> self, node_options options) {
-  self->state.start(std::move(options));
-  self->set_down_handler([self](const caf::down_msg& down) { self->state.helper_down(down); });
-  self->set_exit_handler([self](caf::exit_msg& x) {
-    self->state.shut_down();
-    self->quit(std::move(x.reason));
-  });
-  return {
-      [](const control_opened&) {}, // it does not call itself, requests do
-      [](const control_failed&) {},
-      [self](const control_received& x) { self->state.receive(x); },
-      [self](const control_closed& x) { self->state.closed(x); },
-      [self](const gateway_opened& x) { self->state.open(x); },
-      [self](const link_changed& x) { self->state.link_changed(x); },
-      [self](const stop_work&) { self->state.leave(); },
-      [self](const node_standing_wanted&) { return self->state.standing(); },
-      [self](const run_prepared& x) { self->state.prepared(x); },
-      [self](const run_measured& x) { self->state.measured(x); },
-      [self](const node_request_done& x) { self->state.request_is_done(x); },
-      [self](const local_reports_ptr& x) { self->state.take(x); },
-      [self](const part_changed& x) { self->state.take(x); },
-      [self](const evaluation& x) { self->state.take(x); },
-      [self](const target_reached&) { self->state.target_is_reached(); },
-      [self](const node_tick&) { self->state.tick(); },
-  };
-}
-
-} // namespace
 
 node_actor spawn_node(caf::actor_system& system, node_options options) {
   return system.spawn(node, std::move(options));

@@ -10,7 +10,6 @@ namespace dybw {
 
 namespace {
 
-constexpr auto exit_network = 4;
 constexpr nanoseconds place_patience{std::chrono::seconds{5}};
 constexpr nanoseconds welcome_patience{std::chrono::seconds{2}};
 
@@ -40,8 +39,7 @@ void node_state::take_place(const node_request_done& x) {
     return refuse(place->refusal);
   if (const auto refused = lifecycle_.prepare(place->spec, std::nullopt, "now"))
     return refuse_join(refused->line, refused->exit_code);
-  joining_->elapsed_s = place->elapsed_s;
-  joining_->told_at = std::chrono::steady_clock::now();
+  joining_->origin = std::chrono::steady_clock::now() - from_seconds(place->elapsed_s);
   spdlog::info("joins run {} in place {}", place->spec.name, index_of(place->spec.self));
   prepare(place->spec, run_start::joined, place->data_hash);
 }
@@ -49,8 +47,7 @@ void node_state::take_place(const node_request_done& x) {
 /// Tells everybody where this place is now, and asks the nodes of the neighbours for what our workers need.
 void node_state::seek_welcome() {
   const auto& spec = lifecycle_.spec();
-  const auto& graph = *run_->inputs->graph;
-  joining_->requests = 0;
+  const auto& graph = *prepared_.inputs->graph;
   for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
     if (node_at(i) == spec.self)
       continue;
@@ -59,30 +56,25 @@ void node_state::seek_welcome() {
     to_node.patience = welcome_patience;
     to_node.messages.push_back(
         std::make_shared<const control_message>(node_moved{spec.run, spec.self, advertised_}));
-    to_node.answers = 0;
     for (auto id : lifecycle_.workers_here()) {
       const auto neighbours = graph.neighbours(id);
-      if (std::none_of(neighbours.begin(), neighbours.end(),
-                       [&](worker_id n) { return spec.placement[index_of(n)] == node_at(i); }))
-        continue;
-      ++to_node.answers;
-      to_node.messages.push_back(std::make_shared<const control_message>(welcome_request{spec.run, id}));
+      if (std::any_of(neighbours.begin(), neighbours.end(),
+                      [&](worker_id n) { return spec.placement[index_of(n)] == node_at(i); }))
+        to_node.messages.push_back(std::make_shared<const control_message>(welcome_request{spec.run, id}));
     }
+    to_node.answers = to_node.messages.size() - 1;
     ++joining_->requests;
     send_request(std::move(to_node), [this, run = spec.run](const node_request_done& x) {
-      if (joining_ && lifecycle_.serves(run))
-        take_welcome(x);
+      if (!joining_ || !lifecycle_.serves(run))
+        return;
+      for (const auto& m : x.answers)
+        if (const auto* welcome = std::get_if<welcome_reply>(m.get()); welcome != nullptr && welcome->found)
+          joining_->welcomes.push_back(*welcome);
+      if (--joining_->requests == 0)
+        join_run_now();
     });
   }
   if (joining_->requests == 0)
-    join_run_now();
-}
-
-void node_state::take_welcome(const node_request_done& x) {
-  for (const auto& m : x.answers)
-    if (const auto* welcome = std::get_if<welcome_reply>(m.get()); welcome != nullptr && welcome->found)
-      joining_->welcomes.push_back(*welcome);
-  if (--joining_->requests == 0)
     join_run_now();
 }
 
@@ -90,43 +82,33 @@ void node_state::take_welcome(const node_request_done& x) {
 /// with the estimate of its own neighbours, or, without one that lives elsewhere, of the others'.
 void node_state::join_run_now() {
   const auto& welcomes = joining_->welcomes;
-  const auto has_parameters = run_->ready.parameters > 0;
-  const auto useful = [&](const welcome_reply& w) {
-    return !has_parameters || w.parameters.values().size() == run_->ready.parameters;
-  };
+  const auto parameters = prepared_.reply.parameters; // 0 without a model
   std::map<worker_id, worker_start> starts;
   worker_start any;
-  bool found = false;
   std::vector<fact> facts;
   for (const auto& w : welcomes) {
     if (w.facts.facts)
       facts.insert(facts.end(), w.facts.facts->begin(), w.facts.facts->end());
-    if (!useful(w))
+    if (parameters > 0 && w.parameters.values().size() != parameters)
       continue;
     for (auto* start : {&any, &starts[w.joiner]})
       if (w.round >= start->completed) {
         start->completed = w.round;
         start->parameters = w.parameters;
       }
-    found = true;
   }
-  if (!found || facts.empty()) {
+  if (starts.empty() || facts.empty()) {
     refuse_join(fmt::format("cannot join run {}: no neighbour of its workers answers; try again",
                             lifecycle_.spec().name),
                 exit_network);
     let_go();
     return;
   }
-  for (auto id : lifecycle_.workers_here()) {
-    if (!starts.contains(id))
-      starts[id] = any;
-    starts[id].facts = facts;
-  }
-  spawn_host(std::move(starts));
+  for (auto id : lifecycle_.workers_here())
+    starts.try_emplace(id, any).first->second.facts = facts;
+  spawn_host(std::move(starts), std::nullopt);
   lifecycle_.running();
-  const auto origin = joining_->told_at - from_seconds(joining_->elapsed_s);
-  joining_.reset();
-  begin_run(origin);
+  begin_run(std::exchange(joining_, std::nullopt)->origin);
 }
 
 void node_state::refuse_join(const std::string& why, int exit_code) {

@@ -1,19 +1,18 @@
 #include "actors/client/node_request.hpp"
 #include "actors/node/node_state.hpp"
+#include "actors/node/run_loader.hpp"
 #include "actors/reporting/longest_wait.hpp"
 #include "actors/system/process_usage.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <ctime>
 
 namespace dybw {
 
 namespace {
 
-constexpr auto exit_network = 4;
 /// How long a node is called that has lost its place, and how often it is asked whether that still holds.
 constexpr nanoseconds tell_loser_for{std::chrono::minutes{2}};
 constexpr nanoseconds call_loser_again_for{std::chrono::milliseconds{1500}};
@@ -34,13 +33,13 @@ std::string time_of_day() {
 
 void node_state::receive(const control_received& x) {
   if (run_ && lifecycle_.owner() == x.connection)
-    run_->owner_heard = std::chrono::steady_clock::now();
+    run_->owner_spoke(now());
   std::visit([&](const auto& m) { on(x.connection, m); }, *x.message);
 }
 
 void node_state::closed(const control_closed& x) {
   if (run_)
-    run_->subscribers.erase(x.connection);
+    run_->unsubscribe(x.connection);
   if (lifecycle_.closed(x.connection)) {
     spdlog::info("run {}: its launcher went away before it began ({})", lifecycle_.spec().name, x.reason);
     let_go();
@@ -48,11 +47,7 @@ void node_state::closed(const control_closed& x) {
 }
 
 void node_state::reply(connection_id to, control_message message) {
-  send(to, std::make_shared<const control_message>(std::move(message)));
-}
-
-void node_state::send(connection_id to, std::shared_ptr<const control_message> message) {
-  self_->send(gateway_, send_control{to, std::move(message)});
+  self_->send(gateway_, send_control{to, std::make_shared<const control_message>(std::move(message))});
 }
 
 // --- Starting a run ---
@@ -61,24 +56,12 @@ void node_state::send(connection_id to, std::shared_ptr<const control_message> m
 void node_state::turn_down(const std::string& why, int exit_code) {
   if (joining_) {
     refuse_join(why, exit_code);
-  } else if (run_->asked_to_connect) {
-    reply(*run_->asked_to_connect, connect_reply{why});
+  } else if (const auto asked_by = run_->asked_by()) {
+    reply(*asked_by, connect_reply{why});
   } else if (const auto owner = lifecycle_.owner()) {
-    prepare_run_reply refusal;
-    refusal.refusal = why;
-    refusal.exit_code = exit_code;
-    reply(*owner, std::move(refusal));
+    reply(*owner, prepare_run_reply{why, exit_code});
   }
   let_go();
-}
-
-/// A machine that vanishes does not close its connections.
-void node_state::watch_owner() {
-  if (!lifecycle_.owner() || time_since(run_->owner_heard) <= options_.owner_patience)
-    return;
-  spdlog::warn("run {}: nothing from its launcher for {:.0f} s", lifecycle_.spec().name,
-               to_seconds(options_.owner_patience));
-  turn_down("its launcher said nothing for too long; launch the run again", exit_network);
 }
 
 void node_state::on(connection_id from, const prepare_run_request& x) {
@@ -88,67 +71,46 @@ void node_state::on(connection_id from, const prepare_run_request& x) {
     refused = refusal_text{leaving_ ? "it is about to end; start it again" : "it is joining another run",
                            exit_network};
   }
-  if (refused) {
-    prepare_run_reply refusal;
-    refusal.refusal = refused->line;
-    refusal.exit_code = refused->exit_code;
-    reply(from, std::move(refusal));
-    return;
-  }
+  if (refused)
+    return reply(from, prepare_run_reply{refused->line, refused->exit_code});
   prepare(x.spec, x.spec.resume.empty() ? run_start::afresh : run_start::resumed, 0);
 }
 
 void node_state::prepare(const run_spec& spec, run_start how, std::uint64_t data_hash) {
-  run_ = std::make_unique<active_run>();
-  run_->how = how;
-  run_->origin = run_->owner_heard = std::chrono::steady_clock::now();
-  preparation what{spec, how, options_.data, options_.threads, data_hash};
-  self_->send(loader_, std::make_shared<const preparation>(std::move(what)));
+  run_ = std::make_unique<active_run>(now());
+  self_->send(loader_, std::make_shared<const preparation>(
+                           preparation{spec, how, options_.data, options_.threads, data_hash}));
 }
 
 void node_state::prepared(const run_prepared& x) {
-  if (!lifecycle_.serves(x.run) || lifecycle_.now() != run_lifecycle::phase::preparing)
+  if (!lifecycle_.prepared(x.run))
     return; // nobody wants it any more
   const auto owner = lifecycle_.owner();
-  if (!x.reply.refusal.empty()) {
-    if (owner)
-      reply(*owner, x.reply);
-    else
-      refuse_join(x.reply.refusal, x.reply.exit_code);
-    let_go();
-    return;
-  }
-  lifecycle_.prepared(x.run);
-  run_->inputs = x.inputs;
-  run_->place = x.place;
-  run_->resumed = x.resumed;
-  run_->ready = x.reply;
   if (owner)
     reply(*owner, x.reply);
-  else
+  if (!x.reply.refusal.empty()) {
+    if (!owner)
+      refuse_join(x.reply.refusal, x.reply.exit_code);
+    return let_go();
+  }
+  prepared_ = x;
+  if (!owner)
     seek_welcome();
 }
 
 void node_state::on(connection_id from, const connect_request& x) {
-  if (const auto refused = lifecycle_.connect(x.run)) {
-    reply(from, connect_reply{refused->line});
-    return;
-  }
-  run_->asked_to_connect = from;
-  run_->linking_since = std::chrono::steady_clock::now();
-  spawn_host(starts_from(run_->resumed));
-  for (auto& [id, from_disk] : run_->resumed)
+  if (const auto refused = lifecycle_.connect(x.run))
+    return reply(from, connect_reply{refused->line});
+  spawn_host(starts_from(prepared_.resumed), from);
+  for (auto& [id, from_disk] : prepared_.resumed)
     from_disk.parameters = from_disk.velocity = {}; // the workers have them
-  if (run_->part->leads(now()))
-    start_lead(false);
+  keep_lead();
   advance_linking();
 }
 
 void node_state::on(connection_id from, const begin_request& x) {
-  if (const auto refused = lifecycle_.begin(x.run)) {
-    reply(from, begin_reply{refused->line});
-    return;
-  }
+  if (const auto refused = lifecycle_.begin(x.run))
+    return reply(from, begin_reply{refused->line});
   reply(from, begin_reply{});
   begin_run(std::chrono::steady_clock::now());
 }
@@ -163,15 +125,14 @@ void node_state::on(connection_id, const abandon_request& x) {
 void node_state::on(connection_id from, const stop_request& x) {
   switch (lifecycle_.stop(x.run)) {
   case run_lifecycle::stop_verdict::no_run:
-    reply(from, stop_reply{lifecycle_.no_run_text(x.run)});
-    return;
+    return reply(from, stop_reply{lifecycle_.no_run_text(x.run)});
   case run_lifecycle::stop_verdict::let_go:
     spdlog::info("run {} is to stop before it has begun", lifecycle_.spec().name);
     turn_down("the run was stopped", exit_network);
     break;
   case run_lifecycle::stop_verdict::stop:
     spdlog::info("run {} is to stop", lifecycle_.spec().name);
-    run_->interrupted = true;
+    run_->interrupt();
     stop_run(true);
     break;
   case run_lifecycle::stop_verdict::nothing:
@@ -181,26 +142,18 @@ void node_state::on(connection_id from, const stop_request& x) {
 }
 
 void node_state::on(connection_id from, const node_status_request&) {
-  struct inquiry {
-    std::size_t missing = 0;
-    longest_wait longest;
+  if (lifecycle_.now() != run_lifecycle::phase::running)
+    return send_status(from, {});
+  const auto longest = std::make_shared<longest_wait>();
+  const auto answered = [=, this, missing = std::make_shared<std::size_t>(host_->here().size())] {
+    if (--*missing == 0)
+      send_status(from, longest->text());
   };
-  const auto begun = run_ && run_->host && lifecycle_.now() == run_lifecycle::phase::running;
-  if (!begun) {
-    send_status(from, {});
-    return;
-  }
-  auto all = std::make_shared<inquiry>();
-  all->missing = run_->host->here().size();
-  const auto answered = [this, all, from] {
-    if (--all->missing == 0)
-      send_status(from, all->longest.text());
-  };
-  for (auto id : run_->host->here())
-    self_->request(run_->host->workers()[index_of(id)], worker_patience, status_wanted{})
+  for (auto id : host_->here())
+    self_->request(host_->workers()[index_of(id)], worker_patience, status_wanted{})
         .then(
-            [all, answered](const worker_status& s) {
-              all->longest.add(s);
+            [=](const worker_status& s) {
+              longest->add(s);
               answered();
             },
             [answered](const caf::error&) { answered(); }); // the others tell
@@ -222,48 +175,24 @@ void node_state::send_status(connection_id to, const std::string& waiting) {
     s.nodes = spec.nodes;
     for (auto id : lifecycle_.workers_here())
       s.workers.push_back(static_cast<std::uint32_t>(id));
-    if (lifecycle_.has_begun()) {
-      s.elapsed_s = to_seconds(elapsed());
-      s.newest_round = run_->progress.newest_round;
-      s.local_steps = run_->progress.local_steps;
-      s.loss = run_->progress.loss;
-    }
-    if (run_->part) {
-      s.component = static_cast<std::uint32_t>(run_->part->component());
-      s.lead = static_cast<std::uint32_t>(run_->part->lead());
-    }
     s.waiting = waiting;
-    const auto sent = traffic_in_run();
-    s.link_bytes_sent = sent.link_bytes_sent;
-    s.eval_bytes_sent = sent.eval_bytes_sent;
+    run_->complete(s, spent(), now());
   }
   reply(to, std::move(s));
 }
 
 void node_state::on(connection_id from, const subscribe_request& x) {
-  if (!lifecycle_.serves(x.run))
-    return;
-  subscriber s;
-  s.dropped_before = run_->rounds_dropped;
-  if (lifecycle_.has_begun() && elapsed() < first_rounds_time) {
-    s.gets_first_rounds = run_->first_rounds.size() == run_->rounds_passed;
-    s.dropped = s.gets_first_rounds ? 0 : run_->rounds_passed;
-  }
-  run_->subscribers[from] = s;
-  run_->asked_at = std::chrono::steady_clock::now();
+  if (lifecycle_.serves(x.run))
+    run_->subscribe(from, now());
 }
 
 void node_state::on(connection_id from, const snapshot_request& x) {
-  snapshot_reply nothing;
-  nothing.worker = x.worker;
+  const snapshot_reply nothing{x.worker, false, 0, {}};
   const auto i = index_of(x.worker);
-  const auto known = lifecycle_.serves(x.run) && run_->host && i < run_->host->workers().size();
-  if (!known || !run_->host->workers()[i]) {
-    reply(from, std::move(nothing));
-    return;
-  }
-  run_->asked_at = std::chrono::steady_clock::now();
-  self_->request(run_->host->workers()[i], 5 * worker_patience, snapshot_wanted{})
+  if (!lifecycle_.serves(x.run) || !host_ || i >= host_->workers().size() || !host_->workers()[i])
+    return reply(from, nothing);
+  run_->asked(now());
+  self_->request(host_->workers()[i], 5 * worker_patience, snapshot_wanted{})
       .then(
           [this, from](const snapshot& s) {
             reply(from, snapshot_reply{s.worker, true, s.local_steps, s.parameters});
@@ -272,102 +201,68 @@ void node_state::on(connection_id from, const snapshot_request& x) {
 }
 
 void node_state::on(connection_id from, const result_request& x) {
-  std::shared_ptr<const result_reply> result;
-  if (lifecycle_.serves(x.run)) {
-    run_->asked_at = std::chrono::steady_clock::now();
-    result = run_->result;
-  } else if (x.run == last_run_) {
-    result = last_result_;
-  }
-  if (result) {
-    reply(from, *result);
-    return;
-  }
-  result_reply not_yet;
-  not_yet.leads = lifecycle_.serves(x.run) && run_->lead;
-  reply(from, std::move(not_yet));
+  const auto serves = lifecycle_.serves(x.run);
+  if (serves)
+    run_->asked(now());
+  if (last_result_ && x.run == last_run_)
+    reply(from, *last_result_);
+  else
+    reply(from, result_reply{false, serves && lead_, {}, {}});
 }
 
 /// Only noted: the next tick lets go, unless something would be lost with the run.
 void node_state::on(connection_id, const run_over& x) {
   if (lifecycle_.serves(x.run))
-    run_->over_elsewhere = true;
+    run_->over_elsewhere();
 }
 
 // --- Monitors ---
 
 void node_state::on(connection_id from, const describe_request&) {
-  describe_reply x;
-  x.found = lifecycle_.has_begun();
-  if (x.found) {
-    x.spec = lifecycle_.spec();
-    x.parameters = run_->ready.parameters;
-  }
-  reply(from, std::move(x));
+  if (lifecycle_.has_begun())
+    reply(from, describe_reply{true, lifecycle_.spec(), prepared_.reply.parameters});
+  else
+    reply(from, describe_reply{});
 }
 
 void node_state::on(connection_id from, const metrics_request& x) {
-  if (!lifecycle_.has_begun()) {
-    reply(from, metrics_reply{});
-    return;
-  }
-  self_->request(run_->host->reports(), worker_patience, metrics_wanted{x.sketch})
+  if (!lifecycle_.has_begun())
+    return reply(from, metrics_reply{});
+  self_->request(host_->reports(), worker_patience, metrics_wanted{x.sketch})
       .then(
           [this, from, run = lifecycle_.spec().run](const process_metrics_ptr& m) {
-            reply(from, lifecycle_.serves(run) ? complete(*m) : metrics_reply{});
+            metrics_reply answer;
+            if (lifecycle_.serves(run)) {
+              answer = {run, *m};
+              run_->complete(answer.metrics, spent());
+            }
+            reply(from, std::move(answer));
           },
           [this, from](const caf::error&) { reply(from, metrics_reply{}); });
-}
-
-/// With what the reporter does not know.
-metrics_reply node_state::complete(const process_metrics& x) const {
-  metrics_reply full{lifecycle_.spec().run, x};
-  auto& m = full.metrics;
-  if (!run_->evaluations.empty())
-    m.newest_evaluation = run_->evaluations.back();
-  if (m.failure.empty())
-    m.failure = run_->failure;
-  const auto sent = traffic_in_run();
-  m.link_bytes_sent = sent.link_bytes_sent;
-  m.eval_bytes_sent = sent.eval_bytes_sent;
-  m.connections_refused = traffic_.connections_refused;
-  m.leads = run_->lead != nullptr;
-  return full;
 }
 
 // --- Joining ---
 
 /// A restarted node wants a place: that of its own address, or one whose node does not answer.
 void node_state::on(connection_id from, const join_request& x) {
-  const auto refuse = [&](const std::string& why) {
-    join_reply refusal;
-    refusal.refusal = why;
-    reply(from, std::move(refusal));
-  };
-  if (lifecycle_.now() == run_lifecycle::phase::finishing)
-    return refuse(fmt::format("run {} is ending; start the node without --join", lifecycle_.spec().name));
-  if (lifecycle_.now() != run_lifecycle::phase::running)
-    return refuse("no run is going on there; start the node without --join");
-  offer_place(from, x.advertised);
-}
-
-void node_state::offer_place(connection_id to, const endpoint& joiner) {
   const auto& spec = lifecycle_.spec();
-  const auto now = std::chrono::steady_clock::now();
-  std::erase_if(places_given_, [&](const auto& x) { return now - x.second.since > place_reserved; });
+  if (lifecycle_.now() == run_lifecycle::phase::finishing)
+    return refuse_place(from, fmt::format("run {} is ending; start the node without --join", spec.name));
+  if (lifecycle_.now() != run_lifecycle::phase::running)
+    return refuse_place(from, "no run is going on there; start the node without --join");
+  const auto joiner = x.advertised;
+  std::erase_if(places_given_,
+                [&](const auto& place) { return now() - place.second.since > place_reserved; });
   for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
-    const auto given = places_given_.find(node_at(i));
-    const auto again = given != places_given_.end() && given->second.joiner == joiner;
-    const auto its_own = spec.nodes[i] == joiner && !is_given_to_another(node_at(i), joiner);
-    if ((again || its_own) && node_at(i) != spec.self)
-      return send_place(to, node_at(i), joiner);
+    const auto* given = given_to(node_at(i));
+    if (node_at(i) != spec.self && (given != nullptr ? *given : spec.nodes[i]) == joiner)
+      return send_place(from, node_at(i), joiner);
   }
   struct search {
     std::size_t missing = 0;
     std::optional<node_index> free;
   };
-  auto all = std::make_shared<search>();
-  const auto run = spec.run;
+  const auto all = std::make_shared<search>();
   for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
     if (node_at(i) == spec.self || places_given_.contains(node_at(i)))
       continue;
@@ -376,43 +271,41 @@ void node_state::offer_place(connection_id to, const endpoint& joiner) {
     probe.to = spec.nodes[i];
     probe.messages = {std::make_shared<const control_message>(node_status_request{})};
     probe.patience = probe_patience;
-    send_request(std::move(probe), [this, all, run, i, to, joiner](const node_request_done& x) {
-      const auto* status = x.answers.empty() ? nullptr : std::get_if<node_status>(x.answers.front().get());
-      const auto free = (status == nullptr || status->run != run) && !is_given_to_another(node_at(i), joiner);
+    send_request(std::move(probe), [=, this, run = spec.run](const node_request_done& probed) {
+      const auto* status =
+          probed.answers.empty() ? nullptr : std::get_if<node_status>(probed.answers.front().get());
+      const auto* given = given_to(node_at(i));
+      const auto free = (status == nullptr || status->run != run) && (given == nullptr || *given == joiner);
       if (free && (!all->free || i < index_of(*all->free)))
         all->free = node_at(i);
       if (--all->missing > 0 || !lifecycle_.serves(run))
         return;
       if (all->free)
-        return send_place(to, *all->free, joiner);
-      join_reply refusal;
-      refusal.refusal = fmt::format("no place is free in run {}: all its {} nodes are there; start the node "
-                                    "without --join",
-                                    lifecycle_.spec().name, lifecycle_.spec().nodes.size());
-      reply(to, std::move(refusal));
+        return send_place(from, *all->free, joiner);
+      refuse_place(from, fmt::format("no place is free in run {}: all its {} nodes are there; start the node "
+                                     "without --join",
+                                     lifecycle_.spec().name, lifecycle_.spec().nodes.size()));
     });
   }
-  if (all->missing == 0) {
-    join_reply refusal;
-    refusal.refusal = fmt::format("no place is free in run {}; try again later", spec.name);
-    reply(to, std::move(refusal));
-  }
+  if (all->missing == 0)
+    refuse_place(from, fmt::format("no place is free in run {}; try again later", spec.name));
+}
+
+void node_state::refuse_place(connection_id to, const std::string& why) {
+  reply(to, join_reply{why, {}, 0, 0});
 }
 
 /// Lately: its new process may not have told everybody yet where it is.
-bool node_state::is_given_to_another(node_index place, const endpoint& joiner) const {
+const endpoint* node_state::given_to(node_index place) const {
   const auto given = places_given_.find(place);
-  return given != places_given_.end() && given->second.joiner != joiner;
+  return given == places_given_.end() ? nullptr : &given->second.joiner;
 }
 
 void node_state::send_place(connection_id to, node_index place, const endpoint& joiner) {
-  places_given_[place] = {joiner, std::chrono::steady_clock::now()};
-  join_reply given;
-  given.spec = lifecycle_.spec();
+  places_given_[place] = {joiner, now()};
+  join_reply given{{}, lifecycle_.spec(), to_seconds(run_->elapsed(now())), prepared_.reply.data_hash};
   given.spec.self = place;
   given.spec.nodes[index_of(place)] = joiner;
-  given.elapsed_s = to_seconds(elapsed());
-  given.data_hash = run_->ready.data_hash;
   spdlog::info("run {}: node {} takes place {}", given.spec.name, to_string(joiner), index_of(place));
   reply(to, std::move(given));
 }
@@ -425,18 +318,18 @@ void node_state::on(connection_id, const node_moved& x) {
   if (!lifecycle_.has_begun() || x.node == lifecycle_.spec().self)
     return;
   auto& where = lifecycle_.spec().nodes[index_of(x.node)];
-  if (const auto given = places_given_.find(x.node);
-      given != places_given_.end() && given->second.joiner == x.advertised && where != x.advertised)
-    tell_loser(where, x, std::chrono::steady_clock::now());
+  if (const auto* given = given_to(x.node);
+      given != nullptr && *given == x.advertised && where != x.advertised)
+    tell_loser(where, x, now());
   where = x.advertised;
   self_->send(gateway_, x);
-  if (run_->lead)
-    self_->send(run_->lead->client(), x);
+  if (lead_)
+    self_->send(lead_->client(), x);
 }
 
 /// Who had the place may be alive, only hung or cut off. As long as the place is still that joiner's, it is
 /// called again and again.
-void node_state::tell_loser(const endpoint& loser, const node_moved& news, moment since) {
+void node_state::tell_loser(const endpoint& loser, const node_moved& news, nanoseconds since) {
   node_request_options to_loser;
   to_loser.to = loser;
   to_loser.messages = {std::make_shared<const control_message>(news)};
@@ -444,11 +337,12 @@ void node_state::tell_loser(const endpoint& loser, const node_moved& news, momen
   to_loser.keep_trying = call_loser_again_for;
   send_request(std::move(to_loser), [=, this](const node_request_done& x) {
     const auto told = x.failure.empty();
-    if (told || !lifecycle_.serves(news.run) || time_since(since) > tell_loser_for ||
-        lifecycle_.spec().nodes[index_of(news.node)] != news.advertised ||
-        is_given_to_another(news.node, news.advertised))
+    if (told || !lifecycle_.serves(news.run) || now() - since > tell_loser_for)
       return;
-    tell_loser(loser, news, since);
+    const auto* given = given_to(news.node);
+    if (lifecycle_.spec().nodes[index_of(news.node)] == news.advertised &&
+        (given == nullptr || *given == news.advertised))
+      tell_loser(loser, news, since);
   });
 }
 
@@ -460,46 +354,37 @@ void node_state::dismiss(const std::string& why) {
   let_go();
 }
 
-void node_state::on(connection_id from, const welcome_request& x) {
-  if (lifecycle_.serves(x.run) && lifecycle_.now() == run_lifecycle::phase::running && run_->host &&
-      index_of(x.joiner) < run_->host->workers().size()) {
-    welcome(from, x.joiner);
-    return;
-  }
-  welcome_reply nothing;
-  nothing.joiner = x.joiner;
-  reply(from, std::move(nothing));
-}
-
 /// From all neighbours of the joiner here: each gives up its link, the facts add up, the latest round counts.
-void node_state::welcome(connection_id to, worker_id joiner) {
+void node_state::on(connection_id from, const welcome_request& x) {
+  if (!lifecycle_.serves(x.run) || lifecycle_.now() != run_lifecycle::phase::running ||
+      index_of(x.joiner) >= host_->workers().size())
+    return reply(from, welcome_reply{x.joiner, false, {}, 0, {}});
   struct gathering {
-    std::size_t missing = 0;
+    std::size_t missing = 1; // the loop below
     std::vector<fact> facts;
     welcome_reply sum;
   };
-  auto all = std::make_shared<gathering>();
-  all->sum.joiner = joiner;
-  const auto answered = [this, all, to] {
+  const auto all = std::make_shared<gathering>();
+  all->sum.joiner = x.joiner;
+  const auto answered = [this, all, from] {
     if (--all->missing > 0)
       return;
     all->sum.facts.facts = std::make_shared<const std::vector<fact>>(std::move(all->facts));
-    reply(to, std::move(all->sum));
+    reply(from, std::move(all->sum));
   };
-  all->missing = 1; // this loop
-  for (auto id : run_->host->graph()->neighbours(joiner)) {
-    const auto& worker = run_->host->workers()[index_of(id)];
+  for (auto id : host_->graph()->neighbours(x.joiner)) {
+    const auto& worker = host_->workers()[index_of(id)];
     if (!worker)
       continue;
     ++all->missing;
-    self_->request(worker, worker_patience, welcome_wanted{joiner})
+    self_->request(worker, worker_patience, welcome_wanted{x.joiner})
         .then(
-            [all, answered](const welcome_reply& x) {
-              if (x.found) {
-                all->facts.insert(all->facts.end(), x.facts.facts->begin(), x.facts.facts->end());
-                if (!all->sum.found || x.round > all->sum.round) {
-                  all->sum.round = x.round;
-                  all->sum.parameters = x.parameters;
+            [all, answered](const welcome_reply& one) {
+              if (one.found) {
+                all->facts.insert(all->facts.end(), one.facts.facts->begin(), one.facts.facts->end());
+                if (!all->sum.found || one.round > all->sum.round) {
+                  all->sum.round = one.round;
+                  all->sum.parameters = one.parameters;
                 }
                 all->sum.found = true;
               }

@@ -28,7 +28,6 @@ run_lead::~run_lead() {
 }
 
 void run_lead::begin(run_origin origin) {
-  begun_ = true;
   caf::anon_send(reports_, watch_workers{{}, origin});
   const auto& inputs = *options_.inputs;
   if (!has_model(inputs))

@@ -25,7 +25,6 @@ public:
   run_lead& operator=(const run_lead&) = delete;
 
   void begin(run_origin origin);
-  bool has_begun() const noexcept { return begun_; }
 
   /// What the workers here report; the other nodes' comes by the client.
   void take(const local_reports& x);
@@ -52,7 +51,6 @@ private:
   evaluator_actor evaluator_; ///< null before the beginning, and without a model
   std::vector<caf::actor> actors_;
   std::size_t lost_ = 0; ///< workers here that are known to be lost
-  bool begun_ = false;
 };
 
 } // namespace dybw
