@@ -113,4 +113,20 @@ inline neighbour_heard heard(int id) {
   return {worker_at(static_cast<std::size_t>(id))};
 }
 
+inline auto with_weights(weight_rule rule) {
+  return [rule](machine_options& o) { o.weights = rule; };
+}
+
+inline auto with_last_round(round_number k) {
+  return [k](machine_options& o) { o.last_round = k; };
+}
+
+/// A pair's round `k` from computing to computing.
+inline void complete_round(worker_probe& w, round_number k, nanoseconds step = 100ms) {
+  w.finish_step(step);
+  w.hear(1, estimate{k});
+  w.hear(1, accept{k});
+  w.hear(1, closed{k, 1});
+}
+
 } // namespace dybw::test
