@@ -27,7 +27,7 @@ void rate_consensus::average(double theirs, double mine, double weight) {
 }
 
 pairwise_machine::pairwise_machine(machine_options options)
-    : options_(std::move(options)),
+    : machine_frame(std::move(options)),
       generator_(make_generator(options_.seed, random_stream::schedule, index_of(options_.self))) {
   auto made = make_policy(options_.policy);
   assert(made->averages_in_pairs());
@@ -40,55 +40,20 @@ pairwise_machine::pairwise_machine(machine_options options)
     n.weight = policy_->weight(degree, mutated(mutation::pair_weighs_alone) ? degree : graph.degree(id));
     n.usable = options_.facts.empty(); // a joiner waits for a sign of life
   }
-  completed_ = std::min(options_.completed, options_.last_round);
-  record_.degree = degree;
-  if (!options_.facts.empty())
-    take_over(options_.facts);
-  look_at_part();
-}
-
-/// A joiner's start: every link is down until its other end is heard.
-void pairwise_machine::take_over(const std::vector<fact>& facts) {
-  const auto self = options_.self;
-  facts_ = membership_of_joiner(*options_.graph, self, facts);
-  for (const auto& n : neighbours_)
-    if (facts_.link_up(make_edge(self, n.id)))
-      facts_.learn(facts_.next(self, n.id, false));
-}
-
-void pairwise_machine::look_at_part() {
-  component_ = options_.graph->workers();
-  if (facts_.empty())
-    return;
-  const auto component = component_of(*options_.graph, facts_, options_.self);
-  component_ = component.size();
-  lowest_ = *std::min_element(component.begin(), component.end());
 }
 
 /// Takes in what is news and passes it on. `from`: who told it; null for our own word.
-void pairwise_machine::learn(const std::vector<fact>& facts, const neighbour* from) {
-  std::vector<fact> news;
-  for (const auto& f : facts) {
-    if (!is_of_graph(*options_.graph, f) || !facts_.learn(f))
-      continue;
-    news.push_back(f);
-    auto* dead = f.a == f.b && !f.up ? find(f.a) : nullptr;
+void pairwise_machine::learn(const std::vector<fact>& told, const neighbour* from) {
+  auto news = members_.learn(told);
+  for (const auto& f : news) {
+    auto* dead = f.a == f.b && !f.up ? find(neighbours_, f.a) : nullptr;
     if (dead != nullptr && !dead->crashed)
       lose(*dead, neighbour_lost::cause::crashed);
   }
-  if (!facts_.worker_up(options_.self)) { // a false or outdated word
-    const auto lives = facts_.next(options_.self, options_.self, true);
-    if (facts_.learn(lives))
-      news.push_back(lives);
-  }
-  if (news.empty())
-    return;
-  const auto shared = std::make_shared<const std::vector<fact>>(std::move(news));
-  for (const auto& n : neighbours_)
-    if (n.usable && &n != from)
-      effects_.push_back(send{n.id, membership_news{shared}});
-  look_at_part();
-  effects_.push_back(membership_changed{facts_.generation(), component_, lowest_});
+  if (!facts().worker_up(options_.self)) // a false or outdated word
+    members_.say(facts().next(options_.self, options_.self, true), news);
+  if (!news.empty())
+    pass_on(std::move(news), neighbours_, [&](const neighbour& n) { return n.usable && &n != from; });
 }
 
 const std::vector<effect>& pairwise_machine::step(nanoseconds now, const event& e) {
@@ -109,10 +74,7 @@ void pairwise_machine::on(const start&) {
     number_ = static_cast<std::uint64_t>(now_.count());
   for (auto& n : neighbours_)
     n.sessions.own = std::max(n.sessions.own, number_); // a link may have broken before the start
-  if (stopping_ || completed_ >= options_.last_round)
-    close_down();
-  else
-    begin_step();
+  go_on();
 }
 
 void pairwise_machine::on(const step_done& e) {
@@ -140,7 +102,7 @@ void pairwise_machine::on(const step_done& e) {
 }
 
 void pairwise_machine::on(const message_received& e) {
-  if (auto* from = find(e.from))
+  if (auto* from = find(neighbours_, e.from))
     std::visit([&](const auto& m) { on(*from, m); }, e.message);
 }
 
@@ -159,14 +121,11 @@ void pairwise_machine::on(const timer_expired&) {
 }
 
 void pairwise_machine::on(const neighbour_lost& e) {
-  auto* n = find(e.id);
+  auto* n = find(neighbours_, e.id);
   if (n == nullptr)
     return;
   lose(*n, e.why);
-  if (n->crashed && facts_.worker_up(n->id))
-    learn({facts_.next(n->id, n->id, false)}, nullptr);
-  else if (!n->crashed && facts_.link_up(make_edge(options_.self, n->id)))
-    learn({facts_.next(options_.self, n->id, false)}, nullptr);
+  learn(members_.word_of_loss(n->id, n->crashed), nullptr);
 }
 
 void pairwise_machine::lose(neighbour& n, neighbour_lost::cause why) {
@@ -186,7 +145,7 @@ void pairwise_machine::give_up(neighbour& n) {
 }
 
 void pairwise_machine::on(const neighbour_heard& e) {
-  auto* n = find(e.id);
+  auto* n = find(neighbours_, e.id);
   if (n == nullptr || n->crashed)
     return;
   n->usable = true;
@@ -195,11 +154,8 @@ void pairwise_machine::on(const neighbour_heard& e) {
     effects_.push_back(send{n->id, leaving{}});
   else if (phase_ == phase::settling)
     effects_.push_back(send{n->id, closed{current_, 0}});
-  if (!facts_.link_up(make_edge(options_.self, n->id)))
-    learn({facts_.next(options_.self, n->id, true)}, nullptr);
-  if (!facts_.empty())
-    effects_.push_back(
-        send{n->id, membership_news{std::make_shared<const std::vector<fact>>(facts_.facts())}});
+  learn(members_.word_of_return(n->id), nullptr);
+  send_facts(n->id);
 }
 
 void pairwise_machine::on(const stop_requested&) {
@@ -230,8 +186,8 @@ void pairwise_machine::on(neighbour& from, const offer& m) {
   if (std::exchange(from.crashed, false)) { // it knows that we gave it up: it lives, or does again
     from.usable = true;
     from.leaving = from.closing = false;
-    if (!facts_.worker_up(from.id))
-      learn({facts_.next(from.id, from.id, true)}, nullptr);
+    if (!facts().worker_up(from.id))
+      learn({facts().next(from.id, from.id, true)}, nullptr);
   }
   from.in = std::max(from.in, m.round);
   const auto crosses = !mutated(mutation::pair_crosses_at_one_end) || options_.self > from.id;
@@ -319,10 +275,11 @@ void pairwise_machine::evaluate() {
   }
 }
 
-void pairwise_machine::begin_step() {
-  set_phase(phase::computing);
-  step_started_ = now_;
-  effects_.push_back(compute{++ticket_});
+void pairwise_machine::go_on() {
+  if (is_through())
+    close_down();
+  else
+    start_step();
 }
 
 void pairwise_machine::offer_to_some() {
@@ -336,7 +293,7 @@ void pairwise_machine::offer_to_some() {
   }
   policy_->choose(free_, generator_, chosen_);
   for (auto id : chosen_)
-    offer_to(*find(id));
+    offer_to(*find(neighbours_, id));
 }
 
 void pairwise_machine::offer_to(neighbour& n) {
@@ -384,10 +341,7 @@ void pairwise_machine::finish_round() {
   averaged_.clear();
   departed_.clear();
   effects_.push_back(round_done{&record_});
-  if (stopping_ || completed_ >= options_.last_round)
-    close_down();
-  else
-    begin_step();
+  go_on();
 }
 
 /// No step will come: averages a few times more, once nobody that is averaged with makes steps any more.
@@ -401,35 +355,10 @@ void pairwise_machine::close_down() {
     effects_.push_back(send{n.id, closed{current_, 0}});
 }
 
-void pairwise_machine::leave() {
-  set_phase(phase::left);
-  for (const auto& n : neighbours_)
-    effects_.push_back(send{n.id, leaving{}});
-  effects_.push_back(finished{completed_});
-}
-
-// --- Odds and ends ---
-
-std::optional<welcome> pairwise_machine::welcome_for(worker_id joiner) const {
-  const auto known = std::any_of(neighbours_.begin(), neighbours_.end(),
-                                 [joiner](const neighbour& n) { return n.id == joiner; });
-  if (!known || phase_ == phase::idle || phase_ == phase::left)
-    return std::nullopt;
-  return welcome{facts_.facts(), std::max(completed_, current_)};
-}
-
 machine_status pairwise_machine::status() const {
-  machine_status s;
-  s.phase = phase_;
-  s.round = phase_ == phase::gathering ? current_ : completed_;
-  s.completed = completed_;
-  s.since = phase_since_;
-  s.component = component_;
-  s.lowest = lowest_;
-  if (phase_ != phase::gathering && phase_ != phase::settling)
+  auto s = status_of_phase();
+  if (!in_round())
     return s;
-  if (phase_ == phase::gathering)
-    s.timeout = deadline_;
   for (const auto& n : neighbours_)
     if (n.offered > 0)
       s.waiting_for.push_back({n.id, wait_cause::kind::estimate, n.offered_at});
@@ -437,17 +366,6 @@ machine_status pairwise_machine::status() const {
       s.waiting_for.push_back({n.id, wait_cause::kind::closing, phase_since_});
   s.quorum_missing = s.waiting_for.size();
   return s;
-}
-
-void pairwise_machine::set_phase(phase p) {
-  phase_ = p;
-  phase_since_ = now_;
-}
-
-pairwise_machine::neighbour* pairwise_machine::find(worker_id id) {
-  const auto i = std::lower_bound(neighbours_.begin(), neighbours_.end(), id,
-                                  [](const neighbour& n, worker_id x) { return n.id < x; });
-  return i != neighbours_.end() && i->id == id ? &*i : nullptr;
 }
 
 } // namespace dybw

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "learning/consensus/gather_timeout.hpp"
+#include "learning/consensus/machine_frame.hpp"
 #include "learning/consensus/policies/pairwise_policy.hpp"
-#include "learning/consensus/worker_machine.hpp"
 
 namespace dybw {
 
@@ -41,18 +41,13 @@ private:
 /// nobody else's business. What belongs together is told apart by sessions: the
 /// other end's messages count only if they were sent after it knew of our last giving up. Not thread-safe;
 /// deterministic.
-class pairwise_machine final : public worker_machine {
+class pairwise_machine final : public machine_frame {
 public:
   /// REQUIRES: a `pairwise_policy`.
   explicit pairwise_machine(machine_options options);
 
   const std::vector<effect>& step(nanoseconds now, const event& e) override;
   machine_status status() const override;
-  std::optional<welcome> welcome_for(worker_id joiner) const override;
-  const machine_counters& counters() const override { return counters_; }
-  const membership& facts() const override { return facts_; }
-  round_number completed() const override { return completed_; }
-  phase current_phase() const override { return phase_; }
 
 private:
   struct neighbour {
@@ -89,56 +84,36 @@ private:
   void on(neighbour&, const Other&) {} // of another protocol
 
   void evaluate();
-  void begin_step();
+  void go_on();
   void offer_to_some();
   void offer_to(neighbour& n);
   void lose(neighbour& n, neighbour_lost::cause why);
   void give_up(neighbour& n);
-  void take_over(const std::vector<fact>& facts);
-  void learn(const std::vector<fact>& facts, const neighbour* from);
-  void look_at_part();
+  void learn(const std::vector<fact>& told, const neighbour* from);
   bool is_void(neighbour& from, const link_sessions& sessions);
   void take(neighbour& n, worker_id first, std::uint64_t number, bool own_offer, double theirs, double mine);
   bool may_go_on() const;
   void finish_round();
   void close_down();
   static bool is_working(const neighbour& n) { return n.usable && !n.leaving && !n.closing; }
-  void leave();
-  void set_phase(phase p);
-  neighbour* find(worker_id id);
   std::size_t unanswered() const;
   nanoseconds answer_limit() const;
+  round_number round_for(worker_id) const override { return std::max(completed_, current_); }
 
-  machine_options options_;
   std::unique_ptr<pairwise_policy> policy_;
   random_generator generator_;
   rate_consensus rates_;
-  membership facts_; ///< only to know the part of the network that this worker is in
-  std::size_t component_ = 0;
-  worker_id lowest_{};
   std::vector<neighbour> neighbours_;
 
-  phase phase_ = phase::idle;
-  nanoseconds now_{0};
-  nanoseconds phase_since_{0};
-  round_number completed_ = 0;
-  round_number current_ = 0;
-  bool stopping_ = false;
-  std::uint64_t ticket_ = 0;
-  nanoseconds step_started_{0};
   std::optional<nanoseconds> patience_ends_; ///< gathering
-  nanoseconds deadline_{0};                  ///< gathering: when it gives up
   std::uint64_t number_ = 0;                 ///< of the newest offer
   bool timed_out_ = false;
   std::size_t sweeps_left_ = 0;
   std::vector<worker_id> free_;
   std::vector<worker_id> chosen_;
 
-  round_record record_;
   std::vector<mix_term> averaged_;  ///< since the last record
   std::vector<worker_id> departed_; ///< likewise
-  machine_counters counters_;
-  std::vector<effect> effects_;
 };
 
 } // namespace dybw

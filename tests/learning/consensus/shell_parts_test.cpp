@@ -1,6 +1,5 @@
 #include "learning/consensus/estimate_slots.hpp"
 #include "learning/consensus/flow_window.hpp"
-#include "learning/consensus/gather_timeout.hpp"
 #include "learning/consensus/silence_detector.hpp"
 
 #include <doctest/doctest.h>
@@ -101,38 +100,4 @@ TEST_CASE("estimate_slots: never more than two blocks are kept, none after relea
   }
   slots.release(10);
   CHECK(kept() == 0);
-}
-
-TEST_CASE("pace_estimator: the bound is ten times the mean plus four deviations") {
-  auto p = pace_estimator{};
-  CHECK_FALSE(p.observed());
-  p.observe(2s); // mean 2 s, deviation 1 s
-  CHECK(p.observed());
-  CHECK(p.bound() == 10 * (2s + 4 * 1s));
-}
-
-TEST_CASE("pace_estimator: the bound is never below a second") {
-  auto p = pace_estimator{};
-  for (int i = 0; i < 100; ++i)
-    p.observe(1ms);
-  CHECK(p.bound() == 1s);
-}
-
-TEST_CASE("pace_estimator: honest straggling steps stay below the bound, rare ones too") {
-  auto p = pace_estimator{};
-  for (int i = 0; i < 400; ++i) {
-    const auto t = i % 40 == 39 ? nanoseconds{8s} : nanoseconds{200ms};
-    if (i > 40)
-      CHECK(t < p.bound());
-    p.observe(t);
-  }
-}
-
-TEST_CASE("pace_estimator: the longest saturated time does not overflow the bound") {
-  auto p = pace_estimator{};
-  for (int i = 0; i < 10; ++i) {
-    p.observe(from_seconds(1e300));
-    p.observe(0s);
-  }
-  CHECK(p.bound() > 1h);
 }

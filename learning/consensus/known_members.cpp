@@ -1,0 +1,53 @@
+#include "learning/consensus/known_members.hpp"
+
+#include "learning/consensus/mutation.hpp"
+
+#include <algorithm>
+
+namespace dybw {
+
+known_members::known_members(const topology& graph, worker_id self)
+    : graph_(graph), self_(self), component_(graph.workers()) {}
+
+void known_members::take_over(const std::vector<fact>& facts) {
+  facts_ = membership_of_joiner(graph_, self_, facts);
+  for (auto id : graph_.neighbours(self_))
+    if (link_up(id) && !(mutated(mutation::joiner_trusts_facts) && usable(id)))
+      facts_.learn(facts_.next(self_, id, false));
+  look_at_part();
+}
+
+std::vector<fact> known_members::learn(const std::vector<fact>& facts) {
+  std::vector<fact> news;
+  for (const auto& f : facts)
+    if (is_of_graph(graph_, f))
+      say(f, news);
+  return news;
+}
+
+void known_members::say(const fact& word, std::vector<fact>& news) {
+  if (facts_.learn(word))
+    news.push_back(word);
+}
+
+std::vector<fact> known_members::word_of_loss(worker_id neighbour, bool crashed) const {
+  const auto about = crashed ? neighbour : self_;
+  if (crashed ? !facts_.worker_up(neighbour) : !link_up(neighbour))
+    return {};
+  return {facts_.next(about, neighbour, false)};
+}
+
+std::vector<fact> known_members::word_of_return(worker_id neighbour) const {
+  if (link_up(neighbour))
+    return {};
+  return {facts_.next(self_, neighbour, true)};
+}
+
+membership_changed known_members::look_at_part() {
+  const auto part = component_of(graph_, facts_, self_);
+  component_ = part.size();
+  lowest_ = *std::ranges::min_element(part);
+  return {facts_.generation(), component_, lowest_};
+}
+
+} // namespace dybw

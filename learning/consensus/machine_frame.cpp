@@ -1,0 +1,56 @@
+#include "learning/consensus/machine_frame.hpp"
+
+namespace dybw {
+
+machine_frame::machine_frame(machine_options options)
+    : options_(std::move(options)), members_(*options_.graph, options_.self),
+      completed_(std::min(options_.completed, options_.last_round)) {
+  record_.degree = options_.graph->degree(options_.self);
+  if (!options_.facts.empty())
+    members_.take_over(options_.facts);
+}
+
+std::optional<welcome> machine_frame::welcome_for(worker_id joiner) const {
+  const auto neighbours = options_.graph->neighbours(options_.self);
+  if (!std::ranges::binary_search(neighbours, joiner) || phase_ == phase::idle || phase_ == phase::left)
+    return std::nullopt;
+  return welcome{facts().facts(), round_for(joiner)};
+}
+
+machine_status machine_frame::status_of_phase() const {
+  machine_status s;
+  s.phase = phase_;
+  s.round = in_round() ? current_ : completed_;
+  s.completed = completed_;
+  s.since = phase_since_;
+  if (phase_ == phase::gathering)
+    s.timeout = deadline_;
+  s.component = members_.component();
+  s.lowest = members_.lowest();
+  return s;
+}
+
+void machine_frame::set_phase(phase p) {
+  phase_ = p;
+  phase_since_ = now_;
+}
+
+void machine_frame::start_step() {
+  set_phase(phase::computing);
+  step_started_ = now_;
+  effects_.push_back(compute{++ticket_});
+}
+
+void machine_frame::leave() {
+  set_phase(phase::left);
+  for (auto id : options_.graph->neighbours(options_.self))
+    effects_.push_back(send{id, leaving{}});
+  effects_.push_back(finished{completed_});
+}
+
+void machine_frame::send_facts(worker_id to) {
+  if (!facts().empty())
+    effects_.push_back(send{to, membership_news{std::make_shared<const std::vector<fact>>(facts().facts())}});
+}
+
+} // namespace dybw

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "learning/consensus/gather_timeout.hpp"
+#include "learning/consensus/messages.hpp"
+
+namespace dybw {
+
+/// What a worker knows of one neighbour under the round protocol. `round` is the one that the worker is in.
+struct round_neighbour {
+  worker_id id{};
+  std::size_t planned_degree = 0;
+  bool usable = true;       ///< the link and both ends are up, as far as known
+  bool silent = false;      ///< our own failure detector gave it up
+  bool leaving = false;     ///< past every round
+  round_number offered = 0; ///< round of its newest estimate
+  bool offered_parameters = false;
+  round_number in = 0;     ///< the newest round it is known to be in
+  round_number closed = 0; ///< the newest round it closed
+  pace_estimator pace;
+  nanoseconds last_estimate{0};
+  // of a joiner's neighbours:
+  bool met = true;              ///< has said where it is
+  round_number apart_until = 0; ///< rounds up to this one may have been shared with our predecessor
+  // about the round in progress:
+  bool barred = false;   ///< was lost while the round was open: takes no part any more
+  bool accepted = false; ///< by us
+  bool accepts_us = false;
+  bool fired = false; ///< its edge has fired a threshold in this round and generation
+  std::optional<std::size_t> closed_degree;
+
+  /// It has told where it is: a joiner, that it sent nothing to its predecessor in later rounds.
+  void meet(round_number its_round);
+  void take_note(const estimate& m, nanoseconds now);
+  void enter(round_number round);
+
+  bool apart_in(round_number round) const { return !met || round <= apart_until; }
+  bool committed() const { return accepted && accepts_us; }
+  bool takes_part() const { return !barred && !leaving; }
+  bool acceptable(round_number round) const {
+    return offered == round && offered_parameters && !accepted && takes_part() && closed < round;
+  }
+  bool may_still_come(round_number round) const {
+    return !accepted && takes_part() && offered < round && closed < round;
+  }
+  /// Whether its word is to come that it accepts us or has closed without.
+  bool owes_answer(round_number round) const;
+  /// Whether its degree, which its weight depends on, is to come. A later round's `closed` without this
+  /// one's: it closed this one while it thought the link down.
+  bool owes_closing(round_number round) const {
+    return committed() && !closed_degree && closed < round && takes_part();
+  }
+};
+
+} // namespace dybw
