@@ -1,8 +1,8 @@
 # Finds the C++ Actor Framework, whose Debian package brings no CMake files of its own.
 #
-#   find_package(CAF 0.17.6 REQUIRED COMPONENTS core io openssl)
+#   find_package(CAF 0.17.6 REQUIRED COMPONENTS core io)
 #
-# defines CAF::core, CAF::io and CAF::openssl as asked for, and CAF_VERSION. Only the 0.17 series fits: 0.18 changed
+# defines CAF::core and CAF::io as asked for, and CAF_VERSION. Only the 0.17 series fits: 0.18 changed
 # `inspect` and the registration of message types.
 
 find_path(CAF_INCLUDE_DIR NAMES caf/config.hpp)
@@ -42,9 +42,7 @@ if(CAF_FOUND)
     endif()
   endforeach()
   set_property(TARGET CAF::core APPEND PROPERTY INTERFACE_LINK_LIBRARIES Threads::Threads)
-  foreach(component IN ITEMS io openssl)
-    if(TARGET CAF::${component})
-      set_property(TARGET CAF::${component} APPEND PROPERTY INTERFACE_LINK_LIBRARIES CAF::core)
-    endif()
-  endforeach()
+  if(TARGET CAF::io)
+    set_property(TARGET CAF::io APPEND PROPERTY INTERFACE_LINK_LIBRARIES CAF::core)
+  endif()
 endif()

@@ -42,8 +42,9 @@ constexpr auto tick_every = std::chrono::milliseconds{50};
 
 class gateway_doorman final : public caf::io::network::doorman_impl {
 public:
-  gateway_doorman(caf::io::network::default_multiplexer& backend, int socket, bool tls)
-      : doorman_impl(backend, socket), tls_(tls) {}
+  gateway_doorman(caf::io::network::default_multiplexer& backend, int socket,
+                  std::shared_ptr<tls_context> tls)
+      : doorman_impl(backend, socket), tls_(std::move(tls)) {}
 
   bool new_connection() override {
     const auto socket = acceptor_.accepted_socket();
@@ -53,7 +54,7 @@ public:
     }
     auto& backend = acceptor_.backend();
     caf::io::network::nonblocking(socket, true); // before the handshake begins
-    auto channel = tls_ ? make_accepting_tls_channel(backend.system()) : make_plain_channel();
+    auto channel = tls_ ? make_tls_channel(tls_, true) : make_plain_channel();
     auto line = caf::make_counted<connection>(backend, socket, std::move(channel));
     const auto handle = line->hdl();
     parent()->add_scribe(std::move(line));
@@ -69,7 +70,7 @@ public:
   }
 
 private:
-  bool tls_;
+  std::shared_ptr<tls_context> tls_;
 };
 
 std::uint64_t draw_incarnation() {
@@ -473,10 +474,7 @@ void gateway_broker::called(const dialled& x) {
   calls_.erase(found);
   if (!x.socket)
     return call_failed(made, x.reason);
-  std::string reason;
-  auto channel = options_.tls ? make_tls_channel(system(), x.socket->get(), reason) : make_plain_channel();
-  if (!channel)
-    return call_failed(made, reason + ", " + to_string(made.to));
+  auto channel = options_.tls ? make_tls_channel(options_.tls, false) : make_plain_channel();
   auto c = std::make_shared<conversation>();
   c->line = caf::make_counted<connection>(dynamic_cast<caf::io::network::default_multiplexer&>(backend()),
                                           x.socket->release(), std::move(channel));

@@ -19,10 +19,8 @@ system_config::system_config() {
   });
 }
 
-system_config::system_config(const std::optional<tls_files>& tls) : system_config() {
+network_config::network_config() {
   load<caf::io::middleman>();
-  if (tls)
-    load_tls(*this, *tls);
 }
 
 } // namespace dybw

@@ -1,17 +1,16 @@
 #include "actors/transport/tls_channel.hpp"
 
-#include <caf/openssl/manager.hpp>
-#include <caf/openssl/session.hpp>
+#include "actors/transport/openssl_objects.hpp"
+#include "actors/transport/tls_context.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <optional>
 #include <sys/socket.h>
+#include <utility>
 
 namespace dybw {
 
@@ -21,31 +20,6 @@ constexpr auto one_authority =
     "use certificates that one authority has signed on all nodes (scripts/make-certs)";
 constexpr auto both_or_none = "give --tls-cert, --tls-key and --tls-ca on both sides or on neither";
 constexpr auto new_certificate = "make a new one (scripts/make-certs) and start again";
-
-/// CAF's session keeps its objects to itself, but OpenSSL tells of every one that is made.
-struct newest_objects {
-  SSL_CTX* context = nullptr;
-  SSL* ssl = nullptr;
-};
-thread_local newest_objects newest;
-
-void note_context(void* x, void*, CRYPTO_EX_DATA*, int, long, void*) {
-  newest.context = static_cast<SSL_CTX*>(x);
-}
-void forget_context(void* x, void*, CRYPTO_EX_DATA*, int, long, void*) {
-  if (newest.context == x)
-    newest.context = nullptr;
-}
-void note_ssl(void* x, void*, CRYPTO_EX_DATA*, int, long, void*) {
-  newest.ssl = static_cast<SSL*>(x);
-}
-
-void watch_new_objects() {
-  [[maybe_unused]] static const auto watching =
-      SSL_CTX_get_ex_new_index(0, nullptr, note_context, nullptr, forget_context) >= 0 &&
-      SSL_get_ex_new_index(0, nullptr, note_ssl, nullptr, nullptr) >= 0;
-  newest = {};
-}
 
 struct explanation {
   std::string what;
@@ -123,163 +97,90 @@ explanation explain_failure(SSL* ssl) {
       return {"the other side closed the connection during the TLS handshake", both_or_none, false};
     return {"the other side closed the connection", {}, false};
   }
-  std::array<char, 256> text{};
-  ERR_error_string_n(last, text.data(), text.size());
-  return {std::string{"TLS failed: "} + text.data(), {}};
+  return {"TLS failed: " + error_text(last), {}};
 }
 
 class tls_channel final : public channel {
 public:
-  explicit tls_channel(caf::actor_system& system) : session_(system) {}
-
-  /// Begins the handshake. Returns whether it can go on; throws if the files cannot be read.
-  bool start(int socket, bool accepted) {
-    watch_new_objects();
-    try {
-      if (!session_.init())
-        return false;
-    } catch (...) { // before the session took it over
-      SSL_CTX_free(newest.context);
-      throw;
-    }
-    ssl_ = newest.ssl;
-    if (ssl_ == nullptr || SSL_set_min_proto_version(ssl_, TLS1_2_VERSION) != 1)
-      return false;
-    // A block is written record by record, straight from its buffer.
-    SSL_set_mode(ssl_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    ERR_clear_error();
-    return accepted ? session_.try_accept(socket) : session_.try_connect(socket);
-  }
-
-  SSL* ssl() const noexcept { return ssl_; }
+  tls_channel(std::shared_ptr<tls_context> context, bool accepted)
+      : context_(std::move(context)), accepted_(accepted) {}
 
   outcome read(int socket, std::span<const std::span<char>> places) override {
-    // What an earlier call of another connection left in the thread's queue would be taken for ours.
-    ERR_clear_error();
-    const auto place = places.front();
-    std::size_t bytes = 0;
-    if (session_.read_some(bytes, socket, place.data(), place.size()) == caf::io::network::rw_state::failure)
-      return failed();
-    return {bytes, false, bytes == 0};
-  }
-
-  outcome write(int socket, std::span<const std::span<const char>> pieces) override {
-    ERR_clear_error();
-    const auto piece =
-        pieces.size() > 1 && pieces.front().size() < record_.size() ? gather(pieces) : pieces.front();
-    std::size_t bytes = 0;
-    if (session_.write_some(bytes, socket, piece.data(), piece.size()) == caf::io::network::rw_state::failure)
-      return failed();
-    return {bytes, false, false};
-  }
-
-  bool has_pending() const override { return SSL_pending(ssl_) > 0; }
-  bool must_read_first() const override { return SSL_want_read(ssl_); }
-
-private:
-  /// A reason stands, whatever fails because of it afterwards.
-  outcome failed() {
-    auto [what, remedy, certain] = explain_failure(ssl_);
-    if (std::exchange(known_, known_ || certain))
-      return {0, true, true};
-    return fail(std::move(what), std::move(remedy));
+    const auto early = begin(socket);
+    return early ? *early : transfer<SSL_read_ex>(places.front());
   }
 
   /// Small pieces share a record. Repeated after a write that could not be finished, it gives the same again
   /// or more, as OpenSSL wants.
-  std::span<const char> gather(std::span<const std::span<const char>> pieces) {
+  outcome write(int socket, std::span<const std::span<const char>> pieces) override {
+    if (const auto early = begin(socket))
+      return *early;
+    std::array<char, SSL3_RT_MAX_PLAIN_LENGTH> record;
+    if (pieces.size() == 1 || pieces.front().size() >= record.size())
+      return transfer<SSL_write_ex>(pieces.front());
     std::size_t filled = 0;
     for (const auto& piece : pieces) {
-      const auto count = std::min(piece.size(), record_.size() - filled);
-      std::memcpy(record_.data() + filled, piece.data(), count);
+      const auto count = std::min(piece.size(), record.size() - filled);
+      std::memcpy(record.data() + filled, piece.data(), count);
       filled += count;
     }
-    return std::span<const char>{record_}.first(filled);
+    return transfer<SSL_write_ex>(std::span{record}.first(filled));
   }
 
-  caf::openssl::session session_;
-  SSL* ssl_ = nullptr; ///< the session's
-  bool known_ = false; ///< why it failed
-  std::array<char, SSL3_RT_MAX_PLAIN_LENGTH> record_{};
-};
-
-/// Null if it failed at once.
-std::unique_ptr<tls_channel> open_session(caf::actor_system& system, int socket, bool accepted,
-                                          std::string& reason) {
-  try {
-    auto channel = std::make_unique<tls_channel>(system);
-    if (channel->start(socket, accepted))
-      return channel;
-    reason = channel->ssl() != nullptr ? explain_failure(channel->ssl()).what : "TLS cannot be set up";
-  } catch (const std::exception& e) { // CAF throws when the files cannot be read any more
-    ERR_clear_error();
-    reason = std::string{"TLS cannot be set up ("} + e.what() +
-             "); check the files of --tls-cert, --tls-key and --tls-ca";
-  }
-  return nullptr;
-}
-
-/// Opens the session when the first byte of a handshake is there.
-class accepting_tls_channel final : public channel {
-public:
-  explicit accepting_tls_channel(caf::actor_system& system) : system_(system) {}
-
-  outcome read(int socket, std::span<const std::span<char>> places) override {
-    if (!session_) {
-      const auto early = begin(socket);
-      if (!session_)
-        return early;
-    }
-    const auto result = session_->read(socket, places);
-    return result.failed ? fail(session_->failure(), session_->remedy()) : result;
-  }
-
-  outcome write(int socket, std::span<const std::span<const char>> pieces) override {
-    if (!session_)
-      return {};
-    const auto result = session_->write(socket, pieces);
-    return result.failed ? fail(session_->failure(), session_->remedy()) : result;
-  }
-
-  bool has_pending() const override { return session_ && session_->has_pending(); }
-  bool must_read_first() const override { return !session_ || session_->must_read_first(); }
+  bool has_pending() const override { return session_ && SSL_pending(session_.get()) > 0; }
+  bool must_read_first() const override { return !session_ || SSL_want_read(session_.get()); }
 
 private:
-  /// Looks at the first byte without taking it.
-  outcome begin(int socket) {
-    constexpr char handshake = 0x16;
-    char first = 0;
-    const auto bytes = ::recv(socket, &first, 1, MSG_PEEK);
+  /// Unless there is a session by now: why not. On an accepted connection the first byte is only looked at.
+  std::optional<outcome> begin(int socket) {
+    if (session_)
+      return std::nullopt;
+    char first = SSL3_RT_HANDSHAKE;
+    const auto bytes = accepted_ ? ::recv(socket, &first, 1, MSG_PEEK) : 1;
     if (bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-      return {0, false, true};
+      return outcome{0, false, true};
     if (bytes <= 0)
       return fail("the other side closed the connection during the TLS handshake", both_or_none);
-    if (first != handshake)
+    if (first != SSL3_RT_HANDSHAKE)
       return fail("the other side does not speak TLS", both_or_none);
-    std::string reason;
-    session_ = open_session(system_, socket, true, reason);
-    return session_ ? outcome{} : fail(std::move(reason));
+    sigset_t broken_pipe; // OpenSSL writes to sockets without MSG_NOSIGNAL
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr); // on this thread, from now on
+    session_.reset(SSL_new(&context_->current()));
+    if (!session_ || SSL_set_fd(session_.get(), socket) != 1)
+      throw std::bad_alloc{};
+    // Whatever name the authority has signed is welcome; to check it, call SSL_set1_host here.
+    (accepted_ ? SSL_set_accept_state : SSL_set_connect_state)(session_.get());
+    return std::nullopt;
   }
 
-  caf::actor_system& system_;
-  std::unique_ptr<tls_channel> session_;
+  /// One record, or a step of the handshake.
+  template <auto Transfer, class Bytes>
+  outcome transfer(std::span<Bytes> place) {
+    std::size_t bytes = 0;
+    ERR_clear_error(); // the thread's queue, which SSL_get_error looks at
+    if (Transfer(session_.get(), place.data(), place.size(), &bytes) == 1)
+      return {bytes, false, false};
+    const auto error = SSL_get_error(session_.get(), 0);
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+      return {0, false, true};
+    auto [what, remedy, certain] = explain_failure(session_.get());
+    if (std::exchange(known_, known_ || certain)) // a reason stands, whatever fails because of it afterwards
+      return {0, true, true};
+    return fail(std::move(what), std::move(remedy));
+  }
+
+  std::shared_ptr<tls_context> context_;
+  bool accepted_;
+  session_ptr session_;
+  bool known_ = false; ///< why it failed
 };
 
 } // namespace
 
-void load_tls(caf::actor_system_config& config, const tls_files& files) {
-  config.load<caf::openssl::manager>();
-  config.openssl_certificate = files.certificate.string();
-  config.openssl_key = files.key.string();
-  config.openssl_cafile = files.authority.string();
-}
-
-std::unique_ptr<channel> make_tls_channel(caf::actor_system& system, int socket, std::string& reason) {
-  return open_session(system, socket, false, reason);
-}
-
-std::unique_ptr<channel> make_accepting_tls_channel(caf::actor_system& system) {
-  return std::make_unique<accepting_tls_channel>(system);
+std::unique_ptr<channel> make_tls_channel(std::shared_ptr<tls_context> context, bool accepted) {
+  return std::make_unique<tls_channel>(std::move(context), accepted);
 }
 
 } // namespace dybw

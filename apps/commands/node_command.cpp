@@ -37,7 +37,8 @@ node_options to_node_options(const node_command_options& options) {
   node_options node;
   node.gateway.listen = options.listen;
   node.gateway.advertise = options.advertise;
-  node.gateway.tls = options.tls.has_value();
+  if (options.tls)
+    node.gateway.tls = std::make_shared<tls_context>(*options.tls);
   node.version = version();
   node.data = options.data;
   node.threads = options.threads;
@@ -104,7 +105,7 @@ int node_command(std::span<const std::string> arguments) {
   set_up_log(options.level, true);
   raise_descriptor_limit(); // a port that runs out of them is of no use to anybody
   const auto guard = interrupt_guard{};
-  system_config config{options.tls};
+  network_config config;
   caf::actor_system system{config};
   const auto node = open_node(system, to_node_options(options));
   std::optional<live_page> page;

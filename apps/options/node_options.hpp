@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/transport/tls_channel.hpp"
+#include "actors/transport/tls_context.hpp"
 #include "apps/options/option_values.hpp"
 #include "messages/endpoint.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/transport/tls_channel.hpp"
+#include "actors/transport/tls_context.hpp"
 #include "apps/options/http_options.hpp"
 #include "apps/program/logging.hpp"
 #include "learning/run/run_config.hpp"

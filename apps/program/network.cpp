@@ -2,9 +2,10 @@
 
 namespace dybw {
 
-network::network(const std::optional<tls_files>& tls) : config_(tls), system_(config_) {
+network::network(const std::optional<tls_files>& tls) : system_(config_) {
   gateway_options options;
-  options.tls = tls.has_value();
+  if (tls)
+    options.tls = std::make_shared<tls_context>(*tls);
   gateway_ = open_gateway(system_, options).handle;
 }
 

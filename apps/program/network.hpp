@@ -2,6 +2,7 @@
 
 #include "actors/gateway/gateway.hpp"
 #include "actors/transport/system_config.hpp"
+#include "actors/transport/tls_context.hpp"
 
 #include <optional>
 
@@ -19,7 +20,7 @@ public:
   const gateway_actor& gateway() const noexcept { return gateway_; }
 
 private:
-  system_config config_;
+  network_config config_;
   caf::actor_system system_;
   gateway_actor gateway_;
 };

@@ -9,7 +9,7 @@
 #include "actors/training/trainer.hpp"
 #include "actors/training/worker.hpp"
 #include "actors/transport/system_config.hpp"
-#include "actors/transport/tls_channel.hpp"
+#include "actors/transport/tls_context.hpp"
 #include "learning/base/random.hpp"
 
 #include <caf/io/middleman.hpp>
@@ -145,17 +145,6 @@ link_listener_actor::behavior_type link_listener(link_listener_actor::pointer, s
   }};
 }
 
-class exchange_config : public system_config {
-public:
-  explicit exchange_config(const nlohmann::json& task) {
-    load<caf::io::middleman>();
-    if (!task.contains("certificate"))
-      return;
-    load_tls(*this, {task.at("certificate").get<std::string>(), task.at("key").get<std::string>(),
-                     task.at("authority").get<std::string>()});
-  }
-};
-
 /// Everything of one process, in the order in which a node puts it together.
 class exchange_process {
 public:
@@ -164,10 +153,13 @@ public:
                                                             task.at("processes"), task.at("parameters"),
                                                             task.at("rounds"),    task.at("warm_up")},
         graph_(std::make_shared<const topology>(make_topology(what_.topology, what_.workers, 1))),
-        setup_(make_setup(what_.parameters)), settings_(task), system_(settings_) {
+        setup_(make_setup(what_.parameters)), system_(settings_) {
     gateway_options options;
     options.listen = endpoint{"127.0.0.1", 0};
-    options.tls = task.contains("certificate");
+    if (task.contains("certificate"))
+      options.tls = std::make_shared<tls_context>(tls_files{task.at("certificate").get<std::string>(),
+                                                            task.at("key").get<std::string>(),
+                                                            task.at("authority").get<std::string>()});
     options.acceptor = keep(system_.spawn(nobody_calls));
     system_.middleman().backend().post([] { name_this_thread("network"); });
     auto opened = open_gateway(system_, options);
@@ -330,7 +322,7 @@ private:
   std::shared_ptr<const topology> graph_;
   std::shared_ptr<const training_setup> setup_;
   std::shared_ptr<recording> recording_ = std::make_shared<recording>();
-  exchange_config settings_;
+  network_config settings_;
   caf::actor_system system_;
   std::vector<caf::actor> actors_;
   gateway_actor gateway_;

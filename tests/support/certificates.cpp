@@ -1,5 +1,7 @@
 #include "tests/support/certificates.hpp"
 
+#include "actors/transport/openssl_objects.hpp"
+
 #include <cstdio>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -11,16 +13,6 @@
 namespace dybw::test {
 
 namespace {
-
-template <auto Free>
-struct freed_by {
-  template <class T>
-  void operator()(T* x) const noexcept {
-    Free(x);
-  }
-};
-using certificate_ptr = std::unique_ptr<X509, freed_by<X509_free>>;
-using key_ptr = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
 
 void require(bool good, const char* what) {
   if (!good)

@@ -170,8 +170,7 @@ control_notes(control_client_actor::stateful_pointer<connection_id> self, notebo
 /// One process.
 class process {
 public:
-  explicit process(gateway_options options = {}, const std::optional<tls_files>& tls = {})
-      : config_(tls), system_(config_), self_(system_) {
+  explicit process(gateway_options options = {}) : system_(config_), self_(system_) {
     spdlog::set_level(spdlog::level::off);
     listener_ = system_.spawn(link_notes, &links_);
     client_ = system_.spawn(control_notes, &client_notes_, &gateway_);
@@ -259,7 +258,7 @@ private:
   notebook links_;
   notebook client_notes_;
   notebook acceptor_notes_;
-  system_config config_;
+  network_config config_;
   caf::actor_system system_;
   caf::scoped_actor self_;
   gateway_actor gateway_;

@@ -1,0 +1,168 @@
+#include "actors/transport/tls_context.hpp"
+
+#include "actors/transport/openssl_objects.hpp"
+#include "learning/base/error.hpp"
+
+#include <openssl/x509v3.h>
+#include <spdlog/spdlog.h>
+
+#include <sys/stat.h>
+#include <utility>
+
+namespace dybw {
+
+namespace {
+
+/// One of the three files.
+struct tls_file {
+  const char* option;
+  const std::filesystem::path& path;
+
+  [[noreturn]] void refuse(const std::string& what, const std::string& mend) const {
+    ERR_clear_error();
+    throw input_error{input_fault::configuration, what, std::string{option} + "=" + path.string(), mend};
+  }
+
+  bio_ptr open() const {
+    bio_ptr in{BIO_new_file(path.c_str(), "r")};
+    if (!in || std::filesystem::is_directory(path))
+      refuse("cannot read the file", "check its name and who may read it");
+    return in;
+  }
+};
+
+/// The certificates in the file, in their order.
+chain_ptr read_certificates(const tls_file& file) {
+  const auto in = file.open();
+  chain_ptr chain{sk_X509_new_null()};
+  while (auto* x = PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr))
+    sk_X509_push(chain.get(), x);
+  if (sk_X509_num(chain.get()) == 0)
+    file.refuse("the file holds no certificate in PEM form", "scripts/make-certs makes some");
+  ERR_clear_error();
+  return chain;
+}
+
+key_ptr read_key(const tls_file& file) {
+  const auto in = file.open();
+  bool asked = false;
+  const auto no_passphrase = [](char*, int, int, void* was_asked) {
+    *static_cast<bool*>(was_asked) = true;
+    return -1;
+  };
+  key_ptr key{PEM_read_bio_PrivateKey(in.get(), nullptr, no_passphrase, &asked)};
+  if (!key && asked)
+    file.refuse("the key is protected by a passphrase", "give one without: openssl pkey -in KEY -out NEW");
+  if (!key)
+    file.refuse("the file holds no private key in PEM form", "scripts/make-certs makes one");
+  return key;
+}
+
+/// What the three files hold.
+class credentials {
+public:
+  /// Throws unless they can be read and the key fits the certificate.
+  explicit credentials(const tls_files& files)
+      : certificate_file_{"--tls-cert", files.certificate}, key_file_{"--tls-key", files.key},
+        authority_file_{"--tls-ca", files.authority}, chain_(read_certificates(certificate_file_)),
+        key_(read_key(key_file_)), certificate_(sk_X509_shift(chain_.get())) {
+    if (X509_check_private_key(certificate_.get(), key_.get()) != 1)
+      key_file_.refuse("the key does not belong to the certificate of --tls-cert",
+                       "give the key it was made with");
+    const auto trusted = read_certificates(authority_file_);
+    for (int i = 0; i < sk_X509_num(trusted.get()); ++i)
+      X509_STORE_add_cert(trusted_.get(), sk_X509_value(trusted.get(), i));
+  }
+
+  /// Throws unless the other side will accept the certificate.
+  const credentials& check() const {
+    if (X509_cmp_current_time(X509_get0_notAfter(certificate_.get())) < 0)
+      certificate_file_.refuse("the certificate has expired", "make a new one (scripts/make-certs)");
+    if (X509_cmp_current_time(X509_get0_notBefore(certificate_.get())) > 0)
+      certificate_file_.refuse("the certificate is not valid yet", "check the clock of this machine");
+    if (X509_check_purpose(certificate_.get(), X509_PURPOSE_SSL_SERVER, 0) != 1 ||
+        X509_check_purpose(certificate_.get(), X509_PURPOSE_SSL_CLIENT, 0) != 1)
+      certificate_file_.refuse("the certificate may not be used for both ends of a TLS connection",
+                               "make one for serverAuth and clientAuth (scripts/make-certs)");
+    const verification_ptr verification{X509_STORE_CTX_new()};
+    X509_STORE_CTX_init(verification.get(), trusted_.get(), certificate_.get(), chain_.get());
+    if (X509_verify_cert(verification.get()) != 1) {
+      const std::string why = X509_verify_cert_error_string(X509_STORE_CTX_get_error(verification.get()));
+      certificate_file_.refuse("the certificate is not signed by the authority of --tls-ca (" + why + ")",
+                               "give the authority's own certificate, or have this one signed by it");
+    }
+    return *this;
+  }
+
+  std::shared_ptr<SSL_CTX> make_context() const {
+    const std::shared_ptr<SSL_CTX> made{SSL_CTX_new(TLS_method()), SSL_CTX_free};
+    auto* x = made.get();
+    if (x == nullptr)
+      throw std::bad_alloc{};
+    SSL_CTX_set_min_proto_version(x, TLS1_2_VERSION);
+    SSL_CTX_set_cipher_list(x, "HIGH:!aNULL:!MD5"); // for 1.2; next those for 1.3, the quickest first
+    SSL_CTX_set_ciphersuites(x, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
+    SSL_CTX_set_verify(x, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    SSL_CTX_set1_cert_store(x, trusted_.get());
+    // Every connection has its whole handshake: none is taken up again with what was checked before.
+    SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_options(x, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_num_tickets(x, 0);
+    // A block is written record by record, straight from its buffer.
+    SSL_CTX_set_mode(x, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    if (SSL_CTX_use_cert_and_key(x, certificate_.get(), key_.get(), chain_.get(), 1) != 1)
+      certificate_file_.refuse("OpenSSL does not take this certificate with its key (" +
+                                   error_text(ERR_peek_last_error()) + ")",
+                               "make new ones (scripts/make-certs)");
+    ERR_clear_error();
+    return made;
+  }
+
+private:
+  tls_file certificate_file_;
+  tls_file key_file_;
+  tls_file authority_file_;
+  chain_ptr chain_; ///< what signed the certificate, without the authority
+  key_ptr key_;
+  certificate_ptr certificate_;
+  store_ptr trusted_{X509_STORE_new()};
+};
+
+/// Inode, size and time of the last change of each file, zeros if it is not there.
+std::vector<std::int64_t> look_at(const tls_files& files) {
+  std::vector<std::int64_t> seen;
+  for (const auto* path : {&files.certificate, &files.key, &files.authority}) {
+    struct stat x {};
+    ::stat(path->c_str(), &x);
+    seen.insert(seen.end(),
+                {static_cast<std::int64_t>(x.st_ino), x.st_size, x.st_mtim.tv_sec, x.st_mtim.tv_nsec});
+  }
+  return seen;
+}
+
+} // namespace
+
+void check_tls(const tls_files& files) {
+  credentials{files}.check().make_context();
+}
+
+tls_context::tls_context(tls_files files)
+    : files_(std::move(files)), seen_(look_at(files_)), context_(credentials{files_}.make_context()) {}
+
+SSL_CTX& tls_context::current() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_look_)
+    return *context_;
+  next_look_ = now + std::chrono::seconds{1};
+  if (const auto found = look_at(files_); found != std::exchange(seen_, found)) {
+    try {
+      context_ = credentials{files_}.check().make_context();
+      spdlog::info("the TLS files have changed; new connections use them");
+    } catch (const std::exception& e) {
+      spdlog::warn("the TLS files have changed, but what they held before stays in use: {}", e.what());
+    }
+  }
+  return *context_;
+}
+
+} // namespace dybw
