@@ -25,8 +25,6 @@
 ///     optional    bool, then the value      parameters    u64 count, float32 as they are
 namespace dybw {
 
-constexpr std::size_t text_bytes_max = 64 * 1024;
-
 /// The last enumerator, for enumerations that are checked on loading. Identifiers have none.
 template <class Enum>
 struct enum_range {
@@ -148,14 +146,6 @@ public:
   ec finish() const noexcept { return error_ == ec::none && !in_.empty() ? ec::trailing : error_; }
 
 private:
-  /// Few bytes may announce large items (a text takes four and becomes 32), but no message of ours consists
-  /// of them.
-  static constexpr std::size_t items_bytes_max(std::size_t wire_bytes) noexcept {
-    constexpr std::size_t per_byte = 4;
-    constexpr std::size_t always = 1024 * 1024;
-    return always + per_byte * wire_bytes;
-  }
-
   void fail(ec code) noexcept {
     if (error_ == ec::none)
       error_ = code;

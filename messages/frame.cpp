@@ -14,11 +14,6 @@ struct enum_range<connection_role> : up_to<connection_role::link> {};
 namespace {
 
 constexpr std::array<char, 4> magic = {'d', 'y', 'b', 'w'};
-constexpr std::size_t version_text_max = 64;
-/// Per frame; with them it stays below `peer_bytes_max`.
-constexpr std::size_t facts_max = 50'000;
-/// Steps per second; a guess may be beyond the rates that it is made of, but not so far.
-constexpr double rate_max = 1e12;
 
 /// Writes the frame's head, and at the end of its scope the length.
 class framed {
@@ -94,7 +89,7 @@ ec read_hello(std::span<const char> payload, hello& x) {
   in(mark[0], mark[1], mark[2], mark[3]);
   std::memcpy(&x.byte_order, mark.data(), mark.size());
   in(x.version);
-  x.version = harmless(std::move(x.version), version_text_max);
+  x.version = harmless(std::move(x.version), version_bytes_max);
   if (!x.same_language()) // what follows may be anything
     return in.error();
   in(x.role, x.run, x.from, x.to, x.incarnation);
@@ -111,7 +106,7 @@ void append_frame(std::vector<char>& out, const hello& x) {
   w.raw(magic.data(), magic.size());
   w(x.protocol);
   w.raw(&x.byte_order, sizeof(x.byte_order));
-  w(x.version.substr(0, version_text_max), x.role, x.run, x.from, x.to, x.incarnation);
+  w(x.version.substr(0, version_bytes_max), x.role, x.run, x.from, x.to, x.incarnation);
 }
 
 void append_frame(std::vector<char>& out, const refusal& x) {

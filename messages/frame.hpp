@@ -31,12 +31,6 @@ constexpr std::uint32_t byte_order_mark = 0x01020304;
 constexpr std::size_t frame_head_bytes = 8;
 /// Of an estimate with parameters: everything but the parameters.
 constexpr std::size_t estimate_head_bytes = frame_head_bytes + 16;
-constexpr std::size_t hello_bytes_max = 1024;
-constexpr std::size_t peer_bytes_max = 1024 * 1024;
-/// Of a control message from a node, which may bring parameters or results.
-constexpr std::size_t control_bytes_max = parameters_max * sizeof(float) + 1024 * 1024;
-/// Of a control message to a node: a request. The longest brings a graph of two million edges.
-constexpr std::size_t request_bytes_max = 16 * 1024 * 1024;
 
 enum class frame_kind : std::uint8_t { hello = 1, refusal, control, peer, estimate, again, alive };
 

@@ -4,6 +4,7 @@
 #include "learning/model/parameter_block.hpp"
 
 #include "messages/error.hpp"
+#include "messages/limits.hpp"
 
 #include <caf/all.hpp>
 
@@ -20,9 +21,6 @@
 /// inspectors of our own (messages/codec.hpp); CAF's write numbers in network order. Parameter blocks travel
 /// in the host's byte order, which nodes compare before they work together.
 namespace dybw {
-
-/// The largest parameter vector that is accepted from outside: 2^28 float32, one GiB.
-constexpr std::uint64_t parameters_max = std::uint64_t{1} << 28;
 
 /// The parameters of an estimate, or none.
 struct estimate_message {

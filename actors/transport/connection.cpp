@@ -167,7 +167,7 @@ void connection::flush() {
 
 void connection::write_some() {
   std::size_t written = 0;
-  while (!out_.empty() && written < write_bytes_max) {
+  while (!out_.empty() && written < event_bytes_max) {
     std::array<std::span<const char>, 16> pieces;
     const auto count = out_.next(pieces);
     const auto result =

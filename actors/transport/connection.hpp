@@ -3,6 +3,7 @@
 #include "actors/transport/channel.hpp"
 #include "actors/transport/outbox.hpp"
 #include "messages/frame.hpp"
+#include "messages/limits.hpp"
 
 #include <caf/io/network/default_multiplexer.hpp>
 #include <caf/io/network/event_handler.hpp>
@@ -27,7 +28,7 @@ public:
 
   frame_parser& parser() noexcept { return parser_; }
   /// Called when `new_data_msg` comes; bounds what is read until the next one.
-  void begin_reading() noexcept { budget_ = read_bytes_max; }
+  void begin_reading() noexcept { budget_ = event_bytes_max; }
   /// The next frame, or nothing: more comes later, or it `failed`, or what came has a `fault`. `chunk` serves
   /// for reading until nothing is returned.
   std::optional<frame> next_frame(std::span<char> chunk);
@@ -73,10 +74,6 @@ public:
   void remove_from_loop() override;
 
 private:
-  /// Per event, so that no connection keeps the others waiting.
-  static constexpr std::size_t read_bytes_max = 1024 * 1024;
-  static constexpr std::size_t write_bytes_max = 1024 * 1024;
-
   class handler final : public caf::io::network::event_handler {
   public:
     handler(connection& owner, caf::io::network::default_multiplexer& backend, int socket);
