@@ -18,7 +18,7 @@ enum class ec : std::uint8_t {
   unknown_kind, ///< a frame or message of a kind that does not exist
   not_dybw,     ///< the other side does not speak our protocol at all
   speaks_tls,   ///< it speaks TLS, and we do not
-  unexpected,   ///< a frame that has no place at this point of a conversation
+  unexpected,   ///< a frame that has no place at this point of a connection
   wrong_size,   ///< parameters of another size than the run's
   stranger,     ///< between workers that are not neighbours across this link
   unknown_block ///< refers to a parameter block that was not sent

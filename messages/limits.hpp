@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -38,9 +39,51 @@ constexpr std::size_t control_bytes_max = parameters_max * sizeof(float) + 1024 
 /// A control message to a node: a request. The longest brings a graph of two million edges.
 constexpr std::size_t request_bytes_max = 16 * 1024 * 1024;
 
-// --- How much of one connection at once, so that none keeps the others waiting. ---
+// --- How many connections there may be, and how long they may take. ---
 
+/// Accepted connections before their hello or after their refusal; beyond it the oldest is closed.
+constexpr std::size_t greetings_max = 256;
+/// Accepted control connections that said hello; more are refused.
+constexpr std::size_t controls_max = 256;
+/// Earlier processes of a node that are remembered, so that they do not get its link back.
+constexpr std::size_t retired_max = 64;
+/// From an accepted connection to its hello.
+constexpr auto hello_time = std::chrono::seconds{5};
+/// How long a link waits for a run that is not joined yet.
+constexpr auto park_time = std::chrono::seconds{2};
+/// How long the other side may take to close a connection after our last word.
+constexpr auto part_time = std::chrono::seconds{2};
+/// From dialling a node to its hello, for a link. For a control connection whoever wants it says how long.
+constexpr auto link_dial_time = std::chrono::seconds{5};
+/// Beyond that; the dialler answers in time by itself, but for names that are slow to look up.
+constexpr auto dial_slack = std::chrono::milliseconds{500};
+
+// --- How fast a connection is read, and how much of one at once, so that none keeps the others waiting. ---
+
+/// Requests of an accepted control connection that may come at once. A lead asks for the estimates of all
+/// workers of a node at once; otherwise a few come per second.
+constexpr std::int64_t requests_at_once = 4096;
+/// And those that are read per second after that.
+constexpr std::int64_t requests_per_s = 2000;
+/// Bytes of a request that counts once; a longer one counts as several.
+constexpr std::uint64_t request_unit_bytes = 4096;
 /// Bytes read, and bytes written, per event of a connection.
 constexpr std::size_t event_bytes_max = 1024 * 1024;
+/// Bytes of what is no block that are read at once.
+constexpr std::size_t read_chunk_bytes = 64 * 1024;
+/// Messages of our own that are taken before what they said is written and the sockets have their turn: a
+/// mailbox may be filled as fast as it is emptied.
+constexpr std::size_t messages_per_turn = 32;
+
+// --- How much may wait to be written. ---
+
+/// Bytes on a control connection, parameters left aside: beyond it the connection is closed. With more
+/// waiting, parameters included, no requests are read.
+constexpr std::uint64_t control_backlog_max = 64 * 1024 * 1024;
+/// Parameters are held, not copied; so they may wait there as long as something was written in this time.
+constexpr auto progress_within = std::chrono::seconds{10};
+/// On a link: blocks per pair of neighbours, and bytes beside. Beyond it the link is closed.
+constexpr std::uint64_t link_blocks_max = 2;
+constexpr std::uint64_t link_backlog_max = 1024 * 1024;
 
 } // namespace dybw

@@ -24,7 +24,7 @@ std::string to_string(ec code) {
   case ec::speaks_tls:
     return "the other side speaks TLS, this one does not";
   case ec::unexpected:
-    return "the message has no place at this point of the conversation";
+    return "the message has no place at this point of the connection";
   case ec::wrong_size:
     return "the parameters are not of the run's size";
   case ec::stranger:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/gateway/control_table.hpp"
 #include "actors/gateway/gateway.hpp"
 #include "actors/gateway/link_table.hpp"
 #include "actors/transport/connection.hpp"
@@ -52,36 +53,32 @@ private:
     parting, ///< we have said our last word; the other side is to close
   };
 
-  /// Why we dial.
-  struct call {
+  /// Where we dial, and for whom.
+  struct dial_attempt {
     endpoint to;
     moment deadline;
-    std::shared_ptr<std::atomic<bool>> cancelled;
-    control_client_actor client; ///< control; or
+    std::shared_ptr<void> wanted; ///< the dialler gives up when it is gone
+    control_client_actor client;  ///< control; or
     std::uint64_t key = 0;
     run_id run = 0; ///< link
     node_index node{};
   };
 
-  /// One connection and how far it has got.
-  struct conversation {
-    caf::intrusive_ptr<connection> line;
+  /// A connection with what it is for, and how far it has got.
+  struct attached_connection {
+    caf::intrusive_ptr<dybw::connection> connection;
     step at = step::awaiting_hello;
     connection_role role = connection_role::control;
     bool accepted = false;
     bool over = false;
     bool dirty = false;
     moment accepted_at{};
-    moment deadline{}; ///< of all steps but control and link
-    std::string where; ///< the other side, as we know it
-    call made;         ///< if we dialled
-    hello greeting;    ///< of who is parked
-    connection_id id{};
-    control_client_actor client;     ///< control
-    std::int64_t requests_left = 0;  ///< control, accepted: below 0 nothing more is read for a while
-    std::uint64_t bytes_charged = 0; ///< for them
-    std::uint64_t written = 0;       ///< control: bytes of what waited, when `progress` was made
-    moment progress{};
+    moment deadline{};             ///< of all steps but control and link
+    std::string where;             ///< the other side, as we know it
+    dial_attempt attempt;          ///< if we dialled
+    hello greeting;                ///< of who is parked
+    connection_id id{};            ///< control
+    control_client_actor client;   ///< control, or to be
     node_index node{};             ///< link
     std::uint64_t incarnation = 0; ///< of the process at the other end
     struct sent_block {
@@ -91,45 +88,58 @@ private:
     };
     std::unordered_map<worker_id, sent_block> blocks_sent; ///< link: the last of each worker here
   };
-  using conversation_ptr = std::shared_ptr<conversation>;
+  using attached = std::shared_ptr<attached_connection>;
+
+  static constexpr auto* takes_nothing_reason = "the other side does not take what is sent";
+
+  /// Those for which this holds; they may end while one goes through them.
+  template <class Predicate>
+  std::vector<attached> select(Predicate holds) const {
+    std::vector<attached> those;
+    for (const auto& [handle, c] : attached_)
+      if (holds(*c))
+        those.push_back(c);
+    return those;
+  }
 
   // connections (gateway_broker.cpp)
   void accepted(caf::io::connection_handle handle);
   void turn_away_one();
   void readable(caf::io::connection_handle handle);
-  void handle_frame(const conversation_ptr& c, frame& f);
-  void take(const conversation_ptr& c, const hello& x);
-  void refused(const conversation_ptr& c, const std::string& reason);
-  void control_is_open(const conversation_ptr& c, control_client_actor client);
-  void broken(const conversation_ptr& c);
-  std::string explain_silence(const std::string& where, const connection& line) const;
-  void refuse(const conversation_ptr& c, const std::string& reason);
-  void part(const conversation_ptr& c);
-  void end(const conversation_ptr& c);
-  void take_off(const conversation_ptr& c);
-  void note(const conversation_ptr& c);
+  void handle_frame(const attached& c, frame& f);
+  void take(const attached& c, const hello& x);
+  void refused(const attached& c, const std::string& reason);
+  void broken(const attached& c);
+  std::string explain_silence(const attached_connection& c) const;
+  void tell_lost(const attached& c, const std::string& reason);
+  void lose(const attached& c, const std::string& reason);
+  void refuse(const attached& c, const std::string& reason);
+  void part(const attached& c);
+  void end(const attached& c);
+  void take_off(const attached& c);
+  void note(const attached& c);
   void flush_all();
-  void write_out(const conversation_ptr& c);
+  void write_out(const attached& c);
   void tick();
   void check_deadlines(moment now);
   hello our_hello(connection_role role) const;
   traffic count_traffic() const;
-  static void count_bytes(traffic& sum, const conversation& c);
+  static void count_bytes(traffic& sum, const attached_connection& c);
 
   // dialling
-  void make_call(call x, nanoseconds patience);
-  void called(const dialled& x);
-  void call_failed(const call& x, const std::string& reason);
+  void dial(dial_attempt x, nanoseconds patience);
+  void dialling_over(const dialled& x);
+  void dialling_failed(const dial_attempt& x, const std::string& reason);
 
-  // control connections
-  void start_control(const open_control& x);
-  conversation_ptr find(connection_id id);
+  // control connections (gateway_controls.cpp)
+  void dial_control(const open_control& x);
+  void greet_control(const attached& c);
+  void become_control(const attached& c);
+  attached find(connection_id id);
   void send_message(const send_control& x);
   void close_connection(connection_id id);
-  std::size_t requesters() const;
-  static void charge(conversation& c);
   void keep_controls(moment now);
-  static bool is_stuck(conversation& c, moment now, bool was_stopped);
+  static control_table::flow flow_of(const attached_connection& c);
   void watch(const control_client_actor& client);
   void client_down(const caf::down_msg& down);
 
@@ -138,36 +148,34 @@ private:
   void leave_links();
   void move_node(const node_moved& x);
   void keep_links(moment now);
-  void greet_link(const conversation_ptr& c, const hello& x);
-  void take_link_reply(const conversation_ptr& c, const hello& x);
-  void open_link(const conversation_ptr& c, node_index node, std::uint64_t incarnation);
-  void hang_up_on(node_index node);
-  void dismiss(const conversation_ptr& c);
+  void greet_link(const attached& c, const hello& x);
+  void take_link_reply(const attached& c, const hello& x);
+  void open_link(const attached& c, node_index node, std::uint64_t incarnation);
+  void stop_dialling(node_index node);
+  void dismiss(const attached& c);
   void link_down(node_index node, const std::string& reason, bool was_up);
   void tell_listener(node_index node, bool up, const std::string& reason);
   void deliver(const peer_message& m);
-  void heard_on_link(conversation& c);
+  void heard_on_link(attached_connection& c);
   void send_peer(worker_id from, worker_id to, const peer_body& body);
-  void write_estimate(conversation& c, worker_id from, worker_id to, const estimate_message& m);
-  bool write_ahead(conversation& c, worker_id from, worker_id to, const parameter_block& block);
-  bool takes_what_is_sent(const conversation& c);
+  void write_estimate(attached_connection& c, worker_id from, worker_id to, const estimate_message& m);
+  bool write_ahead(attached_connection& c, worker_id from, worker_id to, const parameter_block& block);
+  bool takes_what_is_sent(const attached_connection& c);
 
   gateway_options options_;
   int listener_;
   std::uint64_t incarnation_;
   std::vector<char> chunk_; ///< all connections read into it, one after the other
 
-  std::unordered_map<std::int64_t, conversation_ptr> conversations_; ///< by handle
-  std::map<connection_id, conversation_ptr> controls_;
-  std::uint64_t last_id_ = 0;
-  moment controls_kept_{};
-  std::map<std::uint64_t, call> calls_;
-  std::uint64_t last_call_ = 0;
+  std::unordered_map<std::int64_t, attached> attached_; ///< by handle
+  std::map<std::uint64_t, dial_attempt> attempts_;
+  std::uint64_t last_attempt_ = 0;
   std::set<caf::actor_addr> monitored_;
-  std::vector<conversation_ptr> dirty_;
+  std::vector<attached> dirty_;
 
+  control_table controls_;
   std::optional<link_table> links_;
-  std::map<node_index, conversation_ptr> link_conversations_;
+  std::map<node_index, attached> linked_;
 
   // traffic of connections that are closed, and counters
   traffic past_;

@@ -6,10 +6,6 @@ namespace dybw {
 
 namespace {
 
-constexpr auto link_patience = std::chrono::seconds{5};
-/// A link of a run that is not joined yet waits so long for it.
-constexpr auto park_time = std::chrono::seconds{2};
-
 std::string number_of(node_index node) {
   return std::to_string(index_of(node));
 }
@@ -29,11 +25,8 @@ void gateway_broker::join_links(const join_run& x) {
   leave_links();
   links_.emplace(x);
   keep_links(clock::now());
-  std::vector<conversation_ptr> waiting;
-  for (const auto& [handle, c] : conversations_)
-    if (c->at == step::parked && c->greeting.run == x.run)
-      waiting.push_back(c);
-  for (const auto& c : waiting)
+  const auto waits = [&](const auto& c) { return c.at == step::parked && c.greeting.run == x.run; };
+  for (const auto& c : select(waits))
     greet_link(c, c->greeting);
 }
 
@@ -41,18 +34,12 @@ void gateway_broker::leave_links() {
   if (!links_)
     return;
   links_.reset();
-  for (auto i = calls_.begin(); i != calls_.end();) {
-    const auto of_control = static_cast<bool>(i->second.client);
-    if (!of_control)
-      *i->second.cancelled = true;
-    i = of_control ? std::next(i) : calls_.erase(i);
-  }
-  link_conversations_.clear();
-  std::vector<conversation_ptr> linked;
-  for (const auto& [handle, c] : conversations_)
-    if (c->role == connection_role::link && c->at != step::parked && c->at != step::parting)
-      linked.push_back(c);
-  for (const auto& c : linked)
+  std::erase_if(attempts_, [](const auto& entry) { return !entry.second.client; });
+  linked_.clear();
+  const auto is_link = [](const attached_connection& c) {
+    return c.role == connection_role::link && c.at != step::parked && c.at != step::parting;
+  };
+  for (const auto& c : select(is_link))
     part(c); // what was said last still goes out
 }
 
@@ -62,11 +49,11 @@ void gateway_broker::move_node(const node_moved& x) {
   auto* link = links_->find(x.node);
   if (link == nullptr)
     return;
-  hang_up_on(x.node);
+  stop_dialling(x.node);
   link->dialling = false;
   const auto now = clock::now();
   const auto retired = links_->moved(*link, x.advertised, now);
-  if (const auto old = link_conversations_.find(x.node); old != link_conversations_.end()) {
+  if (const auto old = linked_.find(x.node); old != linked_.end()) {
     const auto c = old->second; // of the process that was there before
     link_down(x.node, "the node has a new process, at " + to_string(x.advertised), true);
     if (retired)
@@ -78,50 +65,42 @@ void gateway_broker::move_node(const node_moved& x) {
   keep_links(now);
 }
 
-/// Forgets the call to a node that moved, however far it has got.
-void gateway_broker::hang_up_on(node_index node) {
-  std::erase_if(calls_, [&](const auto& entry) {
-    const auto its = !entry.second.client && entry.second.node == node;
-    if (its)
-      *entry.second.cancelled = true;
-    return its;
-  });
-  std::vector<conversation_ptr> its;
-  for (const auto& [handle, c] : conversations_)
-    if (c->at == step::awaiting_reply && c->role == connection_role::link && c->made.node == node)
-      its.push_back(c);
-  for (const auto& c : its)
+/// Forgets the attempt to reach a node that moved, however far it has got.
+void gateway_broker::stop_dialling(node_index node) {
+  const auto is_its = [&](const dial_attempt& x) { return !x.client && x.node == node; };
+  std::erase_if(attempts_, [&](const auto& entry) { return is_its(entry.second); });
+  for (const auto& c :
+       select([&](const auto& x) { return x.at == step::awaiting_reply && is_its(x.attempt); }))
     end(c);
 }
 
 /// Tells a process that another one has its place. It may have been hung, and would come back for ever.
-void gateway_broker::dismiss(const conversation_ptr& c) {
-  append_frame(c->line->out().tail(), refusal{place_taken_reason});
+void gateway_broker::dismiss(const attached& c) {
+  append_frame(c->connection->out().tail(), refusal{place_taken_reason});
   part(c);
 }
 
 void gateway_broker::keep_links(moment now) {
   for (const auto node : links_->silent(now)) {
-    const auto c = link_conversations_.at(node);
-    link_down(node, "no sign of life from " + c->where, true);
-    end(c);
+    const auto c = linked_.at(node);
+    lose(c, "no sign of life from " + c->where);
   }
   for (const auto node : links_->due(now)) {
-    call x;
+    dial_attempt x;
     x.to = links_->find(node)->where;
     x.run = links_->run().run;
     x.node = node;
-    make_call(std::move(x), link_patience);
+    dial(std::move(x), link_dial_time);
   }
   for (const auto node : links_->mute(now)) {
-    const auto& c = link_conversations_.at(node);
-    append_frame(c->line->out().tail(), dybw::alive{});
+    const auto& c = linked_.at(node);
+    append_frame(c->connection->out().tail(), dybw::alive{});
     note(c);
   }
 }
 
 /// A node wants to link up.
-void gateway_broker::greet_link(const conversation_ptr& c, const hello& x) {
+void gateway_broker::greet_link(const attached& c, const hello& x) {
   if (!links_ || links_->run().run != x.run) {
     c->at = step::parked;
     c->greeting = x;
@@ -142,28 +121,28 @@ void gateway_broker::greet_link(const conversation_ptr& c, const hello& x) {
   answer.from = x.to;
   answer.to = x.from;
   c->where = to_string(link->where);
-  append_frame(c->line->out().tail(), answer);
+  append_frame(c->connection->out().tail(), answer);
   note(c);
   open_link(c, x.from, x.incarnation);
 }
 
 /// The node that we dialled has answered.
-void gateway_broker::take_link_reply(const conversation_ptr& c, const hello& x) {
-  if (!links_ || links_->run().run != c->made.run)
+void gateway_broker::take_link_reply(const attached& c, const hello& x) {
+  if (!links_ || links_->run().run != c->attempt.run)
     return part(c);
-  if (x.run != c->made.run || x.from != c->made.node || x.to != links_->run().self)
-    return refuse(c, "another node answers than node " + number_of(c->made.node) + " of this run");
-  if (link_table::is_retired(*links_->find(c->made.node), x.incarnation)) {
-    call_failed(c->made, c->where + " is an older process of the node");
+  if (x.run != c->attempt.run || x.from != c->attempt.node || x.to != links_->run().self)
+    return refuse(c, "another node answers than node " + number_of(c->attempt.node) + " of this run");
+  if (link_table::is_retired(*links_->find(c->attempt.node), x.incarnation)) {
+    dialling_failed(c->attempt, c->where + " is an older process of the node");
     return dismiss(c);
   }
-  open_link(c, c->made.node, x.incarnation);
+  open_link(c, c->attempt.node, x.incarnation);
 }
 
-void gateway_broker::open_link(const conversation_ptr& c, node_index node, std::uint64_t incarnation) {
+void gateway_broker::open_link(const attached& c, node_index node, std::uint64_t incarnation) {
   auto& link = *links_->find(node);
   link_table::owned_by(link, incarnation);
-  if (const auto old = link_conversations_.find(node); old != link_conversations_.end()) {
+  if (const auto old = linked_.find(node); old != linked_.end()) {
     const auto previous = old->second;
     link_down(node, "replaced by a new connection", true);
     if (link_table::is_retired(link, previous->incarnation))
@@ -178,11 +157,11 @@ void gateway_broker::open_link(const conversation_ptr& c, node_index node, std::
   rules->self = run.self;
   rules->peer = node;
   rules->parameters = run.parameters;
-  c->line->parser().expect_link(std::move(rules));
+  c->connection->parser().expect_link(std::move(rules));
   c->at = step::link;
   c->node = node;
   c->incarnation = incarnation;
-  link_conversations_[node] = c;
+  linked_[node] = c;
   links_->up(link, clock::now());
   spdlog::debug("linked with node {}, {}", index_of(node), c->where);
   tell_listener(node, true, {});
@@ -219,13 +198,13 @@ void gateway_broker::deliver(const peer_message& m) {
 }
 
 /// Bytes came. While they are those of a block, the other node's heartbeats wait behind it.
-void gateway_broker::heard_on_link(conversation& c) {
+void gateway_broker::heard_on_link(attached_connection& c) {
   auto* link = links_ ? links_->find(c.node) : nullptr;
   if (link == nullptr)
     return;
   const auto now = clock::now();
   link->heard = now;
-  if (c.line->parser().block_space().empty() || !links_->sign_of_life_due(*link, now))
+  if (c.connection->parser().block_space().empty() || !links_->sign_of_life_due(*link, now))
     return;
   for (const auto& [here, there] : link->pairs)
     if (const auto* w = links_->local(here))
@@ -238,8 +217,8 @@ void gateway_broker::send_peer(worker_id from, worker_id to, const peer_body& bo
   auto* link = links_ ? links_->route(to) : nullptr;
   if (link == nullptr || !link->up)
     return; // who is cut off has been told
-  const auto c = link_conversations_.at(link->node);
-  if (std::holds_alternative<heartbeat>(body) && c->line->is_full())
+  const auto c = linked_.at(link->node);
+  if (std::holds_alternative<heartbeat>(body) && c->connection->is_full())
     return; // what waits is sign of life enough, once it goes
   link->said = clock::now();
   if (const auto* e = std::get_if<estimate_message>(&body); e != nullptr && e->body.has_parameters) {
@@ -248,18 +227,18 @@ void gateway_broker::send_peer(worker_id from, worker_id to, const peer_body& bo
   } else if (const auto* block = block_of(body); block != nullptr && !block->values().empty()) {
     if (!write_ahead(*c, from, to, *block))
       return;
-    append_peer(c->line->out().tail(), from, to, body);
+    append_peer(c->connection->out().tail(), from, to, body);
     write_out(c);
   } else {
-    append_peer(c->line->out().tail(), from, to, body);
+    append_peer(c->connection->out().tail(), from, to, body);
     note(c);
   }
 }
 
 /// The block goes once per round and connection, however many of its receivers live there.
-void gateway_broker::write_estimate(conversation& c, worker_id from, worker_id to,
+void gateway_broker::write_estimate(attached_connection& c, worker_id from, worker_id to,
                                     const estimate_message& m) {
-  auto& out = c.line->out();
+  auto& out = c.connection->out();
   const auto values = m.parameters.values();
   if (values.size() != links_->run().parameters) { // the other side would take it for an attack
     spdlog::error("worker {} sends {} parameters in a run with {}", to_string(from), values.size(),
@@ -276,9 +255,9 @@ void gateway_broker::write_estimate(conversation& c, worker_id from, worker_id t
 }
 
 /// Of an offer or answer. Offers to several workers there bring the same block: it goes once.
-bool gateway_broker::write_ahead(conversation& c, worker_id from, worker_id to,
+bool gateway_broker::write_ahead(attached_connection& c, worker_id from, worker_id to,
                                  const parameter_block& block) {
-  auto& out = c.line->out();
+  auto& out = c.connection->out();
   const auto values = block.values();
   if (values.size() != links_->run().parameters) {
     spdlog::error("worker {} sends {} parameters in a run with {}", to_string(from), values.size(),
@@ -297,8 +276,8 @@ bool gateway_broker::write_ahead(conversation& c, worker_id from, worker_id to,
   return true;
 }
 
-bool gateway_broker::takes_what_is_sent(const conversation& c) {
-  const auto waiting = c.line->out().bytes();
+bool gateway_broker::takes_what_is_sent(const attached_connection& c) {
+  const auto waiting = c.connection->out().bytes();
   backlog_max_ = std::max(backlog_max_, waiting);
   const auto* link = links_ ? links_->find(c.node) : nullptr;
   return link == nullptr || waiting <= links_->backlog_max(*link);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/actors.hpp"
+#include "messages/limits.hpp"
 
 #include <memory>
 #include <optional>
@@ -18,7 +19,7 @@ struct gateway_options {
   std::shared_ptr<tls_context> tls;  ///< none: connections without TLS
   control_client_actor
       acceptor; ///< gets what arrives on accepted control connections; may be null without `listen`
-  nanoseconds hello_within{std::chrono::seconds{5}}; ///< whoever connects has to say hello in this time
+  nanoseconds hello_within{hello_time}; ///< whoever connects has to say hello in this time
 };
 
 } // namespace dybw

@@ -1,5 +1,7 @@
 #include "actors/gateway/link_table.hpp"
 
+#include "messages/limits.hpp"
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -46,8 +48,7 @@ const worker_actor* link_table::local(worker_id id) const {
 }
 
 std::uint64_t link_table::backlog_max(const link& x) const {
-  constexpr std::uint64_t blocks_per_pair = 2;
-  return blocks_per_pair * x.pairs.size() * run_.parameters * sizeof(float) + 1024 * 1024;
+  return link_blocks_max * x.pairs.size() * run_.parameters * sizeof(float) + link_backlog_max;
 }
 
 std::vector<node_index> link_table::due(moment now) {

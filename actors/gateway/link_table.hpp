@@ -44,7 +44,6 @@ public:
     bool owner_is_early = false;        ///< it took the place before we were told that the node has moved
     std::vector<std::uint64_t> retired; ///< processes that had the place before, at most `retired_max`
   };
-  static constexpr std::size_t retired_max = 64;
 
   explicit link_table(join_run run);
 

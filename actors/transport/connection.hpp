@@ -36,7 +36,6 @@ public:
   /// the meantime may be here already: ask `next_frame`.
   void pause_reading();
   void go_on_reading();
-  bool is_paused() const noexcept { return paused_; }
   /// Reads and forgets, from now on.
   void discard_input(std::span<char> chunk);
 

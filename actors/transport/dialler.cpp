@@ -25,7 +25,7 @@ constexpr auto slice = std::chrono::milliseconds{100};
 class patience {
 public:
   explicit patience(const dial_request& request)
-      : end_(clock::now() + request.patience), cancelled_(request.cancelled.get()) {}
+      : end_(clock::now() + request.patience), wanted_(request.wanted) {}
 
   /// An equal part of what is left.
   patience share(std::ptrdiff_t parts) const {
@@ -34,7 +34,7 @@ public:
     return x;
   }
 
-  bool over() const { return clock::now() >= end_ || (cancelled_ != nullptr && *cancelled_); }
+  bool over() const { return clock::now() >= end_ || wanted_.expired(); }
   std::chrono::milliseconds next_slice() const {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end_ - clock::now());
     return std::clamp<std::chrono::milliseconds>(left, std::chrono::milliseconds{1}, slice);
@@ -42,7 +42,7 @@ public:
 
 private:
   clock::time_point end_;
-  const std::atomic<bool>* cancelled_;
+  std::weak_ptr<const void> wanted_;
 };
 
 using addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
@@ -174,9 +174,9 @@ std::string explain(int error, const dial_request& request) {
          "; check the address and the network";
 }
 
-dialled call(const dial_request& request) {
+dialled dial_all(const dial_request& request) {
   const patience time{request};
-  dialled result{request.call, nullptr, {}};
+  dialled result{request.attempt, nullptr, {}};
   const auto [found, reason] = look_up(request.to, time);
   result.reason = reason;
   std::ptrdiff_t left = 0;
@@ -204,7 +204,7 @@ dialled_socket::~dialled_socket() {
 }
 
 void dial(caf::blocking_actor* self, const dial_request& request) {
-  self->send(request.answer_to, call(request));
+  self->send(request.answer_to, dial_all(request));
 }
 
 } // namespace dybw

@@ -5,7 +5,6 @@
 
 #include <caf/all.hpp>
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -27,24 +26,24 @@ private:
   int socket_;
 };
 
-/// What came of a call: a socket, or why not.
+/// What came of an attempt: a socket, or why not.
 struct dialled {
-  std::uint64_t call = 0;
+  std::uint64_t attempt = 0;
   std::shared_ptr<dialled_socket> socket;
   std::string reason; ///< one line: what, where; how to mend it
 };
 using dialling_actor = caf::typed_actor<caf::reacts_to<dialled>>;
 
 struct dial_request {
-  std::uint64_t call = 0;
+  std::uint64_t attempt = 0;
   endpoint to;
   nanoseconds patience{0};
-  std::shared_ptr<const std::atomic<bool>> cancelled; ///< checked ten times a second
+  std::weak_ptr<const void> wanted; ///< until it expires, which is checked ten times a second
   dialling_actor answer_to;
 };
 
 /// Looks the host up and connects, trying all its addresses, on a thread of its own: looking up a name
-/// blocks. Answers once, within the patience or soon after it was cancelled, and ends.
+/// blocks. Answers once, within the patience or soon after it is no longer wanted, and ends.
 void dial(caf::blocking_actor* self, const dial_request& request);
 
 } // namespace dybw

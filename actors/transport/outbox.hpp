@@ -21,7 +21,6 @@ public:
   std::uint64_t bytes() const noexcept;
   /// Of them, those of small frames.
   std::uint64_t frames_bytes() const noexcept;
-  bool has_blocks() const noexcept { return blocks_bytes_ > 0; }
 
   /// The next pieces to write, at most as many as `pieces` has room for; returns how many there are.
   std::size_t next(std::span<std::span<const char>> pieces) const;
