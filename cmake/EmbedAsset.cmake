@@ -1,14 +1,21 @@
-# dybw_embed_asset(TARGET NAME FILE)
+# dybw_embed_asset(TARGET NAME FILE...)
 #
-# Puts the bytes of FILE into TARGET and defines `std::string_view dybw::assets::NAME()`, which returns them. The assembler
-# copies the file (`.incbin`), so that half a megabyte costs no compile time. A changed FILE is embedded anew.
-function(dybw_embed_asset target name file)
-  get_filename_component(path "${file}" ABSOLUTE)
-  if(NOT EXISTS "${path}")
-    message(FATAL_ERROR "dybw_embed_asset: ${path} does not exist")
-  endif()
-  string(REPLACE "\\" "\\\\" asset_path "${path}")
-  string(REPLACE "\"" "\\\"" asset_path "${asset_path}")
+# Puts the bytes of each FILE, one behind the other, into TARGET and defines `std::string_view dybw::assets::NAME()`, which
+# returns them. The assembler copies the files (`.incbin`), so that half a megabyte costs no compile time. A changed FILE is
+# embedded anew.
+function(dybw_embed_asset target name)
+  set(paths "")
+  set(asset_files "")
+  foreach(file IN LISTS ARGN)
+    get_filename_component(path "${file}" ABSOLUTE)
+    if(NOT EXISTS "${path}")
+      message(FATAL_ERROR "dybw_embed_asset: ${path} does not exist")
+    endif()
+    list(APPEND paths "${path}")
+    string(REPLACE "\\" "\\\\" path "${path}")
+    string(REPLACE "\"" "\\\"" path "${path}")
+    string(APPEND asset_files "    .incbin \"${path}\"\n")
+  endforeach()
   set(asset_name "${name}")
   set(source "${CMAKE_CURRENT_BINARY_DIR}/${target}_${name}.cpp")
   string(CONFIGURE [==[
@@ -20,8 +27,7 @@ asm(R"(
     .pushsection .rodata
     .balign 8
 dybw_asset_@asset_name@_bytes:
-    .incbin "@asset_path@"
-dybw_asset_@asset_name@_end:
+@asset_files@dybw_asset_@asset_name@_end:
     .balign 8
 dybw_asset_@asset_name@_size:
     .quad dybw_asset_@asset_name@_end - dybw_asset_@asset_name@_bytes
@@ -42,6 +48,6 @@ std::string_view @asset_name@() {
 } // namespace dybw::assets
 ]==] content @ONLY)
   file(CONFIGURE OUTPUT "${source}" CONTENT "${content}" @ONLY)
-  set_source_files_properties("${source}" PROPERTIES OBJECT_DEPENDS "${path}")
+  set_source_files_properties("${source}" PROPERTIES OBJECT_DEPENDS "${paths}")
   target_sources(${target} PRIVATE "${source}")
 endfunction()

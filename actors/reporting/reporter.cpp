@@ -34,15 +34,41 @@ std::string not_a_number(const round_report& report) {
          std::to_string(report.mixed.round) + "; choose a smaller --step-size";
 }
 
+run_progress progress_of(const run_statistics& statistics, const std::vector<evaluation>& evaluations) {
+  run_progress p;
+  p.newest_round = statistics.newest_round();
+  p.local_steps = statistics.local_steps();
+  p.loss = statistics.recent_loss();
+  p.backup_workers = statistics.recent_backup_workers();
+  if (!evaluations.empty())
+    p.accuracy = evaluations.back().test_accuracy;
+  p.timeouts = statistics.timeouts();
+  return p;
+}
+
+run_outcome outcome_of(const run_statistics& statistics, nanoseconds duration, const run_audit* audit,
+                       const std::vector<evaluation>& evaluations) {
+  run_outcome x;
+  statistics.fill(x.result, duration);
+  if (audit != nullptr) {
+    audit->fill(x.result);
+    x.violations = audit->violations();
+  }
+  x.result.evaluations = evaluations;
+  for (const auto& e : evaluations)
+    x.result.eval_cpu_s += e.cpu_s;
+  x.series = statistics.series();
+  x.bin_width_s = statistics.bin_width_s();
+  return x;
+}
+
 void reporter_state::start(const reporter_options& options) {
   const auto workers = options.graph->workers();
-  if (options.audit && options.in_pairs)
-    exchanges_.emplace(options.graph);
-  else if (options.audit)
-    audit_.emplace(options.graph);
-  for (std::size_t i = 0; options.late && i < workers; ++i) {
-    audit_lost(worker_at(i));
-    audit_back(worker_at(i));
+  if (options.audit)
+    audit_.emplace(options.graph, options.in_pairs);
+  for (std::size_t i = 0; options.late && audit_ && i < workers; ++i) {
+    audit_->lost(worker_at(i));
+    audit_->back(worker_at(i));
   }
   statistics_.emplace(workers);
   commits_.emplace(options.graph);
@@ -89,20 +115,18 @@ void reporter_state::add(const round_report& report) {
     to_pass_on_->rounds.push_back(report);
   else if (sink_)
     ++rounds_dropped_;
+  if (audit_)
+    audit_->add(report.mixed);
   add(report.mixed.worker, report.exchanges);
-  if (!audit_)
-    return;
-  audit_->add(report.mixed);
-  log_violations();
 }
 
 void reporter_state::add(worker_id id, const exchange_news& x) {
-  if (!exchanges_)
+  if (!audit_)
     return;
   for (const auto& half : x.halves)
-    exchanges_->add(half);
+    audit_->add(half);
   for (auto neighbour : x.given_up)
-    exchanges_->edge_lost(id, neighbour);
+    audit_->edge_lost(id, neighbour);
   log_violations();
 }
 
@@ -119,8 +143,6 @@ void reporter_state::add(const worker_finished& last_word) {
   if (sink_)
     to_pass_on_->finished.push_back(to_end(last_word));
   add(last_word.totals.worker, last_word.exchanges);
-  if (exchanges_)
-    exchanges_->left(last_word.totals.worker);
   if (audit_) {
     audit_->left(last_word.totals.worker);
     log_violations();
@@ -146,20 +168,6 @@ void reporter_state::pass_on() {
   self_->delayed_send(self_, pass_on_every, pass_on_due{});
 }
 
-void reporter_state::audit_lost(worker_id id) {
-  if (audit_)
-    audit_->lost(id);
-  if (exchanges_)
-    exchanges_->lost(id);
-}
-
-void reporter_state::audit_back(worker_id id) {
-  if (audit_)
-    audit_->back(id);
-  if (exchanges_)
-    exchanges_->back(id);
-}
-
 void reporter_state::worker_down(const caf::down_msg& down) {
   const auto found = std::find(addresses_.begin(), addresses_.end(), down.source);
   if (found == addresses_.end())
@@ -168,9 +176,7 @@ void reporter_state::worker_down(const caf::down_msg& down) {
   if (done_flags_[i])
     return; // its end after its last word
   spdlog::error("worker {} is gone ({}); the others go on", i, caf::to_string(down.reason));
-  lost_.push_back(static_cast<std::uint32_t>(i));
-  audit_lost(worker_at(i));
-  mark_done(i);
+  mark_lost(i);
 }
 
 /// Their node cannot be reached; it may come back.
@@ -180,9 +186,7 @@ void reporter_state::gone(const workers_gone& x) {
     if (done_flags_[i])
       continue;
     spdlog::warn("worker {} is gone ({}); the others go on", i, x.reason);
-    lost_.push_back(static_cast<std::uint32_t>(i));
-    audit_lost(id);
-    mark_done(i);
+    mark_lost(i);
   }
 }
 
@@ -192,10 +196,18 @@ void reporter_state::back(const workers_back& x) {
     if (found == lost_.end())
       continue;
     lost_.erase(found);
-    audit_back(id);
+    if (audit_)
+      audit_->back(id);
     done_flags_[index_of(id)] = false;
     --done_;
   }
+}
+
+void reporter_state::mark_lost(std::size_t index) {
+  lost_.push_back(static_cast<std::uint32_t>(index));
+  if (audit_)
+    audit_->lost(worker_at(index));
+  mark_done(index);
 }
 
 void reporter_state::mark_done(std::size_t index) {
@@ -213,15 +225,8 @@ void reporter_state::flush() {
 }
 
 run_progress reporter_state::progress() const {
-  run_progress p;
+  auto p = progress_of(*statistics_, evaluations_);
   p.elapsed = time_since(origin_);
-  p.newest_round = statistics_->newest_round();
-  p.local_steps = statistics_->local_steps();
-  p.loss = statistics_->recent_loss();
-  p.backup_workers = statistics_->recent_backup_workers();
-  if (!evaluations_.empty())
-    p.accuracy = evaluations_.back().test_accuracy;
-  p.timeouts = statistics_->timeouts();
   p.workers_done = done_;
   p.failure = failure_;
   return p;
@@ -230,29 +235,13 @@ run_progress reporter_state::progress() const {
 run_outcome_ptr reporter_state::outcome() {
   flush_files();
   flush_trace();
-  auto x = std::make_shared<run_outcome>();
-  statistics_->fill(x->result, done_ == expected_ ? end_ : time_since(origin_));
-  if (audit_) {
-    x->result.mixing = audit_->summary();
-    x->result.per_edge = audit_->activity();
-    x->result.mean_active_share = audit_->mean_active_share();
-    x->violations = audit_->violations();
-  }
-  if (exchanges_) {
-    x->result.mixing = exchanges_->summary();
-    x->result.per_edge = exchanges_->activity();
-    x->result.mean_active_share = exchanges_->mean_active_share();
-    x->violations = exchanges_->violations();
-  }
+  auto x =
+      std::make_shared<run_outcome>(outcome_of(*statistics_, done_ == expected_ ? end_ : time_since(origin_),
+                                               audit_ ? &*audit_ : nullptr, evaluations_));
   x->result.threshold_delay_p99_s = to_seconds(threshold_delays_.quantile(0.99));
   x->result.threshold_delay_max_s = to_seconds(threshold_delays_.max());
-  x->result.evaluations = evaluations_;
-  for (const auto& e : evaluations_)
-    x->result.eval_cpu_s += e.cpu_s;
   x->result.workers_lost = lost_;
   x->finals = finals_;
-  x->series = statistics_->series();
-  x->bin_width_s = statistics_->bin_width_s();
   x->failure = failure_;
   return x;
 }
@@ -275,7 +264,7 @@ void reporter_state::flush_trace() {
 }
 
 void reporter_state::log_violations() {
-  const auto& all = exchanges_ ? exchanges_->violations() : audit_->violations();
+  const auto& all = audit_->violations();
   for (; violations_logged_ < all.size(); ++violations_logged_)
     spdlog::error("audit: {}", all[violations_logged_]);
 }

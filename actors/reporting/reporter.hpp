@@ -3,8 +3,7 @@
 #include "actors/actors.hpp"
 #include "actors/reporting/rounds_file.hpp"
 #include "actors/reporting/trace_file.hpp"
-#include "learning/consensus/audit/exchange_audit.hpp"
-#include "learning/consensus/audit/mixing_audit.hpp"
+#include "learning/consensus/audit/run_audit.hpp"
 #include "learning/monitoring/edge_commits.hpp"
 
 #include <filesystem>
@@ -20,6 +19,12 @@ worker_finished to_last_word(const worker_end& x);
 
 /// What to say of a report whose loss has overflowed.
 std::string not_a_number(const round_report& report);
+
+/// The part of a run's progress that statistics and evaluations tell.
+run_progress progress_of(const run_statistics& statistics, const std::vector<evaluation>& evaluations);
+/// .. and of its outcome; `audit` may be null.
+run_outcome outcome_of(const run_statistics& statistics, nanoseconds duration, const run_audit* audit,
+                       const std::vector<evaluation>& evaluations);
 
 struct reporter_options {
   std::shared_ptr<const topology> graph; ///< the planned one
@@ -89,14 +94,12 @@ private:
   void flush_files();
   void flush_trace();
   void log_violations();
+  void mark_lost(std::size_t index);
   void mark_done(std::size_t index);
-  void audit_lost(worker_id id);
-  void audit_back(worker_id id);
 
   reporter_actor::stateful_pointer<reporter_state> self_;
   run_origin origin_;
-  std::optional<mixing_audit> audit_;
-  std::optional<exchange_audit> exchanges_; ///< instead, for policies that average in pairs
+  std::optional<run_audit> audit_;
   std::optional<run_statistics> statistics_;
   std::vector<worker_actor> workers_; ///< [workers], null for those of other processes
   std::vector<caf::actor_addr> addresses_;

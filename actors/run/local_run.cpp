@@ -66,13 +66,6 @@ std::string ask_for_longest_wait(caf::scoped_actor& self, const std::vector<work
   return longest.text();
 }
 
-std::vector<worker_id> all_workers(const run_config& config) {
-  std::vector<worker_id> ids(config.workers);
-  for (std::size_t i = 0; i < ids.size(); ++i)
-    ids[i] = worker_at(i);
-  return ids;
-}
-
 run_host_options options_of(const run_inputs& inputs, std::size_t policy, const run_controls& controls) {
   run_host_options options;
   options.policy = policy;

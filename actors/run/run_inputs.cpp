@@ -77,6 +77,13 @@ std::size_t largest_shard(const run_inputs& inputs, std::span<const worker_id> h
 
 } // namespace
 
+std::vector<worker_id> all_workers(const run_config& config) {
+  std::vector<worker_id> ids(config.workers);
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    ids[i] = worker_at(i);
+  return ids;
+}
+
 run_inputs plan_run(const run_config& config) {
   run_inputs inputs;
   inputs.config = config;

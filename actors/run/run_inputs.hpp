@@ -38,6 +38,9 @@ inline bool has_model(const run_inputs& inputs) {
   return inputs.learner->parameter_count() > 0;
 }
 
+/// By number.
+std::vector<worker_id> all_workers(const run_config& config);
+
 /// Builds and checks all that needs no data; reads topology and connecting-edge files. Throws `input_error`.
 run_inputs plan_run(const run_config& config);
 

@@ -70,16 +70,8 @@ public:
   }
 
   run_outcome outcome() {
-    run_outcome x;
-    run_.statistics().fill(x.result, run_.ended());
-    run_.fill_audit(x.result);
-    x.violations = run_.violations();
-    x.result.evaluations = evaluations_;
-    for (const auto& e : evaluations_)
-      x.result.eval_cpu_s += e.cpu_s;
+    auto x = outcome_of(run_.statistics(), run_.ended(), &run_.audit(), evaluations_);
     x.finals = run_.estimates();
-    x.series = run_.statistics().series();
-    x.bin_width_s = run_.statistics().bin_width_s();
     if (file_ && !file_->flush() && !failure_)
       failure_ = "cannot write " + file_->name();
     if (events_ && !events_->flush() && !failure_)
@@ -91,16 +83,8 @@ public:
   }
 
   run_progress progress() const {
-    const auto& seen = run_.statistics();
-    run_progress p;
+    auto p = progress_of(run_.statistics(), evaluations_);
     p.elapsed = run_.now();
-    p.newest_round = seen.newest_round();
-    p.local_steps = seen.local_steps();
-    p.loss = seen.recent_loss();
-    p.backup_workers = seen.recent_backup_workers();
-    if (!evaluations_.empty())
-      p.accuracy = evaluations_.back().test_accuracy;
-    p.timeouts = seen.timeouts();
     p.workers_done = run_.workers_done();
     return p;
   }
@@ -214,10 +198,7 @@ virtual_run_options virtual_options_for(const run_inputs& inputs, std::size_t po
     x.time_limit = from_seconds(*config.time_limit_s);
   if (!has_model(inputs))
     return x;
-  std::vector<worker_id> everybody;
-  for (std::size_t i = 0; i < config.workers; ++i)
-    everybody.push_back(worker_at(i));
-  x.training = training_setup_for(inputs, everybody);
+  x.training = training_setup_for(inputs, all_workers(config));
   x.rows = inputs.rows;
   x.initial = inputs.initial;
   return x;

@@ -28,25 +28,26 @@ void worker_state::start(worker_options options) {
   if (!options_.machine.facts.empty()) // joins: the first sign of life counts as heard again
     for (std::size_t i = 0; i < neighbours_.size(); ++i)
       detector_->give_up(i);
-  in_pairs_ = options_.machine.policy.averages_in_pairs();
+  if (options_.machine.policy.averages_in_pairs())
+    pairs_.emplace(options_.training.get());
   if (options_.records)
     append_new_worker(recorded_, nanoseconds{0}, options_.machine);
   machine_ = make_machine(std::move(options_.machine));
-  if (in_pairs_ && options_.training)
-    mover_.emplace(options_.training->learner->parameter_count(), options_.training->projection);
   mixed_round_ = saved_round_ = machine_->completed();
   const auto& resumed = options_.resumed;
   current_ = resumed ? resumed->parameters : options_.initial;
   mixed_epoch_ = resumed ? resumed->epoch : 0;
+  training_job_ptr job;
   if (options_.training) {
-    job_ = std::make_shared<training_job>();
-    job_->local = std::make_shared<local_training>(options_.training, current_,
-                                                   resumed ? resumed->velocity : parameter_block{});
+    job = std::make_shared<training_job>();
+    job->local = std::make_shared<local_training>(options_.training, current_,
+                                                  resumed ? resumed->velocity : parameter_block{});
     if (resumed)
       options_.resumed->parameters = options_.resumed->velocity = {}; // who holds a block keeps its memory
-    job_->client = training_client_actor{worker_actor{self_}};
+    job->client = training_client_actor{worker_actor{self_}};
     self_->send(options_.shard, batch_wanted{});
   }
+  slot_.emplace(std::move(job), options_.clock);
 }
 
 void worker_state::meet(const meet_neighbours& x) {
@@ -69,8 +70,7 @@ void worker_state::begin_rounds(const begin_work& x) {
     self_->delayed_send(self_, std::max(*options_.time_limit - now(), nanoseconds{0}), stop_work{});
   if (options_.checkpointer) {
     self_->delayed_send(self_, options_.checkpoint_every, checkpoint_due{});
-    save(job_->local
-             ->velocity()); // so that a run can go on that is interrupted before any other, resumed or not
+    save(slot_->velocity()); // so that a run can go on that is interrupted before any other, resumed or not
   }
   apply(dybw::start{});
 }
@@ -80,10 +80,8 @@ void worker_state::begin_rounds(const begin_work& x) {
 void worker_state::receive(worker_id from, const estimate_message& m) {
   if (!alive(from))
     return;
-  if (in_pairs_) { // from another process, ahead of the offer or answer that it belongs to
-    find(from)->came = m.parameters;
-    return;
-  }
+  if (pairs_)
+    return pairs_->hold(from, m.parameters);
   auto body = m.body;
   auto& n = *find(from);
   if (body.has_parameters) {
@@ -111,10 +109,6 @@ void worker_state::receive(worker_id from, const received& m) {
     acknowledged_ = now();
 }
 
-void worker_state::receive(worker_id from, const heartbeat&) {
-  alive(from);
-}
-
 /// Notes a sign of life. Returns whether the sender is a neighbour at all.
 bool worker_state::alive(worker_id from) {
   auto* n = find(from);
@@ -128,47 +122,38 @@ bool worker_state::alive(worker_id from) {
 void worker_state::neighbour_down(const caf::down_msg& down) {
   if (down.reason == caf::exit_reason::user_shutdown || down.reason == caf::exit_reason::normal)
     return; // the end of the run, not a crash
-  for (std::size_t i = 0; i < neighbours_.size(); ++i)
-    if (neighbours_[i].handle && neighbours_[i].handle.address() == down.source) {
-      detector_->give_up(i);
-      neighbours_[i].window.reset();
-      apply(neighbour_lost{neighbours_[i].id, neighbour_lost::cause::crashed});
-    }
+  for (auto& n : neighbours_)
+    if (n.handle && n.handle.address() == down.source)
+      lose(n, neighbour_lost::cause::crashed);
 }
 
 void worker_state::link_is_broken(worker_id id) {
-  auto* n = find(id);
-  if (n == nullptr)
-    return;
-  detector_->give_up(static_cast<std::size_t>(n - neighbours_.data()));
-  n->window.reset();
-  apply(neighbour_lost{id, neighbour_lost::cause::silent});
+  if (auto* n = find(id))
+    lose(*n, neighbour_lost::cause::silent);
+}
+
+void worker_state::lose(neighbour& n, neighbour_lost::cause why) {
+  detector_->give_up(static_cast<std::size_t>(&n - neighbours_.data()));
+  n.window.reset();
+  apply(neighbour_lost{n.id, why});
 }
 
 void worker_state::receive(const mini_batch& batch) {
-  batch_ = batch;
+  slot_->take(batch);
   submit_job();
 }
 
-void worker_state::receive([[maybe_unused]] const training_done& done) {
-  assert(done.job == job_ && job_under_way_);
-  job_under_way_ = false;
-  if (job_->wants_mix) {
-    current_ = std::move(job_->mixed.mixed);
-    if (job_->wants_velocity)
-      save(std::exchange(job_->velocity, {}));
+void worker_state::receive(const training_done&) {
+  if (const auto mixed = slot_->take_back(report_, *origin_)) {
+    current_ = mixed->estimate;
+    if (mixed->velocity)
+      save(*mixed->velocity);
     send_report();
   }
-  if (job_->wants_step && job_->ticket == ticket_) {
-    estimate_ = std::move(job_->stepped.estimate);
-    loss_ = job_->stepped.loss;
-    const auto delay = options_.clock->delay_after(step_started_, job_->took);
-    compute_time_ = job_->took + delay;
-    if (delay > nanoseconds{0})
-      self_->delayed_send(self_, delay, delay_over{ticket_});
-    else
-      apply(step_done{ticket_});
-  }
+  if (const auto delay = slot_->take_step(); delay && *delay > nanoseconds{0})
+    self_->delayed_send(self_, *delay, delay_over{slot_->ticket()});
+  else if (delay)
+    apply(step_done{slot_->ticket()});
   submit_job();
 }
 
@@ -191,8 +176,7 @@ void worker_state::heartbeat_is_due() {
   }
   for (auto i : verdict.lost) {
     spdlog::warn("worker {}: no sign of life from worker {}", to_string(id_), to_string(neighbours_[i].id));
-    neighbours_[i].window.reset();
-    apply(neighbour_lost{neighbours_[i].id, neighbour_lost::cause::silent});
+    lose(neighbours_[i], neighbour_lost::cause::silent);
   }
   for (const auto& n : neighbours_)
     tell(n, heartbeat{});
@@ -207,14 +191,6 @@ void worker_state::checkpoint_is_due() {
     self_->delayed_send(self_, options_.checkpoint_every, checkpoint_due{});
 }
 
-snapshot worker_state::take_snapshot() const {
-  return {id_, current_, machine_->counters().steps_used};
-}
-
-worker_status worker_state::status() const {
-  return {id_, machine_->status(), machine_->counters(), now()};
-}
-
 welcome_reply worker_state::welcome_for(worker_id joiner) {
   if (find(joiner) == nullptr || machine_->current_phase() == phase::idle)
     return {};
@@ -222,24 +198,10 @@ welcome_reply worker_state::welcome_for(worker_id joiner) {
   const auto w = machine_->welcome_for(joiner);
   if (!w)
     return {};
-  welcome_reply reply;
-  reply.joiner = joiner;
-  reply.found = true;
-  reply.facts.facts = std::make_shared<const std::vector<fact>>(w->facts);
-  reply.round = w->round;
-  reply.parameters = current_;
-  return reply;
+  return {joiner, true, {std::make_shared<const std::vector<fact>>(w->facts)}, w->round, current_};
 }
 
 // --- Effects ---
-
-template <class Body>
-void worker_state::tell(const neighbour& to, Body body) {
-  if (to.handle)
-    self_->send(to.handle, id_, std::move(body));
-  else
-    self_->send(links_, id_, to.id, std::move(body));
-}
 
 void worker_state::apply(const event& e) {
   const auto at = now();
@@ -255,79 +217,58 @@ void worker_state::apply(const event& e) {
 }
 
 void worker_state::perform(const send& x) {
-  auto& n = *find(x.to);
-  if (const auto* body = std::get_if<estimate>(&x.message)) {
-    auto m = estimate_message{*body, {}};
-    m.body.has_parameters = body->has_parameters && n.window.try_send(body->round);
-    if (m.body.has_parameters) {
-      m.parameters = estimate_;
-      if (std::exchange(sent_round_, body->round) != body->round)
-        acknowledged_ = nanoseconds{0};
-      totals_.bytes_sent += estimate_.values().size_bytes();
-    }
-    ++totals_.estimates_sent;
-    tell(n, std::move(m));
-  } else if (const auto* t = std::get_if<threshold>(&x.message)) {
-    tell(n, threshold_message{*t, now()});
-  } else if (const auto* a = std::get_if<accept>(&x.message)) {
-    tell(n, *a);
-  } else if (const auto* c = std::get_if<closed>(&x.message)) {
-    tell(n, *c);
-  } else if (const auto* l = std::get_if<leaving>(&x.message)) {
-    tell(n, *l);
-  } else if (const auto* o = std::get_if<offer>(&x.message)) {
-    tell_estimate<offer_message>(n, *o, n.offered, true);
-  } else if (const auto* r = std::get_if<answer>(&x.message)) {
-    tell_estimate<answer_message>(n, *r, n.answered, r->taken);
-  } else {
-    tell(n, std::get<membership_news>(x.message));
-  }
+  std::visit([this, &n = *find(x.to)](const auto& body) { say(n, body); }, x.message);
 }
 
-void worker_state::perform(const use_estimate& x) {
-  find(x.from)->estimates.use(x.round);
+void worker_state::say(neighbour& to, const estimate& body) {
+  auto m = estimate_message{body, {}};
+  m.body.has_parameters = body.has_parameters && to.window.try_send(body.round);
+  if (m.body.has_parameters) {
+    m.parameters = slot_->estimate();
+    if (std::exchange(sent_round_, body.round) != body.round)
+      acknowledged_ = nanoseconds{0};
+  }
+  count_sent(m.parameters);
+  tell(to, std::move(m));
+}
+
+void worker_state::say(neighbour& to, const offer& body) {
+  pairs_->tell(to.id, current_, true);
+  count_sent(current_);
+  tell(to, offer_message{body, current_});
+}
+
+void worker_state::say(neighbour& to, const answer& body) {
+  if (!body.taken)
+    return tell(to, answer_message{body, {}});
+  pairs_->tell(to.id, current_, false);
+  count_sent(current_);
+  tell(to, answer_message{body, current_});
+}
+
+void worker_state::count_sent(const parameter_block& block) {
+  ++totals_.estimates_sent;
+  totals_.bytes_sent += block.values().size_bytes();
 }
 
 void worker_state::perform(const compute& x) {
-  ticket_ = x.ticket;
-  step_started_ = now();
-  totals_.discarded += std::exchange(dropped_, nanoseconds{0});
-  if (options_.training) {
-    step_pending_ = true;
-    if (mover_)
-      step_from_ = current_;
-    return;
-  }
-  const auto delay = options_.clock->delay_after(step_started_, nanoseconds{0});
-  compute_time_ = delay;
-  if (delay > nanoseconds{0})
-    self_->delayed_send(self_, delay, delay_over{ticket_});
-  else
-    self_->send(self_, delay_over{ticket_});
-}
-
-void worker_state::perform(const drop_step& x) {
-  dropped_ = now() - step_started_;
-  // Its mini-batch was not used: the step that starts anew takes it again, so that every epoch covers the
-  // shard.
-  batch_unused_ = batch_unused_ || (job_ && !step_pending_ && job_->wants_step && job_->ticket == x.ticket);
-  step_pending_ = false;
-  ticket_ = 0;
-  if (job_under_way_)
-    job_->step_dropped = true; // it may not have begun
+  const auto delay = slot_->begin_step(x.ticket, now(), pairs_ ? current_ : parameter_block{});
+  if (delay && *delay > nanoseconds{0})
+    self_->delayed_send(self_, *delay, delay_over{x.ticket});
+  else if (delay)
+    self_->send(self_, delay_over{x.ticket});
 }
 
 void worker_state::perform(const mix& x) {
-  mix_with_.clear();
-  for (const auto& term : x.terms)
-    if (options_.training)
-      mix_with_.push_back({find(term.neighbour)->estimates.used(x.round), term.weight});
+  if (options_.training) {
+    auto& blocks = slot_->begin_mix();
+    for (const auto& term : x.terms)
+      blocks.push_back({find(term.neighbour)->estimates.used(x.round), term.weight});
+    mixed_epoch_ = slot_->epoch(); // the job's batch is still that of the step of this round
+  }
   for (auto& n : neighbours_)
     n.estimates.release(x.round);
-  mix_pending_ = options_.training != nullptr;
   mixed_round_ = x.round;
-  if (job_)
-    mixed_epoch_ = job_->batch.epoch; // the job's batch is still that of the step of this round
 }
 
 void worker_state::perform(const arm_timer& x) {
@@ -338,76 +279,15 @@ void worker_state::perform(const arm_timer& x) {
 
 void worker_state::perform(const round_done& x) {
   const auto& record = *x.record;
-  auto& report = report_.emplace(make_report(record, make_mix_report(id_, record)));
-  report.compute = compute_time_;
-  report.loss = loss_;
-  report.samples = samples_;
-  if (!mix_pending_)
+  report_ = make_report(record, make_mix_report(id_, record));
+  slot_->describe_step(report_);
+  if (!slot_->mix_is_pending())
     send_report();
 }
 
 void worker_state::perform(const membership_changed& x) {
   spdlog::debug("worker {}: {} workers in this part of the network", to_string(id_), x.component);
   self_->send(options_.reporter, part_changed{id_, x.component, x.lowest});
-}
-
-void worker_state::perform(const finished& x) {
-  finished_ = x;
-}
-
-// --- Pairwise averaging ---
-
-void worker_state::receive(worker_id from, const offer_message& m) {
-  if (alive(from) && take_block(from, m.parameters, true))
-    apply(message_received{from, m.body});
-}
-
-void worker_state::receive(worker_id from, const answer_message& m) {
-  if (alive(from) && take_block(from, m.parameters, m.body.taken))
-    apply(message_received{from, m.body});
-}
-
-/// The neighbour's estimate is that of the message, or came before it from another process. Whether there is
-/// one of our size, if one is needed: a message without can mean nothing to us.
-bool worker_state::take_block(worker_id from, const parameter_block& block, bool needed) {
-  auto& came = find(from)->came;
-  if (block)
-    came = block;
-  return !needed || !mover_ || came.values().size() == current_.values().size();
-}
-
-template <class Message, class Body>
-void worker_state::tell_estimate(neighbour& to, const Body& body, parameter_block& told, bool tells) {
-  if (tells) {
-    told = current_;
-    ++totals_.estimates_sent;
-    totals_.bytes_sent += current_.values().size_bytes();
-  }
-  tell(to, Message{body, tells ? told : parameter_block{}});
-}
-
-void worker_state::perform(const take_step& x) {
-  if (mover_)
-    current_ = mover_->add_step(current_, step_from_, estimate_, x.scale);
-}
-
-/// One pass over the parameters, here and now: a trainer may be deep in our own gradient, and the neighbour
-/// goes on with what we told it.
-void worker_state::perform(const absorb& x) {
-  auto& n = *find(x.half.neighbour);
-  auto& half = exchanges_.halves.emplace_back(x.half);
-  auto& mine = x.own_offer ? n.offered : n.answered;
-  if (mover_) {
-    auto done = mover_->absorb(current_, n.came, mine, half.weight);
-    current_ = std::move(done.estimate);
-    half.projection = done.projection;
-    half.size = done.size;
-  }
-  mine = n.came = {};
-}
-
-void worker_state::perform(const edge_lost& x) {
-  exchanges_.given_up.push_back(x.neighbour);
 }
 
 void worker_state::report_events() {
@@ -417,54 +297,22 @@ void worker_state::report_events() {
 
 // --- Training ---
 
-/// Sends what is to be done to the trainers, once there is anything, the job before is back and the batch is
-/// here.
 void worker_state::submit_job() {
-  if (job_under_way_)
-    return;
-  const auto step_ready = step_pending_ && (batch_ || batch_unused_);
-  if (!mix_pending_ && !step_ready) {
-    if (finished_ && !step_pending_)
-      send_last_word();
-    return;
-  }
-  if (step_pending_ && !step_ready)
-    return; // the batch is on its way; mix and step travel together
-  job_->wants_mix = std::exchange(mix_pending_, false);
-  job_->wants_velocity =
-      options_.checkpointer && job_->wants_mix && checkpoint_wanted_ && !checkpoint_under_way_;
-  job_->neighbours.swap(mix_with_);
-  job_->wants_step = std::exchange(step_pending_, false);
-  job_->step_dropped = false;
-  if (job_->wants_step) {
-    job_->ticket = ticket_;
-    job_->from = step_from_;
-    if (!std::exchange(batch_unused_, false)) {
-      job_->batch = std::move(*batch_);
-      batch_.reset();
-      self_->send(options_.shard, batch_wanted{});
-    }
-    samples_ = static_cast<std::uint32_t>(job_->batch.rows->size());
-  }
-  job_under_way_ = true;
-  self_->send(options_.trainers, job_);
+  const auto next = slot_->submit(options_.checkpointer && checkpoint_wanted_ && !checkpoint_under_way_);
+  if (next.takes_batch)
+    self_->send(options_.shard, batch_wanted{});
+  if (next.job)
+    self_->send(options_.trainers, next.job);
+  else if (finished_ && slot_->is_idle())
+    send_last_word();
 }
 
 void worker_state::send_report() {
-  if (!report_)
-    return;
-  report_->exchanges = std::exchange(exchanges_, {});
-  report_->mixed.projection_before = options_.training ? job_->mixed.projection_before : 0;
-  report_->mixed.projection_after = options_.training ? job_->mixed.projection_after : 0;
-  report_->mixed.norm_before = options_.training ? job_->mixed.norm_before : 0;
-  if (options_.training && !mover_) {
-    report_->mix_began = std::chrono::duration_cast<nanoseconds>(job_->mix_began - *origin_);
-    report_->mix_ended = std::chrono::duration_cast<nanoseconds>(job_->mix_ended - *origin_);
-  }
-  if (sent_round_ == report_->mixed.round)
-    report_->acknowledged = acknowledged_;
-  self_->send(options_.reporter, std::move(*report_));
-  report_.reset();
+  if (pairs_)
+    report_.exchanges = pairs_->take_news();
+  if (sent_round_ == report_.mixed.round)
+    report_.acknowledged = acknowledged_;
+  self_->send(options_.reporter, std::move(report_));
 }
 
 /// Has the state after the newest mix written. REQUIRES: that mix is done and no later one has been asked
@@ -494,9 +342,10 @@ void worker_state::save(const parameter_block& velocity) {
 
 void worker_state::send_last_word() {
   if (options_.checkpointer && mixed_round_ > saved_round_)
-    save(job_->local->velocity());
+    save(slot_->velocity());
   const auto& counters = machine_->counters();
   totals_.completed = finished_->completed;
+  totals_.discarded = slot_->discarded();
   totals_.estimates_late = counters.estimates_late;
   totals_.timeouts = counters.timeouts;
   totals_.steps_used = counters.steps_used;
@@ -504,12 +353,11 @@ void worker_state::send_last_word() {
   totals_.sweeps_completed = counters.sweeps_completed;
   finished_.reset();
   report_events();
-  if (job_)
-    job_->client = nullptr; // our own handle: would keep us alive for ever
+  slot_->close();
   self_->send(options_.reporter,
               worker_finished{totals_, current_,
                               std::make_shared<const duration_histogram>(threshold_delays_),
-                              std::exchange(exchanges_, {})});
+                              pairs_ ? pairs_->take_news() : exchange_news{}});
 }
 
 // --- Odds and ends ---

@@ -1,13 +1,10 @@
 #pragma once
 
-#include "actors/actors.hpp"
+#include "actors/training/pairwise_blocks.hpp"
+#include "actors/training/training_slot.hpp"
 #include "learning/consensus/estimate_slots.hpp"
 #include "learning/consensus/flow_window.hpp"
 #include "learning/consensus/silence_detector.hpp"
-#include "learning/model/estimate_mover.hpp"
-#include "learning/straggler/step_time.hpp"
-
-#include <map>
 
 namespace dybw {
 
@@ -47,9 +44,9 @@ public:
   void receive(worker_id from, const estimate_message& m);
   void receive(worker_id from, const threshold_message& m);
   void receive(worker_id from, const received& m);
-  void receive(worker_id from, const heartbeat& m);
-  void receive(worker_id from, const offer_message& m);
-  void receive(worker_id from, const answer_message& m);
+  void receive(worker_id from, const heartbeat&) { alive(from); }
+  void receive(worker_id from, const offer_message& m) { receive_block(from, m, true); }
+  void receive(worker_id from, const answer_message& m) { receive_block(from, m, m.body.taken); }
   template <class Message>
   void receive(worker_id from, const Message& m) {
     if (alive(from))
@@ -68,8 +65,8 @@ public:
   void checkpoint_is_handled() { checkpoint_under_way_ = false; }
   void stop() { apply(stop_requested{}); }
 
-  snapshot take_snapshot() const;
-  worker_status status() const;
+  snapshot take_snapshot() const { return {id_, current_, machine_->counters().steps_used}; }
+  worker_status status() const { return {id_, machine_->status(), machine_->counters(), now()}; }
   welcome_reply welcome_for(worker_id joiner);
 
 private:
@@ -78,10 +75,6 @@ private:
     worker_actor handle; ///< null if it lives in another process; `links_` reaches it
     flow_window window;
     estimate_slots<parameter_block> estimates;
-    // pairwise averaging:
-    parameter_block offered;  ///< what our newest offer told
-    parameter_block answered; ///< .. and our newest answer
-    parameter_block came;     ///< the newest that came in an offer or answer
   };
 
   /// Since the run's start, by the clock that delays messages; 0 before this worker has heard when that was
@@ -92,29 +85,51 @@ private:
   }
   neighbour* find(worker_id id);
   bool alive(worker_id from);
+  void lose(neighbour& n, neighbour_lost::cause why);
+  template <class Message>
+  void receive_block(worker_id from, const Message& m, bool needed) {
+    if (alive(from) && (!pairs_ || pairs_->take(from, m.parameters, needed)))
+      apply(message_received{from, m.body});
+  }
   template <class Body>
-  void tell(const neighbour& to, Body body);
+  void tell(const neighbour& to, Body body) {
+    if (to.handle)
+      self_->send(to.handle, id_, std::move(body));
+    else
+      self_->send(links_, id_, to.id, std::move(body));
+  }
   void apply(const event& e);
 
   void perform(const send& x);
-  void perform(const use_estimate& x);
+  void perform(const use_estimate& x) { find(x.from)->estimates.use(x.round); }
   void perform(const compute& x);
-  void perform(const drop_step& x);
+  void perform(const drop_step&) { slot_->drop_step(now()); }
   void perform(const mix& x);
-  void perform(const take_step& x);
-  void perform(const absorb& x);
-  void perform(const edge_lost& x);
-  template <class Message, class Body>
-  void tell_estimate(neighbour& to, const Body& body, parameter_block& told, bool tells);
-  bool take_block(worker_id from, const parameter_block& block, bool needed);
-  void report_events();
+  void perform(const take_step& x) {
+    current_ = pairs_->add_step(current_, slot_->from(), slot_->estimate(), x.scale);
+  }
+  /// One pass over the parameters, here and now: a trainer may be deep in our own gradient, and the neighbour
+  /// goes on with what we told it.
+  void perform(const absorb& x) { current_ = pairs_->absorb(current_, x); }
+  void perform(const edge_lost& x) { pairs_->give_up(x); }
   void perform(const arm_timer& x);
   void perform(const round_done& x);
   void perform(const membership_changed& x);
-  void perform(const finished& x);
+  void perform(const finished& x) { finished_ = x; }
+
+  void say(neighbour& to, const estimate& body);
+  void say(neighbour& to, const offer& body);
+  void say(neighbour& to, const answer& body);
+  void say(neighbour& to, const threshold& body) { tell(to, threshold_message{body, now()}); }
+  template <class Body>
+  void say(neighbour& to, const Body& body) {
+    tell(to, body);
+  }
+  void count_sent(const parameter_block& block);
 
   void submit_job();
   void send_report();
+  void report_events();
   void save(const parameter_block& velocity);
   void send_last_word();
   void wake_at(nanoseconds at);
@@ -129,34 +144,18 @@ private:
   std::vector<neighbour> neighbours_; ///< in the order of the graph
   link_actor links_;                  ///< to neighbours in other processes
 
-  training_job_ptr job_; ///< one per worker, used again
-  bool job_under_way_ = false;
-  bool mix_pending_ = false;
-  bool step_pending_ = false;
-  std::vector<weighted_block> mix_with_;
-  std::optional<mini_batch> batch_; ///< the next one, fetched ahead
-  bool batch_unused_ = false;       ///< the job's own batch is that of a dropped step
-  std::uint64_t ticket_ = 0;        ///< the step that counts; 0: none
-  nanoseconds step_started_{0};
-  round_number sent_round_ = 0; ///< the newest whose block went to anybody
-  nanoseconds acknowledged_{0}; ///< when the last acknowledgement of it came
-  nanoseconds compute_time_{0}; ///< of the newest step: gradient and injected delay
-  nanoseconds dropped_{0};      ///< how long the step lasted that was dropped last
+  std::optional<training_slot> slot_;
+  std::optional<pairwise_blocks> pairs_; ///< under pairwise policies
+  round_number sent_round_ = 0;          ///< the newest whose block went to anybody
+  nanoseconds acknowledged_{0};          ///< when the last acknowledgement of it came
 
-  parameter_block estimate_;      ///< w~_j of the newest step
   parameter_block current_;       ///< w_j
   round_number mixed_round_ = 0;  ///< of the newest mix that the machine asked for
   std::uint64_t mixed_epoch_ = 0; ///< .. and of its step's mini-batch
   round_number saved_round_ = 0;  ///< of the newest checkpoint sent to be written
   bool checkpoint_wanted_ = false;
   bool checkpoint_under_way_ = false;
-  bool in_pairs_ = false;
-  std::optional<estimate_mover> mover_; ///< pairwise averaging with a model
-  parameter_block step_from_;           ///< .. where the step under way began
-  exchange_news exchanges_;             ///< .. not reported yet
-  double loss_ = 0;
-  std::uint32_t samples_ = 0;
-  std::optional<round_report> report_; ///< of the round whose mix is under way
+  round_report report_; ///< of the newest round, until its mix is done
   std::optional<finished> finished_;
   std::string recorded_; ///< lines of the event log, not reported yet
   worker_totals totals_;

@@ -30,10 +30,7 @@ std::map<worker_id, checkpoint> find_checkpoints(const run_options& options, con
                                                  run_output& output) {
   const auto& config = options.config;
   const auto& policy = config.policies.front();
-  std::vector<worker_id> everybody;
-  for (std::size_t i = 0; i < config.workers; ++i)
-    everybody.push_back(worker_at(i));
-  auto found = read_checkpoints(output.checkpoints(policy), inputs, 0, everybody);
+  auto found = read_checkpoints(output.checkpoints(policy), inputs, 0, all_workers(config));
   auto round = ~round_number{0};
   for (const auto& [id, x] : found)
     round = std::min(round, x.round);

@@ -89,6 +89,19 @@ Chart.Interaction.modes.each_line = (chart, event) => {
   });
 };
 
+/// The text at a tick of the value axis; on a logarithmic one only whole powers of ten have any.
+function tick_text(curve, value) {
+  if (!curve.log)
+    return curve.share ? `${Number((100 * value).toPrecision(3))} %` : String(Number(value.toPrecision(3)));
+  const exponent = Math.log10(value);
+  return Math.abs(exponent - Math.round(exponent)) < 1e-9 ? `10${superscript(Math.round(exponent))}` : "";
+}
+/// .. which therefore spans whole decades, so that at least two ticks carry a number.
+function span_decades(scale) {
+  scale.min = 10 ** Math.floor(Math.log10(scale.min) + 1e-9);
+  scale.max = 10 ** Math.ceil(Math.log10(scale.max) - 1e-9);
+}
+
 /// Where the workers of a graph are drawn: `place` maps their numbers to points of a width x height plane. `topology` is the
 /// option's text, `workers` numbers, `edges` pairs of numbers.
 function layout_of(topology, known, edges) {
@@ -122,6 +135,16 @@ function layout_of(topology, known, edges) {
   return {place, width: 400, height: 400, radius};
 }
 
+/// A worker's number where it is drawn, if there is room for one.
+function number_in(layout, id) {
+  if (layout.radius < 6.5)
+    return undefined;
+  const {x, y} = layout.place.get(id);
+  const label = svg("text", {x: x.toFixed(1), y: (y + 0.5).toFixed(1)}, String(id));
+  label.style.fontSize = `${Math.max(8.5, Math.min(13, 0.95 * layout.radius))}px`;
+  return label;
+}
+
 function edge_path(layout, a, b) {
   const p = layout.place.get(a), q = layout.place.get(b);
   const f = x => x.toFixed(1);
@@ -153,7 +176,7 @@ function tip_for(node, lines) {
 }
 addEventListener("scroll", () => by_id("tip").hidden = true, {passive: true});
 
-return {by_id, css, is_number, none, or_none, superscript, figures, count, percent, accuracy_text, times, bytes, duration_parts, seconds, capital,
-  median, el, svg, layout_of, edge_path, tip_for};
+return {by_id, css, is_number, none, or_none, figures, count, percent, accuracy_text, times, bytes, duration_parts, seconds, capital,
+  median, el, svg, tick_text, span_decades, layout_of, number_in, edge_path, tip_for};
 
 })();

@@ -98,22 +98,15 @@ enum class lane_column {
   steps
 };
 
-/// A column in its place.
 struct placed_column {
   lane_column what{};
   std::string_view name;
-  std::size_t begin = 0;
   std::size_t width = 0;
-  bool left = false; ///< the name stands at the left
-};
-
-struct column_wish {
-  lane_column what{};
-  std::string_view name;
-  std::size_t width = 0;
-  std::size_t gap = 0; ///< in front
-  int importance = 0;  ///< the lowest number is placed first
-  bool left = false;
+  std::size_t gap = 0;   ///< in front
+  int importance = 0;    ///< the lowest number is placed first
+  bool left = false;     ///< the name stands at the left
+  bool taken = false;    ///< there is room for it
+  std::size_t begin = 0; ///< where it is placed
 };
 
 constexpr std::size_t sparkline_min = 8;
@@ -125,68 +118,61 @@ std::size_t digits(std::uint64_t x) {
 }
 
 /// All columns, from left to right.
-std::vector<column_wish> column_wishes(const run_view& view) {
+std::vector<placed_column> all_columns(const run_view& view) {
   const auto several = view.nodes.size() > 1;
   std::size_t address = 4;
   for (const auto& node : view.nodes)
     address = std::clamp(node.address.size(), address, address_width_max);
   const auto round = std::max<std::size_t>(digits(view.newest_round), 5);
-  std::vector<column_wish> wishes = {{lane_column::worker, "worker", 6, 1, 0},
-                                     {lane_column::address, "node", address, 2, 11, true},
-                                     {lane_column::node, "node", 4, 1, 7},
-                                     {lane_column::phase, "phase", 16, 2, 1, true},
-                                     {lane_column::round, "round", round, 1, 2},
-                                     {lane_column::loss, "loss", 5, 2, 4},
-                                     {lane_column::backup, "backup", 6, 1, 5},
-                                     {lane_column::waiting, "waiting", waiting_bar + 5, 2, 3},
-                                     {lane_column::step, "step", 6, 1, 6},
-                                     {lane_column::round_times, "round times", sparkline_min, 2, 8, true},
-                                     {lane_column::round_length, "mean", 6, 1, 10},
-                                     {lane_column::standing, "standing", 9, 2, 9, true},
-                                     {lane_column::timeouts, "timeouts", 8, 2, 12},
-                                     {lane_column::late, "late", 7, 2, 13},
-                                     {lane_column::steps, "steps", 9, 2, 14}};
+  std::vector<placed_column> all = {{lane_column::worker, "worker", 6, 1, 0},
+                                    {lane_column::address, "node", address, 2, 11, true},
+                                    {lane_column::node, "node", 4, 1, 7},
+                                    {lane_column::phase, "phase", 16, 2, 1, true},
+                                    {lane_column::round, "round", round, 1, 2},
+                                    {lane_column::loss, "loss", 5, 2, 4},
+                                    {lane_column::backup, "backup", 6, 1, 5},
+                                    {lane_column::waiting, "waiting", waiting_bar + 5, 2, 3},
+                                    {lane_column::step, "step", 6, 1, 6},
+                                    {lane_column::round_times, "round times", sparkline_min, 2, 8, true},
+                                    {lane_column::round_length, "mean", 6, 1, 10},
+                                    {lane_column::standing, "standing", 9, 2, 9, true},
+                                    {lane_column::timeouts, "timeouts", 8, 2, 12},
+                                    {lane_column::late, "late", 7, 2, 13},
+                                    {lane_column::steps, "steps", 9, 2, 14}};
   if (!several)
     std::erase_if(
-        wishes, [](const auto& w) { return w.what == lane_column::node || w.what == lane_column::address; });
-  return wishes;
+        all, [](const auto& c) { return c.what == lane_column::node || c.what == lane_column::address; });
+  return all;
 }
 
 /// Those that fit, and the rest of the width for the sparkline.
-std::vector<placed_column> placed_columns(const run_view& view, std::size_t columns) {
-  const auto wishes = column_wishes(view);
-  std::vector<const column_wish*> by_importance;
-  for (const auto& wish : wishes)
-    by_importance.push_back(&wish);
-  std::ranges::sort(by_importance, {}, &column_wish::importance);
-  std::vector<bool> taken(wishes.size());
-  auto room = columns;
-  for (const auto* wish : by_importance) {
+std::vector<placed_column> placed_columns(const run_view& view, std::size_t room) {
+  auto all = all_columns(view);
+  std::vector<placed_column*> by_importance;
+  for (auto& c : all)
+    by_importance.push_back(&c);
+  std::ranges::sort(by_importance, {}, &placed_column::importance);
+  for (auto* c : by_importance) {
     // Once the sparkline is there it grows to a useful length before anything else comes in.
-    const auto reserve = wish->importance > 8 ? 2 * sparkline_min : 0;
-    if (room < wish->gap + wish->width + reserve)
+    const auto reserve = c->importance > 8 ? 2 * sparkline_min : 0;
+    c->taken = room >= c->gap + c->width + reserve;
+    if (!c->taken)
       continue;
-    room -= wish->gap + wish->width;
-    taken[static_cast<std::size_t>(wish - wishes.data())] = true;
-    if (wish->what == lane_column::address) // says more than the node's index
-      for (std::size_t i = 0; i < wishes.size(); ++i)
-        if (wishes[i].what == lane_column::node && taken[i]) {
-          taken[i] = false;
-          room += wishes[i].gap + wishes[i].width;
-        }
+    room -= c->gap + c->width;
+    if (c->what == lane_column::address) // says more than the node's index
+      for (auto& other : all)
+        if (other.what == lane_column::node && std::exchange(other.taken, false))
+          room += other.gap + other.width;
   }
-  std::vector<placed_column> placed;
-  std::size_t column = 0;
-  for (std::size_t i = 0; i < wishes.size(); ++i) {
-    if (!taken[i])
-      continue;
-    auto width = wishes[i].width;
-    if (wishes[i].what == lane_column::round_times)
-      width += std::min(room, run_view::samples_max - sparkline_min);
-    placed.push_back({wishes[i].what, wishes[i].name, column + wishes[i].gap, width, wishes[i].left});
-    column += wishes[i].gap + width;
+  std::erase_if(all, [](const auto& c) { return !c.taken; });
+  std::size_t end = 0;
+  for (auto& c : all) {
+    c.begin = end + c.gap;
+    if (c.what == lane_column::round_times)
+      c.width += std::min(room, run_view::samples_max - sparkline_min);
+    end = c.begin + c.width;
   }
-  return placed;
+  return all;
 }
 
 /// Full height of the sparklines: nearly the longest of all recent rounds; a few longer ones do not flatten
@@ -204,26 +190,11 @@ float sparkline_top(const run_view& view) {
   return *place;
 }
 
-bool is_chosen(lane_column column, lane_order order) {
-  switch (order) {
-  case lane_order::number:
-    return column == lane_column::worker;
-  case lane_order::round:
-    return column == lane_column::round;
-  case lane_order::loss:
-    return column == lane_column::loss;
-  case lane_order::waiting:
-    return column == lane_column::waiting;
-  case lane_order::step:
-    return column == lane_column::step;
-  case lane_order::backup:
-    return column == lane_column::backup;
-  }
-  return false;
-}
-
 void draw_names(terminal_frame& frame, std::size_t row, const std::vector<placed_column>& columns,
                 lane_order order, float top) {
+  using enum lane_column;
+  constexpr std::array by_order = {worker, round, loss, waiting, step, backup};
+  const auto sorted_by = by_order[static_cast<std::size_t>(order)];
   frame.fill(row, terminal_style::heading);
   for (const auto& column : columns) {
     std::string name{column.name};
@@ -233,7 +204,7 @@ void draw_names(terminal_frame& frame, std::size_t row, const std::vector<placed
       name = scaled;
     if (column.what == lane_column::round_times && name.size() > column.width)
       name = "rounds";
-    const auto style = is_chosen(column.what, order) ? terminal_style::chosen : terminal_style::heading;
+    const auto style = column.what == sorted_by ? terminal_style::chosen : terminal_style::heading;
     if (column.left)
       frame.write(row, column.begin, name, style, column.width);
     else
@@ -266,7 +237,8 @@ struct lane_pen {
   terminal_style style = terminal_style::plain;
 
   bool working() const { return worker.standing == worker_standing::working; }
-  terminal_style pace() const { return worker.straggler && working() ? terminal_style::warning : style; }
+  bool slow() const { return worker.straggler && working(); }
+  terminal_style pace() const { return slow() ? terminal_style::warning : style; }
   void right(const placed_column& c, const std::string& text, terminal_style s) {
     frame.write_right(row, c.begin + c.width, c.width, text, s);
   }
@@ -276,7 +248,7 @@ struct lane_pen {
       frame.put(row, 0, U'x', style);
     else if (worker.standing == worker_standing::silent)
       frame.put(row, 0, U'?', style);
-    else if (worker.straggler && working())
+    else if (slow())
       frame.put(row, 0, U'!', terminal_style::warning);
   }
 
@@ -308,16 +280,13 @@ struct lane_pen {
   }
 
   void standing(const placed_column& c) {
-    const auto text = worker.straggler && working() ? std::string_view{"straggler"}
-                      : working()                   ? std::string_view{}
-                                                    : to_string(worker.standing);
-    frame.write(row, c.begin, text, pace(), c.width);
+    if (slow() || !working())
+      frame.write(row, c.begin, slow() ? "straggler" : to_string(worker.standing), pace(), c.width);
   }
 
   void round_times(const placed_column& c) {
-    const auto usual = working() ? terminal_style::bar : style;
     frame.sparkline(row, c.begin, c.width, worker.recent_round_s, top,
-                    worker.straggler && working() ? terminal_style::warning : usual);
+                    working() && !slow() ? terminal_style::bar : pace());
   }
 
   void cell(const placed_column& c);

@@ -49,15 +49,10 @@ std::string without_worker(std::string text) {
 }
 
 terminal_style severity_style(event_view::severity how) {
-  switch (how) {
-  case event_view::severity::info:
-    return terminal_style::plain;
-  case event_view::severity::warning:
-    return terminal_style::warning;
-  case event_view::severity::error:
-    return terminal_style::bad;
-  }
-  return terminal_style::plain;
+  using severity = event_view::severity;
+  return how == severity::error     ? terminal_style::bad
+         : how == severity::warning ? terminal_style::warning
+                                    : terminal_style::plain;
 }
 
 struct node_column {

@@ -24,9 +24,8 @@ virtual_run::virtual_run(virtual_run_options options, work_crew& crew,
                          std::function<void(const round_report&)> told)
     : options_(std::move(options)), told_(std::move(told)),
       network_(options_.times, options_.machine.graph, options_.seed),
-      statistics_(options_.machine.graph->workers()), audit_(options_.machine.graph) {
-  if (options_.machine.policy.averages_in_pairs())
-    exchanges_.emplace(options_.machine.graph);
+      statistics_(options_.machine.graph->workers()),
+      audit_(options_.machine.graph, options_.machine.policy.averages_in_pairs()) {
   if (options_.training)
     training_.emplace(options_.training, options_.rows, options_.seed, std::move(options_.initial), crew);
   recalls_ = options_.resumed != nullptr;
@@ -153,8 +152,7 @@ void virtual_run::pass_on(round_note& n) {
   statistics_.add(report);
   if (told_)
     told_(report);
-  if (!exchanges_)
-    audit_.add(std::move(report.mixed));
+  audit_.add(std::move(report.mixed));
 }
 
 void virtual_run::pass_on(exchange_note& n) {
@@ -163,26 +161,13 @@ void virtual_run::pass_on(exchange_note& n) {
     n.half.size = n.share->size;
     exchange_figures<2>({&n.half.projection, &n.half.size});
   }
-  exchanges_->add(n.half);
+  audit_.add(n.half);
 }
 
 void virtual_run::pass_on(const last_note& n) {
   statistics_.add(n.totals);
   ++done_;
-  if (exchanges_)
-    exchanges_->left(n.totals.worker);
-  else
-    audit_.left(n.totals.worker);
-}
-
-void virtual_run::fill_audit(run_result& result) const {
-  result.mixing = exchanges_ ? exchanges_->summary() : audit_.summary();
-  result.per_edge = exchanges_ ? exchanges_->activity() : audit_.activity();
-  result.mean_active_share = exchanges_ ? exchanges_->mean_active_share() : audit_.mean_active_share();
-}
-
-const std::vector<std::string>& virtual_run::violations() const {
-  return exchanges_ ? exchanges_->violations() : audit_.violations();
+  audit_.left(n.totals.worker);
 }
 
 worker_totals virtual_run::totals_of(worker_id id) const {

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "learning/consensus/audit/exchange_audit.hpp"
-#include "learning/consensus/audit/mixing_audit.hpp"
+#include "learning/consensus/audit/run_audit.hpp"
 #include "learning/consensus/reports/run_statistics.hpp"
 #include "learning/simulation/deferred_training.hpp"
 #include "learning/simulation/virtual_network.hpp"
@@ -66,9 +65,7 @@ public:
   std::vector<parameter_block> estimates() const;
   std::uint64_t local_steps() const; ///< that led to these
   const run_statistics& statistics() const noexcept { return statistics_; }
-  /// What the audit of the policy's kind found: the fields `mixing`, `per_edge`, `mean_active_share`.
-  void fill_audit(run_result& result) const;
-  const std::vector<std::string>& violations() const;
+  const run_audit& audit() const noexcept { return audit_; }
 
 private:
   /// A report whose figures are not computed yet.
@@ -107,10 +104,9 @@ private:
   std::deque<note> notes_;
   std::string line_; ///< memory that is kept
   run_statistics statistics_;
-  mixing_audit audit_;
-  std::optional<exchange_audit> exchanges_; ///< instead, for policies that average in pairs
-  std::vector<double> figures_;             ///< if it remembers: of all notes passed on
-  std::size_t recalled_ = 0;                ///< of the resumed figures
+  run_audit audit_;
+  std::vector<double> figures_; ///< if it remembers: of all notes passed on
+  std::size_t recalled_ = 0;    ///< of the resumed figures
   bool recalls_ = false;
   std::size_t done_ = 0;
   nanoseconds ended_{0};

@@ -75,7 +75,7 @@ outcome play(virtual_run_options o, work_crew& crew, nanoseconds slice) {
     REQUIRE(t < 1h);
   for (const auto& e : run.estimates())
     x.finals.insert(x.finals.end(), e.values().begin(), e.values().end());
-  run.fill_audit(x.result);
+  run.audit().fill(x.result);
   return x;
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("virtual_run: full averages with everybody in every round, as a hand c
   CHECK(run.ended() == 5s);
   CHECK(run.local_steps() == 15);
   run_result result;
-  run.fill_audit(result);
+  run.audit().fill(result);
   CHECK(result.mean_active_share == 1);
 }
 

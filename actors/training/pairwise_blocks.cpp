@@ -1,0 +1,32 @@
+#include "actors/training/pairwise_blocks.hpp"
+
+namespace dybw {
+
+pairwise_blocks::pairwise_blocks(const training_setup* setup) {
+  if (setup == nullptr)
+    return;
+  parameter_count_ = setup->learner->parameter_count();
+  mover_.emplace(parameter_count_, setup->projection);
+}
+
+bool pairwise_blocks::take(worker_id from, const parameter_block& block, bool needed) {
+  auto& came = held_[from].came;
+  if (block)
+    came = block;
+  return !needed || !mover_ || came.values().size() == parameter_count_;
+}
+
+parameter_block pairwise_blocks::absorb(const parameter_block& own, const dybw::absorb& x) {
+  auto& held = held_[x.half.neighbour];
+  const auto mine = std::exchange(x.own_offer ? held.offered : held.answered, {});
+  const auto theirs = std::exchange(held.came, {});
+  auto& half = news_.halves.emplace_back(x.half);
+  if (!mover_)
+    return own;
+  const auto done = mover_->absorb(own, theirs, mine, half.weight);
+  half.projection = done.projection;
+  half.size = done.size;
+  return done.estimate;
+}
+
+} // namespace dybw

@@ -1,0 +1,78 @@
+#pragma once
+
+#include "actors/actors.hpp"
+#include "learning/straggler/step_time.hpp"
+
+namespace dybw {
+
+/// A worker's one training job: what is to be done next, whether the job is under way, and what its newest
+/// step brought. A mix and the step after it travel together. Moments are since the run's start. Without a
+/// model there is no job: a step takes its injected delay alone, and nothing is mixed.
+class training_slot {
+public:
+  /// `job` is null without a model.
+  training_slot(training_job_ptr job, std::shared_ptr<step_clock> clock)
+      : job_(std::move(job)), clock_(std::move(clock)) {}
+
+  /// A step is wanted; `from` is none but in pairwise averaging. Without a model it ends after the delay
+  /// returned.
+  std::optional<nanoseconds> begin_step(std::uint64_t ticket, nanoseconds now, const parameter_block& from);
+  /// The newest step is not wanted any more, however far it has come.
+  void drop_step(nanoseconds now);
+  /// A mix is wanted, with what the caller puts into this empty list. REQUIRES: a model, a step done.
+  std::vector<weighted_block>& begin_mix();
+  /// The next mini-batch, fetched ahead.
+  void take(const mini_batch& batch) { batch_ = batch; }
+
+  struct submission {
+    training_job_ptr job;     ///< null: nothing to be done now
+    bool takes_batch = false; ///< the next one is to be fetched
+  };
+  /// The job, once there is anything to do, it is back and the batch is here. It then counts as under way.
+  submission submit(bool velocity_wanted);
+
+  struct mixed_estimate {
+    parameter_block estimate;                ///< w_j
+    std::optional<parameter_block> velocity; ///< if that was wanted
+  };
+  /// The job is back. What its mix made, if it had one; then `report` is told of it.
+  std::optional<mixed_estimate> take_back(round_report& report, run_origin origin);
+  /// After `take_back`: the delay that ends the job's step, if it had one that is still wanted.
+  std::optional<nanoseconds> take_step();
+  /// Lets go of the job's client, which would be kept alive for ever. No job may follow.
+  void close();
+
+  /// Of the newest step done.
+  void describe_step(round_report& report) const;
+  bool mix_is_pending() const noexcept { return mix_pending_; }
+  bool is_idle() const noexcept { return !under_way_ && !mix_pending_ && !step_pending_; }
+  std::uint64_t ticket() const noexcept { return ticket_; }              ///< of the step wanted; 0: none
+  const parameter_block& from() const noexcept { return from_; }         ///< where that step began
+  const parameter_block& estimate() const noexcept { return estimate_; } ///< w~_j of the newest step done
+  nanoseconds discarded() const noexcept {
+    return discarded_;
+  }                                                         ///< time in dropped steps that another followed
+  std::uint64_t epoch() const { return job_->batch.epoch; } ///< of the newest step. REQUIRES: a model
+  parameter_block velocity() const { return job_->local->velocity(); } ///< REQUIRES: a model, `is_idle()`
+
+private:
+  training_job_ptr job_; ///< used again and again
+  std::shared_ptr<step_clock> clock_;
+  bool under_way_ = false;
+  bool mix_pending_ = false;
+  bool step_pending_ = false;
+  std::vector<weighted_block> mix_with_;
+  std::optional<mini_batch> batch_;
+  bool batch_unused_ = false; ///< the job's own batch is that of a dropped step
+  std::uint64_t ticket_ = 0;
+  parameter_block from_;
+  parameter_block estimate_;
+  nanoseconds started_{0};
+  nanoseconds compute_{0}; ///< gradient and injected delay
+  nanoseconds dropped_{0}; ///< how long the step lasted that was dropped last
+  nanoseconds discarded_{0};
+  double loss_ = 0;
+  std::uint32_t samples_ = 0;
+};
+
+} // namespace dybw

@@ -1,0 +1,127 @@
+// The report page. These files become one script, in the order of CMakeLists.txt; what one declares at its top level, those after it
+// use. This one reads the JSON in #report-data (its form: apps/pages/report_page.hpp). Data reaches the page as text only, never as
+// markup.
+"use strict";
+
+const {by_id, is_number, none, or_none, figures, count, percent, accuracy_text, times, bytes, duration_parts, seconds, capital, median,
+  el, svg, css, tick_text, span_decades, number_in, edge_path, tip_for} = base;
+
+addEventListener("error", event => {
+  by_id("failure").textContent = `This page could not be drawn completely: ${event.message}`;
+  by_id("failure").hidden = false;
+});
+
+const data = JSON.parse(document.getElementById("report-data").textContent);
+const straggler_factor = 1.25; // times the median step; below it the slowest worker is just the slowest
+
+function hued(node, run) {
+  node.style.setProperty("--hue", `var(--policy-${run.hue})`);
+  return node;
+}
+
+const shapes = [ // the point styles of Chart.js, and the same as 16x16 paths
+  ["circle", "M8 2a6 6 0 1 0 .01 0z"],
+  ["rectRot", "M8 1l7 7-7 7-7-7z"],
+  ["triangle", "M8 1.5l7 12.5H1z"],
+  ["rect", "M2.5 2.5h11v11h-11z"],
+  ["star", "M7 1h2v4.6l3.3-3.2 1.4 1.4L10.400 7H15v2h-4.6l3.3 3.300-1.400 1.400L9 10.400V15H7v-4.600l-3.300 3.300-1.400-1.400L5.600 9H1V7h4.600L2.300 3.800l1.400-1.400L7 5.600z"],
+];
+const shape_of = run => shapes[run.hue % shapes.length];
+const swatch = run => hued(svg("svg", {class: "swatch", viewBox: "0 0 16 16", "aria-hidden": "true"},
+  svg("path", {d: shape_of(run)[1], fill: "currentColor"})), run);
+const name_of = run => el("span", {class: "name"}, run.label);
+
+// --- The data -------------------------------------------------------------------------------------------------------
+
+const document_ = data.document ?? {};
+const runs = document_.runs ?? [];
+const config = {};
+for (const [name, value] of Object.entries(document_.config ?? {}))
+  config[name.replaceAll("-", "_")] = value;
+const setting = name => {
+  const value = config[name] ?? runs[0]?.[name];
+  return value === undefined || value === null || value === "" ? undefined : value;
+};
+const target_setting = setting("target_accuracy");
+const target = target_setting !== undefined && Number(target_setting) > 0 ? Number(target_setting) : undefined;
+const target_text = target === undefined ? "" : `${Number((100 * target).toFixed(3))} %`;
+const virtual_clock = runs.some(run => run.clock === "virtual");
+const time_name = virtual_clock ? "virtual time" : "time";
+
+function choose_hues() {
+  const preferred = {dtur: 0, full: 1, static: 2, adpsgd: 3, hop: 4, adaptive: 5};
+  const taken = new Set();
+  const hues = 7;
+  for (const run of runs) {
+    const wish = preferred[run.policy.split(":")[0]];
+    if (wish !== undefined && !taken.has(wish))
+      taken.add(run.hue = wish);
+  }
+  let next = 0;
+  for (const run of runs) {
+    if (run.hue !== undefined)
+      continue;
+    while (taken.size < hues && taken.has(next % hues))
+      ++next;
+    taken.add(run.hue = next++ % hues);
+  }
+}
+
+function choose_stragglers(run) {
+  const steps = run.per_worker.filter(w => is_number(w.mean_step_s) && w.mean_step_s > 0);
+  run.stragglers = new Set();
+  run.straggler_word = "straggler";
+  if (steps.length < 2)
+    return;
+  const slowest = steps.reduce((x, y) => y.mean_step_s > x.mean_step_s ? y : x);
+  const limit = straggler_factor * median(steps.map(w => w.mean_step_s));
+  if (slowest.mean_step_s < limit)
+    run.straggler_word = "slowest";
+  run.stragglers.add(slowest.worker);
+  // Others count only when they are of the slowest's kind, as with --straggler slow:2:5.
+  for (const w of steps)
+    if (w.mean_step_s >= limit && w.mean_step_s >= 0.75 * slowest.mean_step_s)
+      run.stragglers.add(w.worker);
+}
+
+function audit_of(run) {
+  const m = run.mixing ?? {};
+  if (!(m.rounds_audited > 0))
+    return {kind: "none", verdict: "Not audited", detail: "no round was complete enough to check"};
+  const faults = [];
+  if (m.one_sided_edges > 0)
+    faults.push(`${count(m.one_sided_edges)} one-sided ${m.one_sided_edges === 1 ? "average" : "averages"}`);
+  if (m.max_row_error > 1e-9)
+    faults.push("weights of a worker that do not sum to 1");
+  if (m.max_column_error > 1e-9)
+    faults.push("averaging moved the mean");
+  if (m.max_projection_error > 1e-5)
+    faults.push("the estimates do not agree with the weights reported");
+  if (faults.length)
+    return {kind: "violated", verdict: "Audit violated", detail: `${faults.join("; ")}, in ${count(m.rounds_audited)} rounds checked`};
+  const lost = m.edges_lost > 0 ? `; ${count(m.edges_lost)} lost to departures` : "";
+  return {kind: "clean", verdict: "Audit clean", detail: `${count(m.rounds_audited)} rounds checked, no one-sided average${lost}`};
+}
+
+runs.forEach((run, i) => {
+  run.policy = String(run.policy ?? `run ${i + 1}`);
+  run.per_worker ??= [];
+  run.per_edge ??= [];
+  run.evaluations ??= [];
+  run.series = (data.series ?? [])[i];
+  const twins = runs.slice(0, i).filter(other => other.policy === run.policy).length;
+  run.label = twins ? `${run.policy} (${twins + 1})` : run.policy;
+  run.waited = w => w.wait_s / Math.max(w.compute_s + w.wait_s, 1e-12);
+  choose_stragglers(run);
+  run.audit = audit_of(run);
+});
+choose_hues();
+const full = runs.find(run => run.policy === "full");
+const speed_up = run => full && is_number(full.time_to_target_s) && is_number(run.time_to_target_s) && run.time_to_target_s > 0
+  ? full.time_to_target_s / run.time_to_target_s : undefined;
+/// Where full did not get there in its time, the speed-up is larger than this.
+const speed_up_above = run => full && full !== run && !is_number(full.time_to_target_s) && is_number(full.duration_s) && run.time_to_target_s > 0
+  ? full.duration_s / run.time_to_target_s : undefined;
+const speed_up_text = run => run === full ? "1 ×" : is_number(speed_up(run)) ? times(speed_up(run)) : is_number(speed_up_above(run)) ? `> ${times(speed_up_above(run))}` : none;
+const longest_s = Math.max(0, ...runs.map(run => Math.max(run.duration_s ?? 0, run.evaluations.at(-1)?.time_s ?? 0)));
+const with_accuracy = runs.some(run => is_number(run.test_accuracy));
