@@ -259,20 +259,14 @@ using node_actor = control_client_actor::extend<
     caf::reacts_to<local_reports_ptr>, caf::reacts_to<part_changed>, caf::reacts_to<evaluation>,
     caf::reacts_to<target_reached>, caf::reacts_to<node_tick>>;
 
+/// Those of them that stay in a process as well (see `local_message`).
+template <class T>
+concept local_message_with_actors =
+    one_of<T, training_job_ptr, save_checkpoint, round_report, evaluation, meet_neighbours, watch_workers,
+           open_control, join_run, node_moved, welcome_reply, std::shared_ptr<const result_reply>,
+           gateway_opened, std::shared_ptr<const preparation>, std::shared_ptr<const measurement>, watch_run>;
+
 } // namespace dybw
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::training_job_ptr)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::save_checkpoint)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::round_report)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::evaluation)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::meet_neighbours)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::watch_workers)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::open_control)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::join_run)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_moved)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::welcome_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const dybw::result_reply>)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::gateway_opened)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const dybw::preparation>)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const dybw::measurement>)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::watch_run)
+template <dybw::local_message_with_actors T>
+struct caf::allowed_unsafe_message_type<T> : std::true_type {};

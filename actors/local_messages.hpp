@@ -13,6 +13,7 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 
 #include <chrono>
+#include <concepts>
 #include <map>
 #include <memory>
 #include <optional>
@@ -331,69 +332,26 @@ struct run_measured {
 
 struct node_tick {};
 
+/// Whether `T` is one of the others.
+template <class T, class... Others>
+concept one_of = (std::same_as<T, Others> || ...);
+
+/// CAF asks of every message whether it may stay without a form for the wire.
+template <class T>
+concept local_message =
+    one_of<T, mini_batch, recorded_events, training_done, batch_wanted, trainer_idle, delay_over,
+           gather_timeout_due, heartbeat_due, checkpoint_due, checkpoint_handled, checkpoints_wanted,
+           end_of_checkpoints, checkpoints_status, stop_work, status_wanted, snapshot_wanted, evaluation_due,
+           answers_due, flush_due, progress_wanted, outcome_wanted, snapshot, worker_status, worker_finished,
+           run_progress, run_outcome_ptr, begin_work, link_broken, control_opened, control_failed,
+           control_received, control_closed, send_control, close_control, link_changed, leave_run, traffic,
+           traffic_wanted, backlog_wanted, backlog, workers_gone, workers_back, welcome_wanted,
+           target_reached, part_changed, local_reports_ptr, pass_on_due, cluster_status,
+           cluster_status_wanted, run_client_tick, result_wanted, release_run, node_standing,
+           node_standing_wanted, node_request_done, node_request_timer, run_prepared, run_measured, node_tick,
+           metrics_wanted, process_metrics_ptr, view_wanted, run_view_ptr, monitor_tick>;
+
 } // namespace dybw
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::mini_batch)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::recorded_events)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::training_done)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::batch_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::trainer_idle)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::delay_over)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::gather_timeout_due)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::heartbeat_due)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::checkpoint_due)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::checkpoint_handled)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::checkpoints_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::end_of_checkpoints)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::checkpoints_status)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::stop_work)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::status_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::snapshot_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::evaluation_due)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::answers_due)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::flush_due)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::progress_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::outcome_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::snapshot)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::worker_status)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::worker_finished)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::run_progress)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::run_outcome_ptr)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::begin_work)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::link_broken)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::control_opened)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::control_failed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::control_received)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::control_closed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::send_control)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::close_control)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::link_changed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::leave_run)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::traffic)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::traffic_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::backlog_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::backlog)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::workers_gone)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::workers_back)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::welcome_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::target_reached)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::part_changed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::local_reports_ptr)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::pass_on_due)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::cluster_status)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::cluster_status_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::run_client_tick)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::result_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::release_run)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_standing)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_standing_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_request_done)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_request_timer)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::run_prepared)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::run_measured)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::node_tick)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::metrics_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::process_metrics_ptr)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::view_wanted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::run_view_ptr)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(dybw::monitor_tick)
+template <dybw::local_message T>
+struct caf::allowed_unsafe_message_type<T> : std::true_type {};
