@@ -4,6 +4,7 @@
 #include "learning/base/random.hpp"
 #include "learning/data/load.hpp"
 #include "learning/data/partition.hpp"
+#include "learning/model/make_model.hpp"
 #include "learning/straggler/step_time.hpp"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "learning/consensus/coverage_sweep.hpp"
-#include "learning/consensus/policies/policy.hpp"
+#include "learning/consensus/policies/make_policy.hpp"
 #include "learning/consensus/worker_machine.hpp"
 #include "learning/data/dataset.hpp"
 #include "learning/graph/connecting_edges.hpp"

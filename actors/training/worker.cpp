@@ -1,5 +1,6 @@
 #include "actors/training/worker.hpp"
 
+#include "learning/consensus/make_machine.hpp"
 #include "learning/consensus/record/event_text.hpp"
 
 #include <spdlog/spdlog.h>

@@ -8,10 +8,10 @@
 #include "apps/options/saved_options.hpp"
 #include "apps/results/run_directory.hpp"
 #include "learning/base/option_text.hpp"
-#include "learning/consensus/policies/policy.hpp"
+#include "learning/consensus/policies/make_policy.hpp"
 #include "learning/graph/connecting_edges.hpp"
 #include "learning/graph/topology.hpp"
-#include "learning/model/model.hpp"
+#include "learning/model/make_model.hpp"
 #include "learning/straggler/step_time.hpp"
 
 #include <algorithm>

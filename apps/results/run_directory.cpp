@@ -4,7 +4,7 @@
 #include "apps/results/run_json.hpp"
 #include "apps/text/json_text.hpp"
 #include "learning/base/error.hpp"
-#include "learning/consensus/policies/policy.hpp"
+#include "learning/consensus/policies/make_policy.hpp"
 
 #include <algorithm>
 #include <array>

@@ -3,7 +3,7 @@
 // `of_eigen`, the speed of the step as a share of the products' speed, stays meaningful. The time of an
 // iteration is the processor time of the step alone.
 
-#include "learning/model/model.hpp"
+#include "learning/model/make_model.hpp"
 #include "learning/model/sgd.hpp"
 
 #include <benchmark/benchmark.h>

@@ -3,7 +3,7 @@
 #include "learning/consensus/coverage_sweep.hpp"
 #include "learning/consensus/membership.hpp"
 #include "learning/consensus/messages.hpp"
-#include "learning/consensus/policies/policy.hpp"
+#include "learning/consensus/policies/make_policy.hpp"
 #include "learning/graph/connecting_edges.hpp"
 #include "learning/run/run_config.hpp"
 
@@ -243,8 +243,5 @@ public:
   virtual phase current_phase() const = 0;
   bool has_left() const { return current_phase() == phase::left; }
 };
-
-/// The machine that the policy needs.
-std::unique_ptr<worker_machine> make_machine(machine_options options);
 
 } // namespace dybw

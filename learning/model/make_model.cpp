@@ -1,4 +1,4 @@
-#include "learning/model/model.hpp"
+#include "learning/model/make_model.hpp"
 
 #include "learning/base/error.hpp"
 #include "learning/model/mlp.hpp"

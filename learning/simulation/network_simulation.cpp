@@ -1,5 +1,6 @@
 #include "learning/simulation/network_simulation.hpp"
 
+#include "learning/consensus/make_machine.hpp"
 #include "learning/consensus/reports/round_report.hpp"
 
 #include <algorithm>

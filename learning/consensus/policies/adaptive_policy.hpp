@@ -18,7 +18,6 @@ public:
   /// A step that counts for more than this would be too long a stride to be stable.
   static constexpr double scale_max = 4;
 
-  std::string_view name() const override { return "adaptive"; }
   double weight(std::size_t degree_i, std::size_t degree_j) const override {
     return metropolis_weight(degree_i, degree_j);
   }

@@ -11,7 +11,6 @@ namespace dybw {
 /// often a neighbour is drawn, and a slow worker's data counts for less.
 class adpsgd_policy final : public pairwise_policy {
 public:
-  std::string_view name() const override { return "adpsgd"; }
   double weight(std::size_t, std::size_t) const override { return 0.5; }
 
   void choose(std::span<const worker_id> free, random_generator& generator,

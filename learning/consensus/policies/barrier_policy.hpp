@@ -10,10 +10,6 @@ namespace dybw {
 /// them knows that everybody is in, and floods a threshold.
 class barrier_policy final : public policy {
 public:
-  std::string_view name() const override { return "barrier"; }
-  weight_rule default_weights() const override { return weight_rule::graph; }
-  bool quorum_is_met(const round_view&) const override { return false; } // only a threshold closes
-  std::size_t retune(const round_outcome& outcome) override { return outcome.degree - outcome.committed; }
   bool closes_by_threshold() const override { return true; }
   bool waits_for_everybody() const override { return true; }
 };

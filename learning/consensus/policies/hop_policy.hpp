@@ -14,14 +14,9 @@ class hop_policy final : public policy {
 public:
   hop_policy(std::size_t backup_workers, std::size_t gap) : quorum_(backup_workers), gap_(gap) {}
 
-  std::string_view name() const override { return "hop"; }
-  weight_rule default_weights() const override { return weight_rule::graph; }
-
   bool quorum_is_met(const round_view& view) const override {
     return quorum_.quorum_is_met(view) && view.round <= view.slowest_in + gap_;
   }
-
-  std::size_t retune(const round_outcome& outcome) override { return outcome.degree - outcome.committed; }
 
 private:
   static_policy quorum_;

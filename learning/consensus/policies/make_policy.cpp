@@ -1,4 +1,4 @@
-#include "learning/consensus/policies/policy.hpp"
+#include "learning/consensus/policies/make_policy.hpp"
 
 #include "learning/base/error.hpp"
 #include "learning/consensus/policies/adaptive_policy.hpp"
@@ -16,29 +16,29 @@ namespace dybw {
 
 namespace {
 
-/// The list of policies: one line each.
+using parameters = std::vector<std::size_t>;
+
 struct entry {
   const char* name;
   const char* usage;
   std::size_t parameter_count;
-  std::unique_ptr<policy> (*make)(const std::vector<std::size_t>& parameters);
+  std::unique_ptr<policy> (*make)(const parameters&);
 };
 
+template <class Policy, std::size_t... I>
+std::unique_ptr<policy> make([[maybe_unused]] const parameters& p) {
+  return std::make_unique<Policy>(p[I]...);
+}
+
+/// The list of policies: one line each.
 const entry entries[] = {
-    {"full", "full", 0,
-     [](const auto&) -> std::unique_ptr<policy> { return std::make_unique<full_policy>(); }},
-    {"static", "static:B", 1,
-     [](const auto& p) -> std::unique_ptr<policy> { return std::make_unique<static_policy>(p[0]); }},
-    {"dtur", "dtur", 0,
-     [](const auto&) -> std::unique_ptr<policy> { return std::make_unique<dtur_policy>(); }},
-    {"hop", "hop:B:GAP", 2,
-     [](const auto& p) -> std::unique_ptr<policy> { return std::make_unique<hop_policy>(p[0], p[1]); }},
-    {"barrier", "barrier", 0,
-     [](const auto&) -> std::unique_ptr<policy> { return std::make_unique<barrier_policy>(); }},
-    {"adpsgd", "adpsgd", 0,
-     [](const auto&) -> std::unique_ptr<policy> { return std::make_unique<adpsgd_policy>(); }},
-    {"adaptive", "adaptive", 0,
-     [](const auto&) -> std::unique_ptr<policy> { return std::make_unique<adaptive_policy>(); }},
+    {"full", "full", 0, make<full_policy>},
+    {"static", "static:B", 1, make<static_policy, 0>},
+    {"dtur", "dtur", 0, make<dtur_policy>},
+    {"hop", "hop:B:GAP", 2, make<hop_policy, 0, 1>},
+    {"barrier", "barrier", 0, make<barrier_policy>},
+    {"adpsgd", "adpsgd", 0, make<adpsgd_policy>},
+    {"adaptive", "adaptive", 0, make<adaptive_policy>},
 };
 
 const entry* find(const std::string& name) {

@@ -13,9 +13,6 @@ namespace dybw {
 /// Deterministic; one instance per worker.
 class pairwise_policy : public policy {
 public:
-  weight_rule default_weights() const final { return weight_rule::graph; }
-  bool quorum_is_met(const round_view&) const final { return false; }
-  std::size_t retune(const round_outcome& outcome) override { return outcome.degree - outcome.committed; }
   bool averages_in_pairs() const final { return true; }
 
   /// a_ij: how much of their difference the ends of an exchange give each other, in (0, 1/2]. The same for

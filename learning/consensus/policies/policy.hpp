@@ -3,10 +3,7 @@
 #include "learning/base/types.hpp"
 #include "learning/graph/mixing.hpp"
 
-#include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
+#include <cstddef>
 
 namespace dybw {
 
@@ -35,15 +32,14 @@ class policy {
 public:
   virtual ~policy() = default;
 
-  virtual std::string_view name() const = 0;
-  virtual weight_rule default_weights() const = 0;
+  virtual weight_rule default_weights() const { return weight_rule::graph; }
 
   /// Local quorums: whether enough estimates are in to close the round.
-  virtual bool quorum_is_met(const round_view& view) const = 0;
+  virtual bool quorum_is_met(const round_view&) const { return false; }
 
   /// Called once per round when it is done: retunes the number of backup workers and returns it, b_j = d_j -
   /// p_j.
-  virtual std::size_t retune(const round_outcome& outcome) = 0;
+  virtual std::size_t retune(const round_outcome& outcome) { return outcome.degree - outcome.committed; }
 
   /// Whether rounds close by flooded thresholds and advance while a worker computes. Otherwise each worker
   /// closes its own. A threshold comes when a connecting edge is covered (DTUR) or, if the policy
@@ -56,25 +52,5 @@ public:
   /// it is a `pairwise_policy`.
   virtual bool averages_in_pairs() const { return false; }
 };
-
-/// A parsed value of `--policy`.
-struct policy_spec {
-  std::string text; ///< as given, for example "static:1"
-  std::string name; ///< "static"
-  std::vector<std::size_t> parameters;
-
-  bool closes_by_threshold() const;
-  bool waits_for_everybody() const;
-  bool averages_in_pairs() const;
-};
-
-/// Parses and checks against the planned graph's smallest degree; throws `input_error` (configuration fault).
-/// `least_connected` names a worker of that degree in the message.
-policy_spec parse_policy(const std::string& text, std::size_t smallest_degree, worker_id least_connected);
-
-std::unique_ptr<policy> make_policy(const policy_spec& spec);
-
-/// The names `--policy` takes, for help and messages.
-std::vector<std::string> policy_names();
 
 } // namespace dybw

@@ -14,14 +14,9 @@ class static_policy final : public policy {
 public:
   explicit static_policy(std::size_t backup_workers) : backup_workers_(backup_workers) {}
 
-  std::string_view name() const override { return "static"; }
-  weight_rule default_weights() const override { return weight_rule::graph; }
-
   bool quorum_is_met(const round_view& view) const override {
     return view.still_to_come <= backup_workers_ && view.accepted >= std::min<std::size_t>(1, view.degree);
   }
-
-  std::size_t retune(const round_outcome& outcome) override { return outcome.degree - outcome.committed; }
 
 private:
   std::size_t backup_workers_;

@@ -1,5 +1,6 @@
 #include "learning/consensus/record/event_replay.hpp"
 
+#include "learning/consensus/make_machine.hpp"
 #include "learning/graph/topology.hpp"
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "learning/model/local_training.hpp"
+#include "learning/model/make_model.hpp"
 
 #include <algorithm>
 #include <memory>

@@ -2,7 +2,7 @@
 
 #include "tests/learning/consensus/transcript.hpp"
 
-#include "learning/consensus/worker_machine.hpp"
+#include "learning/consensus/make_machine.hpp"
 #include "learning/graph/topology.hpp"
 
 #include <functional>

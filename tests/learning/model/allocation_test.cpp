@@ -1,4 +1,4 @@
-#include "learning/model/model.hpp"
+#include "learning/model/make_model.hpp"
 #include "learning/model/sgd.hpp"
 
 #include <doctest/doctest.h>

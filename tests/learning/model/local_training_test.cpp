@@ -1,5 +1,7 @@
 #include "learning/model/local_training.hpp"
 
+#include "learning/model/make_model.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>

@@ -1,5 +1,5 @@
 #include "learning/base/error.hpp"
-#include "learning/model/model.hpp"
+#include "learning/model/make_model.hpp"
 
 #include <doctest/doctest.h>
 

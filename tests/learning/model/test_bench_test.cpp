@@ -1,5 +1,7 @@
 #include "learning/model/test_bench.hpp"
 
+#include "learning/model/make_model.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 
 #include "learning/data/digits.hpp"
 #include "learning/graph/topology.hpp"
+#include "learning/model/make_model.hpp"
 #include "learning/straggler/step_time.hpp"
 
 #include <doctest/doctest.h>

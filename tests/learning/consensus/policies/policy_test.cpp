@@ -1,4 +1,4 @@
-#include "learning/consensus/policies/policy.hpp"
+#include "learning/consensus/policies/make_policy.hpp"
 
 #include "learning/base/error.hpp"
 
