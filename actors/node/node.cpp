@@ -6,9 +6,6 @@
 #include "actors/node/run_loader.hpp"
 #include "actors/node/run_measurer.hpp"
 
-#include <spdlog/fmt/fmt.h>
-#include <spdlog/spdlog.h>
-
 namespace dybw {
 
 namespace {

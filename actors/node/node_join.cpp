@@ -101,8 +101,7 @@ void node_state::join_run_now() {
     refuse_join(fmt::format("cannot join run {}: no neighbour of its workers answers; try again",
                             lifecycle_.spec().name),
                 exit_network);
-    let_go();
-    return;
+    return let_go();
   }
   for (auto id : lifecycle_.workers_here())
     starts.try_emplace(id, any).first->second.facts = facts;

@@ -4,7 +4,6 @@
 #include "actors/run/checkpoints.hpp"
 #include "actors/system/process_usage.hpp"
 
-#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 namespace dybw {
@@ -258,8 +257,7 @@ void node_state::leave() {
     return;
   if (!lifecycle_.has_begun()) {
     joining_.reset(); // it ends as it was told to, not because it was refused
-    turn_down("it is about to end; start it again", exit_network);
-    return;
+    return turn_down("it is about to end; start it again", exit_network);
   }
   run_->interrupt();
   lifecycle_.stop(0);

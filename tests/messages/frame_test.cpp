@@ -1,3 +1,4 @@
+// Long: every kind of frame, there and back, and every way in which one can be wrong.
 #include "tests/messages/allocations.hpp"
 #include "tests/messages/random_message.hpp"
 #include "tests/messages/wire_bytes.hpp"

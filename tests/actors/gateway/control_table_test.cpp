@@ -67,7 +67,7 @@ TEST_CASE("control_table: a connection is found by its id until it is closed, an
   CHECK(third != second);
 }
 
-TEST_CASE("control_table: so many accepted connections are kept; those that we dialled do not count") {
+TEST_CASE("control_table: so many accepted connections are kept, those that we dialled do not count") {
   control_table table;
   const auto first = table.add(0, true, start);
   for (std::size_t i = 1; i < controls_max; ++i) {

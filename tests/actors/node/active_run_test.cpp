@@ -181,7 +181,7 @@ TEST_CASE("active_run: a subscriber that is slow misses rounds, counted, but no 
 }
 
 TEST_CASE(
-    "active_run: every subscriber gets all ends, also those from before it came; who left gets nothing") {
+    "active_run: every subscriber gets all ends, also those from before it came, who left gets nothing") {
   auto run = running();
   run.note(reports_of(0, 2), 5 * second);
   run.subscribe(launcher, 6 * second);
