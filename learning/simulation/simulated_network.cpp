@@ -1,0 +1,83 @@
+#include "learning/simulation/simulated_network.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace dybw {
+
+simulated_network::simulated_network(simulation_options o) : options(std::move(o)) {
+  assert(options.machine.graph && options.step_time && options.latency);
+  auto& shared = options.machine;
+  const auto& graph = *shared.graph;
+  if (shared.policy.closes_by_threshold() && !shared.planned_connecting)
+    shared.planned_connecting = std::make_shared<const std::vector<edge>>(
+        connecting_edges(graph, shared.connect, worker_id{}, [](edge) { return true; }));
+  shells.reserve(graph.workers());
+  links.resize(2 * graph.edges().size());
+  std::size_t next_link = 0;
+  for (std::size_t i = 0; i < graph.workers(); ++i) {
+    auto machine = shared;
+    machine.self = worker_at(i);
+    auto& s = shells.emplace_back(make_shell(std::move(machine)));
+    s.first_link = next_link;
+    for (auto to : graph.neighbours(s.id)) {
+      links[next_link].from = s.id;
+      links[next_link].to = to;
+      ++next_link;
+    }
+    begin(s);
+  }
+  for (auto& l : links) {
+    l.reverse = link_between(l.to, l.from);
+    l.to_slot = l.reverse - at(l.to).first_link;
+  }
+  unfinished = shells.size();
+}
+
+simulated_shell simulated_network::make_shell(machine_options machine) const {
+  const auto neighbours = machine.graph->degree(machine.self);
+  return {std::move(machine), neighbours, options.suspect_after.value_or(std::chrono::hours{1})};
+}
+
+std::size_t simulated_network::link_between(worker_id from, worker_id to) const {
+  const auto ids = options.machine.graph->neighbours(from);
+  const auto i = std::lower_bound(ids.begin(), ids.end(), to);
+  assert(i != ids.end() && *i == to);
+  return at(from).first_link + static_cast<std::size_t>(i - ids.begin());
+}
+
+void simulated_network::begin(simulated_shell& s) {
+  s.detector.begin(now());
+  push(now(), s, {occurrence::kind::start});
+  if (!options.suspect_after)
+    return;
+  const auto every = s.detector.heartbeat_every(); // spread out, as real processes' are
+  const auto first = every * static_cast<std::int64_t>(index_of(s.id) + 1) /
+                     static_cast<std::int64_t>(options.machine.graph->workers());
+  push(now() + first, s, {occurrence::kind::pulse});
+}
+
+void simulated_network::push(nanoseconds when, const simulated_shell& s, occurrence o) {
+  o.worker = static_cast<std::uint32_t>(s.id);
+  o.era = s.incarnation;
+  queue.push(when, o);
+}
+
+void simulated_network::post(std::size_t link_index, envelope e) {
+  auto& way = links[link_index].way;
+  if (way.post(std::move(e)))
+    schedule_delivery(link_index);
+  peaks.messages_under_way = std::max(peaks.messages_under_way, way.messages_under_way());
+  peaks.blocks_under_way = std::max(peaks.blocks_under_way, way.blocks_under_way());
+}
+
+void simulated_network::schedule_delivery(std::size_t link_index) {
+  auto& l = links[link_index];
+  // Which of the messages under way a delivery brings is only decided when it happens: the first. So all that
+  // matters here of the message is its size.
+  const auto takes = options.latency({l.from, l.to, l.way.newest().carries_parameters()}, now());
+  queue.push(l.way.arrival(now(), takes),
+             {occurrence::kind::delivery, static_cast<std::uint32_t>(l.to), l.way.connection(), link_index});
+}
+
+} // namespace dybw

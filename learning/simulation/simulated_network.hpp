@@ -1,0 +1,135 @@
+#pragma once
+
+#include "learning/consensus/estimate_slots.hpp"
+#include "learning/consensus/flow_window.hpp"
+#include "learning/consensus/make_machine.hpp"
+#include "learning/consensus/silence_detector.hpp"
+#include "learning/simulation/event_queue.hpp"
+#include "learning/simulation/simulated_link.hpp"
+
+#include <functional>
+
+namespace dybw {
+
+/// A message about to be sent over a link, for drawing how long it takes.
+struct link_use {
+  worker_id from{};
+  worker_id to{};
+  bool parameters = false; ///< carries a parameter block
+};
+
+/// A network of workers in virtual time. `machine` is what all workers share; `self` is filled in.
+struct simulation_options {
+  machine_options machine;
+  /// Watch for silence and send signs of life. Unset: nobody is lost but by a `suspicion_fault`.
+  std::optional<nanoseconds> suspect_after;
+  /// How long a gradient step takes that the worker starts now.
+  std::function<nanoseconds(worker_id, nanoseconds now)> step_time;
+  /// How long a message takes. Messages of one ordered pair of workers arrive in the order sent, so a quick
+  /// one waits for a slow one before it.
+  std::function<nanoseconds(const link_use&, nanoseconds now)> latency;
+};
+
+/// The largest sizes that were reached, over all workers and links.
+struct simulation_peaks {
+  std::size_t messages_under_way = 0; ///< of the protocol, on one link in one direction
+  std::size_t blocks_under_way = 0;   ///< .. that carry parameters
+  std::size_t facts = 0;              ///< known to one worker
+};
+
+/// What a worker's shell did since it began.
+struct shell_counters {
+  std::uint64_t estimates_sent = 0;
+  std::uint64_t blocks_sent = 0; ///< of them with parameters
+  nanoseconds dropped{0};        ///< time that went into steps that were dropped
+};
+
+/// Something that is due at a moment of virtual time.
+struct occurrence {
+  enum class kind { start, delivery, step, timer, pulse, wake, strike, noticed, stop, rebirth };
+  kind what = kind::start;
+  std::uint32_t worker = 0;
+  std::uint32_t era = 0;    ///< delivery: connection; otherwise worker's incarnation. Older ones are void
+  std::size_t index = 0;    ///< delivery: link; strike: fault; noticed: neighbour's slot
+  std::uint64_t number = 0; ///< step: ticket; timer: which; noticed: cause
+};
+
+/// A crashed worker's next life.
+struct rebirth {
+  std::vector<fact> facts;
+  round_number completed = 0;
+  estimate_handle estimate;
+};
+
+/// A worker's process: its machine and what a real shell keeps for it.
+struct simulated_shell {
+  simulated_shell(machine_options options, std::size_t neighbours, nanoseconds suspect_after)
+      : id(options.self), machine(make_machine(std::move(options))), detector(neighbours, suspect_after),
+        degree(neighbours) {}
+
+  worker_id id;
+  std::uint32_t incarnation = 0;
+  std::unique_ptr<worker_machine> machine;
+  silence_detector detector;
+  std::size_t first_link = 0; ///< its outgoing links are first_link .. first_link + degree - 1
+  std::size_t degree = 0;
+  bool alive = true;
+  bool finished = false;
+  nanoseconds frozen_until{0};
+  hang_fault::wake wake_order = hang_fault::wake::in_due_order;
+  std::deque<occurrence> mail; ///< came while frozen
+  std::uint64_t ticket = 0;    ///< of the step under way; 0: none
+  nanoseconds step_due{0};
+  std::uint64_t timer = 0;
+  estimate_handle current; ///< w_j
+  estimate_handle from;    ///< pairwise averaging: where the step under way began
+  estimate_handle stepped; ///< w~_j
+  estimate_witness before;
+  estimate_witness after;
+  std::unique_ptr<rebirth> next_life;
+  nanoseconds step_began{0};
+  shell_counters counters;
+};
+
+/// The workers' shells, the links between them and what is due when. Deterministic. Not thread-safe.
+struct simulated_network {
+  /// One direction of an edge: the sender's flow control, what is under way and the receiver's slots.
+  struct link {
+    worker_id from{};
+    worker_id to{};
+    std::size_t reverse = 0; ///< index of the other direction
+    std::size_t to_slot = 0; ///< the sender's place among the receiver's neighbours
+    flow_window window;
+    estimate_slots<estimate_handle> slots;
+    // pairwise averaging:
+    estimate_handle offered;  ///< what the sender told in its newest offer
+    estimate_handle answered; ///< .. and in its newest answer
+    estimate_handle came;     ///< the newest that arrived in an offer or answer
+    simulated_link way;
+  };
+
+  explicit simulated_network(simulation_options o);
+
+  nanoseconds now() const noexcept { return queue.now(); }
+  simulated_shell make_shell(machine_options machine) const;
+  simulated_shell& at(worker_id id) { return shells[index_of(id)]; }
+  const simulated_shell& at(worker_id id) const { return shells[index_of(id)]; }
+  /// REQUIRES: an edge of the graph.
+  std::size_t link_between(worker_id from, worker_id to) const;
+
+  /// The shell starts, and watches for silence if that is asked for.
+  void begin(simulated_shell& s);
+  /// For the worker's present incarnation.
+  void push(nanoseconds when, const simulated_shell& s, occurrence o);
+  void post(std::size_t link_index, envelope e);
+  void schedule_delivery(std::size_t link_index);
+
+  simulation_options options;
+  std::vector<simulated_shell> shells;
+  std::vector<link> links; ///< [2*edges], by sender and ascending receiver
+  event_queue<occurrence> queue;
+  std::size_t unfinished = 0;
+  simulation_peaks peaks;
+};
+
+} // namespace dybw
