@@ -80,8 +80,9 @@ std::optional<explanation> explain_error(unsigned long error) {
   }
 }
 
-/// Why the call that has just failed did. Takes the errors out of the thread's queue.
-explanation explain_failure(SSL* ssl) {
+/// Why the call that has just failed did, on a connection whose handshake was over (`greeted`) or not. Takes
+/// the errors out of the thread's queue.
+explanation explain_failure(SSL* ssl, bool greeted) {
   std::optional<explanation> known;
   const auto last = ERR_peek_last_error();
   for (auto error = ERR_get_error(); error != 0; error = ERR_get_error())
@@ -93,7 +94,7 @@ explanation explain_failure(SSL* ssl) {
     return *known;
   if (last == 0 ||
       (ERR_GET_LIB(last) == ERR_LIB_SSL && ERR_GET_REASON(last) == SSL_R_UNEXPECTED_EOF_WHILE_READING)) {
-    if (SSL_is_init_finished(ssl) == 0)
+    if (!greeted)
       return {"the other side closed the connection during the TLS handshake", both_or_none, false};
     return {"the other side closed the connection", {}, false};
   }
@@ -160,12 +161,13 @@ private:
   outcome transfer(std::span<Bytes> place) {
     std::size_t bytes = 0;
     ERR_clear_error(); // the thread's queue, which SSL_get_error looks at
+    greeted_ = greeted_ || SSL_is_init_finished(session_.get()) == 1; // after a failure it is not, any more
     if (Transfer(session_.get(), place.data(), place.size(), &bytes) == 1)
       return {bytes, false, false};
     const auto error = SSL_get_error(session_.get(), 0);
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
       return {0, false, true};
-    auto [what, remedy, certain] = explain_failure(session_.get());
+    auto [what, remedy, certain] = explain_failure(session_.get(), greeted_);
     if (std::exchange(known_, known_ || certain)) // a reason stands, whatever fails because of it afterwards
       return {0, true, true};
     return fail(std::move(what), std::move(remedy));
@@ -174,7 +176,8 @@ private:
   std::shared_ptr<tls_context> context_;
   bool accepted_;
   session_ptr session_;
-  bool known_ = false; ///< why it failed
+  bool greeted_ = false; ///< the handshake is over
+  bool known_ = false;   ///< why it failed
 };
 
 } // namespace
