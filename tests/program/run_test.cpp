@@ -122,6 +122,7 @@ TEST_CASE("dybw run: names that are not UTF-8 do not cost the results") {
   const auto odd = place.path() / "caf\xe9";
   fs::create_directory(odd);
   std::ofstream table(odd / "table.csv");
+  table << "x,y,label\n";
   for (int i = 0; i < 200; ++i)
     table << i % 7 << ',' << (i * 3) % 5 << ',' << i % 2 << '\n';
   table.close();
