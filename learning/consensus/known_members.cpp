@@ -10,7 +10,9 @@ known_members::known_members(const topology& graph, worker_id self)
     : graph_(graph), self_(self), component_(graph.workers()) {}
 
 void known_members::take_over(const std::vector<fact>& facts) {
-  facts_ = membership_of_joiner(graph_, self_, facts);
+  learn(facts);
+  if (!facts_.worker_up(self_))
+    facts_.learn(facts_.next(self_, self_, true));
   for (auto id : graph_.neighbours(self_))
     if (link_up(id) && !(mutated(mutation::joiner_trusts_facts) && usable(id)))
       facts_.learn(facts_.next(self_, id, false));

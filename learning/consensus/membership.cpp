@@ -56,16 +56,6 @@ bool is_of_graph(const topology& graph, const fact& f) {
   return f.a <= f.b && index_of(f.b) < graph.workers() && (f.a == f.b || graph.has_edge(f.a, f.b));
 }
 
-membership membership_of_joiner(const topology& graph, worker_id self, const std::vector<fact>& facts) {
-  membership x;
-  for (const auto& f : facts)
-    if (is_of_graph(graph, f))
-      x.learn(f);
-  if (!x.worker_up(self))
-    x.learn(x.next(self, self, true));
-  return x;
-}
-
 std::vector<worker_id> component_of(const topology& graph, const membership& facts, worker_id self) {
   std::vector<bool> seen(graph.workers());
   std::vector<worker_id> queue{self};

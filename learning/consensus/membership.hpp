@@ -43,9 +43,6 @@ private:
   std::uint64_t generation_ = 0; ///< exclusive or of the facts' hashes
 };
 
-/// What a joiner begins with: the facts of its welcome, as far as they are of this graph, and that it is up.
-membership membership_of_joiner(const topology& graph, worker_id self, const std::vector<fact>& facts);
-
 /// Whether the fact is about a worker or a link of this graph.
 bool is_of_graph(const topology& graph, const fact& f);
 

@@ -275,13 +275,6 @@ void pairwise_machine::evaluate() {
   }
 }
 
-void pairwise_machine::go_on() {
-  if (is_through())
-    close_down();
-  else
-    start_step();
-}
-
 void pairwise_machine::offer_to_some() {
   free_.clear();
   chosen_.clear();

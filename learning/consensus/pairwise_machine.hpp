@@ -84,7 +84,7 @@ private:
   void on(neighbour&, const Other&) {} // of another protocol
 
   void evaluate();
-  void go_on();
+  void go_on() { is_through() ? close_down() : start_step(); }
   void offer_to_some();
   void offer_to(neighbour& n);
   void lose(neighbour& n, neighbour_lost::cause why);

@@ -185,13 +185,6 @@ void round_machine::evaluate() {
   }
 }
 
-void round_machine::begin_step() {
-  if (is_through())
-    leave();
-  else
-    start_step();
-}
-
 void round_machine::restart_step() {
   effects_.push_back(drop_step{ticket_});
   ++counters_.steps_discarded;

@@ -42,7 +42,7 @@ private:
   void on(neighbour&, const answer&) {}
 
   void evaluate();
-  void begin_step();
+  void begin_step() { is_through() ? leave() : start_step(); }
   void restart_step();
   round_number round_to_join() const;
   void join(round_number round);

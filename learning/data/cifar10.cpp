@@ -25,11 +25,6 @@ constexpr auto fetch_again = "get the original file again (see docs/data.md)";
   throw input_error{input_fault::data, what, file.string(), mend};
 }
 
-bool is_there(const fs::path& file) {
-  std::error_code fault;
-  return fs::exists(file, fault);
-}
-
 std::size_t rows_in(const fs::path& file) {
   std::error_code fault;
   const auto bytes = fs::file_size(file, fault);
@@ -85,12 +80,12 @@ data_split load_cifar10(const fs::path& directory) {
     refuse("no such directory", directory, "give --data the directory of the CIFAR-10 .bin files");
   std::vector<fs::path> training;
   for (int i = 1; i <= training_batches_max; ++i)
-    if (auto file = directory / ("data_batch_" + std::to_string(i) + ".bin"); is_there(file))
+    if (auto file = directory / ("data_batch_" + std::to_string(i) + ".bin"); fs::exists(file, fault))
       training.push_back(std::move(file));
   if (training.empty())
     refuse("none of 'data_batch_1.bin' to 'data_batch_5.bin' is there", directory, originals);
   const auto testing = directory / "test_batch.bin";
-  if (!is_there(testing))
+  if (!fs::exists(testing, fault))
     refuse("'test_batch.bin' is missing", directory, originals);
   return {"cifar10", load_files(training), load_files({testing})};
 }

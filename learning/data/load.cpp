@@ -10,11 +10,12 @@ namespace dybw {
 
 namespace {
 
-void require_path(const data_options& options, const std::string& what) {
+const std::filesystem::path& path_of(const data_options& options, const std::string& what) {
   if (options.path.empty())
     throw input_error{input_fault::configuration, "--dataset=" + options.name + " needs " + what,
                       "--data is not given",
                       "add --data " + std::string{options.name == "csv" ? "FILE" : "DIR"}};
+  return options.path;
 }
 
 } // namespace
@@ -22,18 +23,12 @@ void require_path(const data_options& options, const std::string& what) {
 data_split load_data(const data_options& options) {
   if (options.name == "digits")
     return generate_digits(options.seed);
-  if (options.name == "mnist") {
-    require_path(options, "the directory of its IDX files");
-    return load_mnist(options.path);
-  }
-  if (options.name == "cifar10") {
-    require_path(options, "the directory of its .bin files");
-    return load_cifar10(options.path);
-  }
-  if (options.name == "csv") {
-    require_path(options, "a file");
-    return load_csv(options.path, options.test_share, options.seed);
-  }
+  if (options.name == "mnist")
+    return load_mnist(path_of(options, "the directory of its IDX files"));
+  if (options.name == "cifar10")
+    return load_cifar10(path_of(options, "the directory of its .bin files"));
+  if (options.name == "csv")
+    return load_csv(path_of(options, "a file"), options.test_share, options.seed);
   throw input_error{input_fault::configuration, "unknown dataset '" + options.name + "'", "--dataset",
                     "choose digits, mnist, cifar10 or csv"};
 }

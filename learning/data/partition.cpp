@@ -1,31 +1,19 @@
 #include "learning/data/partition.hpp"
 
-#include "learning/base/error.hpp"
+#include "learning/base/option_text.hpp"
 #include "learning/base/random.hpp"
 
 #include <algorithm>
 #include <cassert>
-#include <charconv>
 #include <cmath>
 #include <numeric>
-#include <optional>
 #include <random>
-#include <string_view>
 
 namespace dybw {
 
 namespace {
 
 using row_list = std::vector<std::uint32_t>;
-
-template <class T>
-std::optional<T> number_in(std::string_view text) {
-  T value{};
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (fault != std::errc{} || end != text.data() + text.size())
-    return std::nullopt;
-  return value;
-}
 
 [[noreturn]] void refuse(const std::string& what, const std::string& mend) {
   throw input_error{input_fault::configuration, what, "--partition", mend};
@@ -131,14 +119,12 @@ std::vector<row_list> deal_dirichlet(const dataset& data, std::size_t workers, d
 
 partition_spec parse_partition(const std::string& text) {
   partition_spec spec;
-  const auto colon = text.find(':');
-  const auto name = text.substr(0, colon);
-  const auto has_value = colon != std::string::npos;
-  const auto value = has_value ? std::string_view{text}.substr(colon + 1) : std::string_view{};
-  if (name == "iid" && !has_value)
+  const auto [name, parameters] = split_form(text);
+  const auto value = parameters.value_or("");
+  if (name == "iid" && !parameters)
     return spec;
   if (name == "shards") {
-    const auto shards = number_in<std::size_t>(value);
+    const auto shards = parse_number<std::size_t>(value);
     if (!shards || *shards < 1)
       refuse("'" + text + "' is not shards:S with a whole number S of at least 1", "for example shards:2");
     spec.how = partition_spec::kind::shards;
@@ -146,8 +132,8 @@ partition_spec parse_partition(const std::string& text) {
     return spec;
   }
   if (name == "dirichlet") {
-    const auto concentration = number_in<double>(value);
-    if (!concentration || !std::isfinite(*concentration) || *concentration <= 0)
+    const auto concentration = parse_number<double>(value);
+    if (!concentration || *concentration <= 0)
       refuse("'" + text + "' is not dirichlet:A with a number A above 0", "for example dirichlet:0.5");
     spec.how = partition_spec::kind::dirichlet;
     spec.concentration = *concentration;
@@ -165,14 +151,10 @@ std::vector<std::vector<std::uint32_t>> partition_rows(const dataset& data, std:
                           " training samples",
                       "--workers", "take at most one worker per sample"};
   auto generator = make_generator(seed, random_stream::partition);
-  switch (spec.how) {
-  case partition_spec::kind::shards:
+  if (spec.how == partition_spec::kind::shards)
     return deal_shards(data, workers, spec.shards_per_worker, generator);
-  case partition_spec::kind::dirichlet:
+  if (spec.how == partition_spec::kind::dirichlet)
     return deal_dirichlet(data, workers, spec.concentration, generator);
-  case partition_spec::kind::iid:
-    break;
-  }
   return deal_iid(data.size(), workers, generator);
 }
 

@@ -2,10 +2,10 @@
 
 #include "learning/base/option_text.hpp"
 #include "learning/graph/breadth_first.hpp"
+#include "learning/graph/worker_sets.hpp"
 
 #include <algorithm>
 #include <iterator>
-#include <numeric>
 
 namespace dybw {
 
@@ -138,31 +138,6 @@ std::vector<edge> spanning_tree(const component& part, std::size_t workers) {
   std::sort(edges.begin(), edges.end());
   return edges;
 }
-
-/// Disjoint sets of workers, each known by one of its members.
-class worker_sets {
-public:
-  explicit worker_sets(std::size_t workers) : above_(workers) {
-    std::iota(above_.begin(), above_.end(), std::size_t{0});
-  }
-
-  /// False if they were in one set already.
-  bool join(edge e) {
-    const auto a = find(index_of(e.a));
-    const auto b = find(index_of(e.b));
-    above_[a] = b;
-    return a != b;
-  }
-
-private:
-  std::size_t find(std::size_t i) {
-    while (above_[i] != i)
-      i = above_[i] = above_[above_[i]];
-    return i;
-  }
-
-  std::vector<std::size_t> above_;
-};
 
 std::vector<edge> completed(const std::vector<edge>& planned, const component& part, std::size_t workers) {
   std::vector<edge> edges;

@@ -1,6 +1,6 @@
 #include "learning/model/make_model.hpp"
 
-#include "learning/base/error.hpp"
+#include "learning/base/option_text.hpp"
 #include "learning/model/mlp.hpp"
 #include "learning/model/none.hpp"
 #include "learning/model/softmax.hpp"
@@ -37,17 +37,16 @@ std::string list_of_kinds() {
 
 std::shared_ptr<const model> make_model(const std::string& text, std::size_t features, std::size_t classes) {
   assert(features > 0 && classes > 0);
-  const auto colon = std::min(text.find(':'), text.size());
-  const auto name = text.substr(0, colon);
-  const auto* kind = std::ranges::find_if(kinds, [&](const model_kind& k) { return name == k.name; });
+  const auto [name, parameters] = split_form(text);
+  const auto* kind =
+      std::ranges::find_if(kinds, [name = name](const model_kind& k) { return name == k.name; });
   if (kind == std::end(kinds))
-    throw input_error(input_fault::configuration, "unknown model \"" + name + "\"", "--model " + text,
-                      "choose " + list_of_kinds());
-  const auto has_parameters = colon < text.size();
-  if (has_parameters && colon + 1 == text.size())
+    throw input_error(input_fault::configuration, "unknown model \"" + std::string(name) + "\"",
+                      "--model " + text, "choose " + list_of_kinds());
+  if (parameters && parameters->empty())
     throw input_error(input_fault::configuration, "nothing follows the colon", "--model " + text,
                       "write " + std::string(kind->usage));
-  return kind->make(has_parameters ? text.substr(colon + 1) : std::string{}, features, classes);
+  return kind->make(std::string(parameters.value_or("")), features, classes);
 }
 
 } // namespace dybw

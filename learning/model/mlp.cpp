@@ -1,13 +1,9 @@
 #include "learning/model/mlp.hpp"
 
-#include "learning/base/error.hpp"
+#include "learning/base/option_text.hpp"
 #include "learning/model/dense_network.hpp"
 
-#include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <string_view>
-#include <vector>
 
 namespace dybw {
 
@@ -17,20 +13,15 @@ constexpr std::size_t width_max = 65'536;
 
 std::vector<std::size_t> parse_widths(std::string_view text) {
   std::vector<std::size_t> widths;
-  for (;;) {
-    const auto comma = std::min(text.find(','), text.size());
-    const auto item = text.substr(0, comma);
-    std::size_t width = 0;
-    const auto parsed = std::from_chars(item.begin(), item.end(), width);
-    if (parsed.ec != std::errc{} || parsed.ptr != item.end() || width < 1 || width > width_max)
+  for (const auto item : split(text, ',')) {
+    const auto width = parse_number<std::size_t>(item);
+    if (!width || *width < 1 || *width > width_max)
       throw input_error(input_fault::configuration,
                         "\"" + std::string(item) + "\" is not the width of a hidden layer", "--model mlp",
                         "list widths of 1 to " + std::to_string(width_max) + ", for example mlp:256,256");
-    widths.push_back(width);
-    if (comma == text.size())
-      return widths;
-    text.remove_prefix(comma + 1);
+    widths.push_back(*width);
   }
+  return widths;
 }
 
 dense_layer he_layer(std::size_t inputs, std::size_t outputs) {

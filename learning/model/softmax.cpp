@@ -3,22 +3,14 @@
 #include "learning/base/error.hpp"
 #include "learning/model/dense_network.hpp"
 
-#include <vector>
-
 namespace dybw {
-
-namespace {
-
-/// Not zero, so that workers that start at random points do start at different ones.
-constexpr double start_deviation = 0.01;
-
-} // namespace
 
 std::shared_ptr<const model> make_softmax(const std::string& parameters, std::size_t features,
                                           std::size_t classes) {
   if (!parameters.empty())
     throw input_error(input_fault::configuration, "softmax takes no parameters",
                       "--model softmax:" + parameters, "write softmax, or mlp:H1,H2,.. for hidden layers");
+  constexpr double start_deviation = 0.01; // so that workers that start at random points do differ
   return std::make_shared<dense_network>("softmax",
                                          std::vector<dense_layer>{{features, classes, start_deviation}});
 }

@@ -8,6 +8,8 @@
 
 namespace dybw {
 
+using enum event_view::severity;
+
 namespace {
 
 /// More workers than this that time out at once are told as a number.
@@ -67,7 +69,7 @@ void run_watch::take(std::size_t i, nanoseconds now, const process_metrics& x) {
   now_ = now;
   auto& n = nodes_[i];
   if (n.ever_heard && (!n.reachable || n.told_silent))
-    say(event_view::severity::info, "node " + n.address + " answers again");
+    say(info, "node " + n.address + " answers again");
   n.reachable = true;
   n.told_silent = false;
   n.ever_heard = true;
@@ -96,10 +98,10 @@ void run_watch::take(std::size_t i, nanoseconds now, const process_metrics& x) {
     newest_evaluation_ = x.newest_evaluation;
     if (plan_.target_accuracy && newest_evaluation_->test_accuracy >= *plan_.target_accuracy &&
         !std::exchange(target_told_, true))
-      say(event_view::severity::info, "the target accuracy is reached");
+      say(info, "the target accuracy is reached");
   }
   if (!x.failure.empty() && std::exchange(failure_, x.failure) != x.failure)
-    say(event_view::severity::error, x.failure);
+    say(error, x.failure);
 }
 
 void run_watch::take(nanoseconds elapsed, const worker_metrics& x) {
@@ -179,25 +181,25 @@ void run_watch::unreachable(std::size_t i, nanoseconds now, const std::string& r
   n.asked.reset();
   n.why_not = reason;
   if (std::exchange(n.reachable, false) && n.ever_heard && !over_)
-    say(event_view::severity::error, "node " + n.address + " cannot be reached: " + reason);
+    say(error, "node " + n.address + " cannot be reached: " + reason);
 }
 
 void run_watch::moved(std::size_t i, const std::string& address) {
   if (std::exchange(nodes_[i].address, address) != address)
-    say(event_view::severity::info, "node " + plan_.nodes[i] + " is now at " + address);
+    say(info, "node " + plan_.nodes[i] + " is now at " + address);
 }
 
 void run_watch::over(nanoseconds now) {
   now_ = now;
   if (!std::exchange(over_, true))
-    say(event_view::severity::info, "the run is over");
+    say(info, "the run is over");
 }
 
 void run_watch::tick(nanoseconds now) {
   now_ = now;
   for (auto& n : nodes_)
     if (is_silent(n, now) && !std::exchange(n.told_silent, true) && n.ever_heard)
-      say(event_view::severity::warning,
+      say(warning,
           "node " + n.address + " has not answered for " + fixed_text(to_seconds(now - *n.asked), 1) + " s");
   note_parts();
   note_history(now);
@@ -215,24 +217,23 @@ void run_watch::say(event_view::severity how, std::string text) {
 
 void run_watch::note_standing(const worker_metrics& before, const worker_metrics& now) {
   if (now.lost && !before.lost)
-    say(event_view::severity::error, "worker " + to_string(now.worker) + " is lost");
+    say(error, "worker " + to_string(now.worker) + " is lost");
   else if (before.lost && !now.lost)
-    say(event_view::severity::info, "worker " + to_string(now.worker) + " is back");
+    say(info, "worker " + to_string(now.worker) + " is back");
   else if (now.rounds < before.rounds)
-    say(event_view::severity::info, "worker " + to_string(now.worker) + " was started again");
+    say(info, "worker " + to_string(now.worker) + " was started again");
 }
 
 void run_watch::note_timeouts(const std::vector<worker_id>& who) {
   if (who.empty())
     return;
   if (who.size() > named_max) {
-    say(event_view::severity::warning, std::to_string(who.size()) + " workers closed rounds by timeout");
+    say(warning, std::to_string(who.size()) + " workers closed rounds by timeout");
     return;
   }
   for (auto id : who)
-    say(event_view::severity::warning, "worker " + to_string(id) +
-                                           " closed a round by timeout, after round " +
-                                           std::to_string(workers_[index_of(id)].newest.round));
+    say(warning, "worker " + to_string(id) + " closed a round by timeout, after round " +
+                     std::to_string(workers_[index_of(id)].newest.round));
 }
 
 void run_watch::note_stalls(const worker_metrics& x) {
@@ -244,10 +245,9 @@ void run_watch::note_stalls(const worker_metrics& x) {
       continue;
     const auto whom =
         wait.neighbour == x.worker ? std::string{"any worker"} : "worker " + to_string(wait.neighbour);
-    say(event_view::severity::warning, "worker " + to_string(x.worker) + " has waited " +
-                                           fixed_text(to_seconds(wait.waited), 1) + " s for " + whom +
-                                           " in round " + std::to_string(x.round) + " (" +
-                                           std::string{to_string(wait.what)} + ")");
+    say(warning, "worker " + to_string(x.worker) + " has waited " + fixed_text(to_seconds(wait.waited), 1) +
+                     " s for " + whom + " in round " + std::to_string(x.round) + " (" +
+                     std::string{to_string(wait.what)} + ")");
   }
 }
 
@@ -257,9 +257,9 @@ void run_watch::note_parts() {
     return;
   parts_told_ = *now;
   if (*now > 1)
-    say(event_view::severity::warning, "the network has fallen into " + std::to_string(*now) + " parts");
+    say(warning, "the network has fallen into " + std::to_string(*now) + " parts");
   else
-    say(event_view::severity::info, "all workers that are up are in touch again");
+    say(info, "all workers that are up are in touch again");
 }
 
 void run_watch::note_history(nanoseconds now) {

@@ -45,27 +45,23 @@ void sketch_projection::operator()(std::span<const float> x, std::span<double> s
 }
 
 void sketch_sums::add(std::span<const double> sketch) {
-  if (sum.empty())
-    sum.resize(sketch.size());
-  if (sum.size() != sketch.size())
-    return;
-  for (std::size_t i = 0; i < sketch.size(); ++i)
-    sum[i] += sketch[i];
-  squared_norms += squared_norm(sketch);
-  ++estimates;
+  add(sketch, squared_norm(sketch), 1);
 }
 
 void sketch_sums::add(const sketch_sums& other) {
-  if (other.estimates == 0)
-    return;
+  if (other.estimates > 0)
+    add(other.sum, other.squared_norms, other.estimates);
+}
+
+void sketch_sums::add(std::span<const double> x, double squared, std::uint32_t count) {
   if (sum.empty())
-    sum.resize(other.sum.size());
-  if (sum.size() != other.sum.size())
+    sum.resize(x.size());
+  if (sum.size() != x.size())
     return;
-  for (std::size_t i = 0; i < sum.size(); ++i)
-    sum[i] += other.sum[i];
-  squared_norms += other.squared_norms;
-  estimates += other.estimates;
+  for (std::size_t i = 0; i < x.size(); ++i)
+    sum[i] += x[i];
+  squared_norms += squared;
+  estimates += count;
 }
 
 std::optional<double> sketch_sums::consensus_distance() const {

@@ -47,6 +47,9 @@ struct sketch_sums {
   std::optional<double> consensus_distance() const;
   /// |mean of the estimates|.
   std::optional<double> mean_norm() const;
+
+private:
+  void add(std::span<const double> x, double squared, std::uint32_t count);
 };
 
 } // namespace dybw

@@ -209,10 +209,6 @@ estimate_handle deferred_training::absorb(worker_id id, const estimate_handle& o
   return t.result;
 }
 
-estimate_witness deferred_training::look(const estimate_handle&) {
-  return {};
-}
-
 std::shared_ptr<const deferred_training::outcome> deferred_training::latest(worker_id id) const {
   return learners_[index_of(id)].newest;
 }

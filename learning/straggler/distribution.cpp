@@ -22,6 +22,7 @@ private:
 
 class shifted_exponential final : public duration_distribution {
 public:
+  explicit shifted_exponential(double mean) : shifted_exponential(0, mean) {}
   shifted_exponential(double base, double mean) : base_(base), beyond_(1 / mean) {}
   double draw(random_generator& generator) override { return base_ + beyond_(generator); }
   double mean() const override { return base_ + 1 / beyond_.lambda(); }
@@ -95,9 +96,13 @@ struct parameter {
   double max;
 };
 
+template <class Distribution, std::size_t... Parameter>
+std::unique_ptr<duration_distribution> make(const std::vector<double>& parameters) {
+  return std::make_unique<Distribution>(parameters[Parameter]...);
+}
+
 /// A form of the option and how to make it of parameters that are in their ranges.
 struct distribution_form {
-  std::string_view name;
   std::string_view spelling;
   std::string_view example;
   std::vector<parameter> parameters;
@@ -107,48 +112,24 @@ struct distribution_form {
 // The ranges of SHAPE, MU and SIGMA keep draws and means (where they exist) far from overflow.
 const std::vector<distribution_form>& forms() {
   static const std::vector<distribution_form> all{
-      {"const",
-       "const:T",
-       "const:0.05",
-       {{"T", 0, seconds_max}},
-       [](const std::vector<double>& p) -> std::unique_ptr<duration_distribution> {
-         return std::make_unique<constant>(p[0]);
-       }},
-      {"exp",
-       "exp:MEAN",
-       "exp:0.05",
-       {{"MEAN", seconds_min, seconds_max}},
-       [](const std::vector<double>& p) -> std::unique_ptr<duration_distribution> {
-         return std::make_unique<shifted_exponential>(0, p[0]);
-       }},
-      {"shifted-exp",
-       "shifted-exp:BASE,MEAN",
+      {"const:T", "const:0.05", {{"T", 0, seconds_max}}, make<constant, 0>},
+      {"exp:MEAN", "exp:0.05", {{"MEAN", seconds_min, seconds_max}}, make<shifted_exponential, 0>},
+      {"shifted-exp:BASE,MEAN",
        "shifted-exp:0.04,0.01",
        {{"BASE", 0, seconds_max}, {"MEAN", seconds_min, seconds_max}},
-       [](const std::vector<double>& p) -> std::unique_ptr<duration_distribution> {
-         return std::make_unique<shifted_exponential>(p[0], p[1]);
-       }},
-      {"uniform",
-       "uniform:A,B",
+       make<shifted_exponential, 0, 1>},
+      {"uniform:A,B",
        "uniform:0.04,0.06",
        {{"A", 0, seconds_max}, {"B", 0, seconds_max}},
-       [](const std::vector<double>& p) -> std::unique_ptr<duration_distribution> {
-         return std::make_unique<uniform>(p[0], p[1]);
-       }},
-      {"pareto",
-       "pareto:SCALE,SHAPE",
+       make<uniform, 0, 1>},
+      {"pareto:SCALE,SHAPE",
        "pareto:0.04,2.5",
        {{"SCALE", seconds_min, seconds_max}, {"SHAPE", 0.1, 1000}},
-       [](const std::vector<double>& p) -> std::unique_ptr<duration_distribution> {
-         return std::make_unique<pareto>(p[0], p[1]);
-       }},
-      {"lognormal",
-       "lognormal:MU,SIGMA",
+       make<pareto, 0, 1>},
+      {"lognormal:MU,SIGMA",
        "lognormal:-3,0.5",
        {{"MU", -100, 100}, {"SIGMA", 0.001, 10}},
-       [](const std::vector<double>& p) -> std::unique_ptr<duration_distribution> {
-         return std::make_unique<lognormal>(p[0], p[1]);
-       }},
+       make<lognormal, 0, 1>},
   };
   return all;
 }
@@ -171,7 +152,7 @@ std::unique_ptr<duration_distribution> parse_form(const option_text& text, const
     const auto& expected = form.parameters[i];
     values.push_back(text.number<double>(words[i], expected.name, expected.min, expected.max, mend));
   }
-  if (form.name == "uniform" && values[0] > values[1])
+  if (form.spelling == "uniform:A,B" && values[0] > values[1])
     text.refuse("have A at most B", std::string{words[0]} + " above " + std::string{words[1]},
                 "choose " + text.option + " uniform:" + std::string{words[1]} + ',' + std::string{words[0]});
   return form.make(values);
@@ -202,7 +183,7 @@ std::unique_ptr<duration_distribution> parse_distribution(const std::string& tex
   if (name == "trace" && parameters && !parameters->empty())
     return std::make_unique<trace>(read_trace(std::string{*parameters}), first_line);
   for (const auto& form : forms())
-    if (name == form.name)
+    if (name == split_form(form.spelling).name)
       return parse_form(value, form, parameters.value_or(""));
   value.refuse("be " + all_spellings(), "found " + excerpt(text),
                "choose for example " + option + " exp:0.05");

@@ -4,8 +4,8 @@
 #include "learning/base/random.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
-#include <variant>
 
 namespace dybw {
 
@@ -71,61 +71,6 @@ private:
   double until_s_ = 0; ///< when the present state ends
 };
 
-struct none_spec {};
-struct slow_spec {
-  std::size_t count;
-  double factor;
-};
-struct random_spec {
-  double probability;
-  double factor;
-};
-struct bursts_spec {
-  double mean_on_s;
-  double mean_off_s;
-  double factor;
-};
-using straggler_spec = std::variant<none_spec, slow_spec, random_spec, bursts_spec>;
-
-straggler_spec parse_straggler(const std::string& text, std::size_t workers) {
-  const option_text value{"--straggler", text};
-  const auto example = [&](const std::string& form) { return "choose for example --straggler " + form; };
-  if (text == "none")
-    return none_spec{};
-  const auto [name, parameters] = split_form(text);
-  const auto words = split(parameters.value_or(""), ':');
-  const auto factor = [&](const std::string& mend) {
-    return value.number<double>(words[1], "FACTOR", 1, 1e9, mend);
-  };
-
-  if (name == "slow") {
-    const auto mend = example("slow:1:5");
-    if (words.size() != 2)
-      value.refuse("be slow:COUNT:FACTOR", "found " + excerpt(text), mend);
-    const auto count = value.number<std::size_t>(
-        words[0], "COUNT for " + std::to_string(workers) + " workers", 0, workers, mend);
-    return slow_spec{count, factor(mend)};
-  }
-  if (name == "random") {
-    const auto mend = example("random:0.1:5");
-    if (words.size() != 2)
-      value.refuse("be random:PROBABILITY:FACTOR", "found " + excerpt(text), mend);
-    const auto probability = value.number<double>(words[0], "PROBABILITY", 0, 1, mend);
-    return random_spec{probability, factor(mend)};
-  }
-  if (name == "bursts") {
-    const auto mend = example("bursts:2,8:5");
-    const auto means = split(words[0], ',');
-    if (words.size() != 2 || means.size() != 2)
-      value.refuse("be bursts:ON,OFF:FACTOR", "found " + excerpt(text), mend);
-    const auto mean_on_s = value.number<double>(means[0], "ON in seconds", 1e-6, 1e9, mend);
-    const auto mean_off_s = value.number<double>(means[1], "OFF in seconds", 1e-6, 1e9, mend);
-    return bursts_spec{mean_on_s, mean_off_s, factor(mend)};
-  }
-  value.refuse("be none, slow:COUNT:FACTOR, random:PROBABILITY:FACTOR or bursts:ON,OFF:FACTOR",
-               "found " + excerpt(text), example("slow:1:5"));
-}
-
 /// Where the worker stands in the permutation that all workers of a run share.
 std::size_t place_of(worker_id id, std::size_t workers, std::uint64_t seed) {
   std::vector<std::size_t> order(workers);
@@ -136,19 +81,63 @@ std::size_t place_of(worker_id id, std::size_t workers, std::uint64_t seed) {
   return static_cast<std::size_t>(std::find(order.begin(), order.end(), index_of(id)) - order.begin());
 }
 
+/// How to make each worker's model.
+using maker = std::function<std::unique_ptr<straggler_model>(worker_id, std::uint64_t seed)>;
+
+random_generator generator_of(worker_id id, std::uint64_t seed) {
+  return make_generator(seed, random_stream::straggler, index_of(id));
+}
+
+maker parse_straggler(const std::string& text, std::size_t workers) {
+  const option_text value{"--straggler", text};
+  const auto example = [&](const std::string& form) { return "choose for example --straggler " + form; };
+  if (text == "none")
+    return [](worker_id, std::uint64_t) { return std::make_unique<constant_factor>(1); };
+  const auto [name, parameters] = split_form(text);
+  const auto words = split(parameters.value_or(""), ':');
+  const auto read_factor = [&](const std::string& mend) {
+    return value.number<double>(words[1], "FACTOR", 1, 1e9, mend);
+  };
+
+  if (name == "slow") {
+    const auto mend = example("slow:1:5");
+    if (words.size() != 2)
+      value.refuse("be slow:COUNT:FACTOR", "found " + excerpt(text), mend);
+    const auto count = value.number<std::size_t>(
+        words[0], "COUNT for " + std::to_string(workers) + " workers", 0, workers, mend);
+    return [=, factor = read_factor(mend)](worker_id id, std::uint64_t seed) {
+      return std::make_unique<constant_factor>(place_of(id, workers, seed) < count ? factor : 1);
+    };
+  }
+  if (name == "random") {
+    const auto mend = example("random:0.1:5");
+    if (words.size() != 2)
+      value.refuse("be random:PROBABILITY:FACTOR", "found " + excerpt(text), mend);
+    const auto probability = value.number<double>(words[0], "PROBABILITY", 0, 1, mend);
+    return [=, factor = read_factor(mend)](worker_id id, std::uint64_t seed) {
+      return std::make_unique<random_steps>(probability, factor, generator_of(id, seed));
+    };
+  }
+  if (name == "bursts") {
+    const auto mend = example("bursts:2,8:5");
+    const auto means = split(words[0], ',');
+    if (words.size() != 2 || means.size() != 2)
+      value.refuse("be bursts:ON,OFF:FACTOR", "found " + excerpt(text), mend);
+    const auto on_s = value.number<double>(means[0], "ON in seconds", 1e-6, 1e9, mend);
+    const auto off_s = value.number<double>(means[1], "OFF in seconds", 1e-6, 1e9, mend);
+    return [=, factor = read_factor(mend)](worker_id id, std::uint64_t seed) {
+      return std::make_unique<bursts>(on_s, off_s, factor, generator_of(id, seed));
+    };
+  }
+  value.refuse("be none, slow:COUNT:FACTOR, random:PROBABILITY:FACTOR or bursts:ON,OFF:FACTOR",
+               "found " + excerpt(text), example("slow:1:5"));
+}
+
 } // namespace
 
 std::unique_ptr<straggler_model> make_straggler(const std::string& text, std::size_t workers, worker_id id,
                                                 std::uint64_t seed) {
-  const auto spec = parse_straggler(text, workers);
-  const auto generator = make_generator(seed, random_stream::straggler, index_of(id));
-  if (const auto* slow = std::get_if<slow_spec>(&spec))
-    return std::make_unique<constant_factor>(place_of(id, workers, seed) < slow->count ? slow->factor : 1);
-  if (const auto* random = std::get_if<random_spec>(&spec))
-    return std::make_unique<random_steps>(random->probability, random->factor, generator);
-  if (const auto* burst = std::get_if<bursts_spec>(&spec))
-    return std::make_unique<bursts>(burst->mean_on_s, burst->mean_off_s, burst->factor, generator);
-  return std::make_unique<constant_factor>(1);
+  return parse_straggler(text, workers)(id, seed);
 }
 
 void check_straggler(const std::string& text, std::size_t workers) {

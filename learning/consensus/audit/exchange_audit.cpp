@@ -3,19 +3,12 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <numeric>
 
 namespace dybw {
 
 namespace {
 
 constexpr std::size_t violations_max = 20;
-
-std::size_t root(std::vector<std::size_t>& parent, std::size_t i) {
-  while (parent[i] != i)
-    i = parent[i] = parent[parent[i]];
-  return i;
-}
 
 std::size_t index_of_edge(const topology& graph, worker_id a, worker_id b) {
   const auto& edges = graph.edges();
@@ -28,9 +21,7 @@ std::size_t index_of_edge(const topology& graph, worker_id a, worker_id b) {
 
 exchange_audit::exchange_audit(std::shared_ptr<const topology> graph)
     : graph_(std::move(graph)), workers_(graph_->workers()), edges_(graph_->edges().size()),
-      component_(graph_->workers()), components_(graph_->workers()) {
-  std::iota(component_.begin(), component_.end(), std::size_t{0});
-}
+      joined_(graph_->workers()), components_(graph_->workers()) {}
 
 void exchange_audit::add(const exchange_half& half) {
   if (!graph_->has_edge(half.worker, half.neighbour))
@@ -97,18 +88,12 @@ void exchange_audit::match(const exchange_half& a, const exchange_half& b, std::
 }
 
 void exchange_audit::join(std::size_t edge_index) {
-  const auto e = graph_->edges()[edge_index];
-  const auto a = root(component_, index_of(e.a));
-  const auto b = root(component_, index_of(e.b));
-  if (a == b)
-    return;
-  component_[a] = b;
-  if (--components_ > 1)
+  if (!joined_.join(graph_->edges()[edge_index]) || --components_ > 1)
     return;
   summary_.connect_rounds_max = std::max(summary_.connect_rounds_max, newest_round_ - stretch_begin_);
   stretch_begin_ = newest_round_;
   components_ = workers_.size();
-  std::iota(component_.begin(), component_.end(), std::size_t{0});
+  joined_.part_all();
 }
 
 void exchange_audit::edge_lost(worker_id worker, worker_id neighbour) {

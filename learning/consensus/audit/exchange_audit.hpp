@@ -1,6 +1,7 @@
 #pragma once
 
 #include "learning/consensus/worker_machine.hpp"
+#include "learning/graph/worker_sets.hpp"
 #include "learning/run/run_result.hpp"
 
 #include <map>
@@ -73,7 +74,7 @@ private:
   std::map<name, exchange_half> in_flight_;
   mixing_summary summary_;
   std::vector<std::string> violations_;
-  std::vector<std::size_t> component_; ///< [workers], union-find since everybody was joined
+  worker_sets joined_; ///< since everybody was
   std::size_t components_ = 0;
   round_number newest_round_ = 0;
   round_number stretch_begin_ = 0;

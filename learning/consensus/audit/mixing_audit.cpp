@@ -23,19 +23,11 @@ const mix_term* find_term(const mix_report& report, worker_id neighbour) {
   return nullptr;
 }
 
-std::size_t root(std::vector<std::size_t>& parent, std::size_t i) {
-  while (parent[i] != i)
-    i = parent[i] = parent[parent[i]];
-  return i;
-}
-
 } // namespace
 
 mixing_audit::mixing_audit(std::shared_ptr<const topology> graph, round_number after)
     : graph_(std::move(graph)), workers_(graph_->workers()), active_(graph_->edges().size()),
-      component_(graph_->workers()), stretch_begin_(after), last_checked_(after) {
-  std::iota(component_.begin(), component_.end(), std::size_t{0});
-}
+      joined_(graph_->workers()), stretch_begin_(after), last_checked_(after) {}
 
 void mixing_audit::add(mix_report report) {
   auto& w = workers_[index_of(report.worker)];
@@ -193,19 +185,19 @@ void mixing_audit::check(round_number round, const std::vector<mix_report>& repo
 
 void mixing_audit::join_components(round_number round, const std::vector<edge>& committed) {
   for (auto e : committed)
-    component_[root(component_, index_of(e.a))] = root(component_, index_of(e.b));
+    joined_.join(e);
   auto first = workers_.size();
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     if (workers_[i].lost || is_unknown(worker_at(i), round))
       continue;
     if (first == workers_.size())
       first = i;
-    if (root(component_, i) != root(component_, first))
+    if (!joined_.together(worker_at(i), worker_at(first)))
       return;
   }
   summary_.connect_rounds_max = std::max(summary_.connect_rounds_max, round - stretch_begin_);
   stretch_begin_ = round;
-  std::iota(component_.begin(), component_.end(), std::size_t{0});
+  joined_.part_all();
 }
 
 mixing_summary mixing_audit::summary() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "learning/consensus/worker_machine.hpp"
+#include "learning/graph/worker_sets.hpp"
 #include "learning/run/run_result.hpp"
 
 #include <map>
@@ -83,7 +84,7 @@ private:
   mixing_summary summary_;
   std::vector<std::uint64_t> active_; ///< [edges], rounds in which the edge was committed
   std::vector<std::string> violations_;
-  std::vector<std::size_t> component_; ///< [workers], union-find over the rounds since everybody was joined
+  worker_sets joined_; ///< over the rounds since everybody was
   round_number stretch_begin_ = 0;
   round_number last_checked_ = 0;
 };

@@ -1,6 +1,6 @@
 #include "learning/consensus/policies/make_policy.hpp"
 
-#include "learning/base/error.hpp"
+#include "learning/base/option_text.hpp"
 #include "learning/consensus/policies/adaptive_policy.hpp"
 #include "learning/consensus/policies/adpsgd_policy.hpp"
 #include "learning/consensus/policies/barrier_policy.hpp"
@@ -10,7 +10,7 @@
 #include "learning/consensus/policies/static_policy.hpp"
 
 #include <cassert>
-#include <charconv>
+#include <span>
 
 namespace dybw {
 
@@ -76,21 +76,17 @@ bool policy_spec::averages_in_pairs() const {
 policy_spec parse_policy(const std::string& text, std::size_t smallest_degree, worker_id least_connected) {
   policy_spec spec;
   spec.text = text;
-  auto rest = std::string_view{text};
-  const auto colon = rest.find(':');
-  spec.name = std::string{rest.substr(0, colon)};
+  const auto fields = split(text, ':');
+  spec.name = std::string{fields.front()};
   const auto* e = find(spec.name);
   if (e == nullptr)
     refuse(text, "is not a policy", "choose from " + usages());
-  while (rest.find(':') != std::string_view::npos) {
-    rest.remove_prefix(rest.find(':') + 1);
-    const auto field = rest.substr(0, rest.find(':'));
-    std::size_t value = 0;
-    const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-    if (error != std::errc{} || end != field.data() + field.size())
+  for (const auto field : std::span{fields}.subspan(1)) {
+    const auto value = parse_number<std::size_t>(field);
+    if (!value)
       refuse(text, "has '" + std::string{field} + "' where a whole number belongs",
              std::string{"write it as "} + e->usage);
-    spec.parameters.push_back(value);
+    spec.parameters.push_back(*value);
   }
   if (spec.parameters.size() != e->parameter_count)
     refuse(text, "takes " + std::to_string(e->parameter_count) + " parameters",

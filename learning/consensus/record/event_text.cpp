@@ -200,11 +200,7 @@ std::optional<edge> read_covered(reader& in, std::string_view word) {
   return edge{in.worker(ends[0]), in.worker(ends[1])};
 }
 
-link_sessions read_sessions(reader& in) {
-  const auto own = in.number();
-  return {own, in.number()};
-}
-
+/// Braces call from left to right, in the order of the words.
 protocol_message read_message(reader& in) {
   const auto kind = in.word();
   if (kind == "estimate") {
@@ -214,40 +210,21 @@ protocol_message read_message(reader& in) {
   }
   if (kind == "accept")
     return accept{in.number()};
-  if (kind == "closed") {
-    const auto round = in.number();
-    return closed{round, in.number<std::uint32_t>()};
-  }
-  if (kind == "threshold") {
-    threshold m;
-    m.generation = in.number();
-    m.sweep = in.number();
-    m.round = in.number();
-    m.covered = read_covered(in, in.word());
-    return m;
-  }
+  if (kind == "closed")
+    return closed{in.number(), in.number<std::uint32_t>()};
+  if (kind == "threshold")
+    return threshold{in.number(), in.number(), in.number(), read_covered(in, in.word())};
   if (kind == "membership") {
     auto facts = std::make_shared<std::vector<fact>>();
     while (!in.at_end())
       facts->push_back(read_fact(in, in.word()));
     return membership_news{std::move(facts)};
   }
-  if (kind == "offer") {
-    offer m;
-    m.round = in.number();
-    m.number = in.number();
-    m.rate = in.number<double>();
-    m.sessions = read_sessions(in);
-    return m;
-  }
-  if (kind == "answer") {
-    answer m;
-    m.number = in.number();
-    m.taken = in.either("taken", "refused");
-    m.rate = in.number<double>();
-    m.sessions = read_sessions(in);
-    return m;
-  }
+  if (kind == "offer")
+    return offer{in.number(), in.number(), in.number<double>(), {in.number(), in.number()}};
+  if (kind == "answer")
+    return answer{
+        in.number(), in.either("taken", "refused"), in.number<double>(), {in.number(), in.number()}};
   if (kind != "leaving")
     in.refuse();
   return leaving{};
@@ -265,15 +242,11 @@ std::optional<event> read_event(reader& in, event_line& line) {
     return start{};
   if (kind == "step")
     return step_done{in.number()};
-  if (kind == "from") {
-    const auto from = in.worker();
-    return message_received{from, read_message(in)};
-  }
-  if (kind == "lost") {
-    const auto id = in.worker();
-    return neighbour_lost{id, in.either("crashed", "silent") ? neighbour_lost::cause::crashed
-                                                             : neighbour_lost::cause::silent};
-  }
+  if (kind == "from")
+    return message_received{in.worker(), read_message(in)};
+  if (kind == "lost")
+    return neighbour_lost{in.worker(), in.either("crashed", "silent") ? neighbour_lost::cause::crashed
+                                                                      : neighbour_lost::cause::silent};
   if (kind == "heard")
     return neighbour_heard{in.worker()};
   if (kind == "paused")
