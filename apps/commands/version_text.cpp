@@ -19,8 +19,11 @@ namespace {
 
 std::string dotted(std::initializer_list<int> numbers) {
   std::string text;
-  for (const auto number : numbers)
-    text += (text.empty() ? "" : ".") + std::to_string(number);
+  for (const auto number : numbers) {
+    if (!text.empty())
+      text += '.';
+    text += std::to_string(number);
+  }
   return text;
 }
 
