@@ -7,6 +7,7 @@
 #include "apps/program/logging.hpp"
 #include "apps/program/network.hpp"
 #include "apps/terminal/screen.hpp"
+#include "apps/terminal/terminal_kind.hpp"
 #include "apps/text/json_text.hpp"
 #include "apps/text/progress.hpp"
 #include "apps/text/view_text.hpp"
@@ -18,6 +19,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
 
 #include <unistd.h>
@@ -194,6 +196,12 @@ int monitor_command(std::span<const std::string> arguments) {
   }
   if (options.plain || options.json)
     return print_lines(view, time, options);
+  if (!terminal_shows_pictures()) {
+    const auto* kind = std::getenv("TERM");
+    std::cerr << "the terminal (TERM=" << (kind != nullptr ? kind : "")
+              << ") is of no kind that is known here, so a line per second; TERM=xterm-256color fits most" << std::endl;
+    return print_lines(view, time, options);
+  }
   spdlog::set_level(spdlog::level::off); // the picture is all there is on the terminal
   const auto last = show_on_terminal(view.source(), interrupt_guard::interrupted);
   std::cout << plain_line(*last) << std::endl;

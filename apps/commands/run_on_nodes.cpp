@@ -20,6 +20,8 @@ namespace dybw {
 
 namespace {
 
+constexpr int exit_failed = 1;
+
 int say(const std::string& failure, int exit_code) {
   std::cerr << "dybw: error: " << failure << std::endl;
   return exit_code;
@@ -84,11 +86,15 @@ int run_on_nodes(const run_options& options) {
     if (end.run.result.failed) {
       if (!output.empty())
         output.print();
+      if (!output.failure().empty())
+        say(output.failure(), exit_failed);
       return say(end.run.result.failure, end.exit_code);
     }
   }
   if (!output.empty())
     output.print();
+  if (!output.failure().empty())
+    return say(output.failure(), exit_failed);
   return interrupt_guard::interrupted() ? interrupt_guard::exit_code : 0;
 }
 

@@ -24,6 +24,20 @@ void add_node(std::vector<endpoint>& nodes, const endpoint& node, const std::str
   nodes.push_back(node);
 }
 
+/// A line of a list of nodes, or of a host file as MPI's launchers and Slurm's tools have it, with `slots=`: how many
+/// workers a machine takes is for its `dybw node --slots` to say.
+std::string address_of(const std::string& line) {
+  const auto end = line.find_first_of(" \t,");
+  const auto rest = end == std::string::npos ? std::string_view{} : trimmed(std::string_view{line}.substr(end));
+  if (rest.empty() || rest == ",")
+    return line.substr(0, end);
+  if (rest.starts_with("slots=") || rest.starts_with("max_slots=") || rest.starts_with("max-slots="))
+    throw input_error{input_fault::configuration, "slots are not read from here",
+                      "", "give one HOST:PORT per line, and the number of workers to dybw node --slots"};
+  throw input_error{input_fault::configuration, excerpt(rest) + " follows the address", "",
+                    "give one HOST:PORT per line"};
+}
+
 } // namespace
 
 po::options_description tls_option_group() {
@@ -50,8 +64,16 @@ std::optional<tls_files> read_tls(const option_values& given) {
 
 std::vector<endpoint> parse_nodes(const std::string& list) {
   std::vector<endpoint> nodes;
-  for (const auto word : split(list, ','))
+  const auto words = split(list, ',');
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const auto word = trimmed(words[i]);
+    if (word.empty() && i + 1 == words.size() && i > 0)
+      break; // a list that ends with a comma is whole
+    if (word.empty())
+      throw input_error{input_fault::configuration, "--nodes=" + list + " names no node at place " + std::to_string(i + 1),
+                        "", "give HOST:PORT, separated by commas"};
     add_node(nodes, parse_endpoint(std::string{word}), "--nodes=" + list);
+  }
   return nodes;
 }
 
@@ -61,7 +83,7 @@ std::vector<endpoint> read_nodes_file(const std::filesystem::path& file) {
     const auto where = file.string() + ":" + std::to_string(line.number);
     endpoint node;
     try {
-      node = parse_endpoint(line.text);
+      node = parse_endpoint(address_of(line.text));
     } catch (const input_error& error) {
       throw input_error{error.fault(), where + ": " + error.what(), "", ""};
     }

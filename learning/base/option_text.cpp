@@ -6,15 +6,6 @@ namespace dybw {
 
 namespace {
 
-constexpr std::string_view blanks = " \t\r\n\v\f";
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos)
-    return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
 std::string why_unreadable(const std::filesystem::path& path) {
   std::error_code fault;
   const auto status = std::filesystem::status(path, fault);
@@ -26,6 +17,14 @@ std::string why_unreadable(const std::filesystem::path& path) {
 }
 
 } // namespace
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n\v\f";
+  const auto first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos)
+    return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -42,6 +41,11 @@ named_form split_form(std::string_view text) {
   if (colon == std::string_view::npos)
     return {text, std::nullopt};
   return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  return text.starts_with(mark) ? text.substr(mark.size()) : text;
 }
 
 std::string excerpt(std::string_view word) {
@@ -63,7 +67,8 @@ std::vector<text_line> read_lines(const std::filesystem::path& path, const std::
   std::size_t number = 0;
   while (std::getline(file, line)) {
     ++number;
-    const auto text = trimmed(std::string_view{line}.substr(0, line.find('#')));
+    const auto whole = number == 1 ? without_byte_order_mark(line) : std::string_view{line};
+    const auto text = trimmed(whole.substr(0, whole.find('#')));
     if (!text.empty())
       lines.push_back({number, std::string{text}});
   }
