@@ -98,7 +98,8 @@ private:
 };
 
 /// Waits until a run is seen. Throws `input_error` (network fault) if there is none, or no node.
-run_view_ptr attach(live_view& view, pause& time, const endpoint& node) {
+run_view_ptr attach(live_view& view, pause& time, const monitor_command_options& options) {
+  const auto& node = options.node;
   const auto until = std::chrono::steady_clock::now() + attach_patience;
   for (;;) {
     auto v = view.now();
@@ -106,7 +107,7 @@ run_view_ptr attach(live_view& view, pause& time, const endpoint& node) {
       return v;
     if (v->now == run_view::state::idle)
       throw input_error{input_fault::network, v->trouble, "",
-                        "start one with: dybw run --nodes " + to_string(node)};
+                        "start one with: dybw run --nodes " + to_string(node) + tls_words(options.tls)};
     const auto failed = v->now != run_view::state::attaching || !v->trouble.empty();
     if (failed || std::chrono::steady_clock::now() > until)
       throw input_error{input_fault::network,
@@ -186,7 +187,7 @@ int monitor_command(std::span<const std::string> arguments) {
     page.emplace(*options.http, view.source());
     std::cerr << "web page at http://" << to_string(page->address()) << '/' << std::endl;
   } else {
-    attach(view, time, options.node);
+    attach(view, time, options);
   }
   if (interrupt_guard::interrupted())
     return interrupt_guard::exit_code;

@@ -4,6 +4,7 @@
 #include "actors/transport/system_config.hpp"
 #include "apps/commands/commands.hpp"
 #include "apps/options/node_command_options.hpp"
+#include "apps/options/node_options.hpp"
 #include "apps/options/option_group.hpp"
 #include "apps/program/interrupts.hpp"
 #include "apps/program/version.hpp"
@@ -130,7 +131,8 @@ int node_command(std::span<const std::string> arguments) {
                  *options.http);
   if (!options.quiet) {
     const auto name = to_string(node->advertised);
-    std::cout << "dybw node: ready at " << name << "; use it with: dybw run --nodes " << name << std::endl;
+    std::cout << "dybw node: ready at " << name << "; use it with: dybw run --nodes " << name << tls_words(options.tls)
+              << std::endl;
     if (page)
       std::cout << "dybw node: web page at " << page->url() << std::endl;
   }

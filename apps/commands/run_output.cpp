@@ -5,6 +5,7 @@
 #include "apps/text/json_text.hpp"
 #include "apps/text/results_table.hpp"
 #include "learning/base/error.hpp"
+#include "learning/base/option_text.hpp"
 #include "learning/monitoring/run_watch.hpp"
 
 #include <algorithm>
@@ -121,7 +122,7 @@ void run_output::print() const {
   else
     std::cout << results_table(results_);
   if (directory_ && failure_.empty() && options_.output.format == output_format::text)
-    std::cout << "\nReport: " << directory_->report_file().string() << '\n';
+    std::cout << "\nReport: " << shell_word(directory_->report_file().string()) << '\n';
   std::cout.flush();
 }
 

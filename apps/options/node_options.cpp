@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 namespace po = boost::program_options;
 
@@ -12,7 +13,17 @@ namespace dybw {
 
 namespace {
 
-constexpr std::array tls_options = {"tls-cert", "tls-key", "tls-ca"};
+struct tls_option {
+  const char* name;
+  const char* variable; ///< of the environment, for who has many commands to give
+};
+constexpr std::array tls_options = {tls_option{"tls-cert", "DYBW_TLS_CERT"}, tls_option{"tls-key", "DYBW_TLS_KEY"},
+                                    tls_option{"tls-ca", "DYBW_TLS_CA"}};
+
+std::filesystem::path from_environment(const tls_option& option) {
+  const auto* value = std::getenv(option.variable);
+  return value != nullptr ? value : "";
+}
 
 void add_node(std::vector<endpoint>& nodes, const endpoint& node, const std::string& where) {
   if (node.port == 0)
@@ -41,7 +52,7 @@ std::string address_of(const std::string& line) {
 } // namespace
 
 po::options_description tls_option_group() {
-  auto list = option_group("Security: TLS between all machines (PEM files, see scripts/make-certs)");
+  auto list = option_group("Security: TLS between all machines (PEM files, see scripts/make-certs; or DYBW_TLS_CERT, _KEY, _CA)");
   list.add_options()("tls-cert", text_value("FILE"),
                      "certificate that this machine shows")("tls-key", text_value("FILE"), "its private key")(
       "tls-ca", text_value("FILE"), "certificate of the authority that must have signed the others'");
@@ -49,17 +60,30 @@ po::options_description tls_option_group() {
 }
 
 std::optional<tls_files> read_tls(const option_values& given) {
-  const auto there = std::count_if(tls_options.begin(), tls_options.end(),
-                                   [&](const char* name) { return given.given(name); });
-  if (there == 0)
+  std::array<std::filesystem::path, tls_options.size()> files;
+  for (std::size_t i = 0; i < files.size(); ++i)
+    files[i] = given.given(tls_options[i].name) ? given.text(tls_options[i].name) : from_environment(tls_options[i]);
+  if (std::all_of(files.begin(), files.end(), [](const auto& file) { return file.empty(); }))
     return std::nullopt;
-  for (const auto* name : tls_options)
-    if (!given.given(name))
-      throw input_error{input_fault::configuration, "--" + std::string{name} + " is not given", "",
-                        "TLS needs --tls-cert, --tls-key and --tls-ca; scripts/make-certs makes such files"};
-  tls_files files{given.text("tls-cert"), given.text("tls-key"), given.text("tls-ca")};
-  check_tls(files);
-  return files;
+  for (std::size_t i = 0; i < files.size(); ++i)
+    if (files[i].empty())
+      throw input_error{input_fault::configuration, "--" + std::string{tls_options[i].name} + " is not given", "",
+                        "TLS needs --tls-cert, --tls-key and --tls-ca (or DYBW_TLS_CERT, DYBW_TLS_KEY and DYBW_TLS_CA); "
+                        "scripts/make-certs makes such files"};
+  tls_files all{files[0], files[1], files[2]};
+  check_tls(all);
+  return all;
+}
+
+std::string tls_words(const std::optional<tls_files>& files) {
+  std::string words;
+  if (!files)
+    return words;
+  const std::array paths = {&files->certificate, &files->key, &files->authority};
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    if (from_environment(tls_options[i]) != *paths[i])
+      words += " --" + std::string{tls_options[i].name} + " " + shell_word(paths[i]->string());
+  return words;
 }
 
 std::vector<endpoint> parse_nodes(const std::string& list) {

@@ -55,6 +55,16 @@ std::string excerpt(std::string_view word) {
   return '"' + std::string{word} + '"';
 }
 
+std::string shell_word(std::string_view word) {
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+  if (!word.empty() && word.find_first_not_of(plain) == std::string_view::npos)
+    return std::string{word};
+  std::string quoted = "'";
+  for (const auto c : word)
+    quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
 void option_text::refuse(const std::string& constraint, const std::string& found, const std::string& mend,
                          input_fault fault) const {
   throw input_error{fault, option + '=' + value + " must " + constraint, found, mend};

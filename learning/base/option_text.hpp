@@ -51,6 +51,9 @@ std::string_view without_byte_order_mark(std::string_view text);
 /// `"word"`, shortened, for a message.
 std::string excerpt(std::string_view word);
 
+/// `word` as a shell takes it for one: in quotes if it must be. For commands in messages.
+std::string shell_word(std::string_view word);
+
 /// An option and its value while it is parsed; it words the errors:
 /// `OPTION=VALUE must CONSTRAINT, FOUND; MEND`.
 struct option_text {
