@@ -1,6 +1,8 @@
 // Built for the plainest processor of its kind (see CMakeLists.txt), so that the check runs on any.
 #include "apps/commands/commands.hpp"
 #include "apps/options/run_options.hpp"
+#include "apps/program/descriptors.hpp"
+#include "apps/program/interrupts.hpp"
 #include "apps/program/processor.hpp"
 
 #include <array>
@@ -26,6 +28,8 @@
 #endif
 
 int main(int count, char** words) {
+  dybw::outlive_failed_writes();
+  dybw::raise_descriptor_limit(); // monitors and launchers hold connections as nodes do
   const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
   const std::array commands = {
       dybw::command{"run", "train on this host or on nodes, and compare policies", dybw::run_help,

@@ -1,9 +1,8 @@
 #include "actors/gateway/gateway_broker.hpp"
 
+#include "actors/gateway/gateway_doorman.hpp"
 #include "actors/transport/tls_channel.hpp"
 
-#include <caf/io/network/doorman_impl.hpp>
-#include <caf/io/network/native_socket.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -15,39 +14,6 @@ namespace dybw {
 namespace {
 
 constexpr auto tick_every = std::chrono::milliseconds{50};
-
-class gateway_doorman final : public caf::io::network::doorman_impl {
-public:
-  gateway_doorman(caf::io::network::default_multiplexer& backend, int socket,
-                  std::shared_ptr<tls_context> tls)
-      : doorman_impl(backend, socket), tls_(std::move(tls)) {}
-
-  bool new_connection() override {
-    const auto socket = acceptor_.accepted_socket();
-    if (detached()) {
-      ::close(socket);
-      return false;
-    }
-    auto& backend = acceptor_.backend();
-    caf::io::network::nonblocking(socket, true); // before the handshake begins
-    auto channel = tls_ ? make_tls_channel(tls_, true) : make_plain_channel();
-    auto accepted = caf::make_counted<connection>(backend, socket, std::move(channel));
-    const auto handle = accepted->hdl();
-    parent()->add_scribe(std::move(accepted));
-    return doorman::new_connection(&backend, handle);
-  }
-
-  void graceful_shutdown() override {
-    const auto in_loop = acceptor_.eventbf() != 0;
-    doorman_impl::graceful_shutdown();
-    if (!in_loop) // opened in this very turn: the loop never heard of it, and will not tell it to let go of
-                  // itself
-      acceptor_.removed_from_loop(caf::io::network::operation::read);
-  }
-
-private:
-  std::shared_ptr<tls_context> tls_;
-};
 
 std::uint64_t draw_incarnation() {
   std::random_device device;

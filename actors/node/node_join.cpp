@@ -105,7 +105,12 @@ void node_state::join_run_now() {
   }
   for (auto id : lifecycle_.workers_here())
     starts.try_emplace(id, any).first->second.facts = facts;
-  spawn_host(std::move(starts), std::nullopt);
+  try {
+    spawn_host(std::move(starts), std::nullopt);
+  } catch (const std::exception& e) {
+    refuse_join(cannot_begin_text(e), exit_failed);
+    return let_go();
+  }
   lifecycle_.running();
   begin_run(std::exchange(joining_, std::nullopt)->origin);
 }

@@ -101,10 +101,15 @@ void node_state::prepared(const run_prepared& x) {
 void node_state::on(connection_id from, const connect_request& x) {
   if (const auto refused = lifecycle_.connect(x.run))
     return reply(from, connect_reply{refused->line});
-  spawn_host(starts_from(prepared_.resumed), from);
+  try {
+    spawn_host(starts_from(prepared_.resumed), from);
+    keep_lead();
+  } catch (const std::exception& e) { // of what the system does not give: a thread, memory
+    reply(from, connect_reply{cannot_begin_text(e)});
+    return let_go();
+  }
   for (auto& [id, from_disk] : prepared_.resumed)
     from_disk.parameters = from_disk.velocity = {}; // the workers have them
-  keep_lead();
   advance_linking();
 }
 

@@ -4,6 +4,7 @@
 #include "actors/run/checkpoints.hpp"
 #include "actors/system/process_usage.hpp"
 
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 namespace dybw {
@@ -13,11 +14,15 @@ namespace {
 constexpr auto gateway_patience = std::chrono::seconds{2};
 /// How long a stop is told to nodes that do not answer.
 constexpr nanoseconds pass_stop_on_for{std::chrono::seconds{30}};
-constexpr auto exit_failed = 1;
 
 } // namespace
 
 // --- Connecting and beginning ---
+
+std::string node_state::cannot_begin_text(const std::exception& e) {
+  return fmt::format("it cannot begin the run: {}; raise its limits (threads, memory) or give it fewer workers",
+                     e.what());
+}
 
 /// Everybody is there, nobody begins; the gateway connects to the nodes of the neighbours.
 void node_state::spawn_host(std::map<worker_id, worker_start> starts, std::optional<connection_id> asked_by) {

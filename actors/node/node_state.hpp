@@ -39,6 +39,7 @@ public:
   void shut_down();
 
 private:
+  static constexpr auto exit_failed = 1;
   static constexpr auto exit_network = 4;
   using request_handler = std::function<void(const node_request_done&)>;
 
@@ -72,6 +73,8 @@ private:
 
   // --- node_run.cpp: the run ---
   void spawn_host(std::map<worker_id, worker_start> starts, std::optional<connection_id> asked_by);
+  /// Of what the system does not give to `spawn_host`.
+  static std::string cannot_begin_text(const std::exception& e);
   void advance_linking();
   void begin_run(run_origin origin);
   void stop_run(bool pass_on);

@@ -5,6 +5,7 @@
 #include "actors/run/run_inputs.hpp"
 #include "learning/base/error.hpp"
 #include "learning/data/fingerprint.hpp"
+#include "learning/straggler/distribution.hpp"
 #include "messages/spec_hash.hpp"
 
 namespace dybw {
@@ -31,9 +32,11 @@ run_prepared prepare(const preparation& x, const decltype(node_writer::open)& op
       done.reply.data_hash = fingerprint(inputs->data);
       done.reply.training_samples = inputs->data.train->size();
     }
+    // Named by a path of this machine, like the data.
+    done.reply.data_hash ^= trace_fingerprint(spec.config.step_time);
     if (x.data_hash != 0 && done.reply.data_hash != x.data_hash)
-      throw input_error{input_fault::configuration, "its data are not those of the run", x.data.string(),
-                        "give the same --data as on the other nodes"};
+      throw input_error{input_fault::configuration, "its data, or the file of --step-time, are not those of the run", x.data.string(),
+                        "give the same files as on the other nodes"};
     done.place = std::make_shared<const run_place>(open ? open(spec, x.how) : run_place{});
     if (!done.place->resume.empty() && has_model(*inputs))
       done.resumed = read_checkpoints(done.place->resume, *inputs, 0, workers_here(spec));

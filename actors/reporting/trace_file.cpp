@@ -2,9 +2,13 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <string_view>
+
 namespace dybw {
 
 namespace {
+
+constexpr std::string_view end_of_array = "\n]\n";
 
 double micros(nanoseconds t) {
   return std::chrono::duration<double, std::micro>(t).count();
@@ -19,28 +23,31 @@ std::size_t lane_of(worker_id id) {
 
 trace_file::trace_file(const std::filesystem::path& file, const std::string& run, std::size_t number,
                        std::size_t workers)
-    : out_(file, std::ios::binary | (number == 0 ? std::ios::trunc : std::ios::app)), number_(number) {
-  if (number == 0)
-    out_ << "[\n";
-  out_ << fmt::format(R"({{"name":"process_name","ph":"M","pid":{},"args":{{"name":"{}"}}}},)", number, run)
-       << '\n';
+    : out_(file, std::ios::binary | (number == 0 ? std::ios::trunc : std::ios::in)),
+      is_file_(std::filesystem::is_regular_file(file)), number_(number) {
+  if (number > 0)
+    out_.seekp(-static_cast<std::streamoff>(end_of_array.size()), std::ios::end);
+  line_ = number == 0 ? "[\n" : ",\n";
+  fmt::format_to(std::back_inserter(line_), R"({{"name":"process_name","ph":"M","pid":{},"args":{{"name":"{}"}}}})",
+                 number, run);
   for (std::size_t w = 0; w < workers; ++w)
-    for (std::size_t lane = 0; lane < 2; ++lane)
-      out_ << fmt::format(
-                  R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"worker {}{}"}}}},)",
-                  number, 2 * w + lane, w, lane == 0 ? "" : " sends")
-           << '\n';
+    for (std::size_t lane = 0; lane < 2; ++lane) {
+      line_ += ",\n";
+      fmt::format_to(std::back_inserter(line_),
+                     R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"worker {}{}"}}}})", number,
+                     2 * w + lane, w, lane == 0 ? "" : " sends");
+    }
+  out_ << line_;
 }
 
 void trace_file::interval(const char* name, std::size_t thread, nanoseconds begin, nanoseconds end,
                           round_number round) {
   if (end <= begin)
     return;
-  fmt::format_to(
-      std::back_inserter(line_),
-      R"({{"name":"{}","ph":"X","pid":{},"tid":{},"ts":{:.3f},"dur":{:.3f},"args":{{"round":{}}}}},)"
-      "\n",
-      name, number_, thread, micros(begin), micros(end - begin), round);
+  line_ += ",\n";
+  fmt::format_to(std::back_inserter(line_),
+                 R"({{"name":"{}","ph":"X","pid":{},"tid":{},"ts":{:.3f},"dur":{:.3f},"args":{{"round":{}}}}})", name,
+                 number_, thread, micros(begin), micros(end - begin), round);
 }
 
 void trace_file::add(const round_report& r) {
@@ -58,7 +65,12 @@ void trace_file::add(const round_report& r) {
 }
 
 bool trace_file::flush() {
-  return static_cast<bool>(out_.flush());
+  if (is_file_)
+    out_ << end_of_array;
+  const auto written = static_cast<bool>(out_.flush());
+  if (is_file_) // the next object is written over it
+    out_.seekp(-static_cast<std::streamoff>(end_of_array.size()), std::ios::cur);
+  return written;
 }
 
 } // namespace dybw

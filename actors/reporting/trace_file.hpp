@@ -9,8 +9,8 @@
 
 namespace dybw {
 
-/// Writes what workers did when, in the Chrome trace format (an array of JSON objects whose closing bracket
-/// may be missing), which Perfetto and chrome://tracing read. A run is a "process", each worker two
+/// Writes what workers did when, in the Chrome trace format (an array of JSON objects), which Perfetto
+/// and chrome://tracing read. After each `flush` the file is whole, also for strict readers. A run is a "process", each worker two
 /// "threads": one for what it does itself (queue, compute, gather, settle, mix) and one for its estimates on
 /// their way (send). Not thread-safe.
 class trace_file {
@@ -18,6 +18,9 @@ public:
   /// Begins the file, or goes on with it for another run.
   trace_file(const std::filesystem::path& file, const std::string& run, std::size_t number,
              std::size_t workers);
+  ~trace_file() { flush(); }
+  trace_file(const trace_file&) = delete;
+  trace_file& operator=(const trace_file&) = delete;
 
   void add(const round_report& r);
   /// Writes out what is buffered. False if the file cannot be written.
@@ -27,6 +30,7 @@ private:
   void interval(const char* name, std::size_t thread, nanoseconds begin, nanoseconds end, round_number round);
 
   std::ofstream out_;
+  bool is_file_; ///< no pipe: what was written can be written over
   std::size_t number_;
   std::string line_;
 };

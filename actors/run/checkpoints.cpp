@@ -4,7 +4,9 @@
 #include "learning/base/error.hpp"
 #include "learning/base/fnv1a.hpp"
 #include "learning/base/random.hpp"
+#include "learning/data/fingerprint.hpp"
 #include "learning/data/mini_batch.hpp"
+#include "learning/straggler/distribution.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -66,11 +68,10 @@ std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy) {
   h.add(config.link_latency);
   h.add(config.link_bandwidth.value_or(0));
   h.add(config.seed);
-  if (inputs.data.train) {
-    h.add(std::uint64_t{inputs.data.train->labels.size()});
-    h.add(std::uint64_t{inputs.data.train->features});
-    h.add(std::uint64_t{inputs.data.train->classes});
-  }
+  if (inputs.data.train)
+    h.add(fingerprint(inputs.data)); // files may have changed under the same name
+  h.add(trace_fingerprint(config.step_time));
+  h.add(trace_fingerprint(config.link_latency));
   return h.value();
 }
 

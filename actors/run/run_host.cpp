@@ -49,8 +49,10 @@ run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host
   options.reports.seed = config.seed;
   options.reports.in_pairs = inputs.policies[options.policy].averages_in_pairs();
   reports_ = adopt(system.spawn<caf::detached>(reporter, options.reports));
-  if (setup_ && config.checkpoint_every_s && !options.checkpoints.empty())
+  if (setup_ && config.checkpoint_every_s && !options.checkpoints.empty()) {
     checkpointer_ = adopt(system.spawn<caf::detached>(checkpointer, options.checkpoints));
+    run_hash_ = run_hash(inputs, options.policy);
+  }
   workers_.resize(config.workers);
   for (auto id : here_) {
     auto worker_opts = options_of(id, inputs, options);
@@ -87,7 +89,7 @@ worker_options run_host::options_of(worker_id id, const run_inputs& inputs,
   if (checkpointer_) {
     x.checkpointer = checkpointer_;
     x.checkpoint_every = from_seconds(*config.checkpoint_every_s);
-    x.run_hash = run_hash(inputs, options.policy);
+    x.run_hash = run_hash_;
   }
   x.records = !options.reports.events_file.empty();
   x.suspect_after = from_seconds(config.suspect_after_s);

@@ -78,6 +78,7 @@ private:
   std::vector<worker_id> here_;
   trainer_pool_actor trainers_;
   checkpointer_actor checkpointer_;
+  std::uint64_t run_hash_ = 0; ///< for checkpoints
   reporter_actor reports_;
   std::vector<worker_actor> workers_;
   std::vector<caf::actor> actors_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 namespace dybw {
@@ -48,6 +49,8 @@ public:
       bytes = bytes.subspan(static_cast<std::size_t>(done));
     }
   }
+  /// Whether it is ours now.
+  bool lock() const { return flock(number_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
   void to_disk() {
     if (fsync(number_) != 0)
       fail(path_);
@@ -95,6 +98,12 @@ void write_durably(const fs::path& file, const std::function<void(const byte_sin
 
 void write_durably(const fs::path& file, std::string_view content) {
   write_durably(file, [&](const byte_sink& write) { write(std::as_bytes(std::span{content})); });
+}
+
+directory_claim::directory_claim(const fs::path& directory) {
+  const auto opened = std::make_shared<const descriptor>(directory, directory, O_RDONLY | O_DIRECTORY);
+  if (opened->lock())
+    held_ = opened;
 }
 
 void create_directories_durably(const fs::path& directory) {

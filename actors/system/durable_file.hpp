@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,21 @@ void write_durably(const std::filesystem::path& file, std::string_view content);
 
 /// The name that an unfinished file of `write_durably` was to get; any other name as it is.
 std::string finished_name(std::string name);
+
+/// Nobody else has the directory while this lives, or any copy of it; whatever ends the process gives it back.
+/// Takes no file: it is the directory itself that is locked. Where the file system has no locks, it is free.
+class directory_claim {
+public:
+  directory_claim() = default;
+  /// Not claimed if another process, or another claim of this one, has it. Throws `std::system_error` if there is
+  /// no such directory.
+  explicit directory_claim(const std::filesystem::path& directory);
+
+  explicit operator bool() const noexcept { return held_ != nullptr; }
+
+private:
+  std::shared_ptr<const void> held_;
+};
 
 /// Makes what is missing of the path, and has each directory that got a new entry written to the disk: a file
 /// is no safer than the names that lead to it. Throws `std::system_error`.

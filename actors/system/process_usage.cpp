@@ -23,6 +23,17 @@ double thread_cpu_s() {
   return clock_s(CLOCK_THREAD_CPUTIME_ID);
 }
 
+nanoseconds time_asleep() {
+  timespec all{};
+  timespec awake{};
+  clock_gettime(CLOCK_MONOTONIC, &awake);
+  clock_gettime(CLOCK_BOOTTIME, &all);
+  const auto total = [](const timespec& t) {
+    return std::chrono::seconds{t.tv_sec} + nanoseconds{t.tv_nsec};
+  };
+  return total(all) - total(awake);
+}
+
 std::uint64_t peak_rss_bytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);

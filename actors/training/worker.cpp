@@ -1,5 +1,6 @@
 #include "actors/training/worker.hpp"
 
+#include "actors/system/process_usage.hpp"
 #include "learning/consensus/make_machine.hpp"
 #include "learning/consensus/record/event_text.hpp"
 
@@ -65,7 +66,7 @@ void worker_state::meet(const meet_neighbours& x) {
 void worker_state::begin_rounds(const begin_work& x) {
   if (x.origin)
     origin_ = x.origin;
-  detector_->begin(now());
+  detector_->begin(now(), time_asleep());
   self_->delayed_send(self_, detector_->heartbeat_every(), heartbeat_due{});
   if (options_.time_limit)
     self_->delayed_send(self_, std::max(*options_.time_limit - now(), nanoseconds{0}), stop_work{});
@@ -169,7 +170,7 @@ void worker_state::gather_timeout_is_due(nanoseconds at) {
 }
 
 void worker_state::heartbeat_is_due() {
-  const auto verdict = detector_->check(now());
+  const auto verdict = detector_->check(now(), time_asleep());
   if (verdict.paused) {
     spdlog::warn("worker {}: this process was stopped for a while; the round in progress is given up",
                  to_string(id_));

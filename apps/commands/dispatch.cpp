@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <ostream>
 #include <system_error>
 
@@ -84,6 +85,10 @@ int dispatch(std::span<const std::string> arguments, std::span<const command> co
     return error.exit_code();
   } catch (const std::system_error& error) {
     err << "dybw: error: " << one_line(error.what()) << std::endl;
+  } catch (const std::bad_alloc&) {
+    err << "dybw: error: there is not enough memory; make the model, the data or --workers smaller, or let the process "
+           "have more (ulimit -v)"
+        << std::endl;
   } catch (const std::exception& error) {
     err << "dybw: error: internal: " << one_line(error.what()) << std::endl;
   } catch (...) {

@@ -7,6 +7,7 @@
 #include "apps/program/logging.hpp"
 #include "apps/program/network.hpp"
 #include "apps/terminal/screen.hpp"
+#include "apps/terminal/terminal_kind.hpp"
 #include "apps/text/json_text.hpp"
 #include "apps/text/progress.hpp"
 #include "apps/text/view_text.hpp"
@@ -18,6 +19,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
 
 #include <unistd.h>
@@ -96,7 +98,8 @@ private:
 };
 
 /// Waits until a run is seen. Throws `input_error` (network fault) if there is none, or no node.
-run_view_ptr attach(live_view& view, pause& time, const endpoint& node) {
+run_view_ptr attach(live_view& view, pause& time, const monitor_command_options& options) {
+  const auto& node = options.node;
   const auto until = std::chrono::steady_clock::now() + attach_patience;
   for (;;) {
     auto v = view.now();
@@ -104,7 +107,7 @@ run_view_ptr attach(live_view& view, pause& time, const endpoint& node) {
       return v;
     if (v->now == run_view::state::idle)
       throw input_error{input_fault::network, v->trouble, "",
-                        "start one with: dybw run --nodes " + to_string(node)};
+                        "start one with: dybw run --nodes " + to_string(node) + tls_words(options.tls)};
     const auto failed = v->now != run_view::state::attaching || !v->trouble.empty();
     if (failed || std::chrono::steady_clock::now() > until)
       throw input_error{input_fault::network,
@@ -184,7 +187,7 @@ int monitor_command(std::span<const std::string> arguments) {
     page.emplace(*options.http, view.source());
     std::cerr << "web page at http://" << to_string(page->address()) << '/' << std::endl;
   } else {
-    attach(view, time, options.node);
+    attach(view, time, options);
   }
   if (interrupt_guard::interrupted())
     return interrupt_guard::exit_code;
@@ -194,6 +197,12 @@ int monitor_command(std::span<const std::string> arguments) {
   }
   if (options.plain || options.json)
     return print_lines(view, time, options);
+  if (!terminal_shows_pictures()) {
+    const auto* kind = std::getenv("TERM");
+    std::cerr << "the terminal (TERM=" << (kind != nullptr ? kind : "")
+              << ") is of no kind that is known here, so a line per second; TERM=xterm-256color fits most" << std::endl;
+    return print_lines(view, time, options);
+  }
   spdlog::set_level(spdlog::level::off); // the picture is all there is on the terminal
   const auto last = show_on_terminal(view.source(), interrupt_guard::interrupted);
   std::cout << plain_line(*last) << std::endl;

@@ -4,8 +4,8 @@
 #include "actors/transport/system_config.hpp"
 #include "apps/commands/commands.hpp"
 #include "apps/options/node_command_options.hpp"
+#include "apps/options/node_options.hpp"
 #include "apps/options/option_group.hpp"
-#include "apps/program/descriptors.hpp"
 #include "apps/program/interrupts.hpp"
 #include "apps/program/version.hpp"
 #include "apps/results/node_writer.hpp"
@@ -53,6 +53,24 @@ endpoint own_address(const node_command_options& options, const opened_node& nod
   return {is_any_address(options.listen.host) ? "127.0.0.1" : options.listen.host,
           options.advertise ? options.listen.port : node.advertised.port};
 }
+
+/// The actors of a node end with it, however that comes: the system waits for them.
+class serving_node {
+public:
+  serving_node(caf::actor_system& system, node_options options) : node_(open_node(system, std::move(options))) {}
+  ~serving_node() {
+    caf::anon_send_exit(node_.handle, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(node_.gateway, caf::exit_reason::user_shutdown);
+  }
+  serving_node(const serving_node&) = delete;
+  serving_node& operator=(const serving_node&) = delete;
+
+  const opened_node* operator->() const noexcept { return &node_; }
+  const opened_node& operator*() const noexcept { return node_; }
+
+private:
+  opened_node node_;
+};
 
 /// Until the node is told to end, or is of no use. Returns the exit code.
 int serve(caf::actor_system& system, const node_actor& node) {
@@ -103,26 +121,22 @@ int node_command(std::span<const std::string> arguments) {
   const auto options = read_node_options(arguments);
   check_places(options);
   set_up_log(options.level, true);
-  raise_descriptor_limit(); // a port that runs out of them is of no use to anybody
   const auto guard = interrupt_guard{};
   network_config config;
   caf::actor_system system{config};
-  const auto node = open_node(system, to_node_options(options));
+  const serving_node node{system, to_node_options(options)};
   std::optional<live_page> page;
   if (options.http)
-    page.emplace(system, system.spawn(monitor, monitor_options{node.gateway, own_address(options, node)}),
+    page.emplace(system, system.spawn(monitor, monitor_options{node->gateway, own_address(options, *node)}),
                  *options.http);
   if (!options.quiet) {
-    const auto name = to_string(node.advertised);
-    std::cout << "dybw node: ready at " << name << "; use it with: dybw run --nodes " << name << std::endl;
+    const auto name = to_string(node->advertised);
+    std::cout << "dybw node: ready at " << name << "; use it with: dybw run --nodes " << name << tls_words(options.tls)
+              << std::endl;
     if (page)
       std::cout << "dybw node: web page at " << page->url() << std::endl;
   }
-  const auto code = serve(system, node.handle);
-  page.reset();
-  for (const auto& a : {caf::actor_cast<caf::actor>(node.handle), caf::actor_cast<caf::actor>(node.gateway)})
-    caf::anon_send_exit(a, caf::exit_reason::user_shutdown);
-  return code;
+  return serve(system, node->handle);
 }
 
 } // namespace dybw

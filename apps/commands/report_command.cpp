@@ -25,6 +25,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t directories_max = 1000;
+constexpr std::string_view page_begin = "<!doctype html>";
 
 po::options_description option_list() {
   auto list = option_group("Options");
@@ -231,6 +232,17 @@ json document_of(const std::vector<stored_run>& runs) {
   return document;
 }
 
+/// A slip must not cost what a run measured: what is overwritten is a page.
+void check_not_data(const std::filesystem::path& file) {
+  if (!std::filesystem::is_regular_file(file) || std::filesystem::file_size(file) == 0)
+    return;
+  std::string begin(page_begin.size(), '\0');
+  if (!std::ifstream{file, std::ios::binary}.read(begin.data(), static_cast<std::streamsize>(begin.size())) ||
+      begin != page_begin)
+    throw input_error{input_fault::configuration, "--out=" + file.string() + " is there already and no report page", "",
+                      "give another file, or remove that one first"};
+}
+
 /// Runs of several directories are told apart by their names.
 void write_page(const std::vector<stored_run>& runs, const std::string& file) {
   auto document = document_of(runs);
@@ -242,11 +254,46 @@ void write_page(const std::vector<stored_run>& runs, const std::string& file) {
     if (runs[i].directory != runs.front().directory || runs.back().directory != runs.front().directory)
       policy = runs[i].directory.filename().string() + " " + policy.get<std::string>();
   }
+  check_not_data(file);
   std::ofstream out(file, std::ios::binary);
   out << render_report({{"document", document}, {"series", series}});
   if (!out.flush())
     throw input_error{input_fault::configuration, "--out=" + file + " cannot be written", "",
                       "give a file in a directory that is there"};
+}
+
+/// What a run's record says of the run itself, and not of the process that played it.
+json essence(const stored_run& x) {
+  auto run = x.run;
+  for (const auto* of_the_host : {"host_cpu_s", "eval_cpu_s", "peak_rss_bytes"})
+    run.erase(of_the_host);
+  return {{"config", x.config}, {"run", run}};
+}
+
+/// A run counts once, however often it is named or copied. One that cannot be read does not hide the others.
+std::vector<stored_run> read_all(const std::vector<std::string>& directories) {
+  std::vector<stored_run> runs;
+  std::set<json> seen;
+  std::optional<input_error> fault;
+  for (const auto& directory : directories) {
+    try {
+      std::size_t again = 0;
+      for (auto& run : read_runs(directory))
+        if (seen.insert(essence(run)).second)
+          runs.push_back(std::move(run));
+        else
+          ++again;
+      if (again > 0)
+        std::cerr << "left out: " << directory << " is a copy of a run that is named before" << std::endl;
+    } catch (const input_error& error) {
+      if (directories.size() > 1)
+        std::cerr << "left out: " << error.what() << std::endl;
+      fault = error;
+    }
+  }
+  if (runs.empty())
+    throw fault.value();
+  return runs;
 }
 
 } // namespace
@@ -268,15 +315,13 @@ int report_command(std::span<const std::string> arguments) {
   if (given.words().empty())
     throw input_error{input_fault::configuration, "dybw report names no run", "",
                       "give the directory of one: dybw report DIR"};
-  std::vector<stored_run> runs;
-  for (const auto& directory : given.words())
-    for (auto& run : read_runs(directory))
-      runs.push_back(std::move(run));
-  if (given.given("out"))
-    write_page(runs, given.text("out"));
+  const auto runs = read_all(given.words());
   std::cout << (as_json               ? json_text(document_of(runs), 2) + "\n"
                 : given.flag("group") ? grouped_table_of(runs)
-                                      : table_of(runs));
+                                      : table_of(runs))
+            << std::flush;
+  if (given.given("out"))
+    write_page(runs, given.text("out"));
   return 0;
 }
 

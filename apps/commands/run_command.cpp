@@ -50,10 +50,11 @@ int finish(const run_output& output, const std::string& failure) {
   if (output.empty())
     return interrupt_guard::exit_code;
   output.print();
-  if (!failure.empty()) {
-    std::cerr << "dybw: error: " << failure << '\n';
+  for (const auto& each : {failure, output.failure()})
+    if (!each.empty())
+      std::cerr << "dybw: error: " << each << std::endl;
+  if (!failure.empty() || !output.failure().empty())
     return exit_failed;
-  }
   if (interrupt_guard::interrupted())
     std::_Exit(interrupt_guard::exit_code); // all is written; a thread may still be deep in a gradient
   return 0;

@@ -3,6 +3,7 @@
 #include "actors/cluster/cluster_run.hpp"
 #include "actors/monitor/monitor.hpp"
 #include "apps/commands/run_output.hpp"
+#include "apps/options/node_options.hpp"
 #include "apps/program/interrupts.hpp"
 #include "apps/program/network.hpp"
 #include "apps/program/version.hpp"
@@ -20,6 +21,8 @@ namespace dybw {
 
 namespace {
 
+constexpr int exit_failed = 1;
+
 int say(const std::string& failure, int exit_code) {
   std::cerr << "dybw: error: " << failure << std::endl;
   return exit_code;
@@ -27,7 +30,7 @@ int say(const std::string& failure, int exit_code) {
 
 void print_begun(const run_options& options, const cluster_plan& plan) {
   const auto name = name_of_run(plan, 0);
-  const auto& first = plan.nodes.front();
+  const auto first = to_string(plan.nodes.front()) + tls_words(options.nodes->tls);
   if (options.output.format == output_format::json) {
     auto nodes = nlohmann::ordered_json::array();
     for (const auto& node : plan.nodes)
@@ -39,7 +42,7 @@ void print_begun(const run_options& options, const cluster_plan& plan) {
   }
   std::cout << "run " << name << " has begun on " << plan.nodes.size()
             << (plan.nodes.size() == 1 ? " node" : " nodes") << "\nfollow it:  dybw status "
-            << to_string(first) << "\nend it:     dybw stop " << to_string(first) << "\nresults:    in "
+            << first << "\nend it:     dybw stop " << first << "\nresults:    in "
             << name << " below --out of the nodes" << std::endl;
 }
 
@@ -84,11 +87,15 @@ int run_on_nodes(const run_options& options) {
     if (end.run.result.failed) {
       if (!output.empty())
         output.print();
+      if (!output.failure().empty())
+        say(output.failure(), exit_failed);
       return say(end.run.result.failure, end.exit_code);
     }
   }
   if (!output.empty())
     output.print();
+  if (!output.failure().empty())
+    return say(output.failure(), exit_failed);
   return interrupt_guard::interrupted() ? interrupt_guard::exit_code : 0;
 }
 

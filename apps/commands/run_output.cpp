@@ -5,10 +5,12 @@
 #include "apps/text/json_text.hpp"
 #include "apps/text/results_table.hpp"
 #include "learning/base/error.hpp"
+#include "learning/base/option_text.hpp"
 #include "learning/monitoring/run_watch.hpp"
 
 #include <algorithm>
 #include <iostream>
+#include <system_error>
 
 #include <unistd.h>
 
@@ -44,10 +46,12 @@ run_output::run_output(const run_options& options)
     : options_(options), display_(std::cerr, terminal_columns(STDERR_FILENO)) {
   const auto& directory = options.output.directory;
   if (directory && options.resume && !options.nodes) {
-    directory_ = run_directory::reopen(*directory, options.config.policies);
+    directory_ = run_directory::resume(*directory, options.config.policies);
     return;
   }
-  if (directory)
+  if (directory && options.output.directory_is_ours)
+    directory_ = run_directory::create_new(*directory, options.config.policies);
+  else if (directory)
     directory_.emplace(*directory, options.config.policies, options.output.force);
   if (!options.saved.empty())
     directory_->write_options(options.saved);
@@ -98,8 +102,13 @@ void run_output::add(const finished_run& run) {
   display_.clear();
   results_.push_back(run.result);
   series_.push_back(series_to_json(run));
-  if (directory_)
+  if (!directory_)
+    return;
+  try {
     write_files(*directory_, options_.config, results_, series_, run, earlier_evals_);
+  } catch (const std::system_error& error) {
+    failure_ = error.what();
+  }
 }
 
 void run_output::tell_page(const std::string& url) const {
@@ -112,8 +121,8 @@ void run_output::print() const {
     std::cout << json_text(results_to_json(options_.config, results_), 2) << '\n';
   else
     std::cout << results_table(results_);
-  if (directory_ && options_.output.format == output_format::text)
-    std::cout << "\nReport: " << directory_->report_file().string() << '\n';
+  if (directory_ && failure_.empty() && options_.output.format == output_format::text)
+    std::cout << "\nReport: " << shell_word(directory_->report_file().string()) << '\n';
   std::cout.flush();
 }
 

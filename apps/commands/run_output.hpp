@@ -36,8 +36,11 @@ public:
   std::shared_ptr<trace_file> trace(const std::string& policy);
   /// Shows how a run stands; says whether the user wants an end. For `run_controls`.
   std::function<bool(const run_progress&)> watch(const std::string& policy);
-  /// Writes what is known now, so that an interrupt or a crash later loses nothing.
+  /// Writes what is known now, so that an interrupt or a crash later loses nothing. What cannot be written is
+  /// no reason to lose the rest: see `failure`.
   void add(const finished_run& run);
+  /// Why results are missing from the files, if they are; else empty.
+  const std::string& failure() const noexcept { return failure_; }
   bool empty() const noexcept { return results_.empty(); }
   /// Prints the results. REQUIRES: at least one.
   void print() const;
@@ -53,6 +56,7 @@ private:
   std::vector<run_result> results_;
   nlohmann::json series_ = nlohmann::json::array();
   std::string earlier_evals_;
+  std::string failure_;
   std::size_t traces_ = 0;
 };
 

@@ -14,9 +14,13 @@ namespace dybw {
 /// The options `--tls-cert`, `--tls-key` and `--tls-ca`, the same for every command that talks to nodes.
 boost::program_options::options_description tls_option_group();
 
-/// Their files, checked; nothing if none is given. Throws `input_error` (configuration fault) if some but not
+/// Their files, checked; what is not given is taken from the environment (DYBW_TLS_CERT, DYBW_TLS_KEY, DYBW_TLS_CA).
+/// Nothing if there is none of them. Throws `input_error` (configuration fault) if some but not
 /// all are, or they do not fit together.
 std::optional<tls_files> read_tls(const option_values& given);
+
+/// What a command needs behind its other words to use the same files: blank, option, file and so on.
+std::string tls_words(const std::optional<tls_files>& files);
 
 /// The nodes of `--nodes` (HOST:PORT, separated by commas). Throws `input_error` (configuration fault), also
 /// for a node that is named twice.

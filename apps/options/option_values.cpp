@@ -6,6 +6,7 @@
 #include <boost/program_options/parsers.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <numeric>
 #include <sstream>
@@ -52,6 +53,32 @@ std::string nearest_option(const po::options_description& known, const std::stri
   return nearest;
 }
 
+/// Stands for a `#` of a value: Boost's parser ends a value at every one.
+constexpr char hidden_sign = '\x01';
+
+/// A `#` begins a comment at the beginning of a line and behind a blank, unless `\#`.
+std::string hide_signs(std::string_view content) {
+  std::string hidden;
+  hidden.reserve(content.size());
+  auto in_comment = false;
+  for (const auto c : content) {
+    const auto before = hidden.empty() ? '\n' : hidden.back();
+    if (c == '\n')
+      in_comment = false;
+    if (c != '#' || in_comment) {
+      hidden += c;
+    } else if (before == '\\') {
+      hidden.back() = hidden_sign;
+    } else if (std::isspace(static_cast<unsigned char>(before)) != 0) {
+      in_comment = true;
+      hidden += c;
+    } else {
+      hidden += hidden_sign;
+    }
+  }
+  return hidden;
+}
+
 } // namespace
 
 option_values::option_values(const po::options_description& known, std::string command, std::size_t words_max)
@@ -94,16 +121,20 @@ void option_values::add_file(const std::filesystem::path& file) {
 
 void option_values::add_text(const std::string& content, const std::string& name) {
   const auto prefix = name + ": ";
+  const auto text = hide_signs(without_byte_order_mark(content));
   po::options_description in_files;
   for (const auto& option : known_.options())
     if (option->long_name() != "config" && option->long_name() != "help")
       in_files.add(option);
   try {
-    std::istringstream in(content);
-    const auto parsed = po::parse_config_file(in, in_files);
-    for (const auto& option : parsed.options)
+    std::istringstream in(text);
+    auto parsed = po::parse_config_file(in, in_files);
+    for (auto& option : parsed.options) {
       if (!given(option.string_key))
         file_of_[option.string_key] = name;
+      for (auto& value : option.value)
+        std::replace(value.begin(), value.end(), hidden_sign, '#');
+    }
     po::store(parsed, values_);
   } catch (const po::error& error) {
     refuse_syntax(error, prefix);

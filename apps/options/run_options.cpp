@@ -275,6 +275,7 @@ output_options read_output(const option_values& given, const run_config& config,
     output.directory = given.text("resume");
   } else if (config.policies.size() > 1 && output.format == output_format::text) {
     output.directory = std::filesystem::path{"runs"} / (date + "-" + std::to_string(config.seed));
+    output.directory_is_ours = true;
   }
   if (output.force && !given.given("out"))
     given.refuse("force", "overwrites what --out names", "add --out DIR or leave it out");

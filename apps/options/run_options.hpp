@@ -19,6 +19,7 @@ enum class output_format { text, json };
 /// What a run prints and where it writes.
 struct output_options {
   std::optional<std::filesystem::path> directory; ///< unset: no files
+  bool directory_is_ours = false; ///< named by the program: another name does as well, should it be taken
   bool force = false;                             ///< overwrite a directory that holds another run
   std::optional<std::filesystem::path> trace;     ///< file for the workers' intervals; unset: none
   bool record = false; ///< write down every event of every worker; there is a directory

@@ -35,13 +35,24 @@ std::string anywhere(const std::string& name, const std::string& value) {
   return value;
 }
 
+/// As it may stand in an INI file.
+std::string as_saved(const option_values& given, const std::string& name, const std::string& value) {
+  if (value.find('\n') != std::string::npos || value.ends_with(' ') || value.ends_with('\t'))
+    given.refuse(name, "has a line end or a blank at its end, which a run that can go on cannot keep",
+                 "rename it or make a link of another name");
+  std::string text;
+  for (const auto c : value)
+    text += c == '#' ? "\\#" : std::string(1, c);
+  return text;
+}
+
 } // namespace
 
 std::string saved_options(const option_values& given) {
   std::string text = "# Options of the run in this directory, for: dybw run --resume DIR, dybw replay DIR\n";
   for (const auto& [name, value] : given.all_given())
     if (!is_among(not_saved, name))
-      text += name + " = " + anywhere(name, value) + '\n';
+      text += name + " = " + as_saved(given, name, anywhere(name, value)) + '\n';
   return text;
 }
 

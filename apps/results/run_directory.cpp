@@ -1,6 +1,5 @@
 #include "apps/results/run_directory.hpp"
 
-#include "actors/system/durable_file.hpp"
 #include "apps/results/run_json.hpp"
 #include "apps/text/json_text.hpp"
 #include "learning/base/error.hpp"
@@ -118,6 +117,7 @@ run_directory::run_directory(fs::path directory, std::span<const std::string> po
     : run_directory(std::move(directory)) {
   refusing_failures(directory_, [&] {
     create_directories_durably(directory_);
+    claim();
     const auto found = find_leftovers(directory_);
     if (!found.files.empty() && !force)
       throw input_error{input_fault::configuration,
@@ -128,6 +128,30 @@ run_directory::run_directory(fs::path directory, std::span<const std::string> po
     remove_run(found); // nothing is removed where nothing can be written
     make_directories(policies);
   });
+}
+
+void run_directory::claim() {
+  claim_ = directory_claim{directory_};
+  if (!claim_)
+    throw input_error{input_fault::configuration, "--out=" + directory_.string() + " is written by another run that goes on",
+                      "", "wait for its end, or give another --out"};
+}
+
+run_directory run_directory::create_new(const fs::path& directory, std::span<const std::string> policies) {
+  auto name = directory;
+  refusing_failures(directory, [&] {
+    if (directory.has_parent_path())
+      create_directories_durably(directory.parent_path());
+    for (int i = 2; !fs::create_directory(name); ++i)
+      name = fs::path{directory}.concat("-" + std::to_string(i));
+  });
+  return {std::move(name), policies, false};
+}
+
+run_directory run_directory::resume(fs::path directory, std::span<const std::string> policies) {
+  auto opened = reopen(std::move(directory), policies);
+  opened.claim();
+  return opened;
 }
 
 run_directory run_directory::reopen(fs::path directory, std::span<const std::string> policies) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/system/durable_file.hpp"
 #include "learning/base/types.hpp"
 
 #include <nlohmann/json.hpp>
@@ -22,10 +23,16 @@ inline constexpr auto* saved_options_name = "config.ini";
 /// `std::system_error`.
 class run_directory {
 public:
-  /// Creates `directory` and its policies' directories. Throws `input_error` (configuration fault) if it
-  /// cannot be written to, or holds another run; that run's files, and nothing else, are removed with
-  /// `force`.
+  /// Creates `directory` and its policies' directories; no other process may do so while this lives. Throws
+  /// `input_error` (configuration fault) if it cannot be written to, another run writes there, or it holds
+  /// another run; that run's files, and nothing else, are removed with `force`.
   run_directory(std::filesystem::path directory, std::span<const std::string> policies, bool force);
+
+  /// As the first, of a name that nothing has yet: `directory`, else with -2, -3 and so on behind it.
+  static run_directory create_new(const std::filesystem::path& directory, std::span<const std::string> policies);
+
+  /// One that a run goes on in. Throws as `reopen` does, and if another process writes there.
+  static run_directory resume(std::filesystem::path directory, std::span<const std::string> policies);
 
   /// One that is there already, or that another process of this run may have made: missing directories are
   /// created, files stay. Throws as above if it cannot be written to.
@@ -62,8 +69,10 @@ public:
 private:
   explicit run_directory(std::filesystem::path directory) : directory_(std::move(directory)) {}
   void make_directories(std::span<const std::string> policies) const;
+  void claim();
 
   std::filesystem::path directory_;
+  directory_claim claim_;
 };
 
 /// Before lines are appended: a process that was killed may have left half of one, to which they must not be

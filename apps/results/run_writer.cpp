@@ -43,15 +43,16 @@ nlohmann::json series_to_json(const finished_run& run) {
 void write_files(const run_directory& directory, const run_config& config,
                  std::span<const run_result> results, const nlohmann::json& series,
                  const finished_run& newest, const std::string& earlier_evals) {
-  const auto document = results_to_json(config, results);
-  directory.write_run(document);
-  directory.write_report(render_report({{"document", document}, {"series", series}}));
   std::vector<nlohmann::ordered_json> lines;
   for (const auto& e : newest.result.evaluations)
     lines.push_back(to_json(e));
+  // In the order of what is missed most, should the disk fill up.
+  const auto document = results_to_json(config, results);
+  directory.write_run(document);
   directory.write_evals(newest.result.policy, lines, earlier_evals);
   if (newest.average)
     directory.write_model(newest.result.policy, newest.average.values());
+  directory.write_report(render_report({{"document", document}, {"series", series}}));
 }
 
 } // namespace dybw

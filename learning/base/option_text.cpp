@@ -6,15 +6,6 @@ namespace dybw {
 
 namespace {
 
-constexpr std::string_view blanks = " \t\r\n\v\f";
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos)
-    return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
 std::string why_unreadable(const std::filesystem::path& path) {
   std::error_code fault;
   const auto status = std::filesystem::status(path, fault);
@@ -26,6 +17,14 @@ std::string why_unreadable(const std::filesystem::path& path) {
 }
 
 } // namespace
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n\v\f";
+  const auto first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos)
+    return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -44,11 +43,26 @@ named_form split_form(std::string_view text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
+std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  return text.starts_with(mark) ? text.substr(mark.size()) : text;
+}
+
 std::string excerpt(std::string_view word) {
   constexpr std::size_t length_max = 40;
   if (word.size() > length_max)
     return '"' + std::string{word.substr(0, length_max)} + "...\"";
   return '"' + std::string{word} + '"';
+}
+
+std::string shell_word(std::string_view word) {
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+  if (!word.empty() && word.find_first_not_of(plain) == std::string_view::npos)
+    return std::string{word};
+  std::string quoted = "'";
+  for (const auto c : word)
+    quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
 }
 
 void option_text::refuse(const std::string& constraint, const std::string& found, const std::string& mend,
@@ -63,7 +77,8 @@ std::vector<text_line> read_lines(const std::filesystem::path& path, const std::
   std::size_t number = 0;
   while (std::getline(file, line)) {
     ++number;
-    const auto text = trimmed(std::string_view{line}.substr(0, line.find('#')));
+    const auto whole = number == 1 ? without_byte_order_mark(line) : std::string_view{line};
+    const auto text = trimmed(whole.substr(0, whole.find('#')));
     if (!text.empty())
       lines.push_back({number, std::string{text}});
   }

@@ -30,6 +30,9 @@ std::optional<Number> parse_number(std::string_view word) {
   return value;
 }
 
+/// `text` without the blanks and line ends around it.
+std::string_view trimmed(std::string_view text);
+
 /// The parts of `text` between the separators, empty ones included: one more than there are separators.
 std::vector<std::string_view> split(std::string_view text, char separator);
 
@@ -42,8 +45,14 @@ struct named_form {
 /// Views into `text`, which must outlive the result.
 named_form split_form(std::string_view text);
 
+/// `text` without the byte order mark with which editors of Windows begin UTF-8 files.
+std::string_view without_byte_order_mark(std::string_view text);
+
 /// `"word"`, shortened, for a message.
 std::string excerpt(std::string_view word);
+
+/// `word` as a shell takes it for one: in quotes if it must be. For commands in messages.
+std::string shell_word(std::string_view word);
 
 /// An option and its value while it is parsed; it words the errors:
 /// `OPTION=VALUE must CONSTRAINT, FOUND; MEND`.
@@ -76,7 +85,7 @@ struct text_line {
   std::string text;       ///< without `#` and what follows it, trimmed, not empty
 };
 
-/// Reads a text file. Throws `input_error` (data fault) if it cannot be read; `kind` says what sort of file
+/// Reads a text file, with or without a byte order mark. Throws `input_error` (data fault) if it cannot be read; `kind` says what sort of file
 /// it should be.
 std::vector<text_line> read_lines(const std::filesystem::path& path, const std::string& kind);
 

@@ -39,8 +39,8 @@ void check_fit(const head& h, const checkpoint_frame& expected, const checkpoint
   const auto parameters = get<std::uint64_t>(h, 72);
   const auto velocity = get<std::uint64_t>(h, 80);
   if (get<std::uint64_t>(h, 16) != expected.run_hash || workers != expected.workers)
-    in.refuse("the checkpoint is of a run with other options",
-              "give the options of that run, or its directory");
+    in.refuse("the checkpoint is of a run with other options or other data",
+              "give the options and the data of that run");
   if (worker != static_cast<std::uint32_t>(expected.worker))
     in.refuse("the checkpoint is that of worker " + std::to_string(worker) + ", not of worker " +
                   to_string(expected.worker),

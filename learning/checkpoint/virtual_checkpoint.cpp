@@ -147,8 +147,8 @@ virtual_checkpoint read_virtual_checkpoint(const std::filesystem::path& file,
   const sizes size{number(3), number(4), number(5), number(6), number(7), number(8)};
   if (x.run_hash != expected.run_hash || size.workers != expected.workers ||
       size.parameters != expected.parameters)
-    in.refuse("the checkpoint is of a run with other options",
-              "give the options of that run, or its directory");
+    in.refuse("the checkpoint is of a run with other options or other data",
+              "give the options and the data of that run");
   if (!size.fits_into(in.bytes()))
     in.refuse("the checkpoint is cut short", checkpoint_reader::from_another_copy);
   in.expect_bytes(size.file_bytes());

@@ -7,8 +7,9 @@ namespace dybw {
 silence_detector::silence_detector(std::size_t neighbours, nanoseconds suspect_after)
     : suspect_after_(suspect_after), last_heard_(neighbours), lost_(neighbours) {}
 
-void silence_detector::begin(nanoseconds now) {
+void silence_detector::begin(nanoseconds now, nanoseconds asleep) {
   last_check_ = now;
+  asleep_ = asleep;
   std::fill(last_heard_.begin(), last_heard_.end(), now);
 }
 
@@ -19,10 +20,11 @@ bool silence_detector::heard(std::size_t neighbour, nanoseconds now) {
   return was_lost;
 }
 
-silence_detector::verdict silence_detector::check(nanoseconds now) {
+silence_detector::verdict silence_detector::check(nanoseconds now, nanoseconds asleep) {
   verdict result;
-  result.paused = now - last_check_ > suspect_after_;
+  result.paused = now - last_check_ + (asleep - asleep_) > suspect_after_;
   last_check_ = now;
+  asleep_ = asleep;
   if (result.paused) {
     std::fill(last_heard_.begin(), last_heard_.end(), now);
     return result;

@@ -17,8 +17,8 @@ public:
   /// How often to send signs of life and to call `check`: a sixth of `suspect_after`.
   nanoseconds heartbeat_every() const noexcept { return suspect_after_ / 6; }
 
-  /// Begins at this moment, everybody just heard.
-  void begin(nanoseconds now);
+  /// Begins at this moment, everybody just heard. `asleep` as for `check`.
+  void begin(nanoseconds now, nanoseconds asleep = {});
 
   /// A sign of life. Returns whether the neighbour had been lost.
   bool heard(std::size_t neighbour, nanoseconds now);
@@ -33,11 +33,13 @@ public:
     bool paused = false;           ///< this process itself was stopped
     std::vector<std::size_t> lost; ///< newly lost neighbours; empty if paused
   };
-  verdict check(nanoseconds now);
+  /// `asleep`: for how long the machine has been suspended in all, which `now` does not count.
+  verdict check(nanoseconds now, nanoseconds asleep = {});
 
 private:
   nanoseconds suspect_after_;
   nanoseconds last_check_{0};
+  nanoseconds asleep_{0}; ///< then
   std::vector<nanoseconds> last_heard_;
   std::vector<bool> lost_;
 };

@@ -1,6 +1,7 @@
 #include "learning/data/csv.hpp"
 
 #include "learning/base/error.hpp"
+#include "learning/base/option_text.hpp"
 #include "learning/base/random.hpp"
 
 #include <algorithm>
@@ -122,9 +123,7 @@ private:
   }
 
   void read_header(std::string_view line) {
-    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-    if (line.starts_with(byte_order_mark))
-      line.remove_prefix(byte_order_mark.size());
+    line = without_byte_order_mark(line);
     bool all_numbers = true;
     columns_ = for_each_cell(line, [&](std::string_view cell, std::size_t) {
       double number = 0;

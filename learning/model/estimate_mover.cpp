@@ -21,9 +21,10 @@ parameter_block estimate_mover::add(const parameter_block& base, const parameter
 
 estimate_mover::absorbed estimate_mover::absorb(const parameter_block& own, const parameter_block& theirs,
                                                 const parameter_block& mine, double weight) {
-  absorbed done{add(own, theirs, mine, weight), 0, norm(own.values())};
-  done.projection = (*projection_)(done.estimate.values()) - (*projection_)(own.values());
-  return done;
+  auto moved = pool_.acquire();
+  const auto seen = add_difference_with_witness(own.values(), theirs.values(), mine.values(), weight,
+                                                moved->values(), *projection_);
+  return {parameter_block{std::move(moved)}, seen.projection_after - seen.projection_before, seen.norm_before};
 }
 
 } // namespace dybw

@@ -69,6 +69,26 @@ void mix_block(std::span<const float> own, std::span<const mix_input> neighbours
   }
 }
 
+/// `mix(block of own, its place)` writes that block of `out`, whose witness is taken while it is in cache.
+template <class Mix>
+mix_witness witnessed(std::span<const float> own, std::span<const float> out, const sign_projection& project,
+                      const Mix& mix) {
+  assert(out.size() == own.size());
+  lane_sums before{};
+  lane_sums squares{};
+  lane_sums after{};
+  for (std::size_t first = 0; first < own.size(); first += block_size) {
+    const auto count = std::min(block_size, own.size() - first);
+    const auto block = own.subspan(first, count);
+    project.add(block, first, before);
+    add_squares(
+        count, [&](std::size_t k) { return static_cast<double>(block[k]); }, squares);
+    mix(block, first);
+    project.add(out.subspan(first, count), first, after);
+  }
+  return {total(before), std::sqrt(total(squares)), total(after)};
+}
+
 } // namespace
 
 void mix_estimates(std::span<const float> own, std::span<const mix_input> neighbours, std::span<float> out) {
@@ -141,20 +161,18 @@ double sign_projection::operator()(std::span<const float> x) const {
 
 mix_witness mix_with_witness(std::span<const float> own, std::span<const mix_input> neighbours,
                              std::span<float> out, const sign_projection& project) {
-  assert(out.size() == own.size());
-  lane_sums before{};
-  lane_sums squares{};
-  lane_sums after{};
-  for (std::size_t first = 0; first < own.size(); first += block_size) {
-    const auto count = std::min(block_size, own.size() - first);
-    const auto x = own.subspan(first, count);
-    project.add(x, first, before);
-    add_squares(
-        count, [&](std::size_t k) { return static_cast<double>(x[k]); }, squares);
-    mix_block(x, neighbours, first, out.data() + first);
-    project.add(out.subspan(first, count), first, after);
-  }
-  return {total(before), std::sqrt(total(squares)), total(after)};
+  return witnessed(own, out, project, [&](std::span<const float> block, std::size_t first) {
+    mix_block(block, neighbours, first, out.data() + first);
+  });
+}
+
+mix_witness add_difference_with_witness(std::span<const float> base, std::span<const float> x,
+                                        std::span<const float> y, double weight, std::span<float> out,
+                                        const sign_projection& project) {
+  return witnessed(base, out, project, [&](std::span<const float> block, std::size_t first) {
+    add_difference(block, x.subspan(first, block.size()), y.subspan(first, block.size()), weight,
+                   out.subspan(first, block.size()));
+  });
 }
 
 double average_and_consensus_distance(std::span<const std::span<const float>> vectors,

@@ -1,7 +1,9 @@
 #include "learning/straggler/distribution.hpp"
 
+#include "learning/base/fnv1a.hpp"
 #include "learning/base/option_text.hpp"
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -175,6 +177,19 @@ std::vector<double> read_trace(const std::string& path) {
 }
 
 } // namespace
+
+std::uint64_t trace_fingerprint(const std::string& text) {
+  constexpr std::string_view prefix = "trace:";
+  if (!text.starts_with(prefix))
+    return 0;
+  fnv1a hash;
+  for (const auto duration : read_trace(text.substr(prefix.size()))) {
+    const auto bits = std::bit_cast<std::uint64_t>(duration);
+    for (int shift = 0; shift < 64; shift += 8)
+      hash.add(static_cast<unsigned char>(bits >> shift));
+  }
+  return hash.value();
+}
 
 std::unique_ptr<duration_distribution> parse_distribution(const std::string& text, const std::string& option,
                                                           std::size_t first_line) {

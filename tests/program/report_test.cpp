@@ -67,6 +67,36 @@ TEST_CASE("dybw report: runs of several seeds make one line with an interval, pa
   CHECK(json["ratio_by"] == "useful_gradient_rate");
 }
 
+TEST_CASE("dybw report: one run that was not finished does not hide the others, and a copy counts once") {
+  const temporary_directory place;
+  const auto a = run_into(place, "a", "1");
+  const auto unfinished = (place.path() / "b").string();
+  std::filesystem::create_directories(unfinished + "/dtur");
+  const auto copy = (place.path() / "c").string();
+  std::filesystem::copy(a, copy, std::filesystem::copy_options::recursive);
+  const auto end = dybw({"report", unfinished, a, copy, a, "--format", "json"});
+  CAPTURE(end.err);
+  CHECK(end.code == 0);
+  CHECK(nlohmann::json::parse(end.out)["runs"].size() == 2);
+  CHECK(end.err.find("left out: there is no run.json, in " + unfinished) != std::string::npos);
+  CHECK(end.err.find("left out: " + copy + " is a copy") != std::string::npos);
+  const auto none = dybw({"report", unfinished, unfinished});
+  CHECK(none.code == 3);
+  CHECK(none.out.empty());
+}
+
+TEST_CASE("dybw report: --out overwrites pages only, and the table is printed all the same") {
+  const temporary_directory place;
+  const auto a = run_into(place, "a", "1");
+  const auto kept = std::filesystem::file_size(a + "/run.json");
+  const auto end = dybw({"report", a, "--out", a + "/run.json"});
+  CHECK(end.code == 2);
+  CHECK(end.err.find("no report page") != std::string::npos);
+  CHECK(end.out.find("adaptive") != std::string::npos);
+  CHECK(std::filesystem::file_size(a + "/run.json") == kept);
+  CHECK(dybw({"report", a, "--out", a + "/report.html"}).code == 0);
+}
+
 TEST_CASE("dybw report: what is no run is refused in one line") {
   const temporary_directory place;
   CHECK(dybw({"report"}).code == 2);

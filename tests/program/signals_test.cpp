@@ -91,6 +91,53 @@ TEST_CASE("dybw run: SIGTERM does the same") {
   check_interrupted(run.wait(patience), place.path() / "out");
 }
 
+TEST_CASE("dybw run: a terminal that goes ends it as SIGTERM does, however often it says so") {
+  const temporary_directory place;
+  child_process run{long_run(place.path() / "out")};
+  REQUIRE(until_exists(run, place.path() / "out" / "dtur" / "rounds.jsonl"));
+  for (int i = 0; i < 3; ++i)
+    run.send(SIGHUP);
+  check_interrupted(run.wait(patience), place.path() / "out");
+}
+
+TEST_CASE("dybw node: a terminal that goes ends it in good order") {
+  child_process node{dybw_command({"node", "--listen", "127.0.0.1:0", "--quiet", "--log-level", "info"})};
+  node.go_on(milliseconds{500});
+  node.send(SIGHUP);
+  const auto end = node.wait(patience);
+  CHECK_FALSE(end.killed);
+  CHECK(end.shell_code() == 0);
+}
+
+TEST_CASE("dybw run: files that may not grow are a run that says so, with what was measured") {
+  const temporary_directory place;
+  const auto out = (place.path() / "out").string();
+  auto command = dybw_command({"run", "--workers", "4", "--step-time", "const:0.01", "--rounds", "200", "--quiet",
+                               "--out", out});
+  std::string line = "ulimit -f 8; exec";
+  for (const auto& word : command)
+    line += " '" + word + "'";
+  child_process run{{"/bin/bash", "-c", line}};
+  const auto end = run.wait(patience);
+  CAPTURE(end.err);
+  CHECK(end.code == 1);
+  CHECK(end.err.find("dybw: error: ") != std::string::npos);
+  CHECK(end.out.find("dtur") != std::string::npos);
+}
+
+TEST_CASE("dybw run: nobody reads what it prints; its results are in their files") {
+  const temporary_directory place;
+  const auto out = (place.path() / "out").string();
+  std::string line;
+  for (const auto& word : dybw_command({"run", "--clock", "virtual", "--step-time", "const:0.1", "--rounds", "20",
+                                        "--workers", "4", "--out", out}))
+    line += " '" + word + "'";
+  child_process run{{"/bin/bash", "-c", "(" + line + " 2>&1; echo $? >" + out + ".code) | true; sleep 0.1"}};
+  run.wait(patience);
+  CHECK(fs::exists(fs::path{out} / "run.json"));
+  CHECK(fs::exists(fs::path{out} / "report.html"));
+}
+
 TEST_CASE(
     "dybw run: Ctrl-C at the very first moment of a run, and during steps far longer than anybody waits") {
   const temporary_directory place;

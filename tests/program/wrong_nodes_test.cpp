@@ -48,6 +48,36 @@ TEST_CASE("dybw: a node that cannot be reached is one line and exit code 4, for 
   }
 }
 
+TEST_CASE("dybw node: a port of the page that is taken is one line and exit code 4, and an end") {
+  const local_port taken{local_port::kind::silent};
+  const auto end = dybw({"node", "--listen", "127.0.0.1:0", "--http", taken.address()});
+  CHECK_FALSE(end.killed);
+  CHECK(end.code == 4);
+  CHECK(end.err.find("cannot serve HTTP on " + taken.address()) != std::string::npos);
+  CHECK(end.took < std::chrono::seconds{10});
+}
+
+TEST_CASE("dybw run: lists of nodes as other tools write them") {
+  const local_port nobody{local_port::kind::closed};
+  const local_port another{local_port::kind::closed};
+  const temporary_directory place;
+  for (const auto& list : {nobody.address() + ",", nobody.address() + ", " + another.address()}) {
+    const auto end = dybw({"run", "--quiet", "--policy", "full", "--nodes", list});
+    CAPTURE(end.err);
+    CHECK(end.code == 4);
+    CHECK(end.err.find("nothing listens, at " + nobody.address()) != std::string::npos);
+  }
+  const auto gap = dybw({"run", "--nodes", nobody.address() + ",," + another.address()});
+  CHECK(gap.code == 2);
+  CHECK(gap.err.find("names no node at place 2") != std::string::npos);
+  const auto file = (place.path() / "hosts").string();
+  std::ofstream(file) << "\xEF\xBB\xBF" << nobody.address() << ",\r\n# the other\r\n" << another.address() << " slots=2\r\n";
+  const auto hosts = dybw({"run", "--nodes-file", file});
+  CAPTURE(hosts.err);
+  CHECK(hosts.code == 2);
+  CHECK(hosts.err.find(file + ":3: slots are not read from here") != std::string::npos);
+}
+
 TEST_CASE("dybw: a node that takes a connection and says nothing is given up in time") {
   const local_port silent{local_port::kind::silent};
   check_refusal("status --timeout 0.5 " + silent.address(), 4, silent.address());

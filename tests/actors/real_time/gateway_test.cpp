@@ -5,6 +5,11 @@
 
 #include "learning/base/error.hpp"
 
+#include <ctime>
+#include <thread>
+
+#include <sys/resource.h>
+
 namespace dybw::test {
 
 namespace {
@@ -227,6 +232,28 @@ TEST_CASE("gateway: of very many connections that say nothing only some are kept
   process client;
   client.open(1, node.where());
   CHECK(client.client_notes().wait_for("opened 1"));
+}
+
+TEST_CASE("gateway: without descriptors a connection is closed, nothing turns in circles, and later ones are taken") {
+  const process node{on_loopback()};
+  const auto socket = owned_socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  std::vector<owned_socket> all; // that this process may have
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  auto low = before;
+  low.rlim_cur = 200;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  for (int more = 0; (more = ::dup(socket.get())) >= 0;)
+    all.emplace_back(more);
+  const auto address = loopback_address(node.where().port);
+  CHECK(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+  const auto cpu_before = std::clock();
+  CHECK(listen_to(socket, std::chrono::seconds{2}).closed);
+  std::this_thread::sleep_for(std::chrono::milliseconds{300});
+  CHECK(std::clock() - cpu_before < CLOCKS_PER_SEC / 4);
+  all.clear();
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(contains(refusal_in(answer_of(node, framed(link_hello(9, 0, 1))).bytes), "takes no part in that run"));
 }
 
 TEST_CASE("gateway: a flood of silent connections does not displace a link that waits for its run") {

@@ -130,6 +130,17 @@ TEST_CASE("docs/configuration.md: every option of the commands for nodes is expl
     CHECK_MESSAGE(page.find(std::string{"`"} + option) != std::string::npos, option);
 }
 
+TEST_CASE("node: TLS files may come from the environment, and hints name those that do not") {
+  const auto read = [](const std::vector<std::string>& words) { return read_node_command_options(words); };
+  ::setenv("DYBW_TLS_CERT", "cert of the environment", 1);
+  CHECK_THROWS_WITH_AS(read({"--listen", "127.0.0.1:1"}), doctest::Contains("--tls-key is not given"), input_error);
+  const tls_files files{"cert of the environment", "my key", "ca.pem"};
+  CHECK(tls_words(files) == " --tls-key 'my key' --tls-ca ca.pem");
+  ::unsetenv("DYBW_TLS_CERT");
+  CHECK(tls_words(files) == " --tls-cert 'cert of the environment' --tls-key 'my key' --tls-ca ca.pem");
+  CHECK(tls_words(std::nullopt).empty());
+}
+
 TEST_CASE("node: takes all descriptors that it may have") {
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);

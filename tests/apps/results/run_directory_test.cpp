@@ -75,6 +75,31 @@ TEST_CASE("run_directory: another run is not overwritten unless told to") {
   }
 }
 
+TEST_CASE("run_directory: a directory is one run's while it is written, and free when that is over") {
+  const temporary_directory place;
+  const auto out = place.path() / "out";
+  {
+    const run_directory first{out, policies, false};
+    CHECK(refusal(out).find("is written by another run") != std::string::npos);
+    CHECK(refusal(out, true).find("is written by another run") != std::string::npos);
+    CHECK_THROWS_AS(run_directory::resume(out, policies), input_error);
+    run_directory::reopen(out, policies); // of the same run
+  }
+  CHECK(refusal(out).empty());
+  run_directory::resume(out, policies);
+}
+
+TEST_CASE("run_directory: runs that begin at one moment get a directory each") {
+  const temporary_directory place;
+  const auto name = place.path() / "runs" / "20260131-142500-1";
+  const auto first = run_directory::create_new(name, policies);
+  const auto second = run_directory::create_new(name, policies);
+  const auto third = run_directory::create_new(name, policies);
+  CHECK(first.path() == name);
+  CHECK(second.path() == name.string() + "-2");
+  CHECK(third.path() == name.string() + "-3");
+}
+
 TEST_CASE("run_directory: force removes what a run writes and nothing else") {
   const temporary_directory place;
   const auto old = place.path() / "dtur";

@@ -20,6 +20,16 @@ TEST_CASE("silence_detector: a neighbour is lost after suspect_after without a s
   CHECK(d.check(4s).lost.empty());
 }
 
+TEST_CASE("silence_detector: a machine that was suspended was stopped, although its clock stood still") {
+  auto d = silence_detector{1, 3s};
+  d.begin(100ms, 70s); // it has slept before
+  CHECK_FALSE(d.check(600ms, 70s).paused);
+  CHECK_FALSE(d.check(1100ms, 72s).paused); // for a moment
+  CHECK(d.check(1600ms, 75s).paused);
+  CHECK_FALSE(d.check(2100ms, 75s).paused);
+  CHECK(d.check(4500ms, 75s).lost.empty()); // heard afresh at the pause
+}
+
 TEST_CASE("silence_detector: a lost neighbour is heard again once") {
   auto d = silence_detector{1, 3s};
   d.begin(0s);
