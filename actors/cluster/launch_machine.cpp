@@ -23,9 +23,10 @@ std::optional<std::string> compare(const std::string& first, const prepare_run_r
                        "{:016x}); run the same version of dybw on both",
                        first, second, a.config_hash, b.config_hash);
   if (a.data_hash != b.data_hash || a.training_samples != b.training_samples)
-    return fmt::format("nodes {} and {} have different data or step times ({} training samples, hash {:016x}, and {}, "
-                       "hash {:016x}); give both the same files with --data and --step-time trace:FILE",
-                       first, second, a.training_samples, a.data_hash, b.training_samples, b.data_hash);
+    return fmt::format(
+        "nodes {} and {} have different data or step times ({} training samples, hash {:016x}, and {}, "
+        "hash {:016x}); give both the same files with --data and --step-time trace:FILE",
+        first, second, a.training_samples, a.data_hash, b.training_samples, b.data_hash);
   if (a.parameters != b.parameters)
     return fmt::format("nodes {} and {} build different models ({} and {} parameters); run the same version "
                        "of dybw on both",

@@ -1,7 +1,7 @@
 #include "actors/gateway/gateway_doorman.hpp"
 
+#include "actors/transport/channel.hpp"
 #include "actors/transport/connection.hpp"
-#include "actors/transport/plain_channel.hpp"
 #include "actors/transport/tls_channel.hpp"
 
 #include <caf/io/network/native_socket.hpp>
@@ -58,7 +58,8 @@ bool sparing_tcp::try_accept(int& accepted, int listener) {
   return false;
 }
 
-gateway_doorman::gateway_doorman(net::default_multiplexer& backend, int socket, std::shared_ptr<tls_context> tls)
+gateway_doorman::gateway_doorman(net::default_multiplexer& backend, int socket,
+                                 std::shared_ptr<tls_context> tls)
     : doorman(net::accept_hdl_from_socket(socket)), acceptor_(backend, socket), tls_(std::move(tls)) {}
 
 bool gateway_doorman::new_connection() {
@@ -79,7 +80,8 @@ void gateway_doorman::graceful_shutdown() {
   const auto in_loop = acceptor_.eventbf() != 0;
   acceptor_.graceful_shutdown();
   detach(&acceptor_.backend(), false);
-  if (!in_loop) // opened in this very turn: the loop never heard of it, and will not tell it to let go of itself
+  if (!in_loop) // opened in this very turn: the loop never heard of it, and will not tell it to let go of
+                // itself
     acceptor_.removed_from_loop(net::operation::read);
 }
 

@@ -10,8 +10,9 @@
 
 namespace dybw {
 
-/// Accepts connections where the process may have no more descriptors: CAF's own would be told of the waiting one
-/// again and again. One descriptor is kept aside, by which it is taken and closed. All in the multiplexer's thread.
+/// Accepts connections where the process may have no more descriptors: CAF's own would be told of the waiting
+/// one again and again. One descriptor is kept aside, by which it is taken and closed. All in the
+/// multiplexer's thread.
 class sparing_tcp {
 public:
   sparing_tcp();
@@ -29,7 +30,8 @@ private:
 class gateway_doorman final : public caf::io::doorman {
 public:
   /// Takes the listening socket over. `tls`: null for none.
-  gateway_doorman(caf::io::network::default_multiplexer& backend, int socket, std::shared_ptr<tls_context> tls);
+  gateway_doorman(caf::io::network::default_multiplexer& backend, int socket,
+                  std::shared_ptr<tls_context> tls);
 
   bool new_connection() override;
   void graceful_shutdown() override;

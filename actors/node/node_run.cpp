@@ -20,8 +20,8 @@ constexpr nanoseconds pass_stop_on_for{std::chrono::seconds{30}};
 // --- Connecting and beginning ---
 
 std::string node_state::cannot_begin_text(const std::exception& e) {
-  return fmt::format("it cannot begin the run: {}; raise its limits (threads, memory) or give it fewer workers",
-                     e.what());
+  return fmt::format(
+      "it cannot begin the run: {}; raise its limits (threads, memory) or give it fewer workers", e.what());
 }
 
 /// Everybody is there, nobody begins; the gateway connects to the nodes of the neighbours.

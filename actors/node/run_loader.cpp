@@ -35,7 +35,8 @@ run_prepared prepare(const preparation& x, const decltype(node_writer::open)& op
     // Named by a path of this machine, like the data.
     done.reply.data_hash ^= trace_fingerprint(spec.config.step_time);
     if (x.data_hash != 0 && done.reply.data_hash != x.data_hash)
-      throw input_error{input_fault::configuration, "its data, or the file of --step-time, are not those of the run", x.data.string(),
+      throw input_error{input_fault::configuration,
+                        "its data, or the file of --step-time, are not those of the run", x.data.string(),
                         "give the same files as on the other nodes"};
     done.place = std::make_shared<const run_place>(open ? open(spec, x.how) : run_place{});
     if (!done.place->resume.empty() && has_model(*inputs))

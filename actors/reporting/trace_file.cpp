@@ -28,14 +28,14 @@ trace_file::trace_file(const std::filesystem::path& file, const std::string& run
   if (number > 0)
     out_.seekp(-static_cast<std::streamoff>(end_of_array.size()), std::ios::end);
   line_ = number == 0 ? "[\n" : ",\n";
-  fmt::format_to(std::back_inserter(line_), R"({{"name":"process_name","ph":"M","pid":{},"args":{{"name":"{}"}}}})",
-                 number, run);
+  fmt::format_to(std::back_inserter(line_),
+                 R"({{"name":"process_name","ph":"M","pid":{},"args":{{"name":"{}"}}}})", number, run);
   for (std::size_t w = 0; w < workers; ++w)
     for (std::size_t lane = 0; lane < 2; ++lane) {
       line_ += ",\n";
       fmt::format_to(std::back_inserter(line_),
-                     R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"worker {}{}"}}}})", number,
-                     2 * w + lane, w, lane == 0 ? "" : " sends");
+                     R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"worker {}{}"}}}})",
+                     number, 2 * w + lane, w, lane == 0 ? "" : " sends");
     }
   out_ << line_;
 }
@@ -45,9 +45,10 @@ void trace_file::interval(const char* name, std::size_t thread, nanoseconds begi
   if (end <= begin)
     return;
   line_ += ",\n";
-  fmt::format_to(std::back_inserter(line_),
-                 R"({{"name":"{}","ph":"X","pid":{},"tid":{},"ts":{:.3f},"dur":{:.3f},"args":{{"round":{}}}}})", name,
-                 number_, thread, micros(begin), micros(end - begin), round);
+  fmt::format_to(
+      std::back_inserter(line_),
+      R"({{"name":"{}","ph":"X","pid":{},"tid":{},"ts":{:.3f},"dur":{:.3f},"args":{{"round":{}}}}})", name,
+      number_, thread, micros(begin), micros(end - begin), round);
 }
 
 void trace_file::add(const round_report& r) {

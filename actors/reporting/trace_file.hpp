@@ -10,9 +10,9 @@
 namespace dybw {
 
 /// Writes what workers did when, in the Chrome trace format (an array of JSON objects), which Perfetto
-/// and chrome://tracing read. After each `flush` the file is whole, also for strict readers. A run is a "process", each worker two
-/// "threads": one for what it does itself (queue, compute, gather, settle, mix) and one for its estimates on
-/// their way (send). Not thread-safe.
+/// and chrome://tracing read. After each `flush` the file is whole, also for strict readers. A run is a
+/// "process", each worker two "threads": one for what it does itself (queue, compute, gather, settle, mix)
+/// and one for its estimates on their way (send). Not thread-safe.
 class trace_file {
 public:
   /// Begins the file, or goes on with it for another run.

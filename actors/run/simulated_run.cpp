@@ -26,7 +26,8 @@ constexpr double never_s = 1e9; ///< longer than any run
 class simulated_run {
 public:
   simulated_run(const run_inputs& inputs, std::size_t policy, const run_controls& controls)
-      : inputs_(inputs), controls_(controls), crew_(inputs.config.threads), hash_(inputs.config.checkpoint_every_s ? run_hash(inputs, policy) : 0),
+      : inputs_(inputs), controls_(controls), crew_(inputs.config.threads),
+        hash_(inputs.config.checkpoint_every_s ? run_hash(inputs, policy) : 0),
         run_(options_of(inputs, policy), crew_, [this](const round_report& r) { add(r); }) {
     if (!controls.rounds_file.empty())
       file_.emplace(controls.rounds_file, false);

@@ -22,13 +22,14 @@ void write_durably(const std::filesystem::path& file, std::string_view content);
 /// The name that an unfinished file of `write_durably` was to get; any other name as it is.
 std::string finished_name(std::string name);
 
-/// Nobody else has the directory while this lives, or any copy of it; whatever ends the process gives it back.
-/// Takes no file: it is the directory itself that is locked. Where the file system has no locks, it is free.
+/// Nobody else has the directory while this lives, or any copy of it; whatever ends the process gives it
+/// back. Takes no file: it is the directory itself that is locked. Where the file system has no locks, it is
+/// free.
 class directory_claim {
 public:
   directory_claim() = default;
-  /// Not claimed if another process, or another claim of this one, has it. Throws `std::system_error` if there is
-  /// no such directory.
+  /// Not claimed if another process, or another claim of this one, has it. Throws `std::system_error` if
+  /// there is no such directory.
   explicit directory_claim(const std::filesystem::path& directory);
 
   explicit operator bool() const noexcept { return held_ != nullptr; }

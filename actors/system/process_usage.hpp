@@ -15,8 +15,8 @@ double thread_cpu_s();
 /// The most memory the process has held resident since its start.
 std::uint64_t peak_rss_bytes();
 
-/// For how long the machine has been suspended since it was started (a laptop that was closed, a virtual machine that
-/// was moved): time that the steady clock leaves out.
+/// For how long the machine has been suspended since it was started (a laptop that was closed, a virtual
+/// machine that was moved): time that the steady clock leaves out.
 nanoseconds time_asleep();
 
 } // namespace dybw

@@ -200,7 +200,8 @@ int monitor_command(std::span<const std::string> arguments) {
   if (!terminal_shows_pictures()) {
     const auto* kind = std::getenv("TERM");
     std::cerr << "the terminal (TERM=" << (kind != nullptr ? kind : "")
-              << ") is of no kind that is known here, so a line per second; TERM=xterm-256color fits most" << std::endl;
+              << ") is of no kind that is known here, so a line per second; TERM=xterm-256color fits most"
+              << std::endl;
     return print_lines(view, time, options);
   }
   spdlog::set_level(spdlog::level::off); // the picture is all there is on the terminal

@@ -57,7 +57,8 @@ endpoint own_address(const node_command_options& options, const opened_node& nod
 /// The actors of a node end with it, however that comes: the system waits for them.
 class serving_node {
 public:
-  serving_node(caf::actor_system& system, node_options options) : node_(open_node(system, std::move(options))) {}
+  serving_node(caf::actor_system& system, node_options options)
+      : node_(open_node(system, std::move(options))) {}
   ~serving_node() {
     caf::anon_send_exit(node_.handle, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(node_.gateway, caf::exit_reason::user_shutdown);
@@ -131,8 +132,8 @@ int node_command(std::span<const std::string> arguments) {
                  *options.http);
   if (!options.quiet) {
     const auto name = to_string(node->advertised);
-    std::cout << "dybw node: ready at " << name << "; use it with: dybw run --nodes " << name << tls_words(options.tls)
-              << std::endl;
+    std::cout << "dybw node: ready at " << name << "; use it with: dybw run --nodes " << name
+              << tls_words(options.tls) << std::endl;
     if (page)
       std::cout << "dybw node: web page at " << page->url() << std::endl;
   }

@@ -239,7 +239,8 @@ void check_not_data(const std::filesystem::path& file) {
   std::string begin(page_begin.size(), '\0');
   if (!std::ifstream{file, std::ios::binary}.read(begin.data(), static_cast<std::streamsize>(begin.size())) ||
       begin != page_begin)
-    throw input_error{input_fault::configuration, "--out=" + file.string() + " is there already and no report page", "",
+    throw input_error{input_fault::configuration,
+                      "--out=" + file.string() + " is there already and no report page", "",
                       "give another file, or remove that one first"};
 }
 

@@ -41,9 +41,9 @@ void print_begun(const run_options& options, const cluster_plan& plan) {
     return;
   }
   std::cout << "run " << name << " has begun on " << plan.nodes.size()
-            << (plan.nodes.size() == 1 ? " node" : " nodes") << "\nfollow it:  dybw status "
-            << first << "\nend it:     dybw stop " << first << "\nresults:    in "
-            << name << " below --out of the nodes" << std::endl;
+            << (plan.nodes.size() == 1 ? " node" : " nodes") << "\nfollow it:  dybw status " << first
+            << "\nend it:     dybw stop " << first << "\nresults:    in " << name
+            << " below --out of the nodes" << std::endl;
 }
 
 } // namespace

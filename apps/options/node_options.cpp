@@ -17,7 +17,8 @@ struct tls_option {
   const char* name;
   const char* variable; ///< of the environment, for who has many commands to give
 };
-constexpr std::array tls_options = {tls_option{"tls-cert", "DYBW_TLS_CERT"}, tls_option{"tls-key", "DYBW_TLS_KEY"},
+constexpr std::array tls_options = {tls_option{"tls-cert", "DYBW_TLS_CERT"},
+                                    tls_option{"tls-key", "DYBW_TLS_KEY"},
                                     tls_option{"tls-ca", "DYBW_TLS_CA"}};
 
 std::filesystem::path from_environment(const tls_option& option) {
@@ -35,16 +36,17 @@ void add_node(std::vector<endpoint>& nodes, const endpoint& node, const std::str
   nodes.push_back(node);
 }
 
-/// A line of a list of nodes, or of a host file as MPI's launchers and Slurm's tools have it, with `slots=`: how many
-/// workers a machine takes is for its `dybw node --slots` to say.
+/// A line of a list of nodes, or of a host file as MPI's launchers and Slurm's tools have it, with `slots=`:
+/// how many workers a machine takes is for its `dybw node --slots` to say.
 std::string address_of(const std::string& line) {
   const auto end = line.find_first_of(" \t,");
-  const auto rest = end == std::string::npos ? std::string_view{} : trimmed(std::string_view{line}.substr(end));
+  const auto rest =
+      end == std::string::npos ? std::string_view{} : trimmed(std::string_view{line}.substr(end));
   if (rest.empty() || rest == ",")
     return line.substr(0, end);
   if (rest.starts_with("slots=") || rest.starts_with("max_slots=") || rest.starts_with("max-slots="))
-    throw input_error{input_fault::configuration, "slots are not read from here",
-                      "", "give one HOST:PORT per line, and the number of workers to dybw node --slots"};
+    throw input_error{input_fault::configuration, "slots are not read from here", "",
+                      "give one HOST:PORT per line, and the number of workers to dybw node --slots"};
   throw input_error{input_fault::configuration, excerpt(rest) + " follows the address", "",
                     "give one HOST:PORT per line"};
 }
@@ -52,7 +54,8 @@ std::string address_of(const std::string& line) {
 } // namespace
 
 po::options_description tls_option_group() {
-  auto list = option_group("Security: TLS between all machines (PEM files, see scripts/make-certs; or DYBW_TLS_CERT, _KEY, _CA)");
+  auto list = option_group(
+      "Security: TLS between all machines (PEM files, see scripts/make-certs; or DYBW_TLS_CERT, _KEY, _CA)");
   list.add_options()("tls-cert", text_value("FILE"),
                      "certificate that this machine shows")("tls-key", text_value("FILE"), "its private key")(
       "tls-ca", text_value("FILE"), "certificate of the authority that must have signed the others'");
@@ -62,14 +65,16 @@ po::options_description tls_option_group() {
 std::optional<tls_files> read_tls(const option_values& given) {
   std::array<std::filesystem::path, tls_options.size()> files;
   for (std::size_t i = 0; i < files.size(); ++i)
-    files[i] = given.given(tls_options[i].name) ? given.text(tls_options[i].name) : from_environment(tls_options[i]);
+    files[i] = given.given(tls_options[i].name) ? std::filesystem::path{given.text(tls_options[i].name)}
+                                                : from_environment(tls_options[i]);
   if (std::all_of(files.begin(), files.end(), [](const auto& file) { return file.empty(); }))
     return std::nullopt;
   for (std::size_t i = 0; i < files.size(); ++i)
     if (files[i].empty())
-      throw input_error{input_fault::configuration, "--" + std::string{tls_options[i].name} + " is not given", "",
-                        "TLS needs --tls-cert, --tls-key and --tls-ca (or DYBW_TLS_CERT, DYBW_TLS_KEY and DYBW_TLS_CA); "
-                        "scripts/make-certs makes such files"};
+      throw input_error{
+          input_fault::configuration, "--" + std::string{tls_options[i].name} + " is not given", "",
+          "TLS needs --tls-cert, --tls-key and --tls-ca (or DYBW_TLS_CERT, DYBW_TLS_KEY and DYBW_TLS_CA); "
+          "scripts/make-certs makes such files"};
   tls_files all{files[0], files[1], files[2]};
   check_tls(all);
   return all;
@@ -94,8 +99,9 @@ std::vector<endpoint> parse_nodes(const std::string& list) {
     if (word.empty() && i + 1 == words.size() && i > 0)
       break; // a list that ends with a comma is whole
     if (word.empty())
-      throw input_error{input_fault::configuration, "--nodes=" + list + " names no node at place " + std::to_string(i + 1),
-                        "", "give HOST:PORT, separated by commas"};
+      throw input_error{input_fault::configuration,
+                        "--nodes=" + list + " names no node at place " + std::to_string(i + 1), "",
+                        "give HOST:PORT, separated by commas"};
     add_node(nodes, parse_endpoint(std::string{word}), "--nodes=" + list);
   }
   return nodes;

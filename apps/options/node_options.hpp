@@ -14,8 +14,8 @@ namespace dybw {
 /// The options `--tls-cert`, `--tls-key` and `--tls-ca`, the same for every command that talks to nodes.
 boost::program_options::options_description tls_option_group();
 
-/// Their files, checked; what is not given is taken from the environment (DYBW_TLS_CERT, DYBW_TLS_KEY, DYBW_TLS_CA).
-/// Nothing if there is none of them. Throws `input_error` (configuration fault) if some but not
+/// Their files, checked; what is not given is taken from the environment (DYBW_TLS_CERT, DYBW_TLS_KEY,
+/// DYBW_TLS_CA). Nothing if there is none of them. Throws `input_error` (configuration fault) if some but not
 /// all are, or they do not fit together.
 std::optional<tls_files> read_tls(const option_values& given);
 

@@ -20,8 +20,8 @@ enum class output_format { text, json };
 struct output_options {
   std::optional<std::filesystem::path> directory; ///< unset: no files
   bool directory_is_ours = false; ///< named by the program: another name does as well, should it be taken
-  bool force = false;                             ///< overwrite a directory that holds another run
-  std::optional<std::filesystem::path> trace;     ///< file for the workers' intervals; unset: none
+  bool force = false;             ///< overwrite a directory that holds another run
+  std::optional<std::filesystem::path> trace; ///< file for the workers' intervals; unset: none
   bool record = false; ///< write down every event of every worker; there is a directory
   output_format format = output_format::text;
   log_level level = log_level::warn;

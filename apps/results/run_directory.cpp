@@ -133,8 +133,9 @@ run_directory::run_directory(fs::path directory, std::span<const std::string> po
 void run_directory::claim() {
   claim_ = directory_claim{directory_};
   if (!claim_)
-    throw input_error{input_fault::configuration, "--out=" + directory_.string() + " is written by another run that goes on",
-                      "", "wait for its end, or give another --out"};
+    throw input_error{input_fault::configuration,
+                      "--out=" + directory_.string() + " is written by another run that goes on", "",
+                      "wait for its end, or give another --out"};
 }
 
 run_directory run_directory::create_new(const fs::path& directory, std::span<const std::string> policies) {

@@ -29,7 +29,8 @@ public:
   run_directory(std::filesystem::path directory, std::span<const std::string> policies, bool force);
 
   /// As the first, of a name that nothing has yet: `directory`, else with -2, -3 and so on behind it.
-  static run_directory create_new(const std::filesystem::path& directory, std::span<const std::string> policies);
+  static run_directory create_new(const std::filesystem::path& directory,
+                                  std::span<const std::string> policies);
 
   /// One that a run goes on in. Throws as `reopen` does, and if another process writes there.
   static run_directory resume(std::filesystem::path directory, std::span<const std::string> policies);

@@ -29,7 +29,7 @@ std::string percent_text(double share) {
 std::string count_text(unsigned long long count) {
   auto text = std::to_string(count);
   for (auto place = static_cast<std::ptrdiff_t>(text.size()) - 3; place > 0; place -= 3)
-    text.insert(static_cast<std::size_t>(place), ",");
+    text.insert(static_cast<std::size_t>(place), 1, ',');
   return text;
 }
 

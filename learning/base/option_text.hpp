@@ -85,8 +85,8 @@ struct text_line {
   std::string text;       ///< without `#` and what follows it, trimmed, not empty
 };
 
-/// Reads a text file, with or without a byte order mark. Throws `input_error` (data fault) if it cannot be read; `kind` says what sort of file
-/// it should be.
+/// Reads a text file, with or without a byte order mark. Throws `input_error` (data fault) if it cannot be
+/// read; `kind` says what sort of file it should be.
 std::vector<text_line> read_lines(const std::filesystem::path& path, const std::string& kind);
 
 } // namespace dybw

@@ -24,7 +24,8 @@ estimate_mover::absorbed estimate_mover::absorb(const parameter_block& own, cons
   auto moved = pool_.acquire();
   const auto seen = add_difference_with_witness(own.values(), theirs.values(), mine.values(), weight,
                                                 moved->values(), *projection_);
-  return {parameter_block{std::move(moved)}, seen.projection_after - seen.projection_before, seen.norm_before};
+  return {parameter_block{std::move(moved)}, seen.projection_after - seen.projection_before,
+          seen.norm_before};
 }
 
 } // namespace dybw

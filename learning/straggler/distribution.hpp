@@ -27,8 +27,8 @@ public:
 std::unique_ptr<duration_distribution> parse_distribution(const std::string& text, const std::string& option,
                                                           std::size_t first_line = 0);
 
-/// A check sum of the durations that `trace:FILE` names, by which a run finds that the file has changed or differs
-/// from machine to machine; 0 for other distributions. Throws as above.
+/// A check sum of the durations that `trace:FILE` names, by which a run finds that the file has changed or
+/// differs from machine to machine; 0 for other distributions. Throws as above.
 std::uint64_t trace_fingerprint(const std::string& text);
 
 } // namespace dybw

@@ -255,7 +255,8 @@ TEST_CASE("dybw run: the same seed gives the same data, start and mini-batches")
   CHECK(loss_of("1") != loss_of("2"));
 }
 
-TEST_CASE("dybw run: goes on with the data and the step times that it began with, or says that they are others") {
+TEST_CASE(
+    "dybw run: goes on with the data and the step times that it began with, or says that they are others") {
   const temporary_directory place;
   const auto data = place.path() / "d#1.csv"; // a name that an INI file must not cut short
   const auto trace = place.path() / "t.trace";
@@ -269,10 +270,13 @@ TEST_CASE("dybw run: goes on with the data and the step times that it began with
   write_data(1);
   write_trace("0.2");
   const auto out = (place.path() / "out").string();
-  REQUIRE(dybw({"run", "--quiet", "--clock", "virtual", "--step-time", "trace:" + trace.string(), "--rounds", "10", "--workers",
-                "4", "--dataset", "csv", "--data", data.string(), "--checkpoint-every", "0.5", "--out", out})
+  REQUIRE(dybw({"run", "--quiet", "--clock", "virtual", "--step-time", "trace:" + trace.string(), "--rounds",
+                "10", "--workers", "4", "--dataset", "csv", "--data", data.string(), "--checkpoint-every",
+                "0.5", "--out", out})
               .code == 0);
-  const auto go_on = [&](const std::string& rounds) { return dybw({"run", "--quiet", "--resume", out, "--rounds", rounds}); };
+  const auto go_on = [&](const std::string& rounds) {
+    return dybw({"run", "--quiet", "--resume", out, "--rounds", rounds});
+  };
   write_data(2);
   const auto other_data = go_on("20");
   CHECK(other_data.code == 3);

@@ -112,8 +112,8 @@ TEST_CASE("dybw node: a terminal that goes ends it in good order") {
 TEST_CASE("dybw run: files that may not grow are a run that says so, with what was measured") {
   const temporary_directory place;
   const auto out = (place.path() / "out").string();
-  auto command = dybw_command({"run", "--workers", "4", "--step-time", "const:0.01", "--rounds", "200", "--quiet",
-                               "--out", out});
+  auto command = dybw_command(
+      {"run", "--workers", "4", "--step-time", "const:0.01", "--rounds", "200", "--quiet", "--out", out});
   std::string line = "ulimit -f 8; exec";
   for (const auto& word : command)
     line += " '" + word + "'";
@@ -129,8 +129,8 @@ TEST_CASE("dybw run: nobody reads what it prints; its results are in their files
   const temporary_directory place;
   const auto out = (place.path() / "out").string();
   std::string line;
-  for (const auto& word : dybw_command({"run", "--clock", "virtual", "--step-time", "const:0.1", "--rounds", "20",
-                                        "--workers", "4", "--out", out}))
+  for (const auto& word : dybw_command({"run", "--clock", "virtual", "--step-time", "const:0.1", "--rounds",
+                                        "20", "--workers", "4", "--out", out}))
     line += " '" + word + "'";
   child_process run{{"/bin/bash", "-c", "(" + line + " 2>&1; echo $? >" + out + ".code) | true; sleep 0.1"}};
   run.wait(patience);

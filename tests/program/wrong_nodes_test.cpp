@@ -71,7 +71,8 @@ TEST_CASE("dybw run: lists of nodes as other tools write them") {
   CHECK(gap.code == 2);
   CHECK(gap.err.find("names no node at place 2") != std::string::npos);
   const auto file = (place.path() / "hosts").string();
-  std::ofstream(file) << "\xEF\xBB\xBF" << nobody.address() << ",\r\n# the other\r\n" << another.address() << " slots=2\r\n";
+  std::ofstream(file) << "\xEF\xBB\xBF" << nobody.address() << ",\r\n# the other\r\n"
+                      << another.address() << " slots=2\r\n";
   const auto hosts = dybw({"run", "--nodes-file", file});
   CAPTURE(hosts.err);
   CHECK(hosts.code == 2);

@@ -103,7 +103,8 @@ TEST_CASE("launch_machine: nodes that differ are named, with how they differ") {
   odd.training_samples = 50000;
   auto status = failure_with(odd);
   CHECK(status.exit_code == 2);
-  CHECK(mentions(status.failure, "nodes a:7400 and c:7402 have different data or step times (60000 training samples"));
+  CHECK(mentions(status.failure,
+                 "nodes a:7400 and c:7402 have different data or step times (60000 training samples"));
   CHECK(mentions(status.failure, "and 50000"));
 
   odd = ready();

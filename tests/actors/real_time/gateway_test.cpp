@@ -234,7 +234,8 @@ TEST_CASE("gateway: of very many connections that say nothing only some are kept
   CHECK(client.client_notes().wait_for("opened 1"));
 }
 
-TEST_CASE("gateway: without descriptors a connection is closed, nothing turns in circles, and later ones are taken") {
+TEST_CASE("gateway: without descriptors a connection is closed, nothing turns in circles, and later ones are "
+          "taken") {
   const process node{on_loopback()};
   const auto socket = owned_socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   std::vector<owned_socket> all; // that this process may have
@@ -253,7 +254,8 @@ TEST_CASE("gateway: without descriptors a connection is closed, nothing turns in
   CHECK(std::clock() - cpu_before < CLOCKS_PER_SEC / 4);
   all.clear();
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
-  CHECK(contains(refusal_in(answer_of(node, framed(link_hello(9, 0, 1))).bytes), "takes no part in that run"));
+  CHECK(
+      contains(refusal_in(answer_of(node, framed(link_hello(9, 0, 1))).bytes), "takes no part in that run"));
 }
 
 TEST_CASE("gateway: a flood of silent connections does not displace a link that waits for its run") {

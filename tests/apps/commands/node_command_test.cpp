@@ -133,7 +133,8 @@ TEST_CASE("docs/configuration.md: every option of the commands for nodes is expl
 TEST_CASE("node: TLS files may come from the environment, and hints name those that do not") {
   const auto read = [](const std::vector<std::string>& words) { return read_node_command_options(words); };
   ::setenv("DYBW_TLS_CERT", "cert of the environment", 1);
-  CHECK_THROWS_WITH_AS(read({"--listen", "127.0.0.1:1"}), doctest::Contains("--tls-key is not given"), input_error);
+  CHECK_THROWS_WITH_AS(read({"--listen", "127.0.0.1:1"}), doctest::Contains("--tls-key is not given"),
+                       input_error);
   const tls_files files{"cert of the environment", "my key", "ca.pem"};
   CHECK(tls_words(files) == " --tls-key 'my key' --tls-ca ca.pem");
   ::unsetenv("DYBW_TLS_CERT");

@@ -290,7 +290,8 @@ TEST_CASE("run_options: files as editors of Windows write them, and values with 
   const auto windows = written(place, "\xEF\xBB\xBFworkers = 5\r\nseed = 9 # comment\r\n");
   CHECK(read("--config " + windows.string()).config.workers == 5);
   CHECK(read("--config " + windows.string()).config.seed == 9);
-  const auto signs = written(place, "dataset = csv\ndata = a#1.csv # it is 'a#1.csv'\nout = b\\#2 \\#3\n#out = c\n");
+  const auto signs =
+      written(place, "dataset = csv\ndata = a#1.csv # it is 'a#1.csv'\nout = b\\#2 \\#3\n#out = c\n");
   const auto options = read("--config " + signs.string());
   CHECK(options.config.data.path == "a#1.csv");
   CHECK(options.output.directory == "b#2 #3");
@@ -301,8 +302,19 @@ TEST_CASE("run_options: what a run that goes on was given comes back as it was, 
   for (const std::string name : {"d#2.csv", "d #2.csv", "#", "\\#", "caf\xe9", "a=b"}) {
     CAPTURE(name);
     const auto data = (place.path() / name).string();
-    const std::vector<std::string> first = {"--dataset", "csv", "--data", data, "--clock", "virtual", "--step-time", "const:1",
-                                            "--checkpoint-every", "1", "--policy", "full", "--out",
+    const std::vector<std::string> first = {"--dataset",
+                                            "csv",
+                                            "--data",
+                                            data,
+                                            "--clock",
+                                            "virtual",
+                                            "--step-time",
+                                            "const:1",
+                                            "--checkpoint-every",
+                                            "1",
+                                            "--policy",
+                                            "full",
+                                            "--out",
                                             (place.path() / "run").string()};
     const auto begun = read_run_options(first, "20260131-142500");
     std::filesystem::create_directories(place.path() / "run");
@@ -310,8 +322,9 @@ TEST_CASE("run_options: what a run that goes on was given comes back as it was, 
     const std::vector<std::string> resume = {"--resume", (place.path() / "run").string()};
     CHECK(read_run_options(resume, "20260131-142500").config.data.path == data);
   }
-  const std::vector<std::string> odd = {"--dataset", "csv", "--data", "a ", "--clock", "virtual", "--step-time", "const:1",
-                                        "--checkpoint-every", "1", "--policy", "full", "--out", "x"};
+  const std::vector<std::string> odd = {
+      "--dataset",          "csv", "--data",   "a ",   "--clock", "virtual", "--step-time", "const:1",
+      "--checkpoint-every", "1",   "--policy", "full", "--out",   "x"};
   CHECK_THROWS_AS(read_run_options(odd, "20260131-142500"), input_error);
 }
 
