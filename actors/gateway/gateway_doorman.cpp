@@ -7,8 +7,6 @@
 #include <caf/io/network/native_socket.hpp>
 
 #include <cerrno>
-#include <chrono>
-#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -20,8 +18,6 @@ namespace dybw {
 namespace {
 
 namespace net = caf::io::network;
-
-constexpr auto moment = std::chrono::milliseconds{1};
 
 int open_spare() {
   return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -46,15 +42,12 @@ bool sparing_tcp::try_accept(int& accepted, int listener) {
     return true;
   if (errno != EMFILE && errno != ENFILE)
     return false;
-  if (spare_ < 0) { // somebody else was faster
-    std::this_thread::sleep_for(moment);
-  } else {
+  if (spare_ >= 0)
     ::close(std::exchange(spare_, -1));
-    const auto refused = accept_one(listener);
-    if (refused >= 0)
-      ::close(refused);
-  }
-  spare_ = open_spare();
+  const auto refused = accept_one(listener);
+  if (refused >= 0)
+    ::close(refused);
+  spare_ = open_spare(); // if another thread was faster: next time
   return false;
 }
 

@@ -125,7 +125,7 @@ TEST_CASE("dybw run: files that may not grow are a run that says so, with what w
   CHECK(end.out.find("dtur") != std::string::npos);
 }
 
-TEST_CASE("dybw run: nobody reads what it prints; its results are in their files") {
+TEST_CASE("dybw run: nobody reads what it prints, its results are in their files") {
   const temporary_directory place;
   const auto out = (place.path() / "out").string();
   std::string line;
