@@ -1,11 +1,13 @@
 #include "apps/commands/commands.hpp"
 #include "apps/options/node_command_options.hpp"
+#include "apps/options/node_options.hpp"
 #include "apps/program/descriptors.hpp"
 #include "learning/base/error.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -131,7 +133,7 @@ TEST_CASE("docs/configuration.md: every option of the commands for nodes is expl
 }
 
 TEST_CASE("node: TLS files may come from the environment, and hints name those that do not") {
-  const auto read = [](const std::vector<std::string>& words) { return read_node_command_options(words); };
+  const auto read = [](const std::vector<std::string>& words) { return read_node_options(words); };
   ::setenv("DYBW_TLS_CERT", "cert of the environment", 1);
   CHECK_THROWS_WITH_AS(read({"--listen", "127.0.0.1:1"}), doctest::Contains("--tls-key is not given"),
                        input_error);
