@@ -49,7 +49,7 @@ bool contains(const std::string& text, const std::string& part) {
 }
 
 std::string script(const std::string& name) {
-  return std::string{DYBW_SOURCE_DIR} + "/scripts/" + name;
+  return (fs::path{DYBW_SOURCE_DIR} / "scripts" / name).string();
 }
 
 bool has_openssl() {

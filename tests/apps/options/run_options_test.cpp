@@ -1,5 +1,6 @@
 #include "apps/options/run_options.hpp"
 
+#include "apps/results/run_directory.hpp"
 #include "apps/results/run_json.hpp"
 #include "learning/base/error.hpp"
 #include "tests/support/temporary_directory.hpp"
