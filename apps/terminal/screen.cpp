@@ -46,9 +46,11 @@ public:
     unicode_ = std::string_view{nl_langinfo(CODESET)} == "UTF-8";
     // Not initscr(), which ends the process if it fails.
     screen_ = newterm(nullptr, stdout, stdin);
-    if (screen_ == nullptr) {
+    if (screen_ == nullptr || tigetstr("cup") == nullptr) {
       leave();
-      throw std::runtime_error("the terminal cannot be opened");
+      const auto* kind = std::getenv("TERM");
+      throw std::runtime_error("the terminal (TERM=" + std::string{kind != nullptr ? kind : ""} +
+                               ") cannot show a picture");
     }
     cbreak();
     noecho();

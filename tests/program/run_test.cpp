@@ -264,7 +264,7 @@ TEST_CASE(
     std::ofstream out(data);
     out << "x,y,label\n";
     for (int i = 0; i < 40; ++i)
-      out << i << ',' << i * turn << ',' << i % 2 << '\n';
+      out << i << ',' << 7 * i % 11 << ',' << (i + turn) % 2 << '\n';
   };
   const auto write_trace = [&](const char* second) { std::ofstream(trace) << "0.1\n" << second << '\n'; };
   write_data(1);

@@ -432,7 +432,7 @@ TEST_CASE("run_options: nodes are named on the command line or in a file, and da
 TEST_CASE("run_options: nodes that are none, or named twice, are refused") {
   check_all_refused({
       {"--nodes a", "the address \"a\" has no port"},
-      {"--nodes a:1,", "the address \"\" has no port"},
+      {"--nodes a:1,,b:2", "names no node at place 2"},
       {"--nodes a:70000", "has no port from 0 to 65535"},
       {"--nodes a:0", "has port 0"},
       {"--nodes a:1,b:2,a:1", "node a:1 is named twice"},
