@@ -8,12 +8,13 @@ set(dybw_std_headers
 # other folders it may include; tests/purity/house_test.cpp holds its includes against that, and the linker does where
 # a program is linked with no more than what it uses.
 #
-#   dybw_folder([KNOWS_CAF] SOURCES FILE.. USES FOLDER.. LIBRARIES TARGET.. PRIVATE_LIBRARIES TARGET..
+#   dybw_folder([KNOWS_CAF] [APART] SOURCES FILE.. USES FOLDER.. LIBRARIES TARGET.. PRIVATE_LIBRARIES TARGET..
 #               PRECOMPILED HEADER..)
 #
-# Without SOURCES: headers only. KNOWS_CAF: its files include CAF's headers. PRECOMPILED: a set of its own.
+# Without SOURCES: headers only. KNOWS_CAF: its files include CAF's headers. APART: they hold
+# different things of one name, so that they are never compiled as one (CMAKE_UNITY_BUILD). PRECOMPILED: a set of its own.
 function(dybw_folder)
-  cmake_parse_arguments(arg "KNOWS_CAF" "" "SOURCES;USES;LIBRARIES;PRIVATE_LIBRARIES;PRECOMPILED" ${ARGN})
+  cmake_parse_arguments(arg "KNOWS_CAF;APART" "" "SOURCES;USES;LIBRARIES;PRIVATE_LIBRARIES;PRECOMPILED" ${ARGN})
   file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
   string(REPLACE "/" "_" name "${folder}")
   set(libraries dybw_options ${arg_LIBRARIES})
@@ -24,6 +25,9 @@ function(dybw_folder)
   if(arg_SOURCES)
     add_library(dybw_${name} STATIC ${arg_SOURCES})
     target_link_libraries(dybw_${name} PUBLIC ${libraries} PRIVATE ${arg_PRIVATE_LIBRARIES})
+    if(arg_APART)
+      set_target_properties(dybw_${name} PROPERTIES UNITY_BUILD OFF)
+    endif()
     if(arg_PRECOMPILED)
       target_precompile_headers(dybw_${name} PRIVATE ${arg_PRECOMPILED})
     elseif(arg_KNOWS_CAF)

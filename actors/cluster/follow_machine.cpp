@@ -9,7 +9,6 @@ namespace dybw {
 namespace {
 
 constexpr int exit_run_failed = 1;
-constexpr auto exit_network = static_cast<int>(input_fault::network);
 
 /// An attempt gives up earlier than the first ones of a launch: after an outage a fresh one gets through
 /// sooner than an old one.
@@ -232,7 +231,7 @@ void follow_machine::notice_end() {
     failure_ = fmt::format("no node of the run answers any more (waited {:.0f} s); what they measured is in "
                            "their --out directories",
                            to_seconds(now_ - *lost_at));
-    exit_code_ = exit_network;
+    exit_code_ = static_cast<int>(input_fault::network);
   }
 }
 

@@ -6,7 +6,6 @@ namespace dybw {
 
 namespace {
 
-constexpr auto tick_every = std::chrono::milliseconds{50};
 constexpr auto answer_patience = std::chrono::seconds{2};
 
 } // namespace
@@ -14,7 +13,7 @@ constexpr auto answer_patience = std::chrono::seconds{2};
 void local_monitor_state::start(nanoseconds looks_for) {
   looks_for_ = looks_for;
   origin_ = self_->home_system().clock().now();
-  self_->delayed_send(self_, tick_every, monitor_tick{});
+  self_->delayed_send(self_, monitor_machine::tick_every, monitor_tick{});
 }
 
 nanoseconds local_monitor_state::now() const {
@@ -37,7 +36,7 @@ void local_monitor_state::run_down(const caf::down_msg& down) {
 }
 
 void local_monitor_state::tick() {
-  self_->delayed_send(self_, tick_every, monitor_tick{});
+  self_->delayed_send(self_, monitor_machine::tick_every, monitor_tick{});
   if (!reports_)
     return;
   if (!asked_ && now() >= next_question_)

@@ -2,19 +2,13 @@
 
 namespace dybw {
 
-namespace {
-
-constexpr auto tick_every = std::chrono::milliseconds{50};
-
-} // namespace
-
 void monitor_state::start(monitor_options options) {
   options_ = std::move(options);
   origin_ = self_->home_system().clock().now();
   connections_ = node_connections{options_.gateway};
   self_->monitor(options_.gateway);
   perform(machine_.emplace(options_.node).open(now()));
-  self_->delayed_send(self_, tick_every, monitor_tick{});
+  self_->delayed_send(self_, monitor_machine::tick_every, monitor_tick{});
 }
 
 nanoseconds monitor_state::now() const {
@@ -33,7 +27,7 @@ void monitor_state::perform(const call_node& x) {
 void monitor_state::tick() {
   machine_->looked_at(now() - looked_at_ < looks_for);
   perform(machine_->step(now(), time_passed{}));
-  self_->delayed_send(self_, tick_every, monitor_tick{});
+  self_->delayed_send(self_, monitor_machine::tick_every, monitor_tick{});
 }
 
 run_view_ptr monitor_state::view() {

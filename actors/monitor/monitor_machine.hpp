@@ -32,6 +32,9 @@ public:
   /// To hear of nodes that have moved.
   static constexpr nanoseconds describe_again_every{std::chrono::seconds{5}};
 
+  /// How often time passes.
+  static constexpr auto tick_every = std::chrono::milliseconds{50};
+
   explicit monitor_machine(const endpoint& first);
 
   /// The first effects. Once, before any `step`.

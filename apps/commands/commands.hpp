@@ -7,6 +7,9 @@
 
 namespace dybw {
 
+/// The exit code when training, or writing its results, failed.
+inline constexpr int exit_failed = 1;
+
 /// `dybw run`: trains as the options say, prints and writes the results. Returns the exit code; throws
 /// `input_error` for wrong input before anything starts. `arguments` are those behind "run".
 int run_command(std::span<const std::string> arguments);

@@ -14,8 +14,6 @@ namespace dybw {
 
 namespace {
 
-constexpr int run_failed = 1;
-
 bool asks_for_help(const std::string& word) {
   return word == "--help" || word == "-h";
 }
@@ -95,7 +93,7 @@ int dispatch(std::span<const std::string> arguments, std::span<const command> co
   } catch (...) {
     err << "dybw: error: internal: an exception of unknown type" << std::endl;
   }
-  return run_failed;
+  return exit_failed;
 }
 
 } // namespace dybw

@@ -48,7 +48,7 @@ struct monitor_command_options {
   std::optional<tls_files> tls;
 };
 
-po::options_description option_list() {
+po::options_description monitor_option_list() {
   auto own = option_group("Options");
   own.add_options()("plain", po::bool_switch(), "a line per second, as without a terminal")(
       "format", text_value("text|json", "text"), "json: an object per line")("interval", text_value("S", "1"),
@@ -61,7 +61,7 @@ po::options_description option_list() {
 }
 
 monitor_command_options read_options(std::span<const std::string> arguments) {
-  const auto known = option_list();
+  const auto known = monitor_option_list();
   option_values given{known, "dybw monitor", 1};
   given.add_arguments(arguments);
   monitor_command_options options;
@@ -172,7 +172,7 @@ std::string monitor_help() {
       "dybw monitor HOST:PORT: attaches to a live run by any of its nodes, and shows what it does and "
       "why\n"
       "anybody waits. It may come and go as it likes; the run does not notice.\n\n",
-      option_list());
+      monitor_option_list());
 }
 
 int monitor_command(std::span<const std::string> arguments) {

@@ -31,7 +31,7 @@ constexpr int exit_differs = 1;
 using averaged = std::vector<std::pair<std::uint32_t, double>>;
 using rounds_told = std::map<std::pair<std::uint32_t, round_number>, averaged>;
 
-po::options_description option_list() {
+po::options_description replay_option_list() {
   auto list = option_group("Options");
   list.add_options()("help", po::bool_switch(), "show this page");
   return list;
@@ -149,11 +149,11 @@ std::string replay_help() {
       "dybw replay DIR: plays the run again that dybw run --record --out DIR wrote down: the same events "
       "at the same\nmoments, into new workers without data, which must do the same. Says where they do "
       "not, and ends with 1 then.\n\n",
-      option_list());
+      replay_option_list());
 }
 
 int replay_command(std::span<const std::string> arguments) {
-  const auto known = option_list();
+  const auto known = replay_option_list();
   option_values given{known, "dybw replay", 1};
   given.add_arguments(arguments);
   if (given.words().empty())

@@ -27,7 +27,7 @@ using nlohmann::json;
 constexpr std::size_t directories_max = 1000;
 constexpr std::string_view page_begin = "<!doctype html>";
 
-po::options_description option_list() {
+po::options_description report_option_list() {
   auto list = option_group("Options");
   list.add_options()("out", text_value("FILE"), "write a page with charts: one file, opens offline")(
       "group", po::bool_switch(),
@@ -302,11 +302,11 @@ std::vector<stored_run> read_all(const std::vector<std::string>& directories) {
 std::string report_help() {
   return help_page(
       "dybw report DIR..: compares runs that dybw run --out wrote, of one directory or several.\n\n",
-      option_list());
+      report_option_list());
 }
 
 int report_command(std::span<const std::string> arguments) {
-  const auto known = option_list();
+  const auto known = report_option_list();
   option_values given{known, "dybw report", directories_max};
   given.add_arguments(arguments);
   const auto as_json = given.choice("format", {"text", "json"}) == 1;

@@ -23,8 +23,6 @@ namespace dybw {
 
 namespace {
 
-constexpr int exit_failed = 1;
-
 /// Where the run goes on, and makes its files ready. Throws `input_error`.
 std::map<worker_id, checkpoint> find_checkpoints(const run_options& options, const run_inputs& inputs,
                                                  run_output& output) {

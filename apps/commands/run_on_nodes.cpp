@@ -2,6 +2,7 @@
 
 #include "actors/cluster/cluster_run.hpp"
 #include "actors/monitor/monitor.hpp"
+#include "apps/commands/commands.hpp"
 #include "apps/commands/run_output.hpp"
 #include "apps/options/node_options.hpp"
 #include "apps/program/interrupts.hpp"
@@ -20,8 +21,6 @@
 namespace dybw {
 
 namespace {
-
-constexpr int exit_failed = 1;
 
 int say(const std::string& failure, int exit_code) {
   std::cerr << "dybw: error: " << failure << std::endl;
