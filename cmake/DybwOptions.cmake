@@ -14,7 +14,7 @@ target_compile_features(dybw_options INTERFACE cxx_std_20)
 target_compile_options(dybw_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
 target_compile_definitions(dybw_options INTERFACE CAF_ENABLE_TYPE_ID_CHECKS "DYBW_ARCH=\"${DYBW_ARCH}\"")
 # GCC 12 and 13 report nonsense for "x" + std::to_string(..) (GCC bug 105651).
-target_compile_options(dybw_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+target_compile_options(dybw_options INTERFACE "$<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-stringop-overflow>")
 if(DYBW_WERROR)
   target_compile_options(dybw_options INTERFACE -Werror)
 endif()
