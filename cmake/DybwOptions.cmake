@@ -25,7 +25,7 @@ if(DYBW_SANITIZE)
   target_compile_options(dybw_options INTERFACE "-fsanitize=${DYBW_SANITIZE}" -fno-omit-frame-pointer
                          -fno-sanitize-recover=all
                          # Instrumented code hides from GCC what is initialised, as its manual says, and how far arrays go.
-                         "$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-array-bounds;-Wno-stringop-overflow>")
+                         "$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-array-bounds>")
   target_link_options(dybw_options INTERFACE "-fsanitize=${DYBW_SANITIZE}")
 endif()
 target_include_directories(dybw_options INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/generated")

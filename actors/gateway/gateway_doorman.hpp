@@ -11,8 +11,8 @@
 namespace dybw {
 
 /// Accepts connections where the process may have no more descriptors: CAF's own would be told of the waiting
-/// one again and again. One descriptor is kept aside, by which it is taken and closed. All in the
-/// multiplexer's thread.
+/// one again and again. One descriptor is kept aside, by which it is taken and closed; only while
+/// others are quicker to take that one, too, the loop is told again. All in the multiplexer's thread.
 class sparing_tcp {
 public:
   sparing_tcp();

@@ -85,8 +85,7 @@ int dispatch(std::span<const std::string> arguments, std::span<const command> co
     err << "dybw: error: " << one_line(error.what()) << std::endl;
   } catch (const std::bad_alloc&) {
     err << "dybw: error: there is not enough memory; make the model, the data or --workers smaller, or let "
-           "the process "
-           "have more (ulimit -v)"
+           "the process have more (ulimit -v)"
         << std::endl;
   } catch (const std::exception& error) {
     err << "dybw: error: internal: " << one_line(error.what()) << std::endl;

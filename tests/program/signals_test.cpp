@@ -132,8 +132,13 @@ TEST_CASE("dybw run: nobody reads what it prints, its results are in their files
   for (const auto& word : dybw_command({"run", "--clock", "virtual", "--step-time", "const:0.1", "--rounds",
                                         "20", "--workers", "4", "--out", out}))
     line += " '" + word + "'";
-  child_process run{{"/bin/bash", "-c", "(" + line + " 2>&1; echo $? >" + out + ".code) | true; sleep 0.1"}};
+  // The shell waits for all of a pipeline; nobody reads it by the time that something is printed.
+  child_process run{{"/bin/bash", "-c", "(sleep 0.3;" + line + " 2>&1; echo $? >" + out + ".code) | true"}};
   run.wait(patience);
+  std::ifstream code(out + ".code");
+  int exit_code = -1;
+  CHECK(code >> exit_code);
+  CHECK(exit_code == 1); // said as what it is, and no signal
   CHECK(fs::exists(fs::path{out} / "run.json"));
   CHECK(fs::exists(fs::path{out} / "report.html"));
 }
