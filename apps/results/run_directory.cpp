@@ -144,7 +144,7 @@ run_directory run_directory::create_new(const fs::path& directory, std::span<con
     if (directory.has_parent_path())
       create_directories_durably(directory.parent_path());
     for (int i = 2; !fs::create_directory(name); ++i)
-      name = fs::path{directory}.concat("-" + std::to_string(i));
+      name = fs::path{directory}.concat("-").concat(std::to_string(i));
   });
   return {std::move(name), policies, false};
 }

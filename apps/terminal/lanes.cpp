@@ -372,7 +372,7 @@ std::string clock_text(double s) {
   if (!std::isfinite(s) || std::abs(s) > 1e12)
     return "-";
   const auto total = static_cast<long long>(std::max(s, 0.0));
-  const auto two = [](long long x) { return (x < 10 ? "0" : "") + std::to_string(x); };
+  const auto two = [](long long x) { return std::string(x < 10 ? 1 : 0, '0') + std::to_string(x); };
   const auto minutes = total / 60 % 60;
   const auto begin =
       total >= 3600 ? std::to_string(total / 3600) + ":" + two(minutes) : std::to_string(minutes);

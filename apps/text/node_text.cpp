@@ -29,7 +29,7 @@ void add_run(text_table& table, const node_status& s) {
                              " here, loss " + fixed_text(s.loss, 3)});
   std::string nodes;
   for (const auto& node : s.nodes)
-    nodes += (nodes.empty() ? "" : " ") + to_string(node);
+    (nodes += nodes.empty() ? "" : " ") += to_string(node);
   table.add({"nodes", nodes});
   if (s.component > 0 && s.lead < s.nodes.size())
     table.add({"in touch", counted(s.component, "worker") + ", led by " + to_string(s.nodes[s.lead])});

@@ -49,7 +49,7 @@ std::vector<std::string> remarks(const run_result& run) {
   if (!run.workers_lost.empty()) {
     std::string lost = "lost " + counted(run.workers_lost.size(), "worker") + ":";
     for (std::size_t i = 0; i < std::min<std::size_t>(run.workers_lost.size(), 10); ++i)
-      lost += " " + std::to_string(run.workers_lost[i]);
+      (lost += ' ') += std::to_string(run.workers_lost[i]);
     lines.push_back(lost + (run.workers_lost.size() > 10 ? " .." : ""));
   }
   for (const auto& node : run.nodes)
@@ -145,7 +145,7 @@ std::string in_full(const run_result& run) {
   for (const auto& remark : remarks(run))
     text += remark + "\n";
   if (!run.per_worker.empty() && run.per_worker.size() <= workers_shown_max)
-    text += "\n" + workers_table(run);
+    (text += '\n') += workers_table(run);
   return text;
 }
 
