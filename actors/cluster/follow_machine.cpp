@@ -66,6 +66,7 @@ void follow_machine::on(const node_reached& e) {
 
 void follow_machine::subscribe(member& n) {
   n.dropped_before += std::exchange(n.dropped, 0);
+  n.starts_over = true;
   tell(n, subscribe_request{options_.spec.run});
   if (stopping_)
     tell(n, stop_request{options_.spec.run});
@@ -91,6 +92,7 @@ void follow_machine::hear(member& n, const report_batch& x) {
   if (x.run != options_.spec.run)
     return;
   n.heard = now_;
+  note_new_lives(n, x);
   regain(n);
   n.newest = report_batch{};
   n.newest.component = x.component;
@@ -133,8 +135,10 @@ void follow_machine::pass_on(member& n, const report_batch& x) {
   }
   workers_gone crashed{{}, fmt::format("it ended on node {}, see its log", n.name())};
   for (auto w : x.lost)
-    if (is_theirs(w) && !std::exchange(workers_[index_of(w)].ended, true))
+    if (is_theirs(w) && !std::exchange(workers_[index_of(w)].ended, true)) {
+      workers_[index_of(w)].crashed = true;
       crashed.workers.push_back(w);
+    }
   if (!crashed.workers.empty())
     effects_.emplace_back(run_news{std::move(crashed)});
   if (x.evaluations.empty() || result_candidates().front() != n.node)
@@ -166,12 +170,29 @@ std::vector<worker_id> follow_machine::unfinished(const member& n) const {
   return ids;
 }
 
+/// A node that ended in good order and was started again has new workers in place of those that said their
+/// last word: what the first batch does not know of has not ended in this process.
+void follow_machine::note_new_lives(member& n, const report_batch& first) {
+  if (!std::exchange(n.starts_over, false))
+    return;
+  for (auto w : n.workers) {
+    const auto has_ended =
+        std::ranges::any_of(first.finished, [w](const auto& end) { return end.totals.worker == w; }) ||
+        std::ranges::find(first.lost, w) != first.lost.end();
+    if (workers_[index_of(w)].ended && !has_ended)
+      workers_[index_of(w)] = {};
+  }
+}
+
+/// Also of those that have said their last word: they may be started again before we hear of it.
 void follow_machine::lose(member& n, const std::string& reason) {
   if (std::exchange(n.gone, true))
     return;
   n.gone_since = now_;
   n.waiting.clear();
-  if (auto ids = unfinished(n); !ids.empty())
+  auto ids = n.workers;
+  std::erase_if(ids, [this](worker_id w) { return workers_[index_of(w)].crashed; });
+  if (!ids.empty())
     effects_.emplace_back(
         run_news{workers_gone{std::move(ids), fmt::format("node {}: {}", n.name(), reason)}});
 }

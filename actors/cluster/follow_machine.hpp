@@ -56,10 +56,12 @@ private:
     bool has_reported = false;
     std::uint64_t dropped_before = 0; ///< reports dropped in earlier subscriptions
     std::uint64_t dropped = 0;        ///< in this one
+    bool starts_over = false;         ///< no batch of this subscription has come: the first tells all ends
   };
   struct worker_progress {
     round_number newest = 0;
     bool ended = false;
+    bool crashed = false; ///< .. by an error
   };
 
   void on(const node_reached& e);
@@ -86,6 +88,7 @@ private:
   void lose_line(node_index node, const std::string& reason);
   void lose(member& n, const std::string& reason);
   void regain(member& n);
+  void note_new_lives(member& n, const report_batch& first);
   std::vector<worker_id> unfinished(const member& n) const;
   void ask_how_it_stands();
   void notice_end();

@@ -117,16 +117,16 @@ void reporter_state::add(const round_report& report) {
     ++rounds_dropped_;
   if (audit_)
     audit_->add(report.mixed);
-  add(report.mixed.worker, report.exchanges);
+  add(report.mixed.worker, report.exchanges, report.mixed.round);
 }
 
-void reporter_state::add(worker_id id, const exchange_news& x) {
+void reporter_state::add(worker_id id, const exchange_news& x, round_number round) {
   if (!audit_)
     return;
+  for (auto neighbour : x.given_up)
+    audit_->edge_lost(id, neighbour, round);
   for (const auto& half : x.halves)
     audit_->add(half);
-  for (auto neighbour : x.given_up)
-    audit_->edge_lost(id, neighbour);
   log_violations();
 }
 
@@ -142,7 +142,7 @@ void reporter_state::add(const worker_finished& last_word) {
   threshold_delays_.merge(*last_word.threshold_delays);
   if (sink_)
     to_pass_on_->finished.push_back(to_end(last_word));
-  add(last_word.totals.worker, last_word.exchanges);
+  add(last_word.totals.worker, last_word.exchanges, last_word.totals.completed);
   if (audit_) {
     audit_->left(last_word.totals.worker);
     log_violations();
@@ -179,10 +179,13 @@ void reporter_state::worker_down(const caf::down_msg& down) {
   mark_lost(i);
 }
 
-/// Their node cannot be reached; it may come back.
+/// Their node cannot be reached; it may come back. Who has said its last word is not lost, but may be started
+/// again before we hear of it.
 void reporter_state::gone(const workers_gone& x) {
   for (auto id : x.workers) {
     const auto i = index_of(id);
+    if (done_flags_[i] && audit_)
+      audit_->lost(id);
     if (done_flags_[i])
       continue;
     spdlog::warn("worker {} is gone ({}); the others go on", i, x.reason);
@@ -192,10 +195,9 @@ void reporter_state::gone(const workers_gone& x) {
 
 void reporter_state::back(const workers_back& x) {
   for (auto id : x.workers) {
-    const auto found = std::find(lost_.begin(), lost_.end(), static_cast<std::uint32_t>(id));
-    if (found == lost_.end())
+    if (!done_flags_[index_of(id)])
       continue;
-    lost_.erase(found);
+    std::erase(lost_, static_cast<std::uint32_t>(id)); // or it had left in good order
     if (audit_)
       audit_->back(id);
     done_flags_[index_of(id)] = false;
@@ -264,8 +266,10 @@ void reporter_state::flush_trace() {
 }
 
 void reporter_state::log_violations() {
-  const auto& all = audit_->violations();
-  for (; violations_logged_ < all.size(); ++violations_logged_)
+  if (violations_logged_ == audit_->certain_violations())
+    return;
+  const auto all = audit_->violations();
+  for (; violations_logged_ < audit_->certain_violations(); ++violations_logged_)
     spdlog::error("audit: {}", all[violations_logged_]);
 }
 

@@ -90,7 +90,7 @@ private:
   void add_sketch(inquiry& all, const snapshot& x);
   void answered(inquiry& all);
 
-  void add(worker_id id, const exchange_news& x);
+  void add(worker_id id, const exchange_news& x, round_number round);
   void flush_files();
   void flush_trace();
   void log_violations();

@@ -44,7 +44,8 @@ void judge(run_result& result, const run_config& config, const run_outcome& outc
   if (outcome.failure)
     fail(result, *outcome.failure);
   if (!result.mixing.clean())
-    fail(result, "the audit found mixing that is not doubly stochastic: " + outcome.violations.front());
+    fail(result, "the audit found mixing that is not doubly stochastic" +
+                     (outcome.violations.empty() ? "" : ": " + outcome.violations.front()));
   if (result.workers_lost.size() == config.workers)
     fail(result, "all workers were lost");
 }

@@ -14,15 +14,19 @@ void evaluator_state::start(evaluator_options options) {
   estimates_ = options_.initial;
   local_steps_.resize(options_.workers.size());
   answered_.resize(options_.workers.size());
+  lost_.resize(options_.workers.size());
+  for (const auto& w : options_.workers)
+    self_->monitor(w);
   self_->delayed_send(self_, options_.every, evaluation_due{});
 }
 
 void evaluator_state::ask() {
   asked_ = true;
   ++question_;
-  std::fill(answered_.begin(), answered_.end(), false);
-  for (const auto& w : options_.workers)
-    self_->send(w, snapshot_wanted{});
+  answered_ = lost_;
+  for (std::size_t i = 0; i < options_.workers.size(); ++i)
+    if (!lost_[i])
+      self_->send(options_.workers[i], snapshot_wanted{});
   self_->delayed_send(self_, std::chrono::seconds{1}, answers_due{question_});
 }
 
@@ -33,11 +37,30 @@ void evaluator_state::give_up_on(std::uint64_t question) {
 
 void evaluator_state::receive(const snapshot& x) {
   const auto i = index_of(x.worker);
+  if (lost_[i])
+    return;
   estimates_[i] = x.parameters;
   local_steps_[i] = x.local_steps;
   answered_[i] = true;
-  if (asked_ && std::all_of(answered_.begin(), answered_.end(), [](bool b) { return b; }))
+  if (asked_ && all_answered())
     evaluate();
+}
+
+/// The steps that it did count; its estimate is nobody's any more.
+void evaluator_state::worker_down(const caf::down_msg& down) {
+  if (down.reason == caf::exit_reason::user_shutdown)
+    return; // the end of the run
+  for (std::size_t i = 0; i < options_.workers.size(); ++i)
+    if (options_.workers[i].address() == down.source) {
+      lost_[i] = answered_[i] = true;
+      estimates_[i] = {};
+    }
+  if (asked_ && all_answered())
+    evaluate();
+}
+
+bool evaluator_state::all_answered() const {
+  return std::all_of(answered_.begin(), answered_.end(), [](bool b) { return b; });
 }
 
 void evaluator_state::evaluate() {
@@ -73,6 +96,7 @@ void evaluator_state::evaluate() {
 evaluator_actor::behavior_type evaluator(evaluator_actor::stateful_pointer<evaluator_state> self,
                                          evaluator_options options) {
   self->state.start(std::move(options));
+  self->set_down_handler([self](const caf::down_msg& down) { self->state.worker_down(down); });
   return {
       [self](const evaluation_due&) { self->state.ask(); },
       [self](const answers_due& x) { self->state.give_up_on(x.question); },

@@ -27,9 +27,11 @@ public:
   void ask();
   void give_up_on(std::uint64_t question);
   void receive(const snapshot& x);
+  void worker_down(const caf::down_msg& down);
 
 private:
   void evaluate();
+  bool all_answered() const;
 
   evaluator_actor::stateful_pointer<evaluator_state> self_;
   evaluator_options options_;
@@ -37,6 +39,7 @@ private:
   std::vector<parameter_block> estimates_; ///< the newest of each worker
   std::vector<std::uint64_t> local_steps_;
   std::vector<bool> answered_;
+  std::vector<bool> lost_; ///< ended: not asked, and not averaged any more
   std::uint64_t question_ = 0;
   bool asked_ = false;
 };

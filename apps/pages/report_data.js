@@ -95,7 +95,7 @@ function audit_of(run) {
     faults.push("weights of a worker that do not sum to 1");
   if (m.max_column_error > 1e-9)
     faults.push("averaging moved the mean");
-  if (m.max_projection_error > 1e-5)
+  if (m.max_projection_error > 5e-7)
     faults.push("the estimates do not agree with the weights reported");
   if (faults.length)
     return {kind: "violated", verdict: "Audit violated", detail: `${faults.join("; ")}, in ${count(m.rounds_audited)} rounds checked`};

@@ -368,7 +368,10 @@ void round_machine::take_over() {
 
 void round_machine::meet(neighbour& n, round_number its_round) {
   seeks_company_ = false;
+  const auto had_left = n.leaving;
   n.meet(its_round);
+  if (had_left && !n.leaving && n.usable && !mutated(mutation::meet_in_silence))
+    say_where_we_are(n); // while we took it for gone, we told it nothing
 }
 
 /// Not in a round that the joiner's predecessor may have counted in, as far as we know.
@@ -384,6 +387,13 @@ void round_machine::returned(neighbour& n) {
   send_facts(n.id);
   if (mutated(mutation::return_in_silence))
     return;
+  say_where_we_are(n);
+  catch_up(n);
+}
+
+void round_machine::say_where_we_are(const neighbour& n) {
+  if (phase_ == phase::left && mutated(mutation::left_in_silence))
+    return;
   if (phase_ == phase::left)
     effects_.push_back(send{n.id, leaving{}});
   else if (phase_ == phase::gathering)
@@ -392,7 +402,6 @@ void round_machine::returned(neighbour& n) {
     effects_.push_back(send{n.id, closed{current_, static_cast<std::uint32_t>(accepted_)}});
   else if (completed_ > 0)
     effects_.push_back(send{n.id, closed{completed_, 0}});
-  catch_up(n);
 }
 
 // --- Odds and ends ---

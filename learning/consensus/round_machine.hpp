@@ -68,6 +68,7 @@ private:
   void update_usable();
   void lost(neighbour& n);
   void returned(neighbour& n);
+  void say_where_we_are(const neighbour& n);
   round_number round_for(worker_id joiner) const override;
 
   double weight_of(const neighbour& n) const;

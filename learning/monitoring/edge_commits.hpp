@@ -1,10 +1,10 @@
 #pragma once
 
-#include "learning/graph/topology.hpp"
+#include "learning/graph/edge_numbers.hpp"
 #include "learning/monitoring/process_metrics.hpp"
 
-#include <algorithm>
 #include <memory>
+#include <vector>
 
 namespace dybw {
 
@@ -13,12 +13,12 @@ namespace dybw {
 class edge_commits {
 public:
   explicit edge_commits(std::shared_ptr<const topology> graph)
-      : graph_(std::move(graph)), counts_(graph_->edges().size()) {}
+      : graph_(std::move(graph)), numbers_(*graph_), counts_(numbers_.count()) {}
 
   void add(const mix_report& r) {
     for (const auto& term : r.committed)
       if (r.worker < term.neighbour)
-        if (const auto i = index_of_edge({r.worker, term.neighbour}); i < counts_.size())
+        if (const auto i = numbers_.between(r.worker, term.neighbour); i < counts_.size())
           ++counts_[i];
   }
 
@@ -33,13 +33,8 @@ public:
   }
 
 private:
-  std::size_t index_of_edge(const edge& e) const {
-    const auto all = graph_->edges();
-    const auto found = std::lower_bound(all.begin(), all.end(), e);
-    return found != all.end() && *found == e ? static_cast<std::size_t>(found - all.begin()) : counts_.size();
-  }
-
   std::shared_ptr<const topology> graph_;
+  edge_numbers numbers_;
   std::vector<std::uint64_t> counts_; ///< [edges]
 };
 

@@ -234,7 +234,7 @@ void network_simulation::perform(shell& s, const absorb& e) {
 }
 
 void network_simulation::perform(shell& s, const dybw::edge_lost& e) {
-  observer_.edge_lost(now(), s.id, e.neighbour);
+  observer_.edge_lost(now(), s.id, e.neighbour, s.machine->status().round);
 }
 
 void network_simulation::perform(shell& s, const arm_timer& e) {

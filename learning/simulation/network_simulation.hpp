@@ -16,7 +16,7 @@ public:
   virtual void round_done(nanoseconds, const round_record&, const mix_report&) {}
   /// Pairwise averaging: a worker carried out its half of an exchange, or gave one up.
   virtual void exchanged(nanoseconds, const exchange_half&) {}
-  virtual void edge_lost(nanoseconds, worker_id, worker_id /*neighbour*/) {}
+  virtual void edge_lost(nanoseconds, worker_id, worker_id /*neighbour*/, round_number /*its own*/) {}
   virtual void membership_changed(nanoseconds, worker_id, const dybw::membership_changed&) {}
   virtual void finished(nanoseconds, worker_id, const dybw::finished&) {}
   virtual void crashed(nanoseconds, worker_id) {}

@@ -11,11 +11,11 @@
 #include <signal.h>
 #include <zlib.h>
 
-// Random schedules of kill -9, SIGSTOP and SIGCONT, and restart with --join against real node processes, in
-// some of them kill -9 of the launcher. After each the run must have ended in time, with a clean audit, and
-// with nothing left running. No data may be lost: every worker of a node that lived to the end has rounds to
-// the end and a checkpoint, all checkpoints are whole, also those of killed nodes, and only a killed node may
-// have left half a line, its last one.
+// Random schedules of kill -9, SIGTERM, SIGSTOP and SIGCONT, and restart with --join against real node
+// processes, in some of them kill -9 of the launcher. After each the run must have ended in time, with a
+// clean audit, and with nothing left running. No data may be lost: every worker of a node that lived to the
+// end has rounds to the end and a checkpoint, all checkpoints are whole, also those of killed nodes, and only
+// a killed node may have left half a line, its last one.
 //
 //   chaos SCHEDULES [SEED]
 
@@ -35,6 +35,7 @@ constexpr auto rest_s = 2.0;
 
 struct tally {
   std::size_t kills = 0;
+  std::size_t leaves = 0; ///< ended in good order
   std::size_t stops = 0;
   std::size_t joins = 0;
   std::size_t refused = 0;   ///< of the joins: whom they asked was gone
@@ -136,6 +137,13 @@ private:
       stopped_[i] = true;
       ++counts_.stops;
       note("stop", i);
+    } else if (std::count(killed_.begin(), killed_.end(), true) < 2 && draw(2) == 0 &&
+               std::find(stopped_.begin(), stopped_.end(), true) ==
+                   stopped_.end()) { // it might wait for those
+      nodes_.leave(i);
+      killed_[i] = true;
+      ++counts_.leaves;
+      note("leave", i);
     } else if (std::count(killed_.begin(), killed_.end(), true) < 2) {
       nodes_.kill(i);
       killed_[i] = true;
@@ -281,9 +289,9 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
     failed += problem.empty() ? 0 : 1;
   }
-  std::printf(
-      "%lu schedules, seed %llu: %zu kills, %zu stops, %zu joins (%zu refused), %zu launchers; %zu failed\n",
-      count, static_cast<unsigned long long>(seed), counts.kills, counts.stops, counts.joins, counts.refused,
-      counts.launchers, failed);
+  std::printf("%lu schedules, seed %llu: %zu kills, %zu leaves, %zu stops, %zu joins (%zu refused), %zu "
+              "launchers; %zu failed\n",
+              count, static_cast<unsigned long long>(seed), counts.kills, counts.leaves, counts.stops,
+              counts.joins, counts.refused, counts.launchers, failed);
   return failed == 0 ? 0 : 1;
 }

@@ -120,6 +120,11 @@ void cluster::kill(std::size_t node) {
   nodes_[node]->wait(std::chrono::seconds{10});
 }
 
+int cluster::leave(std::size_t node) {
+  nodes_[node]->send(SIGTERM);
+  return nodes_[node]->wait(std::chrono::seconds{20}).code;
+}
+
 std::unique_ptr<child_process> cluster::launch(std::vector<std::string> arguments) const {
   arguments.insert(arguments.begin(), {"run", "--nodes", list()});
   return std::make_unique<child_process>(command(0, arguments));

@@ -37,6 +37,8 @@ public:
 
   /// kill -9 and wait until it is gone.
   void kill(std::size_t node);
+  /// SIGTERM, and waits until it has ended in good order. Returns its exit code.
+  int leave(std::size_t node);
   /// A new process on the same address.
   void start(std::size_t node, const std::vector<std::string>& more = {});
 

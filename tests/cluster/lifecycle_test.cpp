@@ -100,6 +100,32 @@ TEST_CASE("dybw node: when launcher and leading node are killed, the next lead w
   }
 }
 
+TEST_CASE("dybw node: one that is told to end and is started again to join does no harm to the run") {
+  for (const std::string policy : {"full", "dtur", "adaptive"}) {
+    cluster nodes{3};
+    const auto out = nodes.directory() / "launcher";
+    auto launcher =
+        nodes.launch(paced + std::vector<std::string>{"--policy", policy, "--time-limit",
+                                                      is_slow_build ? "40" : "9", "--out", out.string()});
+    REQUIRE(nodes.wait_until(0, is_running));
+    for (const std::size_t i : {1, 2}) { // one after the other, as operators do it
+      CHECK(nodes.leave(i) == 0);
+      nodes.start(i, {"--join", nodes.address(0)});
+      REQUIRE(nodes.wait_until(i, is_running));
+    }
+    const auto end = launcher->wait(patience);
+    CAPTURE(policy);
+    CAPTURE(end.err);
+    CAPTURE(nodes.errors());
+    CHECK(end.code == 0);
+    std::ifstream in(out / "run.json");
+    const auto run = json::parse(in, nullptr, false)["runs"][0];
+    check_audit(run);
+    CHECK(run["failed"] == false);
+    CHECK(run["workers_lost"].empty());
+  }
+}
+
 TEST_CASE("dybw node: whose place was taken while it was stopped gives the run up when it goes on") {
   cluster nodes{3};
   const auto out = nodes.directory() / "launcher";

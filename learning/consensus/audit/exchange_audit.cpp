@@ -1,7 +1,6 @@
 #include "learning/consensus/audit/exchange_audit.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 
 namespace dybw {
@@ -9,72 +8,98 @@ namespace dybw {
 namespace {
 
 constexpr std::size_t violations_max = 20;
-
-std::size_t index_of_edge(const topology& graph, worker_id a, worker_id b) {
-  const auto& edges = graph.edges();
-  const auto found = std::lower_bound(edges.begin(), edges.end(), make_edge(a, b));
-  assert(found != edges.end() && *found == make_edge(a, b));
-  return static_cast<std::size_t>(found - edges.begin());
-}
+constexpr const char* no_other_half = "the other half is missing";
 
 } // namespace
 
 exchange_audit::exchange_audit(std::shared_ptr<const topology> graph)
-    : graph_(std::move(graph)), workers_(graph_->workers()), edges_(graph_->edges().size()),
+    : graph_(std::move(graph)), numbers_(*graph_), workers_(graph_->workers()), edges_(numbers_.count()),
       joined_(graph_->workers()), components_(graph_->workers()) {}
 
 void exchange_audit::add(const exchange_half& half) {
-  if (!graph_->has_edge(half.worker, half.neighbour))
+  if (index_of(half.worker) >= workers_.size())
+    return;
+  const auto e = numbers_.between(half.worker, half.neighbour);
+  if (e == numbers_.count() || (half.first != half.worker && half.first != half.neighbour))
     return; // nobody's who is of this run
   auto& w = workers_[index_of(half.worker)];
   w.newest = std::max(w.newest, half.round);
   newest_round_ = std::max(newest_round_, half.round);
-  const auto e = index_of_edge(*graph_, half.worker, half.neighbour);
-  const name key{e, half.first, half.number};
-  const auto [other, is_first] = in_flight_.try_emplace(key, half);
-  if (is_first)
-    return bound_pending(e);
-  if (other->second.worker == half.worker) {
-    ++summary_.one_sided_edges;
-    violations_.push_back(sentence(half, "added its half twice"));
+  if (half.number <= stream_of(e, half.first).dropped)
     return;
+  const name key{e, half.first, half.number};
+  const pending_half present{half, ++added_};
+  const auto [other, is_first] = in_flight_.try_emplace(key, present);
+  if (is_first) {
+    ++edges_[e].pending;
+    return bound_pending(e);
   }
-  match(other->second, half, e);
+  const auto before = other->second;
+  if (before.half.worker == half.worker)
+    return note_one_sided(half, "added its half twice");
+  match(before.half, half, e);
   in_flight_.erase(other);
   --edges_[e].pending;
   settle_before(key);
+  end_excuse(before, e);
+  end_excuse(present, e);
 }
 
-/// Both ends have reported up to here, in order: what is before stays single.
+/// Both ends have reported up to here, in order: what is before stays alone.
 void exchange_audit::settle_before(const name& matched) {
   const auto& [edge, first, number] = matched;
   auto i = in_flight_.lower_bound({edge, first, 0});
   while (i != in_flight_.end() && i->first < matched) {
+    leave_alone(i->second.half, edge);
     i = in_flight_.erase(i);
     --edges_[edge].pending;
-    ++edges_[edge].single;
   }
 }
 
-/// One end's reports do not come, maybe for days: loses sight of the edge rather than memory.
+void exchange_audit::leave_alone(const exchange_half& half, std::size_t edge_index) {
+  auto& x = stream_of(edge_index, half.first).lacking[end_of(edge_index, half.neighbour)];
+  if (x.unknown || workers_[index_of(half.neighbour)].lost) {
+    ++summary_.edges_lost;
+  } else if (x.give_ups > 0) {
+    --x.give_ups;
+    ++summary_.edges_lost;
+  } else {
+    note_one_sided(half, no_other_half);
+  }
+}
+
+/// With this half there is a pair. What its worker may have lacked before has been settled.
+void exchange_audit::end_excuse(const pending_half& half, std::size_t edge_index) {
+  const auto worker = half.half.worker;
+  const auto& w = workers_[index_of(worker)];
+  auto& x = stream_of(edge_index, half.half.first).lacking[end_of(edge_index, worker)];
+  if (!w.lost && half.at > w.back_at)
+    x.unknown = false;
+  if (half.half.round > x.given_up_in)
+    x.give_ups = 0;
+}
+
+/// One end's reports do not come, maybe for days.
 void exchange_audit::bound_pending(std::size_t edge_index) {
   auto& e = edges_[edge_index];
-  if (++e.pending <= pending_max)
+  if (e.pending <= pending_max)
     return;
-  in_flight_.erase(in_flight_.lower_bound({edge_index, worker_id{0}, 0}));
+  const auto oldest = in_flight_.lower_bound({edge_index, worker_id{0}, 0});
+  const auto& [edge, first, number] = oldest->first;
+  stream_of(edge, first).dropped = number;
+  in_flight_.erase(oldest);
   --e.pending;
-  ++e.single;
-  e.ever_lost = true;
+  ++summary_.rounds_unaudited;
 }
 
 void exchange_audit::match(const exchange_half& a, const exchange_half& b, std::size_t edge_index) {
   ++summary_.rounds_audited;
   const auto column_error = std::abs(a.weight - b.weight);
-  const auto size = std::max(a.size, b.size);
+  const auto size = std::sqrt(2 * (a.size * a.size + b.size * b.size)); // each end adds once
   const auto projection_error = size > 0 ? std::abs(a.projection + b.projection) / size : 0;
   summary_.max_column_error = std::max(summary_.max_column_error, column_error);
   summary_.max_projection_error = std::max(summary_.max_projection_error, projection_error);
-  if ((column_error > 1e-9 || projection_error > 1e-5) && violations_.size() < violations_max)
+  if ((column_error > 1e-9 || projection_error > projection_error_max) && violations_.size() < violations_max)
     violations_.push_back(sentence(a, "and its neighbour did not add opposite amounts"));
   auto& e = edges_[edge_index];
   ++e.exchanges;
@@ -96,9 +121,17 @@ void exchange_audit::join(std::size_t edge_index) {
   joined_.part_all();
 }
 
-void exchange_audit::edge_lost(worker_id worker, worker_id neighbour) {
-  if (graph_->has_edge(worker, neighbour))
-    edges_[index_of_edge(*graph_, worker, neighbour)].ever_lost = true;
+void exchange_audit::edge_lost(worker_id worker, worker_id neighbour, round_number round) {
+  if (index_of(worker) >= workers_.size())
+    return;
+  const auto e = numbers_.between(worker, neighbour);
+  if (e == numbers_.count())
+    return;
+  for (auto& s : edges_[e].streams) {
+    auto& x = s.lacking[end_of(e, worker)];
+    ++x.give_ups;
+    x.given_up_in = std::max(x.given_up_in, round);
+  }
 }
 
 void exchange_audit::left(worker_id worker) {
@@ -106,34 +139,64 @@ void exchange_audit::left(worker_id worker) {
 }
 
 void exchange_audit::lost(worker_id worker) {
-  workers_[index_of(worker)].ever_lost = true;
+  workers_[index_of(worker)].lost = true;
 }
 
 void exchange_audit::back(worker_id worker) {
   auto& w = workers_[index_of(worker)];
-  w.ever_lost = true; // what its predecessor had in flight is not known
-  w.left = false;
+  if (!w.lost && !w.left)
+    return;
+  w.lost = w.left = false;
+  w.back_at = added_;
+  for (auto neighbour : graph_->neighbours(worker)) {
+    const auto e = numbers_.between(worker, neighbour);
+    for (auto& s : edges_[e].streams)
+      s.lacking[end_of(e, worker)].unknown = true; // what its predecessor had in flight
+  }
 }
 
-bool exchange_audit::is_excused(std::size_t edge_index) const {
-  const auto ends = graph_->edges()[edge_index];
-  return edges_[edge_index].ever_lost || workers_[index_of(ends.a)].ever_lost ||
-         workers_[index_of(ends.b)].ever_lost;
+/// Tells of each half in flight what it is if nothing more comes. They ascend by edge and who offered.
+template <class Tell>
+void exchange_audit::judge_in_flight(Tell tell) const {
+  auto of = std::pair{edges_.size(), worker_id{}};
+  std::array<std::uint64_t, 2> give_ups{};
+  for (const auto& [key, pending] : in_flight_) {
+    const auto& [edge, first, number] = key;
+    const auto& lacking = edges_[edge].streams[end_of(edge, first)].lacking;
+    if (of != std::pair{edge, first}) {
+      of = {edge, first};
+      give_ups = {lacking[0].give_ups, lacking[1].give_ups};
+    }
+    const auto end = end_of(edge, pending.half.neighbour);
+    const auto& w = workers_[index_of(pending.half.neighbour)];
+    if (lacking[end].unknown || w.lost) {
+      tell(pending.half, alone::lost);
+    } else if (give_ups[end] > 0) {
+      --give_ups[end];
+      tell(pending.half, alone::lost);
+    } else {
+      tell(pending.half, w.left ? alone::one_sided : alone::in_flight);
+    }
+  }
 }
 
 mixing_summary exchange_audit::summary() const {
   auto s = summary_;
-  for (const auto& [key, half] : in_flight_) {
-    if (is_excused(std::get<0>(key)))
-      ++s.edges_lost;
-    else if (workers_[index_of(half.neighbour)].left)
-      ++s.one_sided_edges;
-    else
-      ++s.rounds_unaudited;
-  }
-  for (std::size_t i = 0; i < edges_.size(); ++i)
-    (is_excused(i) ? s.edges_lost : s.one_sided_edges) += edges_[i].single;
+  judge_in_flight([&s](const exchange_half&, alone what) {
+    ++(what == alone::lost        ? s.edges_lost
+       : what == alone::one_sided ? s.one_sided_edges
+                                  : s.rounds_unaudited);
+  });
   return s;
+}
+
+std::vector<std::string> exchange_audit::violations() const {
+  auto all = violations_;
+  judge_in_flight([&](const exchange_half& half, alone what) {
+    if (what == alone::one_sided && all.size() < violations_max)
+      all.push_back(sentence(half, no_other_half));
+  });
+  return all;
 }
 
 std::vector<edge_activity> exchange_audit::activity() const {
@@ -152,6 +215,12 @@ double exchange_audit::mean_active_share() const {
   for (const auto& a : activity())
     sum += a.active_share;
   return edges_.empty() ? 0 : sum / static_cast<double>(edges_.size());
+}
+
+void exchange_audit::note_one_sided(const exchange_half& half, const std::string& what) {
+  ++summary_.one_sided_edges;
+  if (violations_.size() < violations_max)
+    violations_.push_back(sentence(half, what));
 }
 
 std::string exchange_audit::sentence(const exchange_half& half, const std::string& what) const {

@@ -1,71 +1,117 @@
 #include "learning/consensus/audit/mixing_audit.hpp"
 
-#include <algorithm>
+#include "learning/consensus/mutation.hpp"
+
 #include <cassert>
 #include <cmath>
 #include <numeric>
-#include <unordered_map>
 
 namespace dybw {
 
 namespace {
 
 constexpr std::size_t violations_max = 20;
+constexpr double sum_error_max = 1e-9;
+constexpr std::uint8_t both_ends = 3;
 
 bool contains(const std::vector<worker_id>& ids, worker_id id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
-const mix_term* find_term(const mix_report& report, worker_id neighbour) {
-  for (const auto& t : report.committed)
-    if (t.neighbour == neighbour)
-      return &t;
-  return nullptr;
+std::string in_round(round_number round) {
+  return "round " + std::to_string(round) + ": ";
 }
 
 } // namespace
 
 mixing_audit::mixing_audit(std::shared_ptr<const topology> graph, round_number after)
-    : graph_(std::move(graph)), workers_(graph_->workers()), active_(graph_->edges().size()),
-      joined_(graph_->workers()), stretch_begin_(after), last_checked_(after) {}
+    : graph_(std::move(graph)), edges_(*graph_), workers_(graph_->workers()), active_(edges_.count()),
+      joined_(graph_->workers()), parts_(graph_->workers()), stretch_is_known_(after > 0),
+      stretch_begin_(after), last_checked_(after), report_of_(graph_->workers()), column_(graph_->workers()),
+      ends_(edges_.count()), is_excused_(graph_->workers()) {
+  awaited_[0] = workers_.size();
+}
+
+/// Who is awaited, and since when, changes with a worker's state.
+template <class Change>
+void mixing_audit::change(worker_state& w, Change what) {
+  const auto is_awaited = [&w] { return !w.left && !w.lost; };
+  const auto is_away = [&w] { return w.lost || w.returning; };
+  if (is_awaited()) {
+    const auto found = awaited_.find(w.reported);
+    if (--found->second == 0)
+      awaited_.erase(found);
+  }
+  away_ -= is_away() ? 1u : 0u;
+  what();
+  if (is_awaited())
+    ++awaited_[w.reported];
+  away_ += is_away() ? 1u : 0u;
+}
 
 void mixing_audit::add(mix_report report) {
   auto& w = workers_[index_of(report.worker)];
+  const auto round = report.round;
   if (w.returning)
-    note_return(w, report.round);
-  if (report.round <= std::max(w.reported, last_checked_))
-    return;
-  w.reported = report.round;
-  pending_[report.round].push_back(std::move(report));
+    note_return(report.worker, round);
+  const auto is_in_time = round > std::max(w.reported, last_checked_);
+  if (round > w.reported) // also if it comes too late: its next ones are waited for, not this one
+    change(w, [&] { w.reported = round; });
+  if (is_in_time) {
+    const auto [reports, is_first] = pending_.try_emplace(round);
+    if (is_first)
+      reports->second.swap(spare_);
+    reports->second.push_back(std::move(report));
+    ++reports_pending_;
+  }
   advance();
 }
 
 void mixing_audit::left(worker_id worker) {
-  workers_[index_of(worker)].left = true;
+  auto& w = workers_[index_of(worker)];
+  change(w, [&] { w.left = true; });
   advance();
 }
 
 void mixing_audit::lost(worker_id worker) {
-  workers_[index_of(worker)].lost = true;
+  auto& w = workers_[index_of(worker)];
+  if (w.left && mutated(mutation::audit_keeps_leavers))
+    return;
+  change(w, [&] { w.lost = true; });
   advance();
 }
 
 void mixing_audit::back(worker_id worker) {
   auto& w = workers_[index_of(worker)];
-  if (!w.lost && !w.left)
+  if ((!w.lost && !w.left) || (w.left && mutated(mutation::audit_keeps_leavers)))
     return;
-  w.lost = w.left = false;
-  w.returning = true;
+  summary_.edges_lost += w.doubts;
+  doubts_ -= std::exchange(w.doubts, 0);
+  w.first_doubt.clear();
+  change(w, [&] {
+    w.lost = w.left = false;
+    w.returning = true;
+  });
+  if (w.reported > last_checked_)
+    note_unknown(worker, last_checked_ + 1, w.reported);
   w.back_after = w.reported;
   const auto neighbours = graph_->neighbours(worker);
   w.apart.assign(neighbours.begin(), neighbours.end());
 }
 
-void mixing_audit::note_return(worker_state& w, round_number first) {
-  w.returning = false;
+void mixing_audit::note_return(worker_id id, round_number first) {
+  auto& w = workers_[index_of(id)];
+  change(w, [&] { w.returning = false; });
   const auto after = w.reported + 1;
   if (first != after)
-    w.unknown.emplace_back(std::min(first, after), std::max(first, after) - 1);
+    note_unknown(id, std::min(first, after), std::max(first, after) - 1);
+}
+
+void mixing_audit::note_unknown(worker_id id, round_number first, round_number last) {
+  auto& unknown = workers_[index_of(id)].unknown;
+  if (unknown.empty())
+    returned_.push_back(id);
+  unknown.emplace_back(first, last);
 }
 
 /// Whether what the worker did in this round, if anything, is not known.
@@ -93,99 +139,178 @@ void mixing_audit::note_departed(const mix_report& report) {
 }
 
 void mixing_audit::advance() {
-  auto complete = ~round_number{0};
-  for (const auto& w : workers_)
-    if (!w.left && !w.lost)
-      complete = std::min(complete, w.reported);
+  const auto complete = awaited_.empty() ? ~round_number{0} : awaited_.begin()->first;
+  const auto checked_before = last_checked_;
   while (!pending_.empty() && pending_.begin()->first <= complete) {
-    check(pending_.begin()->first, pending_.begin()->second);
+    auto& reports = pending_.begin()->second;
+    reports_pending_ -= reports.size();
+    check(pending_.begin()->first, reports);
+    reports.clear();
+    spare_.swap(reports);
     pending_.erase(pending_.begin());
   }
-  for (auto& w : workers_)
-    std::erase_if(w.unknown, [this](const auto& x) { return x.second <= last_checked_; });
-  while (pending_.size() > rounds_pending_max) {
-    ++summary_.rounds_unaudited;
-    pending_.erase(pending_.begin());
-  }
+  while (reports_pending_ > reports_pending_max(workers_.size()))
+    drop_oldest();
+  if (last_checked_ == checked_before)
+    return;
+  std::erase_if(returned_, [this](worker_id id) {
+    auto& unknown = workers_[index_of(id)].unknown;
+    std::erase_if(unknown, [this](const auto& x) { return x.second <= last_checked_; });
+    return unknown.empty();
+  });
 }
 
-void mixing_audit::check(round_number round, const std::vector<mix_report>& reports) {
-  if (last_checked_ == 0)
-    stretch_begin_ = round - 1;
-  ++summary_.rounds_audited;
-  auto by_worker = std::unordered_map<worker_id, const mix_report*>{};
-  for (const auto& r : reports)
-    by_worker[r.worker] = &r;
+/// Somebody's reports do not come, maybe for days. What comes of this round later comes too late.
+void mixing_audit::drop_oldest() {
+  const auto oldest = pending_.begin();
+  ++summary_.rounds_unaudited;
+  reports_pending_ -= oldest->second.size();
+  last_checked_ = oldest->first;
+  stretch_begin_ = last_checked_;
+  stretch_is_known_ = false;
+  pending_.erase(oldest);
+}
 
-  auto column = std::unordered_map<worker_id, double>{};
-  auto excused =
-      std::vector<worker_id>{}; // ends of lost edges: their columns and the projections cannot add up
-  auto committed = std::vector<edge>{};
-  double before = 0;
-  double after = 0;
-  double norms = 0;
-  for (const auto& r : reports) {
-    auto row = r.own_weight;
-    column[r.worker] += r.own_weight;
-    for (const auto& t : r.committed) {
-      row += t.weight;
-      column[t.neighbour] += t.weight;
-      const auto other = by_worker.find(t.neighbour);
-      if (other != by_worker.end() && find_term(*other->second, r.worker) != nullptr) {
-        if (r.worker < t.neighbour)
-          committed.push_back(make_edge(r.worker, t.neighbour));
-        continue;
-      }
-      if (is_excused(r, t.neighbour, other == by_worker.end() ? nullptr : other->second)) {
-        ++summary_.edges_lost;
-        excused.push_back(r.worker);
-        excused.push_back(t.neighbour);
-      } else {
-        ++summary_.one_sided_edges;
-        note_violation("round " + std::to_string(round) + ": worker " + to_string(r.worker) +
-                       " mixed with worker " + to_string(t.neighbour) + ", which did not mix with it");
-      }
-    }
-    summary_.max_row_error = std::max(summary_.max_row_error, std::abs(row - 1));
-    if (std::abs(row - 1) > 1e-9)
-      note_violation("round " + std::to_string(round) + ": the row of worker " + to_string(r.worker) +
-                     " sums to " + std::to_string(row));
-    before += r.projection_before;
-    after += r.projection_after;
-    norms += r.norm_before;
+// --- One round ---
+
+void mixing_audit::check(round_number round, const std::vector<mix_report>& reports) {
+  if (!std::exchange(stretch_is_known_, true)) {
+    stretch_begin_ = round - 1;
+    joined_.part_all();
+    parts_ = workers_.size();
   }
-  for (const auto& r : reports) {
-    const auto error = std::abs(column[r.worker] - 1);
-    if (contains(excused, r.worker))
-      continue;
-    summary_.max_column_error = std::max(summary_.max_column_error, error);
-    if (error > 1e-9)
-      note_violation("round " + std::to_string(round) + ": the column of worker " + to_string(r.worker) +
-                     " is off by " + std::to_string(error));
-  }
-  if (excused.empty() && norms > 0) {
-    const auto error = std::abs(after - before) / norms;
-    summary_.max_projection_error = std::max(summary_.max_projection_error, error);
-    if (error > 1e-5)
-      note_violation("round " + std::to_string(round) +
-                     ": mixing moved the sum of the estimates (projection off by " + std::to_string(error) +
-                     " of the norms)");
-  }
-  const auto edges = graph_->edges();
-  for (auto e : committed) {
-    const auto i = std::lower_bound(edges.begin(), edges.end(), e);
-    if (i != edges.end() && *i == e)
-      ++active_[static_cast<std::size_t>(i - edges.begin())];
-  }
-  join_components(round, committed);
+  ++summary_.rounds_audited;
+  lay_out(reports);
+  check_edges(reports);
+  check_sums(reports);
+  if (excused_.empty())
+    check_witness(round, reports);
+  clear(reports);
+  join_components(round);
   for (const auto& r : reports)
     note_departed(r);
   last_checked_ = round;
 }
 
-void mixing_audit::join_components(round_number round, const std::vector<edge>& committed) {
-  for (auto e : committed)
-    joined_.join(e);
+void mixing_audit::lay_out(const std::vector<mix_report>& reports) {
+  for (const auto& r : reports) {
+    report_of_[index_of(r.worker)] = &r;
+    column_[index_of(r.worker)] += r.own_weight;
+    for (const auto& t : r.committed) {
+      const auto e = edges_.between(r.worker, t.neighbour);
+      term_edges_.push_back(e);
+      if (e == edges_.count())
+        continue;
+      column_[index_of(t.neighbour)] += t.weight;
+      ends_[e] |= r.worker < t.neighbour ? 1 : 2;
+    }
+  }
+}
+
+void mixing_audit::check_edges(const std::vector<mix_report>& reports) {
+  auto next = term_edges_.begin();
+  for (const auto& r : reports)
+    for (const auto& t : r.committed) {
+      const auto e = *next++;
+      const auto is_edge = e < edges_.count();
+      if (!is_edge || ends_[e] != both_ends) {
+        check_half(r, t.neighbour, is_edge);
+      } else if (r.worker < t.neighbour) {
+        ++active_[e];
+        parts_ -= joined_.join(graph_->edges()[e]) ? 1u : 0u;
+      }
+    }
+}
+
+/// Only this end mixed over the edge.
+void mixing_audit::check_half(const mix_report& report, worker_id neighbour, bool is_edge) {
+  const auto sentence = [&](const char* what) {
+    return in_round(report.round) + "worker " + to_string(report.worker) + " mixed with worker " +
+           to_string(neighbour) + ", which " + what;
+  };
+  if (!is_edge) {
+    ++summary_.one_sided_edges;
+    return note_violation(sentence("is not its neighbour"));
+  }
+  auto& w = workers_[index_of(neighbour)];
+  if (is_excused(report, neighbour, report_of_[index_of(neighbour)])) {
+    ++summary_.edges_lost;
+  } else if (w.left || w.lost) {
+    ++doubts_;
+    if (w.doubts++ == 0)
+      w.first_doubt = sentence(w.reported < report.round ? "had left" : "did not mix with it");
+  } else {
+    ++summary_.one_sided_edges;
+    return note_violation(sentence("did not mix with it")); // the sums tell by how much
+  }
+  excuse(report.worker);
+  excuse(neighbour);
+}
+
+void mixing_audit::excuse(worker_id id) {
+  if (is_excused_[index_of(id)])
+    return;
+  is_excused_[index_of(id)] = true;
+  excused_.push_back(id);
+}
+
+void mixing_audit::check_sums(const std::vector<mix_report>& reports) {
+  for (const auto& r : reports) {
+    const auto row = std::accumulate(r.committed.begin(), r.committed.end(), r.own_weight,
+                                     [](double sum, const mix_term& t) { return sum + t.weight; });
+    const auto row_error = std::abs(row - 1);
+    summary_.max_row_error = std::max(summary_.max_row_error, row_error);
+    if (row_error > sum_error_max)
+      note_violation(in_round(r.round) + "the row of worker " + to_string(r.worker) + " sums to " +
+                     std::to_string(row));
+    if (is_excused_[index_of(r.worker)])
+      continue;
+    const auto error = std::abs(column_[index_of(r.worker)] - 1);
+    summary_.max_column_error = std::max(summary_.max_column_error, error);
+    if (error > sum_error_max)
+      note_violation(in_round(r.round) + "the column of worker " + to_string(r.worker) + " is off by " +
+                     std::to_string(error));
+  }
+}
+
+/// Each addition of a term rounds anew and at random, so the honest error grows with the root of the squares.
+void mixing_audit::check_witness(round_number round, const std::vector<mix_report>& reports) {
+  double moved = 0;
+  double squares = 0;
+  for (const auto& r : reports) {
+    moved += r.projection_after - r.projection_before;
+    squares += static_cast<double>(1 + r.committed.size()) * r.norm_before * r.norm_before;
+  }
+  if (!(squares > 0))
+    return;
+  const auto error = std::abs(moved) / std::sqrt(squares);
+  summary_.max_projection_error = std::max(summary_.max_projection_error, error);
+  if (error > projection_error_max)
+    note_violation(in_round(round) + "mixing moved the sum of the estimates (projection off by " +
+                   std::to_string(error / projection_error_max) + " times what rounding explains)");
+}
+
+void mixing_audit::clear(const std::vector<mix_report>& reports) {
+  auto next = term_edges_.begin();
+  for (const auto& r : reports) {
+    report_of_[index_of(r.worker)] = nullptr;
+    column_[index_of(r.worker)] = 0;
+    for (const auto& t : r.committed)
+      if (const auto e = *next++; e < edges_.count()) {
+        column_[index_of(t.neighbour)] = 0;
+        ends_[e] = 0;
+      }
+  }
+  term_edges_.clear();
+  for (auto id : excused_)
+    is_excused_[index_of(id)] = false;
+  excused_.clear();
+}
+
+/// Looks at every worker only when all that are there may hang together.
+void mixing_audit::join_components(round_number round) {
+  if (parts_ > 1 + away_ + returned_.size())
+    return;
   auto first = workers_.size();
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     if (workers_[i].lost || is_unknown(worker_at(i), round))
@@ -198,10 +323,14 @@ void mixing_audit::join_components(round_number round, const std::vector<edge>& 
   summary_.connect_rounds_max = std::max(summary_.connect_rounds_max, round - stretch_begin_);
   stretch_begin_ = round;
   joined_.part_all();
+  parts_ = workers_.size();
 }
+
+// --- What came of it ---
 
 mixing_summary mixing_audit::summary() const {
   auto result = summary_;
+  result.one_sided_edges += doubts_;
   result.rounds_unaudited += pending_.size();
   result.connect_rounds_max =
       std::max(result.connect_rounds_max, last_checked_ - std::min(last_checked_, stretch_begin_));
@@ -223,6 +352,14 @@ double mixing_audit::mean_active_share() const {
   const auto sum = std::accumulate(active_.begin(), active_.end(), std::uint64_t{0});
   return static_cast<double>(sum) / static_cast<double>(active_.size()) /
          static_cast<double>(summary_.rounds_audited);
+}
+
+std::vector<std::string> mixing_audit::violations() const {
+  auto all = violations_;
+  for (const auto& w : workers_)
+    if (w.doubts > 0 && all.size() < violations_max)
+      all.push_back(w.first_doubt);
+  return all;
 }
 
 void mixing_audit::note_violation(std::string text) {

@@ -1,11 +1,16 @@
 #pragma once
 
 #include "learning/consensus/worker_machine.hpp"
+#include "learning/graph/edge_numbers.hpp"
 #include "learning/graph/worker_sets.hpp"
 #include "learning/run/run_result.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace dybw {
@@ -29,10 +34,16 @@ struct mix_report {
 /// join everybody again and again. Takes each worker's reports in ascending order of rounds, the workers in
 /// any order; a round is checked when every worker has reported a later one, has left or is lost. Reports of
 /// a round that is checked already, or that the worker has reported already, come too late and are not used.
-/// Memory is bounded by `rounds_pending_max`. Not thread-safe.
+///
+/// Time per report: a few steps per neighbour, whatever the number of workers. Memory: the reports of rounds
+/// that not everybody has completed, at most `reports_pending_max(workers)`; beyond that the oldest rounds go
+/// unaudited. Not thread-safe.
 class mixing_audit {
 public:
-  static constexpr std::size_t rounds_pending_max = 100'000;
+  /// A million, or 64 rounds of everybody if that is more.
+  static constexpr std::size_t reports_pending_max(std::size_t workers) {
+    return std::max<std::size_t>(1'000'000, 64 * workers);
+  }
 
   /// Reports of rounds up to `after` are not to be added. Without it the audit begins with the first round
   /// that is reported.
@@ -41,12 +52,14 @@ public:
   void add(mix_report report);
   /// The worker has done its last round.
   void left(worker_id worker);
-  /// The worker is gone without a word: what it did after its last report is not known.
+  /// The worker is out of sight, without a word or after it has left: what it did after its last report is
+  /// not known.
   void lost(worker_id worker);
   /// A worker that was lost, or had left, is there again, perhaps as a new process: it is waited for again.
   /// Edges to it that are one-sided are lost, not violations: in rounds between its reports before and after;
-  /// in those that it reports twice; and, towards each neighbour that its reports list as departed from the
-  /// beginning on, in rounds that it does not report (its predecessor may have, and told nobody).
+  /// in those that it reports twice, or may have, as they are not checked yet; and, towards each neighbour
+  /// that its reports list as departed from the beginning on, in rounds that it does not report (its
+  /// predecessor may have, and told nobody).
   void back(worker_id worker);
 
   /// The state now; rounds still pending count as unaudited.
@@ -54,8 +67,11 @@ public:
   std::vector<edge_activity> activity() const;
   double mean_active_share() const;
 
-  /// One sentence for each of the first violations, for the log.
-  const std::vector<std::string>& violations() const noexcept { return violations_; }
+  /// One sentence for each of the first violations; at least one unless `summary()` is clean. The first
+  /// `certain_violations()` are for ever; the others are edges to workers that have left or are lost, which
+  /// may yet prove to have been started again.
+  std::vector<std::string> violations() const;
+  std::size_t certain_violations() const noexcept { return violations_.size(); }
 
 private:
   struct worker_state {
@@ -67,26 +83,58 @@ private:
     std::vector<worker_id> apart; ///< neighbours that every report since lists as departed
     std::vector<std::pair<round_number, round_number>>
         unknown; ///< rounds first .. second in which it was away
+    /// Edges to it since it has left or is lost: one-sided, or with a new process of which we do not know
+    /// yet.
+    std::uint64_t doubts = 0;
+    std::string first_doubt;
   };
 
+  template <class Change>
+  void change(worker_state& w, Change what);
   void advance();
-  void note_return(worker_state& w, round_number first);
+  void note_return(worker_id id, round_number first);
+  void note_unknown(worker_id id, round_number first, round_number last);
   bool is_unknown(worker_id worker, round_number round) const;
   bool is_excused(const mix_report& report, worker_id neighbour, const mix_report* other) const;
   void note_departed(const mix_report& report);
   void check(round_number round, const std::vector<mix_report>& reports);
+  void lay_out(const std::vector<mix_report>& reports);
+  void check_edges(const std::vector<mix_report>& reports);
+  void check_half(const mix_report& report, worker_id neighbour, bool is_edge);
+  void check_sums(const std::vector<mix_report>& reports);
+  void check_witness(round_number round, const std::vector<mix_report>& reports);
+  void clear(const std::vector<mix_report>& reports);
+  void excuse(worker_id id);
+  void drop_oldest();
   void note_violation(std::string text);
-  void join_components(round_number round, const std::vector<edge>& committed);
+  void join_components(round_number round);
 
   std::shared_ptr<const topology> graph_;
+  edge_numbers edges_;
   std::vector<worker_state> workers_;
+  std::map<round_number, std::size_t> awaited_; ///< workers that are there, by the newest round they reported
+  std::size_t away_ = 0;                        ///< workers lost, or back without a report since
+  std::vector<worker_id> returned_;             ///< those with unknown rounds
   std::map<round_number, std::vector<mix_report>> pending_;
+  std::size_t reports_pending_ = 0;
+  std::vector<mix_report> spare_; ///< memory of a round that is checked
   mixing_summary summary_;
+  std::uint64_t doubts_ = 0;          ///< of all workers
   std::vector<std::uint64_t> active_; ///< [edges], rounds in which the edge was committed
   std::vector<std::string> violations_;
   worker_sets joined_; ///< over the rounds since everybody was
+  std::size_t parts_;  ///< so many sets
+  bool stretch_is_known_;
   round_number stretch_begin_ = 0;
   round_number last_checked_ = 0;
+
+  // About the round that is being checked; empty in between.
+  std::vector<const mix_report*> report_of_; ///< [workers]
+  std::vector<double> column_;               ///< [workers]
+  std::vector<std::uint8_t> ends_;           ///< [edges], 1: the lower end reports it, 2: the upper
+  std::vector<std::size_t> term_edges_;      ///< of all terms, in the order of the reports
+  std::vector<bool> is_excused_;             ///< [workers], an end of a lost edge: its sums cannot be right
+  std::vector<worker_id> excused_;           ///< those
 };
 
 } // namespace dybw

@@ -24,9 +24,9 @@ public:
     if (auto* exchanges = std::get_if<exchange_audit>(&audit_))
       exchanges->add(half);
   }
-  void edge_lost(worker_id worker, worker_id neighbour) {
+  void edge_lost(worker_id worker, worker_id neighbour, round_number round) {
     if (auto* exchanges = std::get_if<exchange_audit>(&audit_))
-      exchanges->edge_lost(worker, neighbour);
+      exchanges->edge_lost(worker, neighbour, round);
   }
   void left(worker_id worker) {
     std::visit([worker](auto& x) { x.left(worker); }, audit_);
@@ -47,9 +47,12 @@ public:
     };
     std::visit(fill_from, audit_);
   }
-  const std::vector<std::string>& violations() const {
-    return std::visit(
-        [](const auto& x) -> const auto& { return x.violations(); }, audit_);
+  /// At least one unless it is clean; the first `certain_violations()` are for ever.
+  std::vector<std::string> violations() const {
+    return std::visit([](const auto& x) { return x.violations(); }, audit_);
+  }
+  std::size_t certain_violations() const {
+    return std::visit([](const auto& x) { return x.certain_violations(); }, audit_);
   }
 
 private:

@@ -209,6 +209,54 @@ TEST_CASE("follow_machine: a worker that ended by an error is gone for good, als
   CHECK(p.phase() == cluster_phase::over);
 }
 
+TEST_CASE(
+    "follow_machine: a node that ended in good order is out of sight, and back when a new process reports") {
+  probe p;
+  auto batch = batch_of({report_of(1, 9)});
+  batch.finished = {end_of(1), end_of(4)};
+  p.say(1, batch);
+  CHECK(p.news<worker_end>().size() == 2);
+  p.step(node_hung_up{one, "closed"});
+  REQUIRE(p.news<workers_gone>().size() == 1); // what comes after their last word is not known
+  CHECK(p.news<workers_gone>()[0].workers == std::vector<worker_id>{worker_id{1}, worker_id{4}});
+  p.pass(seconds{1}, {0, 2});
+  p.step(node_reached{one});
+  SUBCASE("a new one: it knows of no last words") {
+    p.say(1, batch_of({report_of(1, 7)}));
+    REQUIRE(p.news<workers_back>().size() == 1);
+    CHECK(p.news<workers_back>()[0].workers == std::vector<worker_id>{worker_id{1}, worker_id{4}});
+    CHECK(p.news<round_report>().size() == 1); // a round that its predecessor may have reported
+    auto others = batch_of({});
+    others.finished = {end_of(0), end_of(3)};
+    p.say(0, others);
+    others.finished = {end_of(2), end_of(5)};
+    p.say(2, others);
+    p.step(time_passed{});
+    CHECK(p.phase() == cluster_phase::running); // it is waited for
+    p.say(1, batch);
+    CHECK(p.news<worker_end>().size() == 2);
+    p.step(time_passed{});
+    CHECK(p.phase() == cluster_phase::over);
+  }
+  SUBCASE("the same one: it says again that they have ended") {
+    p.say(1, batch);
+    CHECK(p.all<run_news>().empty());
+  }
+}
+
+TEST_CASE("follow_machine: also who was replaced after an error counts again") {
+  probe p;
+  auto batch = batch_of({});
+  batch.lost = {worker_id{1}};
+  p.say(1, batch);
+  p.step(node_hung_up{one, "reset"});
+  p.pass(seconds{1}, {0, 2});
+  p.step(node_reached{one});
+  p.say(1, batch_of({}));
+  REQUIRE(p.news<workers_back>().size() == 1);
+  CHECK(p.news<workers_back>()[0].workers == std::vector<worker_id>{worker_id{1}, worker_id{4}});
+}
+
 TEST_CASE("follow_machine: reports that did not get through put their workers away for a moment") {
   probe p;
   auto batch = batch_of({report_of(0, 9)});

@@ -375,6 +375,49 @@ TEST_CASE("reporter: workers whose node is gone are lost, and are not when it is
   CHECK(outcome->result.mixing.rounds_audited == 4);
 }
 
+TEST_CASE("reporter: a worker that left in good order and is back is audited again") {
+  watched_pair run;
+  for (const auto& [id, other] : {std::pair{zero, one}, std::pair{one, zero}})
+    run.actors.tell(run.handle, report_of(id, 1, other));
+  run.actors.tell(run.handle, last_word_of(one, 1));
+  CHECK(run.progress().workers_done == 1);
+  run.actors.tell(run.handle, workers_gone{{one}, "its node ended"});
+  CHECK(run.outcome()->result.workers_lost.empty());
+  run.actors.tell(run.handle, report_of(zero, 4, one)); // with the new process, before we hear of it
+  run.actors.tell(run.handle, workers_back{{one}});
+  CHECK(run.progress().workers_done == 0);
+  run.actors.tell(run.handle, report_of(zero, 5, one));
+  run.actors.tell(run.handle, report_of(one, 5, zero));
+  run.actors.tell(run.handle, last_word_of(zero, 5));
+  run.actors.tell(run.handle, last_word_of(one, 5));
+  const auto outcome = run.outcome();
+  CHECK(outcome->result.workers_lost.empty());
+  CHECK(outcome->result.mixing.clean());
+  CHECK(outcome->result.mixing.edges_lost == 1); // round 4
+  CHECK(outcome->result.mixing.rounds_audited == 3);
+  CHECK(outcome->result.rounds == 5);
+}
+
+TEST_CASE("reporter: in pairs a half that stays alone fails the audit, with its sentence") {
+  reporter_options options;
+  options.in_pairs = true;
+  for (const auto given_up : {false, true}) {
+    watched_pair run{options};
+    auto report = report_of(zero, 1, one);
+    report.exchanges.halves = {{zero, one, one, 1, 1, 0.5, 0, 0}};
+    run.actors.tell(run.handle, report);
+    auto other = report_of(one, 1, zero);
+    if (given_up)
+      other.exchanges.given_up = {zero};
+    run.actors.tell(run.handle, other);
+    run.actors.tell(run.handle, last_word_of(zero, 1));
+    run.actors.tell(run.handle, last_word_of(one, 1));
+    auto outcome = run.outcome();
+    CHECK(outcome->result.mixing.clean() == given_up);
+    CHECK(outcome->violations.empty() == given_up);
+  }
+}
+
 TEST_CASE("reporter: from the middle of a run the audit does not hold against a worker what was before") {
   reporter_options options;
   options.late = true;

@@ -24,6 +24,7 @@ struct letters {
   std::vector<answer_message> answers;
   std::size_t stops = 0;
   std::size_t snapshots = 0;
+  bool is_silent = false; ///< does not answer when asked for its estimate
 
   snapshot answer;
   worker_status status;
@@ -42,7 +43,7 @@ struct letters {
 };
 using letters_ptr = std::shared_ptr<letters>;
 
-inline worker_actor::behavior_type fake_worker(worker_actor::pointer, letters_ptr in) {
+inline worker_actor::behavior_type fake_worker(worker_actor::pointer self, letters_ptr in) {
   return {
       [](const meet_neighbours&) {},
       [](const begin_work&) {},
@@ -65,9 +66,12 @@ inline worker_actor::behavior_type fake_worker(worker_actor::pointer, letters_pt
       [](const checkpoint_due&) {},
       [](const checkpoint_handled&) {},
       [in](const stop_work&) { ++in->stops; },
-      [in](const snapshot_wanted&) {
+      [self, in](const snapshot_wanted&) {
         ++in->snapshots;
-        return in->answer;
+        auto promise = self->make_response_promise<snapshot>();
+        if (!in->is_silent)
+          promise.deliver(in->answer);
+        return promise;
       },
       [in](const status_wanted&) {
         ++in->statuses;

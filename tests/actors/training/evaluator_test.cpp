@@ -81,7 +81,7 @@ TEST_CASE("evaluator: a worker that does not answer counts with its last estimat
   run.answer(1, 3, 20);
   run.actors.advance(every);
   REQUIRE(run.evaluations().size() == 1);
-  run.actors.kill(run.workers[1]);
+  run.inboxes[1]->is_silent = true;
   run.answer(0, 7, 50);
   run.actors.advance(std::chrono::seconds{5});
   CHECK(run.evaluations().size() == 1); // still waits for worker 1
@@ -92,9 +92,40 @@ TEST_CASE("evaluator: a worker that does not answer counts with its last estimat
         doctest::Approx(4 * static_cast<double>(run.learner->parameter_count()))); // of 7 and 3
 }
 
+TEST_CASE("evaluator: a lost worker is left out, and not waited for") {
+  measured_pair run;
+  run.answer(0, 1, 10);
+  run.answer(1, 3, 20);
+  run.actors.advance(every);
+  REQUIRE(run.evaluations().size() == 1);
+  run.actors.kill(run.workers[1]);
+  run.answer(0, 7, 50);
+  run.actors.advance(std::chrono::seconds{5});
+  REQUIRE(run.evaluations().size() == 2); // at once
+  CHECK(run.evaluations()[1].consensus_distance == 0);
+  CHECK(run.evaluations()[1].local_steps == 70);
+  run.inboxes[0]->is_silent = true;
+  run.actors.advance(std::chrono::seconds{5});
+  CHECK(run.evaluations().size() == 2);
+  run.actors.kill(run.workers[0]); // while it is waited for: nobody is there to be measured
+  run.actors.advance(std::chrono::seconds{60});
+  CHECK(run.evaluations().size() == 2);
+}
+
+TEST_CASE("evaluator: a worker that is lost while it is waited for holds nobody up") {
+  measured_pair run;
+  run.answer(0, 1, 10);
+  run.inboxes[1]->is_silent = true;
+  run.actors.advance(every);
+  CHECK(run.evaluations().empty());
+  run.actors.kill(run.workers[1]);
+  REQUIRE(run.evaluations().size() == 1);
+  CHECK(run.evaluations()[0].consensus_distance == 0);
+}
+
 TEST_CASE("evaluator: who never answered counts with where it started") {
   measured_pair run;
-  run.actors.kill(run.workers[1]);
+  run.inboxes[1]->is_silent = true;
   run.answer(0, 2, 10);
   run.actors.advance(every);
   run.actors.advance(patience);

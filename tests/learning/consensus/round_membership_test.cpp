@@ -291,6 +291,17 @@ TEST_CASE("round_machine: who has left and starts again is waited for again") {
   CHECK(w.finish_step() == "closed{3, 0} to 1, estimate{4} to 1, timer");
 }
 
+TEST_CASE("round_machine: who is taken for gone and starts again is told in which round it is waited for") {
+  auto w = worker_probe{triangle(), 0, "full"};
+  w.begin();
+  w.hear(1, leaving{});
+  w.tell(lost(1));
+  w.tell(heard(1)); // another process, which says where it is only after its facts
+  CHECK(w.finish_step() == "estimate{1} to 2, timer");
+  CHECK(w.hear(1, closed{0, 0}) == "estimate{1, no parameters} to 1");
+  CHECK(w.hear(1, closed{0, 0}) == "");
+}
+
 TEST_CASE("round_machine: a neighbour's absence is not taken for its pace") {
   auto w = worker_probe{pair(), 0, "full"};
   w.begin();

@@ -1,3 +1,4 @@
+#include "learning/graph/edge_numbers.hpp"
 #include "learning/graph/topology.hpp"
 
 #include "tests/learning/graph/support.hpp"
@@ -284,4 +285,22 @@ TEST_CASE("topology: a disconnected file is refused with the first worker that c
   const dybw::testing::text_file empty{"# nothing yet\n"};
   CHECK(refused("file:" + empty.path(), 2).find("worker 1 cannot be reached") != std::string::npos);
   CHECK(refused("file:" + empty.path(), 1) == "accepted");
+}
+
+TEST_CASE("edge_numbers: both ends find their edge, and no other") {
+  const auto graph = make_topology("random:5", 24, 3);
+  const edge_numbers numbers{graph};
+  CHECK(numbers.count() == graph.edges().size());
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < graph.workers(); ++i)
+    for (std::size_t j = 0; j < graph.workers(); ++j) {
+      const auto e = numbers.between(worker_at(i), worker_at(j));
+      REQUIRE((e < numbers.count()) == graph.has_edge(worker_at(i), worker_at(j)));
+      if (e == numbers.count())
+        continue;
+      CHECK(graph.edges()[e] == make_edge(worker_at(i), worker_at(j)));
+      ++found;
+    }
+  CHECK(found == 2 * numbers.count());
+  CHECK(numbers.between(worker_at(0), worker_at(1'000'000)) == numbers.count());
 }

@@ -38,7 +38,7 @@ TEST_CASE("exchange_audit: a half whose other end is done without it is a violat
   CHECK_FALSE(audit.summary().clean());
 }
 
-TEST_CASE("exchange_audit: a half that a later pair has overtaken stays single, long before the end") {
+TEST_CASE("exchange_audit: a half that a later pair has overtaken stays alone, long before the end") {
   exchange_audit audit{pair()};
   audit.add(half(0, 1, 0, 1));
   audit.add(half(0, 1, 0, 2));
@@ -48,29 +48,136 @@ TEST_CASE("exchange_audit: a half that a later pair has overtaken stays single, 
   CHECK(audit.summary().rounds_audited == 1);
   CHECK(audit.summary().rounds_unaudited == 1);
   CHECK(audit.summary().one_sided_edges == 1);
-  audit.edge_lost(worker_at(1), worker_at(0)); // the word of a loss may come after
-  CHECK(audit.summary().clean());
-  CHECK(audit.summary().edges_lost == 2);
+  REQUIRE(audit.violations().size() == 1);
+  CHECK(audit.violations()[0] == "worker 0, exchange 1 of worker 0 with worker 1: the other half is missing");
+  CHECK(audit.certain_violations() == 1);
 }
 
-TEST_CASE("exchange_audit: an end that reports nothing costs bounded memory, and its edge the audit") {
+TEST_CASE("exchange_audit: giving a neighbour up excuses one half, of that session") {
+  exchange_audit audit{pair()};
+  const auto exchange = [&](std::uint64_t number, round_number round, bool both) {
+    for (auto h : {half(0, 1, 0, number), half(1, 0, 0, number)})
+      if (both || h.worker == worker_at(0)) {
+        h.round = round;
+        audit.add(h);
+      }
+  };
+  audit.edge_lost(worker_at(1), worker_at(0), 1);
+  SUBCASE("the one that it forgot") {
+    exchange(1, 1, false);
+    exchange(2, 2, true);
+    CHECK(audit.summary().clean());
+    CHECK(audit.summary().edges_lost == 1);
+    SUBCASE("and none after it") {
+      exchange(3, 3, false);
+      exchange(4, 4, true);
+      CHECK(audit.summary().one_sided_edges == 1);
+      CHECK(audit.summary().edges_lost == 1);
+    }
+    SUBCASE("unless it gives up again") {
+      audit.edge_lost(worker_at(1), worker_at(0), 3);
+      exchange(3, 3, false);
+      exchange(4, 4, true);
+      CHECK(audit.summary().clean());
+      CHECK(audit.summary().edges_lost == 2);
+    }
+  }
+  SUBCASE("not two") {
+    exchange(1, 1, false);
+    exchange(2, 1, false);
+    exchange(3, 2, true);
+    CHECK(audit.summary().edges_lost == 1);
+    CHECK(audit.summary().one_sided_edges == 1);
+  }
+  SUBCASE("not later ones, if it had forgotten nothing") {
+    exchange(1, 2, true);
+    exchange(2, 3, false);
+    audit.left(worker_at(1));
+    CHECK(audit.summary().one_sided_edges == 1);
+    CHECK(audit.violations().size() == 1);
+    CHECK(audit.certain_violations() == 0);
+  }
+  SUBCASE("not one that it has and the other lacks") {
+    audit.add(half(1, 0, 1, 1));
+    audit.left(worker_at(0));
+    CHECK(audit.summary().one_sided_edges == 1);
+  }
+}
+
+TEST_CASE("exchange_audit: an end that reports nothing costs bounded memory, and is not held against its "
+          "neighbour") {
   exchange_audit audit{pair()};
   for (std::uint64_t i = 1; i <= exchange_audit::pending_max; ++i)
     audit.add(half(0, 1, 0, i));
   CHECK(audit.summary().rounds_unaudited == exchange_audit::pending_max);
   audit.add(half(0, 1, 0, exchange_audit::pending_max + 1));
   CHECK(audit.summary().clean());
-  CHECK(audit.summary().rounds_unaudited == 0);
-  CHECK(audit.summary().edges_lost == exchange_audit::pending_max + 1);
+  CHECK(audit.summary().rounds_unaudited == exchange_audit::pending_max + 1);
+  for (std::uint64_t i = 1; i <= exchange_audit::pending_max + 1; ++i) // late, but here they are
+    audit.add(half(1, 0, 0, i));
+  CHECK(audit.summary().clean());
+  CHECK(audit.summary().rounds_audited == exchange_audit::pending_max);
+  CHECK(audit.summary().rounds_unaudited == 1);
 }
 
-TEST_CASE("exchange_audit: after a loss a half may stay alone, and is counted") {
+TEST_CASE("exchange_audit: of a lost worker nothing is known until it is back and has its first pair") {
   exchange_audit audit{pair()};
   audit.add(half(0, 1, 0, 1));
-  audit.edge_lost(worker_at(0), worker_at(1));
+  audit.add(half(0, 1, 0, 2));
+  audit.lost(worker_at(1));
+  CHECK(audit.summary().edges_lost == 2);
+  audit.back(worker_at(1));
+  audit.add(half(0, 1, 0, 3));
+  audit.add(half(1, 0, 0, 3));
+  CHECK(audit.summary().clean());
+  CHECK(audit.summary().edges_lost == 2);
+  audit.add(half(0, 1, 0, 4));
   audit.left(worker_at(1));
-  CHECK(audit.summary().one_sided_edges == 0);
+  CHECK(audit.summary().one_sided_edges == 1);
+  audit.back(worker_at(1)); // it had left in good order, and is there again
+  CHECK(audit.summary().clean());
+}
+
+TEST_CASE("exchange_audit: a pair with a half from before the return ends no excuse") {
+  exchange_audit audit{pair()};
+  audit.add(half(1, 0, 0, 1)); // its last report
+  audit.lost(worker_at(1));
+  audit.back(worker_at(1));
+  audit.add(half(0, 1, 0, 1)); // comes late
+  audit.add(half(0, 1, 0, 2)); // the other half died with its process
+  audit.add(half(0, 1, 0, 3));
+  audit.add(half(1, 0, 0, 3));
+  CHECK(audit.summary().clean());
   CHECK(audit.summary().edges_lost == 1);
+}
+
+TEST_CASE("exchange_audit: from the middle of a run on it fails as well as from the beginning") {
+  exchange_audit audit{triangle()};
+  for (std::size_t i = 0; i < 3; ++i) { // as a lead does that takes over
+    audit.lost(worker_at(i));
+    audit.back(worker_at(i));
+  }
+  audit.add(half(0, 1, 0, 7)); // the other half was told to another
+  audit.add(half(0, 1, 0, 8));
+  audit.add(half(1, 0, 0, 8));
+  CHECK(audit.summary().clean());
+  CHECK(audit.summary().edges_lost == 1);
+  audit.add(half(0, 1, 0, 9));
+  audit.add(half(0, 1, 0, 10));
+  audit.add(half(1, 0, 0, 10));
+  CHECK(audit.summary().one_sided_edges == 1);
+  CHECK_FALSE(audit.violations().empty());
+}
+
+TEST_CASE("exchange_audit: whatever is not clean has a sentence") {
+  exchange_audit audit{pair()};
+  audit.add(half(0, 1, 0, 1));
+  audit.left(worker_at(1));
+  CHECK(audit.violations().size() == 1);
+  for (std::uint64_t i = 2; i < 100; ++i)
+    audit.add(half(0, 1, 0, i));
+  CHECK(audit.violations().size() == 20);
+  CHECK(audit.summary().one_sided_edges == 99);
 }
 
 TEST_CASE("exchange_audit: other weights, amounts that do not cancel and doubled halves are violations") {

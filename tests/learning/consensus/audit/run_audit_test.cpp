@@ -39,7 +39,7 @@ exchange_half half_of(worker_id worker, worker_id neighbour) {
 TEST_CASE("run_audit: of rounds, whatever is said of exchanges") {
   run_audit audit{pair(), false};
   audit.add(half_of(zero, one)); // would be one-sided
-  audit.edge_lost(zero, one);
+  audit.edge_lost(zero, one, 1);
   audit.add(mixed_by(zero, one));
   audit.add(mixed_by(one, zero));
   audit.left(zero);
@@ -71,7 +71,7 @@ TEST_CASE("run_audit: a half alone is a violation, unless its edge or an end was
   run_audit alone{pair(), true}, given_up{pair(), true}, lost{pair(), true};
   for (auto* audit : {&alone, &given_up, &lost})
     audit->add(half_of(zero, one));
-  given_up.edge_lost(zero, one);
+  given_up.edge_lost(one, zero, 1);
   lost.lost(one);
   lost.back(one);
   for (auto* audit : {&alone, &given_up, &lost}) {
@@ -84,6 +84,7 @@ TEST_CASE("run_audit: a half alone is a violation, unless its edge or an end was
     return result.mixing.one_sided_edges;
   };
   CHECK(one_sided(alone) == 1);
+  CHECK(alone.violations().size() == 1);
   CHECK(one_sided(given_up) == 0);
   CHECK(one_sided(lost) == 0);
 }

@@ -1,5 +1,5 @@
 #include "tests/learning/consensus/fuzz/fuzz.hpp"
-
+#include "tests/learning/consensus/fuzz/onlooker.hpp"
 #include "tests/learning/consensus/fuzz/scalar_model.hpp"
 #include "tests/learning/consensus/fuzz/schedule.hpp"
 #include "tests/learning/consensus/transcript.hpp"
@@ -25,8 +25,9 @@ namespace {
 
 class inspector final : public simulation_observer {
 public:
-  inspector(const schedule& s, bool trace)
-      : schedule_(s), trace_(trace), audit_(s.graph), worker_(s.graph->workers()) {}
+  inspector(const schedule& s, std::uint64_t seed, bool trace)
+      : schedule_(s), trace_(trace), audit_(s.graph), onlooker_(s.graph, 3 * s.unit, seed),
+        worker_(s.graph->workers()) {}
 
   void watch(const network_simulation& sim) { sim_ = &sim; }
 
@@ -41,6 +42,7 @@ public:
     if (std::exchange(w.joins, false) && r.timed_out && live_degree(report.worker) == 0)
       ++timeouts_alone_;
     audit_.add(report);
+    onlooker_.reported(now, report);
     note_closing(r);
     note_spread(report.worker);
     if (!tail_ || r.round <= tail_after_)
@@ -76,9 +78,10 @@ public:
       });
   }
 
-  void crashed(nanoseconds, worker_id id) override {
+  void crashed(nanoseconds now, worker_id id) override {
     auto& w = worker_[index_of(id)];
     w.crashed = true;
+    onlooker_.process_ended(now, id);
     if (!w.finished) {
       audit_.lost(id);
       if (tail_)
@@ -86,7 +89,8 @@ public:
     }
   }
 
-  void restarted(nanoseconds, worker_id id, round_number completed) override {
+  void restarted(nanoseconds now, worker_id id, round_number completed) override {
+    onlooker_.process_began(now, id);
     if (trace_)
       std::cerr << "worker " << to_string(id) << " joins after round " << completed << '\n';
     auto& w = worker_[index_of(id)];
@@ -101,7 +105,8 @@ public:
       tail_->back(id);
   }
 
-  void finished(nanoseconds, worker_id id, const dybw::finished&) override {
+  void finished(nanoseconds now, worker_id id, const dybw::finished& end) override {
+    onlooker_.finished(now, id, end.completed);
     worker_[index_of(id)].finished = true;
     ++left_;
     audit_.left(id);
@@ -112,6 +117,7 @@ public:
   void stepped(nanoseconds now, worker_id id, const event& e, const std::vector<effect>& effects) override {
     if (trace_)
       std::cerr << transcript_line(now, id, e, effects) << '\n';
+    onlooker_.look(now);
     if (is_honest() && by_threshold())
       for (const auto& x : effects)
         if (const auto* sent = std::get_if<send>(&x); sent != nullptr)
@@ -132,6 +138,10 @@ public:
     expect(summary.max_column_error <= 1e-9, [&] { return "column error"; });
     expect(summary.max_projection_error <= 1e-9, [&] { return "mixing moved the mean"; });
     expect(summary.rounds_unaudited == 0, [&] { return "unaudited rounds"; });
+    const auto& seen_from_elsewhere = onlooker_.conclude();
+    for (const auto& v : seen_from_elsewhere.violations())
+      result.failures.push_back("audit from elsewhere: " + v);
+    expect(seen_from_elsewhere.summary().clean(), [&] { return "the audit from elsewhere is not clean"; });
     expect(sim.peaks().facts <= sim.workers() + schedule_.graph->edges().size(),
            [&] { return "too many facts"; });
     std::uint64_t timeouts = 0;
@@ -321,6 +331,7 @@ private:
   const schedule& schedule_;
   bool trace_;
   mixing_audit audit_;
+  onlooker<mixing_audit> onlooker_;
   std::optional<mixing_audit> tail_;
   std::vector<worker_notes> worker_;
   const network_simulation* sim_ = nullptr;
@@ -335,7 +346,7 @@ private:
 fuzz_result run_schedule(const fuzz_family& family, std::uint64_t seed, bool trace) {
   const auto s = draw_schedule(family, seed);
   auto model = scalar_model{split_mix(seed + 1)};
-  auto check = inspector{s, trace};
+  auto check = inspector{s, seed, trace};
   if (trace) {
     std::cerr << s.text << '\n';
     for (auto e : s.graph->edges())

@@ -1,4 +1,5 @@
 #include "tests/learning/consensus/fuzz/fuzz.hpp"
+#include "tests/learning/consensus/fuzz/onlooker.hpp"
 #include "tests/learning/consensus/fuzz/scalar_model.hpp"
 #include "tests/learning/consensus/fuzz/schedule.hpp"
 #include "tests/learning/consensus/transcript.hpp"
@@ -19,9 +20,11 @@ namespace {
 
 class pair_inspector final : public simulation_observer {
 public:
-  pair_inspector(const schedule& s, bool trace) : schedule_(s), trace_(trace), audit_(s.graph) {}
+  pair_inspector(const schedule& s, std::uint64_t seed, bool trace)
+      : schedule_(s), trace_(trace), audit_(s.graph), onlooker_(s.graph, 3 * s.unit, seed) {}
 
   void round_done(nanoseconds now, const round_record& r, const mix_report& report) override {
+    onlooker_.reported(now, report);
     auto& newest = newest_[report.worker];
     expect(r.round > newest, "a round completed twice");
     expect(r.round <= schedule_.options.machine.last_round, "a round after the last");
@@ -32,18 +35,30 @@ public:
   }
   void exchanged(nanoseconds, const exchange_half& half) override {
     audit_.add(half);
+    onlooker_.exchanged(half);
     ++since_step_[half.worker][half.neighbour];
   }
-  void edge_lost(nanoseconds, worker_id id, worker_id neighbour) override { audit_.edge_lost(id, neighbour); }
-  void finished(nanoseconds, worker_id id, const dybw::finished&) override { audit_.left(id); }
-  void crashed(nanoseconds, worker_id id) override { audit_.lost(id); }
-  void restarted(nanoseconds, worker_id id, round_number completed) override {
+  void edge_lost(nanoseconds, worker_id id, worker_id neighbour, round_number round) override {
+    audit_.edge_lost(id, neighbour, round);
+    onlooker_.edge_lost(id, neighbour);
+  }
+  void finished(nanoseconds now, worker_id id, const dybw::finished& end) override {
+    audit_.left(id);
+    onlooker_.finished(now, id, end.completed);
+  }
+  void crashed(nanoseconds now, worker_id id) override {
+    audit_.lost(id);
+    onlooker_.process_ended(now, id);
+  }
+  void restarted(nanoseconds now, worker_id id, round_number completed) override {
+    onlooker_.process_began(now, id);
     newest_[id] = completed;
     audit_.back(id);
   }
   void stepped(nanoseconds now, worker_id id, const event& e, const std::vector<effect>& effects) override {
     if (trace_)
       std::cerr << transcript_line(now, id, e, effects) << '\n';
+    onlooker_.look(now);
   }
 
   void conclude(const network_simulation& sim, const scalar_model& model) {
@@ -53,6 +68,10 @@ public:
     expect(s.one_sided_edges == 0, std::to_string(s.one_sided_edges) + " one-sided exchanges");
     expect(s.max_column_error == 0 && s.max_projection_error < 1e-9, "averaging moved the mean");
     expect(s.rounds_unaudited == 0, "exchanges in flight at the end");
+    const auto& seen_from_elsewhere = onlooker_.conclude();
+    for (const auto& v : seen_from_elsewhere.violations())
+      failures.push_back("audit from elsewhere: " + v);
+    expect(seen_from_elsewhere.summary().clean(), "the audit from elsewhere is not clean");
     edges_lost = s.edges_lost;
     std::uint64_t timeouts = 0;
     double sum = 0;
@@ -102,6 +121,7 @@ private:
   const schedule& schedule_;
   bool trace_;
   exchange_audit audit_;
+  onlooker<exchange_audit> onlooker_;
   std::map<worker_id, round_number> newest_;
   std::map<worker_id, std::map<worker_id, std::size_t>> since_step_;
 };
@@ -111,7 +131,7 @@ private:
 fuzz_result run_pair_schedule(const fuzz_family& family, std::uint64_t seed, bool trace) {
   const auto s = draw_schedule(family, seed);
   scalar_model model{split_mix(seed + 1)};
-  pair_inspector check{s, trace};
+  pair_inspector check{s, seed, trace};
   network_simulation sim{s.options, &model, &check};
   for (const auto& [at, f] : s.faults)
     sim.schedule(at, f);

@@ -238,6 +238,43 @@ void draw_restarts(schedule& s, dice& d, nanoseconds window) {
   }
 }
 
+/// What operators do every week: one process after the other, each with some workers, is told to end, says
+/// `leaving`, and joins again as a new one. Some before all their workers have left; some while the next one
+/// leaves already.
+void draw_rolling_restart(schedule& s, dice& d, nanoseconds window) {
+  const auto suspect = *s.options.suspect_after;
+  const auto soon = s.unit + s.latency_max;
+  const auto processes = 2 + d.below(s.graph->workers());
+  const auto restarted = 1 + d.below(std::min<std::size_t>(processes, 4));
+  auto begin = d.duration(nanoseconds{0}, window / 2);
+  for (std::size_t p = 0; p < restarted; ++p) {
+    const auto told = begin;
+    const auto ends = told + (d.chance(0.8) ? s.step_max + 4 * s.latency_max : nanoseconds{0}) +
+                      d.duration(nanoseconds{0}, 2 * soon);
+    const auto again = ends + d.duration(nanoseconds{0}, d.chance(0.5) ? 2 * soon : 4 * suspect);
+    const auto begins_after = d.chance(0.3) ? nanoseconds{0} : d.duration(nanoseconds{0}, soon);
+    for (auto i = p; i < s.graph->workers(); i += processes) {
+      const auto who = worker_at(i);
+      const auto near = s.graph->neighbours(who);
+      add(s, told, told, stop_fault{who});
+      add(s, ends, ends, crash_fault{who, false});
+      for (auto n : near)
+        if (d.chance(0.8)) { // the connection closes
+          const auto closed = ends + d.duration(nanoseconds{0}, s.latency_max);
+          add(s, closed, closed, suspicion_fault{n, who, neighbour_lost::cause::silent});
+        }
+      auto restart = restart_fault{who, {near.begin(), near.end()}, begins_after};
+      add(s, again, again + begins_after, restart);
+      for (auto n : near) {
+        const auto stands = again + (d.chance(0.5) ? begins_after : d.duration(nanoseconds{0}, 2 * soon));
+        add(s, stands, stands, mend_fault{make_edge(who, n)});
+      }
+    }
+    begin =
+        d.chance(0.3) ? d.duration(told, again) : again + begins_after + d.duration(nanoseconds{0}, 4 * soon);
+  }
+}
+
 void draw_stops(schedule& s, dice& d, nanoseconds window) {
   s.stops = true;
   const auto at = d.duration(nanoseconds{0}, window);
@@ -252,8 +289,8 @@ void draw_stops(schedule& s, dice& d, nanoseconds window) {
 
 /// Restarts twice as often as each of the others: what can go wrong with them is rare.
 trouble draw_trouble(dice& d) {
-  const auto kind = 1 + d.below(10);
-  return kind == 10 ? trouble::restarts : static_cast<trouble>(kind);
+  const auto kind = 1 + d.below(11);
+  return kind == 11 ? trouble::restarts : static_cast<trouble>(kind);
 }
 
 } // namespace
@@ -310,6 +347,8 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
     draw_reconnections(s, d, window);
   if (once(trouble::restarts))
     draw_restarts(s, d, window);
+  if (once(trouble::rolling))
+    draw_rolling_restart(s, d, window);
   s.tail_from = s.quiet_from + 4 * s.options.suspect_after.value_or(nanoseconds{0}) + 20 * s.latency_max +
                 2 * s.step_max;
   // Where suspicion is hastier than the links, honest workers are given up now and then all along.

@@ -43,11 +43,12 @@ enum class trouble {
   partition,
   reconnections,
   restarts,
+  rolling,
   everything
 };
 inline const char* const trouble_names[] = {"none",     "timeouts",   "crashes",   "silent crashes",
                                             "hangs",    "suspicions", "partition", "reconnections",
-                                            "restarts", "everything"};
+                                            "restarts", "rolling",    "everything"};
 
 struct schedule {
   simulation_options options;
