@@ -7,6 +7,8 @@
 #include "learning/data/fingerprint.hpp"
 #include "messages/spec_hash.hpp"
 
+#include <spdlog/spdlog.h>
+
 namespace dybw {
 
 namespace {
@@ -29,6 +31,10 @@ run_prepared prepare(const preparation& x, const decltype(node_writer::open)& op
     done.reply.parameters = inputs->learner->parameter_count();
     if (has_model(*inputs)) {
       done.reply.data_hash = fingerprint(inputs->data);
+      const auto read = summary_of(inputs->data);
+      spdlog::info("data read: {}", summary_text(read));
+      for (const auto& note : read.reading.notes)
+        spdlog::warn("data: {}", note);
       done.reply.training_samples = inputs->data.train->size();
     }
     if (x.data_hash != 0 && done.reply.data_hash != x.data_hash)
