@@ -209,7 +209,8 @@ std::set<std::string> prefixes_in(const fs::path& directory) {
 std::string list_of(const std::vector<naming>& sets) {
   std::string list;
   for (const auto& each : sets)
-    list += (list.empty() ? "" : ", ") + (each.directory / each.prefix).string();
+    list += (list.empty() ? "" : ", ") + (each.directory / each.prefix).string() +
+            (each.prefix.empty() ? "" : "*");
   return list;
 }
 
@@ -324,8 +325,10 @@ data_split load_mnist(const fs::path& directory) {
   data_split split{"mnist", train.data, test.data};
   split.reading.format = "mnist";
   split.reading.scaling = "bytes divided by 255";
-  if (set.directory != directory || !set.prefix.empty())
-    split.reading.notes.push_back("the files are " + (set.directory / set.prefix).string() + "..");
+  if (!set.prefix.empty())
+    split.reading.notes.push_back("the files are " + (set.directory / set.prefix).string() + '*');
+  else if (set.directory != directory)
+    split.reading.notes.push_back("the files are in " + set.directory.string());
   if (!mapping.empty())
     split.reading.notes.push_back(mapping);
   return split;

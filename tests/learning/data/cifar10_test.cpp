@@ -43,7 +43,7 @@ TEST_CASE("cifar10: all training batches that are there are read, in the order o
   CHECK(pixels.back() == 50);
 }
 
-TEST_CASE("cifar10: the files are found in the directory that the archive makes; other versions are named") {
+TEST_CASE("cifar10: the files are found in the directory that the archive makes, other versions are named") {
   const temporary_directory directory;
   const auto below = directory.path() / "cifar-10-batches-bin";
   std::filesystem::create_directory(below);
