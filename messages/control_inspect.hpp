@@ -31,7 +31,7 @@ auto inspect(auto& f, endpoint& x) {
   return f(x.host, x.port);
 }
 auto inspect(auto& f, data_options& x) {
-  return f(x.name, x.path, x.test_share, x.seed);
+  return f(x.name, x.path, x.test_share, x.label, x.seed);
 }
 auto inspect(auto& f, partition_spec& x) {
   return f(x.how, x.shards_per_worker, x.concentration);
@@ -99,10 +99,16 @@ auto inspect(auto& f, run_node& x) {
 auto inspect(auto& f, resumed_part& x) {
   return f(x.round, x.duration_s);
 }
+auto inspect(auto& f, data_reading& x) {
+  return f(x.format, x.label, x.scaling, x.notes);
+}
+auto inspect(auto& f, data_summary& x) {
+  return f(x.training_samples, x.test_samples, x.features, x.classes, x.reading);
+}
 auto inspect(auto& f, run_result& x) {
-  return f(x.policy, x.workers, x.edges, x.topology, x.dataset, x.partition, x.model, x.parameters, x.seed,
-           x.clock, x.rounds, x.local_steps, x.duration_s, x.mean_round_s, x.resumed, x.time_to_target_s,
-           x.test_accuracy, x.test_loss, x.worst_worker_accuracy, x.consensus_distance,
+  return f(x.policy, x.workers, x.edges, x.topology, x.dataset, x.data, x.partition, x.model, x.parameters,
+           x.seed, x.clock, x.rounds, x.local_steps, x.duration_s, x.mean_round_s, x.resumed,
+           x.time_to_target_s, x.test_accuracy, x.test_loss, x.worst_worker_accuracy, x.consensus_distance,
            x.useful_gradient_rate, x.no_wait_rate, x.compute_share, x.mean_backup_workers,
            x.mean_active_share, x.timeouts, x.estimates_sent, x.estimates_late, x.steps_discarded,
            x.coverage_sweeps, x.samples, x.bytes_sent, x.link_bytes_sent, x.eval_bytes_sent, x.host_cpu_s,

@@ -335,6 +335,7 @@ private:
     const auto& x = measured.result;
     end_.run.average = measured.average;
     r.dataset = x.dataset;
+    r.data = x.data;
     r.model = x.model;
     r.test_accuracy = x.test_accuracy;
     r.test_loss = x.test_loss;

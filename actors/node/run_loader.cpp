@@ -8,6 +8,8 @@
 #include "learning/straggler/distribution.hpp"
 #include "messages/spec_hash.hpp"
 
+#include <spdlog/spdlog.h>
+
 namespace dybw {
 
 namespace {
@@ -30,6 +32,10 @@ run_prepared prepare(const preparation& x, const decltype(node_writer::open)& op
     done.reply.parameters = inputs->learner->parameter_count();
     if (has_model(*inputs)) {
       done.reply.data_hash = fingerprint(inputs->data);
+      const auto read = summary_of(inputs->data);
+      spdlog::info("data read: {}", summary_text(read));
+      for (const auto& note : read.reading.notes)
+        spdlog::warn("data: {}", note);
       done.reply.training_samples = inputs->data.train->size();
     }
     // Named by a path of this machine, like the data.

@@ -48,6 +48,7 @@ std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy) {
   hasher h;
   h.add(config.data.name);
   h.add(config.data.test_share);
+  h.add(config.data.label);
   h.add(config.partition_text);
   h.add(config.model);
   h.add(std::uint64_t{config.workers});

@@ -14,6 +14,8 @@ void describe(run_result& result, const run_inputs& inputs, const policy_spec& p
   result.edges = inputs.graph->edges().size();
   result.topology = inputs.graph->name();
   result.dataset = has_model(inputs) ? inputs.data.name : "none";
+  if (has_model(inputs))
+    result.data = summary_of(inputs.data);
   result.partition = config.partition_text;
   result.model = inputs.learner->name();
   result.parameters = inputs.learner->parameter_count();

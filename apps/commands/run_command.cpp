@@ -10,8 +10,10 @@
 #include "apps/program/interrupts.hpp"
 #include "apps/web/live_page.hpp"
 #include "learning/base/error.hpp"
+#include "learning/data/dataset.hpp"
 
 #include <caf/actor_system.hpp>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -76,11 +78,23 @@ run_controls controls_of(run_output& output, const std::string& policy) {
   return {output.rounds_file(policy), output.watch(policy), output.trace(policy), output.events_file(policy)};
 }
 
+/// What was read, so that people see whether it is what they meant; what they may not expect even if quiet.
+void tell_data(const run_inputs& inputs, const run_options& options) {
+  if (!inputs.data.train)
+    return;
+  const auto read = summary_of(inputs.data);
+  if (!options.output.quiet)
+    std::cerr << "data read: " << summary_text(read) << std::endl;
+  for (const auto& note : read.reading.notes)
+    spdlog::warn("data: {}", note);
+}
+
 int run_virtually(const run_options& options) {
   const auto inputs = prepare_run(options.config);
   if (interrupt_guard::interrupted())
     return interrupt_guard::exit_code; // nothing was measured, nothing is written
   run_output output{options};
+  tell_data(inputs, options);
   std::shared_ptr<const virtual_checkpoint> resumed;
   if (options.resume) {
     const auto place = output.checkpoints(inputs.policies.front().text);
@@ -101,6 +115,7 @@ int run_here(const run_options& options) {
   if (interrupt_guard::interrupted())
     return interrupt_guard::exit_code;
   run_output output{options};
+  tell_data(inputs, options);
   auto resumed =
       options.resume ? find_checkpoints(options, inputs, output) : std::map<worker_id, checkpoint>{};
   auto caf_config = system_config{};

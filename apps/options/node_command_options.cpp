@@ -48,7 +48,7 @@ po::options_description node_option_list() {
                      "where launchers and other nodes connect; anything but loopback needs TLS")(
       "advertise", text_value("HOST:PORT"), "the address by which others reach it, if that is another")(
       "data", text_value("PATH"),
-      "directory of the mnist or cifar10 files, or the csv file, on this machine")(
+      "directory of the mnist or cifar10 files, or the csv or libsvm file, on this machine")(
       "out", text_value("DIR"),
       "write results, models and checkpoints there, a directory per run; default: nowhere")(
       "slots", text_value("N", "0"), "most workers that it takes; 0: no limit")(

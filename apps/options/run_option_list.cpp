@@ -17,10 +17,13 @@ po::options_description data_group() {
   const run_config standard;
   auto list = option_group("Data");
   list.add_options()("dataset", text_value("NAME", standard.data.name),
-                     "what to train on: digits (built in, needs no files), mnist, cifar10 or csv")(
-      "data", text_value("PATH"), "directory of the mnist or cifar10 files, or the csv file")(
-      "test-share", text_value("SHARE", number_text(standard.data.test_share)),
-      "csv: share of the rows held out for testing")(
+                     "what to train on: digits (built in, needs no files), mnist, cifar10, csv or libsvm")(
+      "data", text_value("PATH"), "directory of the mnist or cifar10 files, or the csv or libsvm file")(
+      "label", text_value("NAME|NUMBER"),
+      "csv: the label's column, by its name or counted from 1; default: the one called label, class or the "
+      "like, "
+      "else the last")("test-share", text_value("SHARE", number_text(standard.data.test_share)),
+                       "csv, libsvm: share of the rows held out for testing")(
       "partition", text_value("HOW", standard.partition_text),
       "how the training samples are dealt to the workers: iid (at random), shards:S (sorted by label, S runs "
       "to each worker) or dirichlet:A (uneven classes; the smaller A, the more uneven)");

@@ -47,21 +47,32 @@ bool names_nodes(const option_values& given) {
 void read_data(const option_values& given, run_config& config) {
   constexpr auto digits = 0U;
   constexpr auto csv = 3U;
-  const auto which = given.choice("dataset", {"digits", "mnist", "cifar10", "csv"});
+  constexpr auto libsvm = 4U;
+  const auto which = given.choice("dataset", {"digits", "mnist", "cifar10", "csv", "libsvm"});
+  const auto is_table = which == csv || which == libsvm;
   config.data.name = given.text("dataset");
   if (which == digits && given.given("data"))
     given.refuse("data", "contradicts --dataset=digits, which is built in",
-                 "leave it out or give --dataset mnist, cifar10 or csv");
+                 "leave it out or give --dataset mnist, cifar10, csv or libsvm");
   if (which != digits && !given.given("data") && !names_nodes(given))
     given.refuse("dataset", "needs files",
-                 which == csv ? "give the file with --data FILE" : "give their directory with --data DIR");
+                 is_table ? "give the file with --data FILE" : "give their directory with --data DIR");
   if (given.given("data")) {
     if (given.text("data").empty())
       given.refuse("data", "is empty", "give a directory or file");
     config.data.path = given.text("data");
   }
-  if (which != csv && given.given("test-share"))
-    given.refuse("test-share", "applies to --dataset csv only", "leave it out: the others have a test set");
+  if (!is_table && given.given("test-share"))
+    given.refuse("test-share", "applies to --dataset csv and libsvm only",
+                 "leave it out: the others have a test set");
+  if (which != csv && given.given("label"))
+    given.refuse("label", "applies to --dataset csv only",
+                 "leave it out: the others have their labels in one place");
+  if (given.given("label")) {
+    config.data.label = given.text("label");
+    if (config.data.label.empty())
+      given.refuse("label", "is empty", "give the name or number of a column");
+  }
   config.data.test_share = given.real(
       "test-share", [](double x) { return x > 0 && x < 1; }, "a number above 0 and below 1");
   config.data.seed = config.seed;

@@ -81,6 +81,23 @@ ordered_json or_null(const std::optional<Value>& value) {
   return value ? ordered_json(*value) : ordered_json(nullptr);
 }
 
+/// Null if nothing was read.
+ordered_json data_to_json(const data_summary& data) {
+  if (data.training_samples == 0)
+    return nullptr;
+  const auto& reading = data.reading;
+  return {
+      {"training_samples", data.training_samples},
+      {"test_samples", data.test_samples},
+      {"features", data.features},
+      {"classes", data.classes},
+      {"format", reading.format},
+      {"label", reading.label.empty() ? ordered_json(nullptr) : ordered_json(reading.label)},
+      {"scaling", reading.scaling},
+      {"notes", ordered_json(reading.notes)},
+  };
+}
+
 } // namespace
 
 ordered_json to_json(const evaluation& measured) {
@@ -101,6 +118,7 @@ ordered_json to_json(const run_result& result) {
       {"edges", result.edges},
       {"topology", result.topology},
       {"dataset", result.dataset},
+      {"data", data_to_json(result.data)},
       {"partition", result.partition},
       {"model", result.model},
       {"parameters", result.parameters},
@@ -148,10 +166,12 @@ ordered_json to_json(const run_result& result) {
 }
 
 ordered_json config_to_json(const run_config& config) {
+  const auto is_table = config.data.name == "csv" || config.data.name == "libsvm";
   ordered_json json{
       {"dataset", config.data.name},
       {"data", config.data.path.empty() ? ordered_json(nullptr) : ordered_json(config.data.path.string())},
-      {"test-share", config.data.name == "csv" ? number(config.data.test_share) : ordered_json(nullptr)},
+      {"test-share", is_table ? number(config.data.test_share) : ordered_json(nullptr)},
+      {"label", config.data.label.empty() ? ordered_json(nullptr) : ordered_json(config.data.label)},
       {"partition", config.partition_text},
       {"workers", config.workers},
       {"topology", config.topology},

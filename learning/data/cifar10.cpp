@@ -18,7 +18,7 @@ constexpr std::size_t row_bytes = 1 + pixel_bytes;
 constexpr int training_batches_max = 5;
 
 constexpr auto originals =
-    "get the binary version of CIFAR-10 from www.cs.toronto.edu/~kriz/cifar.html (see docs/data.md)";
+    "get https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz and unpack it (see docs/data.md)";
 constexpr auto fetch_again = "get the original file again (see docs/data.md)";
 
 [[noreturn]] void refuse(const std::string& what, const fs::path& file, const std::string& mend) {
@@ -72,22 +72,62 @@ std::shared_ptr<const dataset> load_files(const std::vector<fs::path>& files) {
   return data;
 }
 
-} // namespace
-
-data_split load_cifar10(const fs::path& directory) {
+std::vector<fs::path> training_files(const fs::path& directory) {
   std::error_code fault;
-  if (!fs::is_directory(directory, fault))
-    refuse("no such directory", directory, "give --data the directory of the CIFAR-10 .bin files");
   std::vector<fs::path> training;
   for (int i = 1; i <= training_batches_max; ++i)
     if (auto file = directory / ("data_batch_" + std::to_string(i) + ".bin"); fs::exists(file, fault))
       training.push_back(std::move(file));
+  return training;
+}
+
+bool has_any(const fs::path& directory) {
+  std::error_code fault;
+  return !training_files(directory).empty() || fs::exists(directory / "test_batch.bin", fault);
+}
+
+/// What may lie there in place of the files.
+[[noreturn]] void refuse_missing(const fs::path& directory) {
+  std::error_code fault;
+  for (const auto* python : {"data_batch_1", "cifar-10-batches-py"})
+    if (fs::exists(directory / python, fault))
+      refuse("this is the Python version of CIFAR-10, its binary version is needed", directory / python,
+             originals);
+  for (const auto* archive : {"cifar-10-binary.tar.gz", "cifar-10-binary.tar"})
+    if (fs::exists(directory / archive, fault))
+      refuse("the archive is not unpacked", directory / archive, std::string{"unpack it: tar xf "} + archive);
+  refuse("none of 'data_batch_1.bin' to 'data_batch_5.bin' is there", directory, originals);
+}
+
+fs::path find_directory(const fs::path& directory) {
+  std::error_code fault;
+  if (!fs::is_directory(directory, fault)) {
+    if (fs::exists(directory, fault))
+      refuse("a file instead of a directory", directory,
+             "unpack it if it is the archive, and give --data the directory of the .bin files");
+    refuse("no such directory", directory, "give --data the directory of the CIFAR-10 .bin files");
+  }
+  const auto below = directory / "cifar-10-batches-bin";
+  return !has_any(directory) && has_any(below) ? below : directory;
+}
+
+} // namespace
+
+data_split load_cifar10(const fs::path& directory) {
+  const auto place = find_directory(directory);
+  const auto training = training_files(place);
   if (training.empty())
-    refuse("none of 'data_batch_1.bin' to 'data_batch_5.bin' is there", directory, originals);
-  const auto testing = directory / "test_batch.bin";
+    refuse_missing(place);
+  const auto testing = place / "test_batch.bin";
+  std::error_code fault;
   if (!fs::exists(testing, fault))
-    refuse("'test_batch.bin' is missing", directory, originals);
-  return {"cifar10", load_files(training), load_files({testing})};
+    refuse("'test_batch.bin' is missing", place, originals);
+  data_split split{"cifar10", load_files(training), load_files({testing})};
+  split.reading.format = "cifar10";
+  split.reading.scaling = "bytes divided by 255";
+  if (place != directory)
+    split.reading.notes.push_back("the files are in " + place.string());
+  return split;
 }
 
 } // namespace dybw

@@ -7,7 +7,8 @@
 namespace dybw {
 
 /// Loads the binary version of CIFAR-10 from `directory`: `test_batch.bin` for testing, and for training all
-/// of `data_batch_1.bin` .. `data_batch_5.bin` that are there, at least one. A file is a sequence of rows of
+/// of `data_batch_1.bin` .. `data_batch_5.bin` that are there, at least one. If none of these files is there,
+/// from `directory/cifar-10-batches-bin`, which the archive makes. A file is a sequence of rows of
 /// 3,073 bytes (10,000 of them in the originals):
 ///
 ///     byte 0        label, 0 .. 9

@@ -1,5 +1,7 @@
 #include "learning/data/dataset.hpp"
 
+#include "learning/base/number_text.hpp"
+
 #include <algorithm>
 #include <cassert>
 
@@ -50,6 +52,25 @@ void dataset::gather(std::span<const std::uint32_t> rows, std::span<float> out,
   std::visit([&](const auto& all) { gather_from(all, features, rows, out.data()); }, values);
   for (std::size_t i = 0; i < rows.size(); ++i)
     labels_out[i] = labels[rows[i]];
+}
+
+data_summary summary_of(const data_split& data) {
+  auto summary = data_summary{data.train->size(), data.test->size(), data.train->features,
+                              data.train->classes, data.reading};
+  if (summary.reading.format.empty())
+    summary.reading.format = data.name;
+  return summary;
+}
+
+std::string summary_text(const data_summary& data) {
+  auto text = data.reading.format + ": " + count_text(data.training_samples) + " training and " +
+              counted(data.test_samples, "test sample") + ", " + counted(data.features, "feature") + ", " +
+              count_text(data.classes) + " classes";
+  if (!data.reading.label.empty())
+    text += "; label: " + data.reading.label;
+  if (!data.reading.scaling.empty())
+    text += "; " + data.reading.scaling;
+  return text;
 }
 
 } // namespace dybw

@@ -32,11 +32,36 @@ struct dataset {
               std::span<std::int32_t> labels_out) const;
 };
 
+/// How a loader took the files, for people to see that it is what they meant.
+struct data_reading {
+  std::string format;  ///< "csv, cells separated by ';', no header"
+  std::string label;   ///< where it stands: "column 5 of 5, 'species'"; empty where a format has one place
+  std::string scaling; ///< how features came to [0,1]
+  /// What the loader decided and its user may not expect, a sentence each: a column left out, labels mapped.
+  std::vector<std::string> notes;
+};
+
 /// What a run trains and is measured on.
 struct data_split {
   std::string name;
   std::shared_ptr<const dataset> train;
   std::shared_ptr<const dataset> test;
+  data_reading reading = {};
 };
+
+/// What was read, for people and `run.json`. All zeros if nothing was.
+struct data_summary {
+  std::uint64_t training_samples = 0;
+  std::uint64_t test_samples = 0;
+  std::uint64_t features = 0;
+  std::uint64_t classes = 0;
+  data_reading reading;
+};
+
+/// REQUIRES: both parts are there.
+data_summary summary_of(const data_split& data);
+
+/// In a line, without the notes: "csv: 120 training and 30 test samples, 4 features, 3 classes; ..".
+std::string summary_text(const data_summary& data);
 
 } // namespace dybw

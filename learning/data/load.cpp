@@ -5,6 +5,7 @@
 #include "learning/data/csv.hpp"
 #include "learning/data/digits.hpp"
 #include "learning/data/idx.hpp"
+#include "learning/data/libsvm.hpp"
 
 namespace dybw {
 
@@ -12,9 +13,9 @@ namespace {
 
 const std::filesystem::path& path_of(const data_options& options, const std::string& what) {
   if (options.path.empty())
-    throw input_error{input_fault::configuration, "--dataset=" + options.name + " needs " + what,
-                      "--data is not given",
-                      "add --data " + std::string{options.name == "csv" ? "FILE" : "DIR"}};
+    throw input_error{
+        input_fault::configuration, "--dataset=" + options.name + " needs " + what, "--data is not given",
+        "add --data " + std::string{options.name == "csv" || options.name == "libsvm" ? "FILE" : "DIR"}};
   return options.path;
 }
 
@@ -28,9 +29,11 @@ data_split load_data(const data_options& options) {
   if (options.name == "cifar10")
     return load_cifar10(path_of(options, "the directory of its .bin files"));
   if (options.name == "csv")
-    return load_csv(path_of(options, "a file"), options.test_share, options.seed);
+    return load_csv(path_of(options, "a file"), options.test_share, options.seed, options.label);
+  if (options.name == "libsvm")
+    return load_libsvm(path_of(options, "a file"), options.test_share, options.seed);
   throw input_error{input_fault::configuration, "unknown dataset '" + options.name + "'", "--dataset",
-                    "choose digits, mnist, cifar10 or csv"};
+                    "choose digits, mnist, cifar10, csv or libsvm"};
 }
 
 } // namespace dybw

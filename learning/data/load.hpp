@@ -8,10 +8,11 @@ namespace dybw {
 
 /// Where a run's data comes from; the values of the options of the same names.
 struct data_options {
-  std::string name = "digits"; ///< digits | mnist | cifar10 | csv
-  std::filesystem::path path;  ///< directory (mnist, cifar10) or file (csv); unused by digits
-  double test_share = 0.2;     ///< csv only: share of the rows held out, in (0,1)
-  std::uint64_t seed = 1;      ///< digits: generation; csv: which rows are held out
+  std::string name = "digits"; ///< digits | mnist | cifar10 | csv | libsvm
+  std::filesystem::path path;  ///< directory (mnist, cifar10) or file (csv, libsvm); unused by digits
+  double test_share = 0.2;     ///< csv, libsvm: share of the rows held out, in (0,1)
+  std::string label;           ///< csv: name or number (from 1) of the label's column; empty: found
+  std::uint64_t seed = 1;      ///< digits: generation; csv, libsvm: which rows are held out
 };
 
 /// Loads what the options name. Throws `input_error` (data fault) for a missing, unreadable, truncated or

@@ -44,8 +44,9 @@ constexpr std::size_t edges_max = 20'000'000;
 /// fit N (torus RxC != N, offsets out of 1..N/2 or given twice, degree < 2 or >= N), more than `edges_max`
 /// edges, and graphs that are not connected, naming the first worker that cannot be reached; data fault for
 /// an unreadable or malformed file. `random:DEGREE` is connected; every worker has DEGREE neighbours, except
-/// that one has DEGREE+1 if N*DEGREE is odd. A file has one edge per line, two worker numbers from 0; `#`
-/// starts a comment; an edge may be given twice.
+/// that one has DEGREE+1 if N*DEGREE is odd. A file has one edge per line, two worker numbers from 0, apart
+/// by blanks, a comma or a semicolon, and perhaps networkx's `{}`; `#` starts a comment, `%` and `;` do at a
+/// line's start or behind a blank; an edge may be given twice.
 topology make_topology(const std::string& text, std::size_t workers, std::uint64_t seed);
 
 /// Reads an edge-list file for N workers. Throws `input_error` as above, naming file and line.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "learning/base/types.hpp"
+#include "learning/data/dataset.hpp"
 #include "learning/model/evaluation.hpp"
 
 #include <cstdint>
@@ -78,6 +79,7 @@ struct run_result {
   std::size_t edges = 0;
   std::string topology;
   std::string dataset;
+  data_summary data; ///< what was read; zeros for `--model none`
   std::string partition;
   std::string model;
   std::uint64_t parameters = 0;

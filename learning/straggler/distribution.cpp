@@ -1,6 +1,8 @@
 #include "learning/straggler/distribution.hpp"
 
+#include "learning/base/file_signature.hpp"
 #include "learning/base/fnv1a.hpp"
+#include "learning/base/list_text.hpp"
 #include "learning/base/option_text.hpp"
 
 #include <bit>
@@ -160,14 +162,27 @@ std::unique_ptr<duration_distribution> parse_form(const option_text& text, const
   return form.make(values);
 }
 
+/// What may be wrong with a line that is no duration.
+std::string mend_duration(std::string_view entry) {
+  if (entry.find_first_of(",; \t") != std::string_view::npos)
+    return "write one duration per line, with a point for decimals, for example 0.05";
+  if (entry.ends_with('s'))
+    return "write seconds without their unit, for example 0.05";
+  return "write one duration per line, for example 0.05";
+}
+
 std::vector<double> read_trace(const std::string& path) {
+  refuse_foreign(path, "trace file");
   std::vector<double> durations;
   for (const auto& line : read_lines(path, "trace file")) {
-    const auto duration = parse_number<double>(line.text);
+    const auto entry = list_entry(line.text);
+    if (entry.empty())
+      continue;
+    const auto duration = parse_number<double>(entry.starts_with('+') ? entry.substr(1) : entry);
     if (!duration || *duration < 0 || *duration > seconds_max)
       throw input_error{input_fault::data, "a duration must be a number of seconds from 0 to 1e+09",
                         "found " + excerpt(line.text) + " in " + path + ':' + std::to_string(line.number),
-                        "write one duration per line, for example 0.05"};
+                        mend_duration(entry)};
     durations.push_back(*duration);
   }
   if (durations.empty())

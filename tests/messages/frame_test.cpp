@@ -190,6 +190,8 @@ TEST_CASE("frame: every member of every control message and of what it holds tra
   check_fields<worker_summary>();
   check_fields<edge_activity>();
   check_fields<run_node>();
+  check_fields<data_reading>();
+  check_fields<data_summary>();
   check_fields<run_result>();
 }
 

@@ -137,6 +137,35 @@ TEST_CASE("dybw run: names that are not UTF-8 do not cost the results") {
   CHECK(json::parse(report.out)["runs"][0]["directory"] == (place.path() / "caf\uFFFD" / "run").string());
 }
 
+TEST_CASE("dybw run: what was read is said, surprises even if quiet, and is in the results") {
+  const temporary_directory place;
+  std::ofstream table(place.path() / "table.csv");
+  table << "kind,x,y\n";
+  for (int i = 0; i < 30; ++i)
+    table << "cat,1,2\ndog,3," << i % 5 << "\n";
+  table.close();
+  auto arguments = std::vector<std::string>{
+      "run",       "--clock", "virtual",  "--step-time", "const:0.1",
+      "--workers", "2",       "--rounds", "2",           "--dataset",
+      "csv",       "--label", "kind",     "--data",      (place.path() / "table.csv").string(),
+      "--format",  "json"};
+  auto end = dybw(arguments);
+  check_clean_end(end);
+  CHECK(end.err.find(
+            "data read: csv: 48 training and 12 test samples, 2 features, 2 classes; label: column 1 of "
+            "3, 'kind'; each feature scaled") != std::string::npos);
+  CHECK(end.err.find("labels cat, dog are classes 0 to 1") != std::string::npos);
+  const auto document = json::parse(end.out);
+  CHECK(document["config"]["label"] == "kind");
+  CHECK(document["runs"][0]["data"]["features"] == 2);
+  CHECK(document["runs"][0]["data"]["notes"].size() == 1);
+  arguments.emplace_back("--quiet");
+  end = dybw(arguments);
+  check_clean_end(end);
+  CHECK(end.err.find("data read") == std::string::npos);
+  CHECK(end.err.find("labels cat, dog are classes 0 to 1") != std::string::npos);
+}
+
 TEST_CASE("dybw run: the run directory holds the files of the contract") {
   const temporary_directory place;
   const auto out = place.path() / "deep" / "out";

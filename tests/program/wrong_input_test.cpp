@@ -120,7 +120,7 @@ TEST_CASE("dybw: wrong usage is refused with exit code 2 and one line that says 
            wrong{"run --policy full --on-miss discard", 2, "applies to the policy dtur only"},
            wrong{"run --dataset digits --data .", 2, "contradicts --dataset=digits"},
            wrong{"run --dataset mnist", 2, "--dataset=mnist needs files"},
-           wrong{"run --test-share 0.3", 2, "applies to --dataset csv only"},
+           wrong{"run --test-share 0.3", 2, "applies to --dataset csv and libsvm only"},
            wrong{"run --partition shards:100000", 2, "more than the 10000 training samples"},
            wrong{"run --straggler slow:99:2", 2, "0 to 8"},
            wrong{"run --link-latency const:1", 2, "--link-latency"},
@@ -146,6 +146,8 @@ TEST_CASE("dybw: wrong or unreadable data is refused with exit code 3 and one li
   write(root / "short.csv", "a,b,y\n1,2,0\n1,1\n");
   write(root / "label.csv", "a,b,y\n1,2,0\n1,2,0.5\n");
   write(root / "empty.csv", "");
+  write(root / "zipped.csv", "\x1f\x8b\x08");
+  write(root / "regression.svm", "0.5 1:1\n1.5 1:2\n");
   write_mnist(root / "truncated");
   std::filesystem::resize_file(root / "truncated" / "train-images-idx3-ubyte", 1000);
   write_mnist(root / "mislabelled");
@@ -179,6 +181,8 @@ TEST_CASE("dybw: wrong or unreadable data is refused with exit code 3 and one li
            wrong{"run --dataset csv --data text.csv", 3, "'two' is not a number, text.csv line 3 column 2"},
            wrong{"run --dataset csv --data short.csv", 3, "short.csv"},
            wrong{"run --dataset csv --data label.csv", 3, "label.csv"},
+           wrong{"run --dataset csv --data zipped.csv", 3, "gzip'ed data, zipped.csv; unpack it"},
+           wrong{"run --dataset libsvm --data regression.svm", 3, "'0.5' is not a whole number"},
            wrong{"run --dataset csv --data empty.csv", 3, "empty.csv"},
            wrong{"run --topology file:nowhere.txt", 3, "nowhere.txt"},
            wrong{"run --topology file:broken.txt --workers 4", 3, "broken.txt:2"},

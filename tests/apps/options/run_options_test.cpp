@@ -82,7 +82,7 @@ TEST_CASE("run_options: spelling mistakes are refused with what could have been 
 
 TEST_CASE("run_options: unknown names are refused with the list of names") {
   check_all_refused({
-      {"--dataset imagenet", "--dataset=imagenet is unknown; give digits, mnist, cifar10 or csv"},
+      {"--dataset imagenet", "--dataset=imagenet is unknown; give digits, mnist, cifar10, csv or libsvm"},
       {"--partition even", "iid"},
       {"--model cnn", "softmax"},
       {"--topology mesh", "ring, path, star"},
@@ -155,7 +155,10 @@ TEST_CASE("run_options: options that contradict each other are refused") {
       {"--data somewhere", "--data=somewhere contradicts --dataset=digits"},
       {"--dataset mnist", "--dataset=mnist needs files; give their directory with --data DIR"},
       {"--dataset csv", "--dataset=csv needs files; give the file with --data FILE"},
-      {"--test-share 0.3", "--test-share=0.3 applies to --dataset csv only"},
+      {"--test-share 0.3", "--test-share=0.3 applies to --dataset csv and libsvm only"},
+      {"--label y", "--label=y applies to --dataset csv only"},
+      {"--dataset libsvm --data x --label 1", "--label=1 applies to --dataset csv only"},
+      {"--dataset libsvm", "--dataset=libsvm needs files; give the file with --data FILE"},
       {"--policy full --on-miss carry", "--on-miss=carry applies to the policy dtur only"},
       {"--policy full,static:1 --connect tree", "--connect=tree applies to the policy dtur only"},
       {"--policy dtur,dtur", "names dtur more than once"},
@@ -201,7 +204,8 @@ TEST_CASE("run_options: files of edges and times are read before anything starts
 
 TEST_CASE("run_options: values arrive where they belong") {
   const auto options =
-      read("--dataset csv --data a.csv --test-share 0.25 --partition shards:3 --model mlp:8,4 --workers 6 "
+      read("--dataset csv --data a.csv --label kind --test-share 0.25 --partition shards:3 --model mlp:8,4 "
+           "--workers 6 "
            "--topology torus:2x3 --connect path --policy dtur,static:1 --on-miss discard --weights graph "
            "--rounds 10 --time-limit 2.5 --target-accuracy 0.5 --batch 16 --step-size 0.25 --step-decay 0.5 "
            "--momentum 0.75 --weight-decay 0.125 --clock real --step-time exp:0.1 --straggler random:0.5:3 "
@@ -211,6 +215,7 @@ TEST_CASE("run_options: values arrive where they belong") {
   CHECK(config.data.name == "csv");
   CHECK(config.data.path == "a.csv");
   CHECK(config.data.test_share == 0.25);
+  CHECK(config.data.label == "kind");
   CHECK(config.data.seed == 11);
   CHECK(config.partition.how == partition_spec::kind::shards);
   CHECK(config.partition.shards_per_worker == 3);

@@ -95,6 +95,19 @@ TEST_CASE("run_json: what is unset or not finite is null") {
   CHECK(json.dump().find("nan") == std::string::npos);
 }
 
+TEST_CASE("run_json: what was read is there, or null") {
+  run_result run;
+  CHECK(to_json(run).at("data").is_null());
+  run.data = {
+      120, 30, 4, 3, {"csv", "column 5 of 5, 'species'", "by range", {"labels a, b, c are classes 0 to 2"}}};
+  CHECK(to_json(run).at("data").dump() ==
+        R"({"training_samples":120,"test_samples":30,"features":4,"classes":3,"format":"csv",)"
+        R"("label":"column 5 of 5, 'species'","scaling":"by range",)"
+        R"("notes":["labels a, b, c are classes 0 to 2"]})");
+  run.data.reading.label.clear();
+  CHECK(to_json(run).at("data").at("label").is_null());
+}
+
 TEST_CASE("run_json: the drift of the mean is there for consensus-only runs only") {
   run_result run;
   CHECK_FALSE(to_json(run).at("mixing").contains("mean_drift"));

@@ -43,6 +43,24 @@ TEST_CASE("cifar10: all training batches that are there are read, in the order o
   CHECK(pixels.back() == 50);
 }
 
+TEST_CASE("cifar10: the files are found in the directory that the archive makes, other versions are named") {
+  const temporary_directory directory;
+  const auto below = directory.path() / "cifar-10-batches-bin";
+  std::filesystem::create_directory(below);
+  CHECK(refusal_of([&] { load_cifar10(directory.path()); }).says("'data_batch_1.bin'"));
+  write_file(directory.path() / "cifar-10-binary.tar.gz", std::string{"archive"});
+  CHECK(refusal_of([&] { load_cifar10(directory.path()); }).says("unpack it: tar xf cifar-10-binary.tar.gz"));
+  CHECK(refusal_of([&] { load_cifar10(directory.path() / "cifar-10-binary.tar.gz"); }).says("unpack it"));
+  write_file(directory.path() / "data_batch_1", std::string{"pickled"});
+  CHECK(refusal_of([&] { load_cifar10(directory.path()); }).says("the Python version"));
+  write_file(below / "data_batch_1.bin", batch({1, 2}, 20));
+  write_file(below / "test_batch.bin", batch({3}, 90));
+  const auto split = load_cifar10(directory.path());
+  CHECK(split.train->labels == std::vector<std::int32_t>{1, 2});
+  REQUIRE(split.reading.notes.size() == 1);
+  CHECK(split.reading.notes[0] == "the files are in " + below.string());
+}
+
 TEST_CASE("cifar10: a malformed batch is a data fault that names the file") {
   auto one_short = batch({1, 2}, 0);
   one_short.pop_back();

@@ -121,8 +121,8 @@ TEST_CASE("idx: a malformed file is a data fault that names the file and what is
       {train_images, with_number(images, 4, 0xffffffff), "announces"},
       {train_images, with_number(images, 8, 0), "images of 0 x 3 pixels"},
       {train_images, with_number(images, 12, 0xffffffff), "images of 2 x 4294967295 pixels"},
-      {train_labels, idx_labels({5, 10, 9}), "label 10 of sample 2"},
-      {test_labels, idx_labels({255, 1}), "label 255 of sample 1"},
+      {train_labels, idx_labels({5, 10, 9}), "label 5 of sample 1 behind no label 1"},
+      {test_labels, idx_labels({255, 1}), "label 255 of sample 1 is none of training"},
       {train_labels, idx_labels({5, 0}), "2 labels for 3 images"},
       {test_labels, idx_labels({5, 0, 1}), "3 labels for 2 images"},
   };
@@ -183,6 +183,73 @@ TEST_CASE("idx: a malformed gzipped file is a data fault that names the file and
   }
 }
 
+TEST_CASE("idx: labels that count from 1, as those of EMNIST's letters, become classes from 0") {
+  const temporary_directory directory;
+  const auto letters = [&](std::uint8_t first, std::uint8_t last) {
+    bytes labels;
+    for (int i = first; i <= last; ++i)
+      labels.push_back(static_cast<std::uint8_t>(i));
+    write_file(directory.path() / train_images, idx_images(static_cast<std::uint32_t>(labels.size()), 2, 3));
+    write_file(directory.path() / train_labels, idx_labels(labels));
+    write_file(directory.path() / test_images, idx_images(2, 2, 3));
+    write_file(directory.path() / test_labels, idx_labels({26, 3}));
+    return load_mnist(directory.path());
+  };
+  const auto split = letters(1, 26);
+  CHECK(split.train->classes == 26);
+  CHECK(split.test->classes == 26);
+  CHECK(split.train->labels.front() == 0);
+  CHECK(split.train->labels.back() == 25);
+  CHECK(split.test->labels == std::vector<std::int32_t>{25, 2});
+  CHECK(split.reading.notes == std::vector<std::string>{"labels 1 to 26 are classes 0 to 25"});
+  const auto balanced = letters(0, 46);
+  CHECK(balanced.train->classes == 47);
+  CHECK(balanced.test->labels == std::vector<std::int32_t>{26, 3});
+  CHECK(balanced.reading.notes.empty());
+  CHECK(refusal_of([&] { letters(0, 20); }).says("label 26 of sample 1 is none of training"));
+  const auto refused = refusal_of([&] { letters(2, 30); });
+  CHECK(refused.says("count from 0 or 1 without a gap"));
+  CHECK_FALSE(refused.says("original"));
+}
+
+TEST_CASE("idx: the files are found where torchvision puts them, and under EMNIST's names") {
+  const temporary_directory directory;
+  const auto root = directory.path();
+  std::filesystem::create_directories(root / "MNIST" / "raw");
+  write_good_files(root / "MNIST" / "raw");
+  const auto split = load_mnist(root);
+  CHECK(split.train->size() == 3);
+  REQUIRE(split.reading.notes.size() == 1);
+  CHECK(split.reading.notes[0].find("MNIST/raw") != std::string::npos);
+  CHECK(load_mnist(root / "MNIST").train->size() == 3);
+  std::filesystem::create_directories(root / "FashionMNIST" / "raw");
+  write_good_files(root / "FashionMNIST" / "raw");
+  const auto refused = refusal_of([&] { load_mnist(root); });
+  CHECK(refused.says("several sets of images"));
+  CHECK(refused.says("FashionMNIST/raw"));
+  CHECK(refused.says("/MNIST/raw"));
+
+  const auto emnist = root / "emnist";
+  std::filesystem::create_directories(emnist);
+  const auto write_set = [&](const std::string& set) {
+    write_gzipped(emnist / (set + "-train-images-idx3-ubyte.gz"), idx_images(3, 2, 3));
+    write_gzipped(emnist / (set + "-train-labels-idx1-ubyte.gz"), idx_labels({1, 0, 2}));
+    write_file(emnist / (set + "-test-images-idx3-ubyte"), idx_images(2, 2, 3));
+    write_file(emnist / (set + "-test-labels-idx1-ubyte"), idx_labels({1, 0}));
+  };
+  write_set("emnist-digits");
+  CHECK(load_mnist(emnist).train->labels == std::vector<std::int32_t>{1, 0, 2});
+  write_set("emnist-letters");
+  CHECK(refusal_of([&] { load_mnist(emnist); }).says("emnist-digits-*, "));
+}
+
+TEST_CASE("idx: an archive in the place of a file is named") {
+  const temporary_directory directory;
+  write_good_files(directory.path());
+  write_file(directory.path() / train_labels, std::string{"PK\x03\x04 and so on"});
+  CHECK(refusal_of([&] { load_mnist(directory.path()); }).says("zip archive"));
+}
+
 TEST_CASE("idx: a missing file is named, with both spellings and the way to the originals") {
   for (const auto* missing : {train_images, train_labels, test_images, test_labels}) {
     const temporary_directory directory;
@@ -200,7 +267,8 @@ TEST_CASE("idx: a missing file is named, with both spellings and the way to the 
 TEST_CASE("idx: a directory in a file's place, and a path that is no directory, are data faults") {
   const temporary_directory directory;
   write_good_files(directory.path());
-  CHECK(refusal_of([&] { load_mnist(directory.path() / train_labels); }).says("no such directory"));
+  CHECK(refusal_of([&] { load_mnist(directory.path() / "none"); }).says("no such directory"));
+  CHECK(refusal_of([&] { load_mnist(directory.path() / train_labels); }).says("instead of a directory"));
   std::filesystem::remove(directory.path() / train_labels);
   std::filesystem::create_directory(directory.path() / train_labels);
   const auto refused = refusal_of([&] { load_mnist(directory.path()); });

@@ -20,12 +20,12 @@ TEST_CASE("load_data: an unknown name is a configuration fault that lists the va
   options.name = "imagenet";
   const auto refused = refusal_of([&] { load_data(options); });
   CHECK(refused.fault == input_fault::configuration);
-  for (const auto* part : {"'imagenet'", "digits", "mnist", "cifar10", "csv", "--dataset"})
+  for (const auto* part : {"'imagenet'", "digits", "mnist", "cifar10", "csv", "libsvm", "--dataset"})
     CHECK(refused.says(part));
 }
 
 TEST_CASE("load_data: a data set that needs a path asks for --data, a configuration fault") {
-  for (const auto* name : {"mnist", "cifar10", "csv"}) {
+  for (const auto* name : {"mnist", "cifar10", "csv", "libsvm"}) {
     data_options options;
     options.name = name;
     const auto refused = refusal_of([&] { load_data(options); });
@@ -36,7 +36,7 @@ TEST_CASE("load_data: a data set that needs a path asks for --data, a configurat
 }
 
 TEST_CASE("load_data: a path that is not there is a data fault that names it") {
-  for (const auto* name : {"mnist", "cifar10", "csv"}) {
+  for (const auto* name : {"mnist", "cifar10", "csv", "libsvm"}) {
     data_options options;
     options.name = name;
     options.path = "/nowhere/at/all";
@@ -44,6 +44,18 @@ TEST_CASE("load_data: a path that is not there is a data fault that names it") {
     CHECK(refused.fault == input_fault::data);
     CHECK(refused.says("/nowhere/at/all"));
   }
+}
+
+TEST_CASE("load_data: csv takes the label's column from the options") {
+  const temporary_directory directory;
+  write_file(directory.path() / "table.csv", std::string{"kind,size\n0,1\n1,2\n0,3\n1,4\n"});
+  data_options options;
+  options.name = "csv";
+  options.path = directory.path() / "table.csv";
+  options.label = "kind";
+  CHECK(load_data(options).train->classes == 2);
+  options.label = "2";
+  CHECK(load_data(options).train->classes == 4);
 }
 
 TEST_CASE("load_data: csv takes its path, share and seed from the options") {

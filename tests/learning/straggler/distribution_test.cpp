@@ -175,6 +175,14 @@ TEST_CASE("distribution: wrong parameters are refused in a line that names value
   }
 }
 
+TEST_CASE("distribution: a trace may have comments of any kind, commas at line ends and plus signs") {
+  const text_file file{"% seconds\n; more\n+0.5,\r\n1.000000000000000000e+00\n2 # two\n3 ; three\n"};
+  const auto trace = parse_distribution("trace:" + file.path(), "--step-time", 0);
+  random_generator generator{1};
+  for (const auto expected : {0.5, 1.0, 2.0, 3.0})
+    CHECK(trace->draw(generator) == expected);
+}
+
 TEST_CASE("distribution: a malformed trace is a data fault that names file and line") {
   for (const auto* line : {"-1", "x", "0.5 0.5", "0,5", "nan", "inf", "2e9"}) {
     const text_file file{"0.5\n" + std::string{line} + "\n"};
@@ -183,6 +191,10 @@ TEST_CASE("distribution: a malformed trace is a data fault that names file and l
     CHECK(message.starts_with("3 a duration must be a number of seconds from 0 to 1e+09"));
     CHECK(message.find("in " + file.path() + ":2; ") != std::string::npos);
   }
+  const text_file zipped{"\x1f\x8b\x08"};
+  CHECK(refused("trace:" + zipped.path()).find("the trace file is gzip'ed data") != std::string::npos);
+  const text_file units{"0.5s\n"};
+  CHECK(refused("trace:" + units.path()).find("without their unit") != std::string::npos);
   const text_file empty{"# nothing\n"};
   CHECK(refused("trace:" + empty.path()).starts_with("3 a trace must have at least one duration"));
   CHECK(refused("trace:no/such/file")
