@@ -21,7 +21,7 @@ struct sizes {
   std::uint64_t evaluations = 0;
 
   static constexpr std::uint64_t learner_bytes = 6 * 8;
-  static constexpr std::uint64_t evaluation_bytes = 9 * 8;
+  static constexpr std::uint64_t evaluation_bytes = 8 * 8;
 
   bool fits_into(std::uint64_t file_bytes) const {
     return workers <= file_bytes && parameters <= file_bytes && estimates <= file_bytes &&

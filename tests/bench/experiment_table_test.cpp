@@ -47,7 +47,7 @@ struct two_graphs {
     return at == std::string::npos ? "" : text.substr(at + 1, text.find('\n', at + 1) - at - 1);
   }
 
-  test::temporary_directory place;
+  temporary_directory place;
   std::filesystem::path file = place.path() / "results.jsonl";
   experiment x;
 };
