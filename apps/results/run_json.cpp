@@ -212,9 +212,9 @@ std::string npy_header(std::span<const std::uint64_t> shape) {
   constexpr std::size_t alignment_bytes = 64;
   std::string extents;
   for (auto extent : shape)
-    extents += std::to_string(extent) + (extents.empty() ? "," : ", ");
+    extents += (extents.empty() ? "" : " ") + std::to_string(extent) + ",";
   if (shape.size() > 1)
-    extents.resize(extents.size() - 2);
+    extents.pop_back(); // one extent alone keeps its comma: a tuple
   auto rest = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + extents + "), }";
   const auto used = preamble_bytes + rest.size() + 1;
   rest.append((alignment_bytes - used % alignment_bytes) % alignment_bytes, ' ');
