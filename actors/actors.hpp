@@ -37,6 +37,7 @@ struct training_job {
   std::atomic<bool> step_dropped =
       false; ///< set by the worker while the job is under way: the step is not wanted
   std::uint64_t ticket = 0;
+  round_number completed = 0; ///< before the step
   mini_batch batch;
   // results:
   local_training::mix_outcome mixed;

@@ -129,6 +129,7 @@ struct run_progress {
   std::optional<double> accuracy;
   std::uint64_t timeouts = 0;
   std::size_t workers_done = 0;       ///< finished or lost
+  std::optional<double> measured;     ///< the run is over: share of its end that is measured, 0 to 1
   std::optional<std::string> failure; ///< why the run cannot go on
   std::string waiting; ///< who waits for whom, for what, how long; empty unless nothing has moved for a while
 };

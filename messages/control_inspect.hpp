@@ -10,7 +10,7 @@ namespace dybw {
 template <>
 struct enum_range<node_index> : any_value {};
 template <>
-struct enum_range<partition_spec::kind> : up_to<partition_spec::kind::dirichlet> {};
+struct enum_range<partition_spec::kind> : up_to<partition_spec::kind::dirichlet_equal> {};
 template <>
 struct enum_range<weight_rule> : up_to<weight_rule::graph> {};
 template <>
@@ -77,7 +77,7 @@ auto inspect(auto& f, worker_end& x) {
 }
 auto inspect(auto& f, evaluation& x) {
   return f(x.time_s, x.local_steps, x.test_accuracy, x.test_loss, x.worst_worker_accuracy,
-           x.consensus_distance, x.cpu_s);
+           x.consensus_distance, x.cpu_s, x.scored_workers, x.scored_samples, x.at_end);
 }
 
 // --- A run's result ---
@@ -105,16 +105,19 @@ auto inspect(auto& f, data_reading& x) {
 auto inspect(auto& f, data_summary& x) {
   return f(x.training_samples, x.test_samples, x.features, x.classes, x.reading);
 }
+auto inspect(auto& f, parameter_array& x) {
+  return f(x.name, x.shape, x.offset);
+}
 auto inspect(auto& f, run_result& x) {
   return f(x.policy, x.workers, x.edges, x.topology, x.dataset, x.data, x.partition, x.model, x.parameters,
            x.seed, x.clock, x.rounds, x.local_steps, x.duration_s, x.mean_round_s, x.resumed,
-           x.time_to_target_s, x.test_accuracy, x.test_loss, x.worst_worker_accuracy, x.consensus_distance,
-           x.useful_gradient_rate, x.no_wait_rate, x.compute_share, x.mean_backup_workers,
-           x.mean_active_share, x.timeouts, x.estimates_sent, x.estimates_late, x.steps_discarded,
-           x.coverage_sweeps, x.samples, x.bytes_sent, x.link_bytes_sent, x.eval_bytes_sent, x.host_cpu_s,
-           x.eval_cpu_s, x.peak_rss_bytes, x.threshold_delay_p99_s, x.threshold_delay_max_s, x.mixing,
-           x.workers_lost, x.nodes, x.interrupted, x.failed, x.failure, x.per_worker, x.per_edge,
-           x.evaluations);
+           x.time_to_target_s, x.test_accuracy, x.test_loss, x.worst_worker_accuracy, x.scored_workers,
+           x.consensus_distance, x.useful_gradient_rate, x.no_wait_rate, x.compute_share,
+           x.mean_backup_workers, x.mean_active_share, x.timeouts, x.estimates_sent, x.estimates_late,
+           x.steps_discarded, x.coverage_sweeps, x.samples, x.bytes_sent, x.link_bytes_sent,
+           x.eval_bytes_sent, x.host_cpu_s, x.eval_cpu_s, x.peak_rss_bytes, x.threshold_delay_p99_s,
+           x.threshold_delay_max_s, x.mixing, x.workers_lost, x.nodes, x.interrupted, x.failed, x.failure,
+           x.per_worker, x.per_edge, x.evaluations, x.model_layout);
 }
 
 // --- The messages ---

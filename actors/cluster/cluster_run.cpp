@@ -337,9 +337,11 @@ private:
     r.dataset = x.dataset;
     r.data = x.data;
     r.model = x.model;
+    r.model_layout = x.model_layout;
     r.test_accuracy = x.test_accuracy;
     r.test_loss = x.test_loss;
     r.worst_worker_accuracy = x.worst_worker_accuracy;
+    r.scored_workers = x.scored_workers;
     r.consensus_distance = x.consensus_distance;
     r.mixing.mean_drift = x.mixing.mean_drift;
     note_earlier(r, x.resumed);

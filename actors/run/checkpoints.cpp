@@ -104,6 +104,10 @@ fs::path virtual_checkpoint_file(const fs::path& directory) {
   return directory / "virtual.ckpt";
 }
 
+fs::path figure_file(const fs::path& directory) {
+  return directory / "virtual-figures.ckpt";
+}
+
 virtual_checkpoint read_virtual_checkpoint(const fs::path& directory, const run_inputs& inputs,
                                            std::size_t policy) {
   virtual_checkpoint_frame expected;

@@ -24,6 +24,8 @@ std::map<worker_id, checkpoint> read_checkpoints(const std::filesystem::path& di
 
 /// That of a run in virtual time, likewise.
 std::filesystem::path virtual_checkpoint_file(const std::filesystem::path& directory);
+/// .. and that of its figures.
+std::filesystem::path figure_file(const std::filesystem::path& directory);
 
 /// The checkpoint of a run in virtual time. Throws as above. REQUIRES: inputs with a model, loaded.
 virtual_checkpoint read_virtual_checkpoint(const std::filesystem::path& directory, const run_inputs& inputs,

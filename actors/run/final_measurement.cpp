@@ -2,6 +2,7 @@
 
 #include "actors/local_messages.hpp"
 #include "actors/system/process_usage.hpp"
+#include "actors/system/thread_crew.hpp"
 #include "learning/model/test_bench.hpp"
 
 #include <algorithm>
@@ -11,58 +12,35 @@ namespace dybw {
 
 namespace {
 
-constexpr std::size_t packet_samples = 1024;
+/// An interrupted run: as many samples of so many models as half a second allows for.
+std::size_t affordable_samples(test_bench& bench, std::span<const float> parameters, std::size_t models,
+                               std::size_t threads) {
+  constexpr double budget_s = 0.5;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto probe = std::min<std::size_t>(bench.samples(), 64);
+  bench.score(parameters, probe);
+  const auto probe_s = std::max(1e-6, to_seconds(time_since(begin)));
+  const auto affordable =
+      budget_s / probe_s * static_cast<double>(probe * threads) / static_cast<double>(models);
+  return std::min(bench.samples(), std::max(probe, static_cast<std::size_t>(affordable)));
+}
 
-/// Scores models on the test set in packets, so that it can be told to stop.
-class scorer {
+/// Asks `pause`, if there is one and the run is not interrupted already; notes what it says.
+class stop_switch {
 public:
-  scorer(test_bench& bench, run_result& result, const std::function<bool()>& stop)
-      : bench_(bench), result_(result), stop_(stop), samples_(bench.samples()) {}
-
-  /// Already interrupted: takes as many samples as half a second allows for so many models.
-  void hurry(std::span<const float> parameters, std::size_t models) {
-    constexpr double budget_s = 0.5;
-    const auto begin = std::chrono::steady_clock::now();
-    const auto probe = std::min<std::size_t>(bench_.samples(), 64);
-    bench_.score(parameters, 0, probe);
-    const auto probe_s = std::max(1e-6, to_seconds(time_since(begin)));
-    const auto affordable = budget_s / probe_s * static_cast<double>(probe) / static_cast<double>(models);
-    samples_ = std::min(bench_.samples(), std::max(probe, static_cast<std::size_t>(affordable)));
-  }
-
-  /// On as many samples as there was time for; nothing if there was none.
-  std::optional<test_score> score(std::span<const float> parameters) {
-    test_score sum;
-    std::size_t done = 0;
-    while (done < samples_ && !(done > 0 && told_to_stop())) {
-      const auto count = std::min(packet_samples, samples_ - done);
-      const auto part = bench_.score(parameters, done, count);
-      sum.accuracy += part.accuracy * static_cast<double>(count);
-      sum.loss += part.loss * static_cast<double>(count);
-      done += count;
-    }
-    whole_ = whole_ && done == bench_.samples();
-    const auto n = static_cast<double>(done);
-    return done > 0 ? std::optional{test_score{sum.accuracy / n, sum.loss / n}} : std::nullopt;
-  }
-
-  bool told_to_stop() {
-    if (result_.interrupted || !stop_ || !stop_())
+  stop_switch(run_result& result, const std::function<bool(double)>& pause)
+      : result_(result), pause_(pause) {}
+  bool operator()(double done) {
+    if (result_.interrupted || !pause_ || !pause_(done))
       return false; // an interrupted run hurries already
-    result_.interrupted = stopped_ = true;
-    return true;
+    return result_.interrupted = stopped_ = true;
   }
-
   bool stopped() const noexcept { return stopped_; }
-  bool whole() const noexcept { return whole_; } ///< everything was measured on the whole test set
 
 private:
-  test_bench& bench_;
   run_result& result_;
-  const std::function<bool()>& stop_;
-  std::size_t samples_;
+  const std::function<bool(double)>& pause_;
   bool stopped_ = false;
-  bool whole_ = true;
 };
 
 /// |a - b| / |b|
@@ -92,15 +70,16 @@ parameter_block copy_of(std::span<const float> values) {
 } // namespace
 
 void measure_final(finished_run& run, const run_inputs& inputs, std::span<const parameter_block> finals,
-                   const std::function<bool()>& stop) {
+                   const std::function<bool(double done)>& pause) {
   std::vector<parameter_block> present;
   std::copy_if(finals.begin(), finals.end(), std::back_inserter(present),
                [](const auto& x) { return bool{x}; });
   if (present.empty())
     return;
-  const auto cpu_before = thread_cpu_s();
+  const auto cpu_before = process_cpu_s();
   auto& result = run.result;
-  auto bench = test_bench{inputs.learner, inputs.data.test};
+  auto crew = thread_crew{inputs.config.threads};
+  auto bench = test_bench{inputs.learner, inputs.data.test, inputs.config.seed, &crew};
   const auto average = bench.average_of(present);
   run.average = copy_of(average.parameters);
   result.consensus_distance = average.consensus_distance;
@@ -108,26 +87,40 @@ void measure_final(finished_run& run, const run_inputs& inputs, std::span<const 
     result.mixing.mean_drift =
         relative_distance(run.average.values(), bench.average_of(starting_points(inputs)).parameters);
 
-  auto score = scorer{bench, result, stop};
+  const auto scored = bench.scored_workers(finals);
+  auto samples = bench.samples();
   if (result.interrupted)
-    score.hurry(run.average.values(), present.size() + 1);
-  const auto own = score.score(run.average.values());
-  if (own) {
-    result.test_accuracy = own->accuracy;
-    result.test_loss = own->loss;
+    samples = affordable_samples(bench, run.average.values(), scored.size() + 1, crew.lanes());
+  std::vector<test_bench::task> tasks{{run.average.values(), samples}};
+  for (auto i : scored)
+    tasks.push_back({finals[i].values(), samples});
+  auto stop = stop_switch{result, pause};
+  const auto interim = bench.interim_samples(finals.size());
+  const auto tallies = bench.score(tasks, interim, std::ref(stop));
+
+  if (tallies.front().samples > 0) {
+    result.test_accuracy = tallies.front().mean().accuracy;
+    result.test_loss = tallies.front().mean().loss;
   }
-  for (std::size_t i = 0; i < finals.size() && !score.stopped(); ++i) {
-    const auto worker = finals[i] ? score.score(finals[i].values()) : std::nullopt;
-    if (!worker || score.stopped())
-      continue;
-    result.per_worker[i].test_accuracy = worker->accuracy;
-    result.per_worker[i].test_loss = worker->loss;
-    result.worst_worker_accuracy = std::min(result.worst_worker_accuracy.value_or(1), worker->accuracy);
+  for (std::size_t k = 0; k < scored.size() && tallies[k + 1].samples == samples; ++k) {
+    const auto own = tallies[k + 1].mean();
+    result.per_worker[scored[k]].test_accuracy = own.accuracy;
+    result.per_worker[scored[k]].test_loss = own.loss;
+    result.worst_worker_accuracy = std::min(result.worst_worker_accuracy.value_or(1), own.accuracy);
+    ++result.scored_workers;
   }
-  if (own && score.whole() && result.worst_worker_accuracy)
-    result.evaluations.push_back({result.duration_s, result.local_steps, own->accuracy, own->loss,
-                                  *result.worst_worker_accuracy, result.consensus_distance,
-                                  thread_cpu_s() - cpu_before});
+  if (stop.stopped() || samples < bench.samples())
+    return;
+  evaluation e;
+  e.time_s = result.duration_s;
+  e.local_steps = result.local_steps;
+  e.test_accuracy = *result.test_accuracy;
+  e.test_loss = *result.test_loss;
+  e.consensus_distance = result.consensus_distance;
+  test_bench::compare(e, tallies, interim);
+  e.cpu_s = process_cpu_s() - cpu_before;
+  e.at_end = true;
+  result.evaluations.push_back(e);
 }
 
 } // namespace dybw

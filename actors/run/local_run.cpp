@@ -97,6 +97,7 @@ void begin(caf::actor_system& system, run_host& host, const run_inputs& inputs) 
   options.origin = origin;
   options.every = from_seconds(config.eval_every_s);
   options.target_accuracy = config.target_accuracy;
+  options.seed = config.seed;
   host.adopt(system.spawn<caf::detached>(evaluator, std::move(options)));
 }
 
@@ -208,7 +209,7 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
   const auto cpu_s = process_cpu_s() - cpu_before;
   if (outcome) {
     ask_for_missing(self, host, **outcome);
-    conclude(run, inputs, spec, **outcome, [&] { return controls.watch && controls.watch(last); });
+    conclude(run, inputs, spec, **outcome, measuring_watch{controls.watch, last});
   } else {
     fail(run.result, no_answer);
   }

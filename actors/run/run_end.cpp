@@ -19,6 +19,7 @@ void describe(run_result& result, const run_inputs& inputs, const policy_spec& p
   result.partition = config.partition_text;
   result.model = inputs.learner->name();
   result.parameters = inputs.learner->parameter_count();
+  result.model_layout = inputs.learner->layout();
   result.seed = config.seed;
   result.clock = config.clock == clock_kind::real ? "real" : "virtual";
 }
@@ -42,7 +43,7 @@ void judge(run_result& result, const run_config& config, const run_outcome& outc
       std::find_if(result.evaluations.begin(), result.evaluations.end(),
                    [&](const evaluation& e) { return target && e.test_accuracy >= *target; });
   if (reached != result.evaluations.end())
-    result.time_to_target_s = reached->time_s;
+    result.time_to_target_s = std::min(reached->time_s, result.duration_s);
   if (outcome.failure)
     fail(result, *outcome.failure);
   if (!result.mixing.clean())
@@ -52,8 +53,14 @@ void judge(run_result& result, const run_config& config, const run_outcome& outc
     fail(result, "all workers were lost");
 }
 
+bool measuring_watch::operator()(double done) {
+  if (time_since(began_) > std::chrono::seconds{1})
+    last_.measured = done;
+  return watch_ && watch_(last_);
+}
+
 void conclude(finished_run& run, const run_inputs& inputs, const policy_spec& policy,
-              const run_outcome& outcome, const std::function<bool()>& stop) {
+              const run_outcome& outcome, const std::function<bool(double done)>& pause) {
   auto& result = run.result;
   const auto ended = std::exchange(result, outcome.result);
   describe(result, inputs, policy);
@@ -63,7 +70,7 @@ void conclude(finished_run& run, const run_inputs& inputs, const policy_spec& po
   run.series = outcome.series;
   run.bin_width_s = outcome.bin_width_s;
   if (has_model(inputs))
-    measure_final(run, inputs, outcome.finals, stop);
+    measure_final(run, inputs, outcome.finals, pause);
   judge(result, inputs.config, outcome);
 }
 

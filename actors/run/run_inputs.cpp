@@ -173,7 +173,8 @@ std::shared_ptr<const training_setup> training_setup_for(const run_inputs& input
   return std::make_shared<const training_setup>(
       training_setup{inputs.learner, inputs.data.train,
                      std::make_shared<const sign_projection>(config.seed, inputs.learner->parameter_count()),
-                     config.sgd, std::min(config.batch, largest_shard(inputs, here))});
+                     config.sgd, std::min(config.batch, largest_shard(inputs, here)),
+                     rounds_per_pass(inputs.data.train->size(), config.workers, config.batch)});
 }
 
 parameter_block starting_point(const run_inputs& inputs, worker_id id) {

@@ -4,10 +4,12 @@
 #include "actors/reporting/rounds_file.hpp"
 #include "actors/run/checkpoints.hpp"
 #include "actors/run/run_end.hpp"
+#include "actors/system/appended_file.hpp"
 #include "actors/system/durable_file.hpp"
 #include "actors/system/process_usage.hpp"
 #include "actors/system/thread_crew.hpp"
 #include "learning/base/error.hpp"
+#include "learning/model/evaluation_budget.hpp"
 #include "learning/model/test_bench.hpp"
 
 #include <spdlog/spdlog.h>
@@ -20,13 +22,35 @@ namespace dybw {
 namespace {
 
 constexpr auto look_every = std::chrono::milliseconds{100};
-constexpr double never_s = 1e9; ///< longer than any run
+
+/// The moments at which something is due: the multiples of an interval, those left out between which nothing
+/// happens.
+class due_moments {
+public:
+  explicit due_moments(std::optional<double> every_s)
+      : every_(std::max(from_seconds(every_s.value_or(0)), nanoseconds{1})),
+        next_(every_s ? every_ : nanoseconds::max()) {}
+
+  nanoseconds next() const noexcept { return next_; }
+  /// What was due is done; nothing happens before `from`, if there is such a moment.
+  void pass(std::optional<nanoseconds> from) {
+    if (next_ == nanoseconds::max())
+      return;
+    next_ = saturated_sum(next_, every_);
+    if (from)
+      next_ = std::max(next_, (*from + every_ - nanoseconds{1}) / every_ * every_);
+  }
+
+private:
+  nanoseconds every_;
+  nanoseconds next_;
+};
 
 /// One run from its beginning to its end.
 class simulated_run {
 public:
   simulated_run(const run_inputs& inputs, std::size_t policy, const run_controls& controls)
-      : inputs_(inputs), controls_(controls), crew_(inputs.config.threads),
+      : inputs_(inputs), controls_(controls), crew_(inputs.config.threads), budget_(inputs.config.workers),
         hash_(inputs.config.checkpoint_every_s ? run_hash(inputs, policy) : 0),
         run_(options_of(inputs, policy), crew_, [this](const round_report& r) { add(r); }) {
     if (!controls.rounds_file.empty())
@@ -34,45 +58,36 @@ public:
     if (!controls.events_file.empty())
       events_.emplace(controls.events_file, false);
     if (has_model(inputs))
-      bench_.emplace(inputs.learner, inputs.data.test);
+      bench_.emplace(inputs.learner, inputs.data.test, inputs.config.seed, &crew_);
   }
 
   /// Returns whether somebody asked to stop it.
   bool go() {
-    auto interrupted = false;
-    const auto pause = [&] {
-      if (!interrupted && wants_stop()) {
-        interrupted = true;
-        save();
-        stop();
+    auto evaluations = due_moments{bench_ ? std::optional{inputs_.config.eval_every_s} : std::nullopt};
+    auto saves_due = due_moments{saves() ? inputs_.config.checkpoint_every_s : std::nullopt};
+    while (run_.next_at() && !failure_of_time()) {
+      const auto until = std::min(evaluations.next(), saves_due.next());
+      const auto done = run_.run_until(until, [this] { return pause(); });
+      if (done)
+        break;
+      if (until == evaluations.next()) {
+        if (!interrupted_)
+          evaluate();
+        evaluations.pass(run_.next_at());
       }
-      if (failure_ && !std::exchange(failure_told_, true))
-        stop();
-      return false;
-    };
-    const auto evaluate_every = from_seconds(inputs_.config.eval_every_s);
-    const auto save_every = from_seconds(inputs_.config.checkpoint_every_s.value_or(never_s));
-    auto next_evaluation = evaluate_every;
-    auto next_save = save_every;
-    for (;;) {
-      const auto until = std::min(next_evaluation, next_save);
-      if (run_.run_until(until, pause))
-        return interrupted;
-      if (until == next_evaluation) {
-        if (bench_ && !interrupted)
-          evaluate(until);
-        next_evaluation += evaluate_every;
-      }
-      if (until == next_save) {
+      if (until == saves_due.next()) {
         save();
-        next_save += save_every;
+        saves_due.pass(run_.next_at());
       }
     }
+    failure_of_time();
+    return interrupted_;
   }
 
   run_outcome outcome() {
     auto x = outcome_of(run_.statistics(), run_.ended(), &run_.audit(), evaluations_);
     x.finals = run_.estimates();
+    x.result.no_wait_rate = run_.no_wait_rate().value_or(x.result.no_wait_rate);
     if (file_ && !file_->flush() && !failure_)
       failure_ = "cannot write " + file_->name();
     if (events_ && !events_->flush() && !failure_)
@@ -91,12 +106,42 @@ public:
   }
 
 private:
+  /// Asked now and then. Never ends the simulation at once: rounds in progress end first.
+  bool pause() {
+    if (wants_stop())
+      interrupt();
+    if (failure_ && !std::exchange(failure_told_, true))
+      stop();
+    return false;
+  }
+
+  void interrupt() {
+    if (std::exchange(interrupted_, true))
+      return;
+    save();
+    stop();
+  }
+
+  /// Whether nothing more can happen, which fails the run.
+  bool failure_of_time() {
+    const auto why = run_.failure();
+    if (why && !failure_)
+      failure_ = *why;
+    return why.has_value();
+  }
+
   virtual_run_options options_of(const run_inputs& inputs, std::size_t policy) {
     auto x = virtual_options_for(inputs, policy);
     if (!controls_.events_file.empty())
       x.recorded = [this](std::string_view line) { events_->add(line); };
     x.remembers = saves();
     x.resumed = controls_.resumed_virtually;
+    if (x.resumed) {
+      x.figures = std::make_shared<figure_reader>(figure_file(controls_.checkpoints), x.resumed->figures,
+                                                  x.resumed->figures_sum);
+      figures_sum_ = checksum{x.resumed->figures_sum};
+      figures_bytes_ = x.resumed->figures * sizeof(double);
+    }
     return x;
   }
 
@@ -131,11 +176,12 @@ private:
     const auto ends = stopping_ || run_.workers_done() > 0 || (limit && run_.now() >= from_seconds(*limit));
     if (!saves() || run_.recalls() || ends)
       return;
-    auto x = run_.remember();
+    auto x = run_.remember(figures_);
     x.run_hash = hash_;
     x.evaluations = evaluations_;
     try {
       create_directories_durably(controls_.checkpoints);
+      x.figures_sum = append_figures();
       write_durably(virtual_checkpoint_file(controls_.checkpoints),
                     [&](const byte_sink& write) { encode(x, inputs_.learner->parameter_count(), write); });
     } catch (const std::system_error& error) {
@@ -144,29 +190,55 @@ private:
     }
   }
 
-  void evaluate(nanoseconds at) {
-    evaluations_.push_back(run_.recalls() ? recalled_evaluation(at) : fresh_evaluation(at));
+  /// Adds those that are not in their file yet; what fails is tried again the next time. Returns the sum of
+  /// all.
+  std::uint32_t append_figures() {
+    const auto bytes = std::as_bytes(std::span{figures_});
+    append_durably(figure_file(controls_.checkpoints), figures_bytes_, bytes);
+    figures_sum_.add(bytes);
+    figures_bytes_ += bytes.size();
+    figures_.clear();
+    return figures_sum_.value();
+  }
+
+  /// If anything has changed since the last time, and it does not cost too much.
+  void evaluate() {
+    const evaluation_budget::state at{run_.changed_at(), run_.local_steps(), run_.samples()};
+    if (run_.changes() == changes_seen_ || !budget_.allows(at))
+      return;
+    const auto workers = inputs_.config.workers;
+    const auto scores = budget_.allows_scores(at, workers <= test_bench::scored_workers_max);
+    const auto e = run_.recalls() ? recalled_evaluation(at) : fresh_evaluation(at, scores);
+    if (!e)
+      return interrupt();
+    changes_seen_ = run_.changes();
+    const auto scored = scores ? std::min(workers, test_bench::scored_workers_max) : 0;
+    budget_.spend(at, bench_->samples(), scored * bench_->interim_samples(workers));
+    evaluations_.push_back(*e);
     const auto target = inputs_.config.target_accuracy;
-    if (target && evaluations_.back().test_accuracy >= *target)
+    if (target && e->test_accuracy >= *target)
       stop();
   }
 
-  evaluation fresh_evaluation(nanoseconds at) {
-    const auto cpu_before = thread_cpu_s();
-    auto e = bench_->evaluate(run_.estimates());
-    e.time_s = to_seconds(at);
-    e.local_steps = run_.local_steps();
-    e.cpu_s = thread_cpu_s() - cpu_before;
+  /// None if somebody asks to stop meanwhile.
+  std::optional<evaluation> fresh_evaluation(const evaluation_budget::state& at, bool scores) {
+    const auto cpu_before = process_cpu_s();
+    auto e = bench_->evaluate(run_.estimates(), scores, [this](double) { return wants_stop(); });
+    if (!e)
+      return std::nullopt;
+    e->time_s = to_seconds(at.now);
+    e->local_steps = at.steps;
+    e->cpu_s = process_cpu_s() - cpu_before;
     return e;
   }
 
-  evaluation recalled_evaluation(nanoseconds at) const {
+  std::optional<evaluation> recalled_evaluation(const evaluation_budget::state& at) const {
     const auto& known = controls_.resumed_virtually->evaluations;
     const auto i = evaluations_.size();
-    if (i >= known.size() || known[i].time_s != to_seconds(at))
+    if (i >= known.size() || known[i].time_s != to_seconds(at.now))
       throw input_error{input_fault::data,
-                        "the checkpoint has no evaluation of " + std::to_string(to_seconds(at)) + " s", "",
-                        "give the --eval-every that the run had"};
+                        "the checkpoint has no evaluation of " + std::to_string(to_seconds(at.now)) + " s",
+                        "", "give the --eval-every that the run had"};
     return known[i];
   }
 
@@ -176,8 +248,14 @@ private:
   std::optional<rounds_file> file_;
   std::optional<line_file> events_;
   std::optional<test_bench> bench_;
+  evaluation_budget budget_;
+  std::uint64_t changes_seen_ = 0; ///< by the newest evaluation
   std::vector<evaluation> evaluations_;
   std::uint64_t hash_;
+  bool interrupted_ = false;
+  std::vector<double> figures_; ///< not in their file yet
+  checksum figures_sum_;        ///< of those that are
+  std::uint64_t figures_bytes_ = 0;
   bool save_failed_ = false;
   bool stopping_ = false;
   std::optional<std::string> failure_;
@@ -211,8 +289,7 @@ finished_run run_policy_virtually(const run_inputs& inputs, std::size_t policy,
   finished_run run;
   simulated_run s{inputs, policy, controls};
   run.result.interrupted = s.go();
-  conclude(run, inputs, inputs.policies[policy], s.outcome(),
-           [&] { return controls.watch && controls.watch(s.progress()); });
+  conclude(run, inputs, inputs.policies[policy], s.outcome(), measuring_watch{controls.watch, s.progress()});
   run.result.host_cpu_s = process_cpu_s() - cpu_before;
   run.result.peak_rss_bytes = peak_rss_bytes();
   return run;

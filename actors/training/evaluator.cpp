@@ -10,7 +10,7 @@ namespace dybw {
 
 void evaluator_state::start(evaluator_options options) {
   options_ = std::move(options);
-  bench_.emplace(options_.learner, options_.test);
+  bench_.emplace(options_.learner, options_.test, options_.seed);
   estimates_ = options_.initial;
   local_steps_.resize(options_.workers.size());
   answered_.resize(options_.workers.size());
@@ -39,6 +39,7 @@ void evaluator_state::receive(const snapshot& x) {
   const auto i = index_of(x.worker);
   if (lost_[i])
     return;
+  changed_ = changed_ || estimates_[i].values().data() != x.parameters.values().data();
   estimates_[i] = x.parameters;
   local_steps_[i] = x.local_steps;
   answered_[i] = true;
@@ -54,6 +55,7 @@ void evaluator_state::worker_down(const caf::down_msg& down) {
     if (options_.workers[i].address() == down.source) {
       lost_[i] = answered_[i] = true;
       estimates_[i] = {};
+      changed_ = true;
     }
   if (asked_ && all_answered())
     evaluate();
@@ -65,16 +67,14 @@ bool evaluator_state::all_answered() const {
 
 void evaluator_state::evaluate() {
   asked_ = false;
-  std::vector<parameter_block> present;
-  std::copy_if(estimates_.begin(), estimates_.end(), std::back_inserter(present),
-               [](const auto& x) { return bool{x}; });
-  if (present.empty()) {
+  if (!std::exchange(changed_, false) ||
+      std::none_of(estimates_.begin(), estimates_.end(), [](const auto& x) { return bool{x}; })) {
     self_->delayed_send(self_, options_.every, evaluation_due{});
     return;
   }
   const auto cpu_before = thread_cpu_s();
   const auto taken_at_s = to_seconds(time_since(options_.origin));
-  auto e = bench_->evaluate(present);
+  auto e = *bench_->evaluate(estimates_);
   e.time_s = taken_at_s;
   e.local_steps = std::accumulate(local_steps_.begin(), local_steps_.end(), std::uint64_t{0});
   e.cpu_s = thread_cpu_s() - cpu_before;

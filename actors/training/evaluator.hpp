@@ -14,6 +14,7 @@ struct evaluator_options {
   run_origin origin;
   nanoseconds every{0};
   std::optional<double> target_accuracy;
+  std::uint64_t seed = 0;          ///< the run's: which samples and workers are measured
   target_listener_actor on_target; ///< who is told when it is reached; null: the workers, to stop
 };
 
@@ -37,6 +38,7 @@ private:
   evaluator_options options_;
   std::optional<test_bench> bench_;
   std::vector<parameter_block> estimates_; ///< the newest of each worker
+  bool changed_ = true;                    ///< one of them is another than those measured last
   std::vector<std::uint64_t> local_steps_;
   std::vector<bool> answered_;
   std::vector<bool> lost_; ///< ended: not asked, and not averaged any more

@@ -20,8 +20,8 @@ void run(training_job& job, training_workspace& workspace) {
     const auto begin = std::chrono::steady_clock::now();
     const auto rows =
         job.batch.rows ? std::span<const std::uint32_t>{*job.batch.rows} : std::span<const std::uint32_t>{};
-    job.stepped = job.from ? job.local->step_from(job.from, rows, job.batch.epoch, workspace)
-                           : job.local->step(rows, job.batch.epoch, workspace);
+    job.stepped = job.from ? job.local->step_from(job.from, rows, job.completed, workspace)
+                           : job.local->step(rows, job.completed, workspace);
     job.took = time_since(begin);
   }
 }

@@ -5,8 +5,9 @@
 namespace dybw {
 
 std::optional<nanoseconds> training_slot::begin_step(std::uint64_t ticket, nanoseconds now,
-                                                     const parameter_block& from) {
+                                                     const parameter_block& from, round_number completed) {
   ticket_ = ticket;
+  completed_ = completed;
   started_ = now;
   discarded_ += std::exchange(dropped_, nanoseconds{0});
   if (!job_)
@@ -44,6 +45,7 @@ training_slot::submission training_slot::submit(bool velocity_wanted) {
   job_->step_dropped = false;
   if (job_->wants_step) {
     job_->ticket = ticket_;
+    job_->completed = completed_;
     job_->from = from_;
     if (takes_batch)
       job_->batch = *std::exchange(batch_, std::nullopt);

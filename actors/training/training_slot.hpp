@@ -14,9 +14,10 @@ public:
   training_slot(training_job_ptr job, std::shared_ptr<step_clock> clock)
       : job_(std::move(job)), clock_(std::move(clock)) {}
 
-  /// A step is wanted; `from` is none but in pairwise averaging. Without a model it ends after the delay
-  /// returned.
-  std::optional<nanoseconds> begin_step(std::uint64_t ticket, nanoseconds now, const parameter_block& from);
+  /// A step is wanted; `from` is none but in pairwise averaging, `completed` are the rounds before it.
+  /// Without a model it ends after the delay returned.
+  std::optional<nanoseconds> begin_step(std::uint64_t ticket, nanoseconds now, const parameter_block& from,
+                                        round_number completed = 0);
   /// The newest step is not wanted any more, however far it has come.
   void drop_step(nanoseconds now);
   /// A mix is wanted, with what the caller puts into this empty list. REQUIRES: a model, a step done.
@@ -66,6 +67,7 @@ private:
   bool batch_unused_ = false; ///< the job's own batch is that of a dropped step
   std::uint64_t ticket_ = 0;
   parameter_block from_;
+  round_number completed_ = 0; ///< before the step wanted
   parameter_block estimate_;
   nanoseconds started_{0};
   nanoseconds compute_{0}; ///< gradient and injected delay

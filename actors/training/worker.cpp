@@ -254,7 +254,8 @@ void worker_state::count_sent(const parameter_block& block) {
 }
 
 void worker_state::perform(const compute& x) {
-  const auto delay = slot_->begin_step(x.ticket, now(), pairs_ ? current_ : parameter_block{});
+  const auto delay =
+      slot_->begin_step(x.ticket, now(), pairs_ ? current_ : parameter_block{}, machine_->completed());
   if (delay && *delay > nanoseconds{0})
     self_->delayed_send(self_, *delay, delay_over{x.ticket});
   else if (delay)

@@ -24,6 +24,7 @@ progress to_progress(const run_config& config, const std::string& policy, const 
   p.policy = policy;
   p.begun = now.begun;
   p.elapsed_s = to_seconds(now.elapsed);
+  p.measured = now.measured;
   p.round = now.newest_round;
   if (now.local_steps > 0 && config.model != "none")
     p.loss = now.loss;

@@ -26,7 +26,8 @@ po::options_description data_group() {
                        "csv, libsvm: share of the rows held out for testing")(
       "partition", text_value("HOW", standard.partition_text),
       "how the training samples are dealt to the workers: iid (at random), shards:S (sorted by label, S runs "
-      "to each worker) or dirichlet:A (uneven classes; the smaller A, the more uneven)");
+      "to each worker), dirichlet:A (uneven classes, uneven sizes; the smaller A, the more uneven) or "
+      "dirichlet-equal:A (a mix of classes drawn for each worker, equal sizes)");
   return list;
 }
 
@@ -77,10 +78,11 @@ po::options_description learning_group() {
                      "softmax (logistic regression), mlp:H1,H2,.. (hidden layers of these sizes) or none (no "
                      "learning, to measure the exchange alone)")(
       "batch", text_value("B", std::to_string(standard.batch)), "samples per gradient step of a worker")(
-      "step-size", text_value("E", number_text(standard.sgd.step_size)),
-      "learning rate")("step-decay", text_value("D", number_text(standard.sgd.step_decay)),
-                       "multiplies the step size after each pass over a worker's samples")(
-      "momentum", text_value("M", number_text(standard.sgd.momentum)), "share of the last step that is kept")(
+      "step-size", text_value("E", number_text(standard.sgd.step_size)), "learning rate")(
+      "step-decay", text_value("D", number_text(standard.sgd.step_decay)),
+      "multiplies the step size after each pass over all training data, counted in rounds: the same for all "
+      "workers")("momentum", text_value("M", number_text(standard.sgd.momentum)),
+                 "share of the last step that is kept")(
       "weight-decay", text_value("L", number_text(standard.sgd.weight_decay)),
       "L2 penalty: pulls the parameters to zero")(
       "start", text_value("RULE", "same"),

@@ -199,6 +199,9 @@ void read_virtual_time(const option_values& given, run_config& config) {
     return;
   if (config.step_time.empty())
     given.refuse("clock", "needs to know how long a step takes", "give --step-time, for example const:1");
+  if (parse_distribution(config.step_time, "--step-time")->mean() < 1e-9)
+    given.refuse("step-time", "lets no virtual time pass, so that a run would never end",
+                 "give times above 0, for example const:1");
   if (!config.exchange)
     given.refuse("exchange", "is for measurements in real time", "leave it out");
   for (const auto* option : {"nodes", "nodes-file", "http", "suspect-after"})

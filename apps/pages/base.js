@@ -82,7 +82,7 @@ Chart.Interaction.modes.each_line = (chart, event) => {
     const points = chart.data.datasets[meta.index].data;
     let index = 0;
     points.forEach((point, i) => {
-      if (Math.abs(point.x - at) < Math.abs(points[index].x - at))
+      if (!Number.isNaN(point.y) && Math.abs(point.x - at) < Math.abs(points[index].x - at)) // NaN: a gap
         index = i;
     });
     return {element: meta.data[index], datasetIndex: meta.index, index};

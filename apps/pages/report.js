@@ -99,7 +99,7 @@ function tile(run) {
   if (!with_accuracy || target === undefined)
     item("Mean round", seconds(run.mean_round_s));
   if (with_accuracy && target === undefined)
-    item("Worst worker’s accuracy", accuracy_text(run.worst_worker_accuracy));
+    item("Worst worker’s accuracy", worst_text(run.worst_worker_accuracy, run));
   if (!with_accuracy) {
     item("Consensus distance", figures(run.consensus_distance));
     item("Rounds", count(run.rounds));
@@ -132,7 +132,7 @@ function draw_comparison() {
       ["Speed-up over full", run => speed_up(run) ?? speed_up_above(run), (x, run) => run ? speed_up_text(run) : times(x), "high"],
       ["Test accuracy", run => run.test_accuracy, accuracy_text, "high"],
       ["Test loss", run => run.test_loss, figures, "low"],
-      ["Worst worker’s accuracy", run => run.worst_worker_accuracy, accuracy_text, "high"],
+      ["Worst worker’s accuracy", run => run.worst_worker_accuracy, worst_text, "high"],
       ["Consensus distance", run => run.consensus_distance, figures],
     ]],
     ["Speed", [

@@ -1,14 +1,25 @@
 // The report's charts over time.
 "use strict";
 
+/// How workers are compared while a run lasts.
+function scored_text() {
+  const scored = runs.flatMap(run => run.evaluations.filter(e => e.scored_workers > 0 && !e.at_end));
+  if (!scored.length)
+    return "";
+  const {scored_workers: n, scored_samples: samples} = scored[0];
+  const some = runs.some(run => n < run.workers) ? `, of ${count(n)} drawn by the seed` : "";
+  return `${some}: the average model’s, less what the worker is behind it on ${count(samples)} test samples drawn by the seed`;
+}
+const apart = "The last point, set apart, is what the run left after its closing averages.";
+
 const curves = [
   {id: "accuracy", title: "Test accuracy", what: "Of the average model, on the whole test set.", field: "test_accuracy", text: accuracy_text, share: true, target: true,
     read: "Further left is better: compare where the lines cross the dashed target line, the ringed points, rather than where they end."},
   {id: "loss", title: "Test loss", what: "Of the average model, on the whole test set.", field: "test_loss", text: figures,
     read: "The faster fall wins; a line that rises again is overfitting or has too large a step size."},
-  {id: "worst", title: "Worst worker’s test accuracy", what: "The lowest accuracy of any single worker’s own estimate.", field: "worst_worker_accuracy", text: accuracy_text, share: true, target: true,
+  {id: "worst", title: "Worst worker’s test accuracy", what: `The lowest accuracy of any single worker’s own estimate${scored_text()}. ${apart}`, field: "worst_worker_accuracy", text: accuracy_text, share: true, target: true, closes: true,
     read: "It should follow the average model closely; a gap means that somebody, often the straggler, is left behind."},
-  {id: "consensus", title: "Consensus distance", what: "Mean squared distance of estimates from their average (log).", field: "consensus_distance", text: figures, log: true,
+  {id: "consensus", title: "Consensus distance", what: `Mean squared distance of estimates from their average (log). ${apart}`, field: "consensus_distance", text: figures, log: true, closes: true,
     read: "It should stay bounded and fall in the end; steady growth means that the workers drift apart."},
 ];
 const hidden = new Set();
@@ -73,7 +84,7 @@ const target_line = {
 
 function line_of(run, curve) {
   const points = run.evaluations.filter(e => is_number(e.time_s) && is_number(e[curve.field]) && (!curve.log || e[curve.field] > 0))
-    .map(e => ({x: e.time_s, y: e[curve.field]}));
+    .flatMap(e => [...curve.closes && e.at_end ? [{x: e.time_s, y: NaN}] : [], {x: e.time_s, y: e[curve.field]}]); // NaN: no line to it
   const hue = css(`--policy-${run.hue}`);
   const every = Math.max(1, Math.ceil(points.length / 8));
   const marked = context => context.dataIndex === points.length - 1 ||

@@ -124,4 +124,6 @@ const speed_up_above = run => full && full !== run && !is_number(full.time_to_ta
   ? full.duration_s / run.time_to_target_s : undefined;
 const speed_up_text = run => run === full ? "1 ×" : is_number(speed_up(run)) ? times(speed_up(run)) : is_number(speed_up_above(run)) ? `> ${times(speed_up_above(run))}` : none;
 const longest_s = Math.max(0, ...runs.map(run => Math.max(run.duration_s ?? 0, run.evaluations.at(-1)?.time_s ?? 0)));
+/// Of many workers only some are scored.
+const worst_text = (x, run) => accuracy_text(x) + (run?.scored_workers > 0 && run.scored_workers + (run.workers_lost?.length ?? 0) < run.workers ? ` of ${count(run.scored_workers)}` : "");
 const with_accuracy = runs.some(run => is_number(run.test_accuracy));

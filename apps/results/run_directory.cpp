@@ -1,5 +1,6 @@
 #include "apps/results/run_directory.hpp"
 
+#include "apps/results/npz_file.hpp"
 #include "apps/results/run_json.hpp"
 #include "apps/text/json_text.hpp"
 #include "learning/base/error.hpp"
@@ -23,7 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array run_files = {"run.json", "report.html", saved_options_name};
-constexpr std::array policy_files = {"rounds.jsonl", "evals.jsonl", "model.npy", "events.log"};
+constexpr std::array policy_files = {"rounds.jsonl", "evals.jsonl", "model.npy",
+                                     "model.npz",    "model.json",  "events.log"};
 constexpr auto* checkpoints_name = "checkpoints";
 
 std::string directory_name(std::string policy) {
@@ -59,7 +61,7 @@ void take_checkpoints(const fs::path& directory, leftovers& found) {
   if (!fs::is_directory(fs::symlink_status(directory)))
     return;
   const auto ours = [](const std::string& name) {
-    return name.ends_with(".ckpt") && (name.starts_with("worker-") || name == "virtual.ckpt");
+    return name.ends_with(".ckpt") && (name.starts_with("worker-") || name.starts_with("virtual"));
   };
   take(directory, ours, found);
   found.directories.push_back(directory);
@@ -237,12 +239,20 @@ void run_directory::write_evals(const std::string& policy, std::span<const nlohm
   write_durably(evals_file(policy), text);
 }
 
-void run_directory::write_model(const std::string& policy, std::span<const float> parameters) const {
-  write_durably(model_file(policy), [&](const byte_sink& write) {
-    const auto header = npy_header(parameters.size());
+void run_directory::write_model(const std::string& policy, std::span<const float> parameters,
+                                const parameter_layout& layout) const {
+  const auto file = model_file(policy);
+  write_durably(file, [&](const byte_sink& write) {
+    const auto header = npy_header(std::array<std::uint64_t, 1>{parameters.size()});
     write(std::as_bytes(std::span{header}));
     write(std::as_bytes(parameters));
   });
+  const nlohmann::ordered_json arrays{
+      {"file", file.filename().string()}, {"dtype", "<f4"}, {"arrays", to_json(layout)}};
+  write_durably(fs::path{file}.replace_extension("json"), json_text(arrays, 2) + '\n');
+  if (!layout.empty() && fits_npz(layout))
+    write_durably(fs::path{file}.replace_extension("npz"),
+                  [&](const byte_sink& write) { write_npz(layout, parameters, write); });
 }
 
 void drop_torn_line(const fs::path& file) {

@@ -2,6 +2,7 @@
 
 #include "actors/system/durable_file.hpp"
 #include "learning/base/types.hpp"
+#include "learning/model/parameter_layout.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -18,9 +19,9 @@ namespace dybw {
 inline constexpr auto* saved_options_name = "config.ini";
 
 /// Where one `dybw run` writes: DIR/run.json, DIR/report.html and, per policy, DIR/POLICY/ with rounds.jsonl,
-/// evals.jsonl, model.npy and, if recorded, events.log. POLICY has '-' for ':' ("static-1"). Files of a
-/// finished write are complete or absent: they are written beside their place and moved there. Writing throws
-/// `std::system_error`.
+/// evals.jsonl, model.npy, model.npz, model.json and, if recorded, events.log. POLICY has '-' for ':'
+/// ("static-1"). Files of a finished write are complete or absent: they are written beside their place and
+/// moved there. Writing throws `std::system_error`.
 class run_directory {
 public:
   /// Creates `directory` and its policies' directories; no other process may do so while this lives. Throws
@@ -49,7 +50,7 @@ public:
   /// The event log of a recorded run.
   std::filesystem::path events_file(const std::string& policy) const;
   std::filesystem::path evals_file(const std::string& policy) const;
-  std::filesystem::path model_file(const std::string& policy) const;
+  std::filesystem::path model_file(const std::string& policy) const; ///< the .npy
   /// Directory of the workers' checkpoints.
   std::filesystem::path checkpoints(const std::string& policy) const;
 
@@ -65,7 +66,10 @@ public:
                    const std::string& earlier = {}) const;
   /// The lines that are there.
   std::string read_evals(const std::string& policy) const;
-  void write_model(const std::string& policy, std::span<const float> parameters) const;
+  /// The parameters as they are, as an archive of named arrays (if that can hold them) and, for those who
+  /// read the first, where each array lies.
+  void write_model(const std::string& policy, std::span<const float> parameters,
+                   const parameter_layout& layout) const;
 
 private:
   explicit run_directory(std::filesystem::path directory) : directory_(std::move(directory)) {}

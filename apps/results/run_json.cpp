@@ -108,6 +108,9 @@ ordered_json to_json(const evaluation& measured) {
       {"test_loss", number(measured.test_loss)},
       {"worst_worker_accuracy", number(measured.worst_worker_accuracy)},
       {"consensus_distance", number(measured.consensus_distance)},
+      {"scored_workers", measured.scored_workers},
+      {"scored_samples", measured.scored_samples},
+      {"at_end", measured.at_end},
   };
 }
 
@@ -122,6 +125,7 @@ ordered_json to_json(const run_result& result) {
       {"partition", result.partition},
       {"model", result.model},
       {"parameters", result.parameters},
+      {"model_layout", to_json(result.model_layout)},
       {"seed", result.seed},
       {"clock", result.clock},
       {"rounds", result.rounds},
@@ -133,6 +137,7 @@ ordered_json to_json(const run_result& result) {
       {"test_accuracy", number(result.test_accuracy)},
       {"test_loss", number(result.test_loss)},
       {"worst_worker_accuracy", number(result.worst_worker_accuracy)},
+      {"scored_workers", result.scored_workers},
       {"consensus_distance", number(result.consensus_distance)},
       {"useful_gradient_rate", number(result.useful_gradient_rate)},
       {"no_wait_rate", number(result.no_wait_rate)},
@@ -215,11 +220,22 @@ ordered_json results_to_json(const run_config& config, std::span<const run_resul
   };
 }
 
-std::string npy_header(std::size_t parameters) {
+ordered_json to_json(const parameter_layout& layout) {
+  return array(layout, [](const parameter_array& each) {
+    return ordered_json{{"name", each.name}, {"shape", ordered_json(each.shape)}, {"offset", each.offset}};
+  });
+}
+
+std::string npy_header(std::span<const std::uint64_t> shape) {
   static_assert(std::endian::native == std::endian::little, "the file's byte order is the host's");
   constexpr std::size_t preamble_bytes = 10; // magic, version, length of the rest
   constexpr std::size_t alignment_bytes = 64;
-  auto rest = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(parameters) + ",), }";
+  std::string extents;
+  for (auto extent : shape)
+    extents += (extents.empty() ? "" : " ") + std::to_string(extent) + ",";
+  if (shape.size() > 1)
+    extents.pop_back(); // one extent alone keeps its comma: a tuple
+  auto rest = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + extents + "), }";
   const auto used = preamble_bytes + rest.size() + 1;
   rest.append((alignment_bytes - used % alignment_bytes) % alignment_bytes, ' ');
   rest += '\n';

@@ -23,7 +23,11 @@ nlohmann::ordered_json results_to_json(const run_config& config, std::span<const
 /// One line of `evals.jsonl`, without its end.
 nlohmann::ordered_json to_json(const evaluation& measured);
 
-/// What stands before the values in NumPy's format 1.0: float32, shape (parameters,).
-std::string npy_header(std::size_t parameters);
+/// What a vector of parameters consists of, for `model.json` and `run.json`: [{name, shape, offset}, ..].
+nlohmann::ordered_json to_json(const parameter_layout& layout);
+
+/// What stands before the values in NumPy's format 1.0: float32, C order. REQUIRES: at least one extent, at
+/// most 1,000.
+std::string npy_header(std::span<const std::uint64_t> shape);
 
 } // namespace dybw

@@ -51,7 +51,7 @@ void write_files(const run_directory& directory, const run_config& config,
   directory.write_run(document);
   directory.write_evals(newest.result.policy, lines, earlier_evals);
   if (newest.average)
-    directory.write_model(newest.result.policy, newest.average.values());
+    directory.write_model(newest.result.policy, newest.average.values(), newest.result.model_layout);
   directory.write_report(render_report({{"document", document}, {"series", series}}));
 }
 

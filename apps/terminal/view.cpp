@@ -123,7 +123,12 @@ void draw_learning(terminal_frame& frame, std::size_t row, const run_view& view)
       {"consensus distance " + (view.consensus_distance ? short_text(*view.consensus_distance, 3) : "-")}};
   if (const auto& e = view.newest_evaluation) {
     pieces.push_back({"test " + loss_text(e->test_loss), terminal_style::dim});
-    pieces.push_back({"worst worker " + percent_text(e->worst_worker_accuracy), terminal_style::dim});
+    if (e->worst_worker_accuracy)
+      pieces.push_back({"worst worker " + percent_text(*e->worst_worker_accuracy) +
+                            (e->scored_workers < view.workers.size()
+                                 ? " of " + std::to_string(e->scored_workers) + " scored"
+                                 : ""),
+                        terminal_style::dim});
   }
   if (view.mean_norm)
     pieces.push_back({"norm of the mean " + short_text(*view.mean_norm, 3), terminal_style::dim});

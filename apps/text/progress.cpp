@@ -16,6 +16,8 @@ std::string progress_line(const progress& now) {
   auto line = now.policy + "  " + fixed_text(now.elapsed_s, 1) + " s";
   if (!now.begun)
     return line + "  starting" + (now.waiting.empty() ? "" : "  waiting: " + now.waiting);
+  if (now.measured)
+    return line + "  measuring the end: " + fixed_text(std::clamp(*now.measured, 0.0, 1.0) * 100, 0) + " %";
   if (now.fraction)
     line += "  " + fixed_text(std::clamp(*now.fraction, 0.0, 1.0) * 100, 0) + " %";
   if (now.remaining_s)
@@ -48,6 +50,11 @@ void progress_display::show(const progress& now) {
     policy_ = now.policy;
     begun_ = now.begun;
     next_line_s_ = line_every_s_;
+    next_measured_ = 0;
+  }
+  if (now.measured && *now.measured >= next_measured_) {
+    next_measured_ = *now.measured + 0.2;
+    out_ << progress_line(now) << std::endl;
   }
   if (now.elapsed_s < next_line_s_)
     return;

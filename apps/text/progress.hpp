@@ -16,6 +16,7 @@ struct progress {
   double elapsed_s = 0;
   std::optional<double> fraction;    ///< of the limit that will end the run first, 0 to 1
   std::optional<double> remaining_s; ///< expected
+  std::optional<double> measured;    ///< the run is over: share of its end that is measured, 0 to 1
   round_number round = 0;
   std::optional<double> loss; ///< training loss, smoothed by whoever measures it
   std::optional<double> accuracy;
@@ -34,8 +35,8 @@ public:
   /// then.
   progress_display(std::ostream& out, std::optional<std::size_t> columns, double line_every_s = 5);
 
-  /// Reads no clock: `now.elapsed_s` says what time it is. Another policy begins anew, and so does a run
-  /// after the waiting before it.
+  /// Reads no clock: `now.elapsed_s` says what time it is, `now.measured` how far the measuring of the end
+  /// is. Another policy begins anew, and so does a run after the waiting before it.
   void show(const progress& now);
   /// Wipes a refreshed line, so that something else can be printed.
   void clear();
@@ -47,6 +48,7 @@ private:
   std::string policy_;
   bool begun_ = true;
   double next_line_s_ = 0;
+  double next_measured_ = 0; ///< a line at every fifth of the measuring
   bool shown_ = false;
 };
 

@@ -37,6 +37,11 @@ std::string rate_text(double rate) {
   return fixed_text(rate, rate < 1000 ? 1 : 0);
 }
 
+/// Of many workers only some are measured alone.
+bool scores_some(const run_result& run) {
+  return run.scored_workers > 0 && run.scored_workers + run.workers_lost.size() < run.workers;
+}
+
 /// What a reader must know beside the numbers; one line each.
 std::vector<std::string> remarks(const run_result& run) {
   std::vector<std::string> lines;
@@ -55,6 +60,9 @@ std::vector<std::string> remarks(const run_result& run) {
   for (const auto& node : run.nodes)
     if (node.lost)
       lines.push_back("node " + node.address + " was out of reach at the end");
+  if (scores_some(run))
+    lines.push_back("the worst worker is that of " + counted(run.scored_workers, "worker") +
+                    ", drawn by the seed");
   if (run.timeouts > 0)
     lines.push_back(counted(run.timeouts, "wait") + " for a neighbour timed out");
   return lines;

@@ -38,9 +38,11 @@ json evaluation_json(const std::optional<evaluation>& e) {
           {"local_steps", e->local_steps},
           {"test_accuracy", e->test_accuracy},
           {"test_loss", e->test_loss},
-          {"worst_worker_accuracy", e->worst_worker_accuracy},
+          {"worst_worker_accuracy", or_null(e->worst_worker_accuracy)},
           {"consensus_distance", e->consensus_distance},
-          {"cpu_s", e->cpu_s}};
+          {"cpu_s", e->cpu_s},
+          {"scored_workers", e->scored_workers},
+          {"scored_samples", e->scored_samples}};
 }
 
 json run_json(const run_view& v) {

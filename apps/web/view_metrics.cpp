@@ -88,7 +88,12 @@ void add_totals(families& all, const run_view& v) {
     gauge(all, "test_accuracy_ratio", "Test accuracy of the average model at the newest evaluation",
           e->test_accuracy);
     gauge(all, "worst_worker_accuracy_ratio",
-          "Test accuracy of the worst worker's own model at the newest evaluation", e->worst_worker_accuracy);
+          "Test accuracy of the worst worker's own model at the newest evaluation, of the workers scored",
+          e->worst_worker_accuracy);
+    gauge(all, "scored_workers", "Workers whose own models the newest evaluation compared",
+          real(e->scored_workers));
+    gauge(all, "scored_samples", "Test samples on which it compared them with the average model",
+          real(e->scored_samples));
     gauge(all, "test_loss", "Test loss of the average model at the newest evaluation", e->test_loss);
     gauge(all, "evaluated_at_seconds", "When the newest evaluation was made, since the run's start",
           e->time_s);

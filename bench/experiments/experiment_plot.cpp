@@ -62,7 +62,8 @@ std::map<cell_name, std::map<std::string, curve>> read_curves(const std::filesys
       auto& p = curves[cell][run["policy"]][e[0].get<double>()];
       p.accuracy.add(e[2]);
       p.loss.add(e[3]);
-      p.worst.add(e[4]);
+      if (e[4].is_number())
+        p.worst.add(e[4]);
     }
   }
   return curves;

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 #include <stdexcept>
 
@@ -19,44 +20,68 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-/// What one run came to beside the first policy's run of the same cell and seed. Logarithms.
+/// What is known of a figure: a run that did not reach the target in the time that it was given tells only on
+/// which side of the figure it lies.
+enum class bound {
+  exact,
+  upper,  ///< it is less
+  lower,  ///< it is more
+  unknown ///< nothing
+};
+
+bound both(bound x, bound y) {
+  return x == bound::exact ? y : y == bound::exact || x == y ? x : bound::unknown;
+}
+
+std::string mark_of(bound x) {
+  return x == bound::exact ? "" : x == bound::upper ? "<" : x == bound::lower ? ">" : "?";
+}
+
+/// The logarithm of a figure, with what is known of it.
+struct figure {
+  double log = 0;
+  bound known = bound::exact;
+};
+
+/// What one run came to beside the first policy's run of the same cell and seed.
 struct pair_of_runs {
-  double speed_up = 0;
-  double share = 0;
-  bool reached = true;
+  figure speed_up;
+  figure share;
+  figure mean_round_s;
+  figure steps_per_worker;
   bool has_target = true;
   double worst_gap = 0; ///< average model's accuracy less the worst worker's, at the end
   double gap_before = 0;
-  double mean_round_s = 0;     ///< its logarithm
-  double steps_per_worker = 0; ///< likewise
-  double accuracy = 0;         ///< at the end, %
+  double accuracy = 0; ///< at the end, %
   double loss = 0;
   double worst_before = 0; ///< the worst worker's accuracy while it ran, %
 };
 
-/// Of logarithms.
+/// A geometric mean. If some of the figures are only bounds, so is the mean.
 class summary {
 public:
-  void add(double log_value, bool reached) {
-    values_.add(log_value);
-    reached_ = reached_ && reached;
+  void add(const figure& x) {
+    values_.add(x.log);
+    known_ = both(known_, x.known);
   }
   bool any() const { return values_.count() > 0; }
   double mean() const { return std::exp(values_.mean()); }
-  std::string text() const { return any() ? (reached_ ? "" : "<") + text_of(0) : "-"; }
+  bound known() const { return known_; }
+  figure log_mean() const { return {values_.mean(), known_}; }
+  std::string text() const { return any() ? mark_of(known_) + text_of(0) : "-"; }
   /// Mean and 95 % interval.
   std::string interval() const {
     if (values_.count() < 2)
       return text();
     const auto half = values_.half_width();
-    return text_of(0) + " (" + text_of(-half) + " to " + text_of(half) + ")";
+    return mark_of(known_) + text_of(0) + " (" + text_of(-half) + " to " + text_of(half) + ")";
   }
 
 private:
   std::string text_of(double off) const { return fixed_text(std::exp(values_.mean() + off), 2); }
 
   sample_mean values_;
-  bool reached_ = true;
+  bound known_ = bound::exact;
 };
 
 using runs_by_seed = std::map<std::uint64_t, pair_of_runs>;
@@ -87,23 +112,30 @@ std::vector<std::string> cells_in_order(const experiment& x) {
   return cells;
 }
 
-pair_of_runs compare(const json& first, const json& run) {
+/// `has_target`: the experiment has one, whoever reached it.
+pair_of_runs compare(const json& first, const json& run, bool has_target) {
+  const auto reached = [&](const json& r) { return !has_target || r["time_to_target_s"].is_number(); };
   const auto time = [](const json& r) {
     return r["time_to_target_s"].is_number() ? r["time_to_target_s"].get<double>()
                                              : r["duration_s"].get<double>();
   };
+  const auto is_first = &first == &run; // beside itself all is known
+  const auto ratio = is_first ? bound::exact
+                              : both(reached(run) ? bound::exact : bound::upper,
+                                     reached(first) ? bound::exact : bound::lower);
   pair_of_runs x;
-  x.reached = run["time_to_target_s"].is_number() || !first["time_to_target_s"].is_number();
-  x.has_target = first["time_to_target_s"].is_number();
-  x.speed_up = std::log(time(first) / time(run));
-  x.share = std::log(first["local_steps"].get<double>() / run["no_wait_rate"].get<double>() / time(run));
-  x.mean_round_s = std::log(run["mean_round_s"].get<double>());
-  x.steps_per_worker = std::log(run["local_steps"].get<double>() / run["workers"].get<double>());
+  x.has_target = has_target;
+  x.speed_up = {std::log(time(first) / time(run)), ratio};
+  x.share = {std::log(first["local_steps"].get<double>() / run["no_wait_rate"].get<double>() / time(run)),
+             ratio};
+  x.mean_round_s = {std::log(run["mean_round_s"].get<double>()), bound::exact};
+  x.steps_per_worker = {std::log(run["local_steps"].get<double>() / run["workers"].get<double>()),
+                        reached(run) ? bound::exact : bound::lower};
   if (run["test_accuracy"].is_number()) {
     const auto accuracy = run["test_accuracy"].get<double>();
     x.worst_gap = accuracy - run["worst_worker_accuracy"].get<double>();
     const auto before = run.value("worst_before_end", run["worst_worker_accuracy"].get<double>());
-    x.gap_before = accuracy - before;
+    x.gap_before = run.value("accuracy_before_end", accuracy) - before;
     x.accuracy = 100 * accuracy;
     x.loss = run["test_loss"];
     x.worst_before = 100 * before;
@@ -124,6 +156,9 @@ results read_results(const experiment& x, const std::filesystem::path& file) {
   }
   results r;
   const auto& first = x.policies.front().name;
+  const auto has_target = std::any_of(lines.begin(), lines.end(), [](const auto& line) {
+    return line.second["time_to_target_s"].is_number();
+  });
   for (const auto& c : cells_in_order(x))
     for (const auto& p : x.policies)
       for (auto s : x.seeds) {
@@ -134,7 +169,7 @@ results read_results(const experiment& x, const std::filesystem::path& file) {
         if (std::find(r.cells.begin(), r.cells.end(), c) == r.cells.end())
           r.cells.push_back(c);
         r.seeds.insert(s);
-        r.runs[{c, p.name}][s] = compare(base->second, run->second);
+        r.runs[{c, p.name}][s] = compare(base->second, run->second, has_target);
       }
   for (const auto& p : x.policies)
     if (std::any_of(r.runs.begin(), r.runs.end(), [&](const auto& e) { return e.first.second == p.name; }))
@@ -143,16 +178,16 @@ results read_results(const experiment& x, const std::filesystem::path& file) {
 }
 
 summary over_seeds(const results& r, const std::string& cell, const std::string& policy,
-                   double pair_of_runs::*field) {
+                   figure pair_of_runs::*field) {
   summary s;
   if (const auto found = r.runs.find({cell, policy}); found != r.runs.end())
     for (const auto& [seed, run] : found->second)
-      s.add(run.*field, run.reached);
+      s.add(run.*field);
   return s;
 }
 
 std::string cell_table(const experiment& x, const results& r, const std::string& title,
-                       double pair_of_runs::*field) {
+                       figure pair_of_runs::*field) {
   auto text = "\n" + title + "\n\n|";
   for (const auto& a : x.axes)
     text += " " + a.name + " |";
@@ -174,17 +209,17 @@ std::string cell_table(const experiment& x, const results& r, const std::string&
 }
 
 /// For every seed the geometric mean over all cells; then over the seeds.
-summary overall(const results& r, const std::string& policy, double pair_of_runs::*field,
+summary overall(const results& r, const std::string& policy, figure pair_of_runs::*field,
                 const std::string& without = "\n") {
   std::map<std::uint64_t, summary> by_seed;
   for (const auto& c : r.cells)
     if (const auto found = r.runs.find({c, policy});
         found != r.runs.end() && c.find(without) == std::string::npos)
       for (const auto& [seed, run] : found->second)
-        by_seed[seed].add(run.*field, run.reached);
+        by_seed[seed].add(run.*field);
   summary all;
   for (const auto& [seed, s] : by_seed)
-    all.add(std::log(s.mean()), true);
+    all.add(s.log_mean());
   return all;
 }
 
@@ -226,6 +261,7 @@ std::string ends_table(const experiment& x, const results& r) {
   return text;
 }
 
+/// Of the cells that both have; those count in which it is certain, whatever the bounds leave open.
 double share_of_cells_behind(const results& r, const std::string& ahead, const std::string& behind) {
   double won = 0;
   double all = 0;
@@ -235,7 +271,9 @@ double share_of_cells_behind(const results& r, const std::string& ahead, const s
     if (!a.any() || !b.any())
       continue;
     ++all;
-    won += a.mean() > b.mean() ? 1 : 0;
+    const auto certain = (a.known() == bound::exact || a.known() == bound::lower) &&
+                         (b.known() == bound::exact || b.known() == bound::upper);
+    won += certain && a.mean() > b.mean() ? 1 : 0;
   }
   return all > 0 ? won / all : 0;
 }
@@ -245,9 +283,13 @@ std::string overview(const results& r, const std::string& hero) {
                      "the limit | smallest "
                      "cell | worst worker behind at the end, points: mean, most | while it ran | " +
                      hero + " ahead in |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+  const auto keep_least = [](std::optional<summary>& least, const summary& s) {
+    if (!least || s.mean() < least->mean())
+      least = s;
+  };
   for (const auto& p : r.policies) {
-    double least_speed = 1e9;
-    double least_share = 1e9;
+    std::optional<summary> least_speed;
+    std::optional<summary> least_share;
     double gap = 0;
     double gap_max = 0;
     double before = 0;
@@ -256,8 +298,8 @@ std::string overview(const results& r, const std::string& hero) {
       const auto speed = over_seeds(r, c, p, &pair_of_runs::speed_up);
       if (!speed.any())
         continue;
-      least_speed = std::min(least_speed, speed.mean());
-      least_share = std::min(least_share, over_seeds(r, c, p, &pair_of_runs::share).mean());
+      keep_least(least_speed, speed);
+      keep_least(least_share, over_seeds(r, c, p, &pair_of_runs::share));
       for (const auto& [seed, run] : r.runs.at({c, p})) {
         gap += run.worst_gap;
         gap_max = std::max(gap_max, run.worst_gap);
@@ -266,9 +308,9 @@ std::string overview(const results& r, const std::string& hero) {
       }
     }
     text += "| " + p + " | " + overall(r, p, &pair_of_runs::speed_up).interval() + " | " +
-            overall(r, p, &pair_of_runs::speed_up, "| none").interval() + " | " + fixed_text(least_speed, 2) +
-            " | " + overall(r, p, &pair_of_runs::share).interval() + " | " + fixed_text(least_share, 2) +
-            " | " + fixed_text(100 * gap / runs, 2) + ", " + fixed_text(100 * gap_max, 2) + " | " +
+            overall(r, p, &pair_of_runs::speed_up, "| none").interval() + " | " + least_speed->text() +
+            " | " + overall(r, p, &pair_of_runs::share).interval() + " | " + least_share->text() + " | " +
+            fixed_text(100 * gap / runs, 2) + ", " + fixed_text(100 * gap_max, 2) + " | " +
             fixed_text(100 * before / runs, 2) + " | " +
             (p == hero ? "" : fixed_text(100 * share_of_cells_behind(r, hero, p), 0) + " %") + " |\n";
   }
@@ -287,9 +329,9 @@ std::string table_of(const experiment& x, const std::filesystem::path& file) {
               std::to_string(r.cells.size()) + " cells.";
   if (x.keeps_series)
     return text + "\n" + ends_table(x, r);
-  text +=
-      " Speed-up over `" + first +
-      "`; < marks runs that did not reach the target in the time given, whose figures are upper bounds.\n";
+  text += " Speed-up over `" + first +
+          "`; < and > mark bounds, where runs did not reach the target in the time given, ? what they leave "
+          "open.\n";
   const auto has_target = std::any_of(r.runs.begin(), r.runs.end(),
                                       [](const auto& e) { return e.second.begin()->second.has_target; });
   if (has_target)

@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -104,7 +105,7 @@ private:
       const auto done = run_one(*config, prepared);
       if (is_first)
         first_s = done.result.time_to_target_s.value_or(done.result.duration_s);
-      write(c, policy.name, done);
+      write(c, policy.name, done, config->eval_every_s);
     }
   }
 
@@ -127,7 +128,7 @@ private:
     return done;
   }
 
-  void write(const cell& c, const std::string& policy, const finished_run& done) {
+  void write(const cell& c, const std::string& policy, const finished_run& done, double eval_every_s) {
     const auto& r = done.result;
     json line{
         {"experiment", x_.name},
@@ -156,13 +157,17 @@ private:
         {"audit_clean", r.mixing.clean()},
         {"connect_rounds_max", r.mixing.connect_rounds_max}};
     // The worst worker while it ran, before the policy's closing exchanges.
-    const auto& evals = r.evaluations;
-    if (evals.size() > 1)
-      line["worst_before_end"] = evals[evals.size() - 2].worst_worker_accuracy;
+    for (const auto& e : r.evaluations)
+      if (!e.at_end && e.worst_worker_accuracy) {
+        line["worst_before_end"] = *e.worst_worker_accuracy;
+        line["accuracy_before_end"] = e.test_accuracy;
+      }
     if (x_.keeps_series)
-      for (const auto& e : evals)
-        line["series"].push_back(
-            {e.time_s, e.local_steps, e.test_accuracy, e.test_loss, e.worst_worker_accuracy});
+      for (const auto& e : r.evaluations)
+        if (!e.at_end)
+          line["series"].push_back(
+              {due_at(e.time_s, eval_every_s), e.local_steps, e.test_accuracy, e.test_loss,
+               e.worst_worker_accuracy ? json(*e.worst_worker_accuracy) : json(nullptr)});
     if (x_.keeps_backup)
       line["backup"] = backup_of(done);
     const std::lock_guard lock{writing_};
@@ -170,6 +175,10 @@ private:
     std::fprintf(stderr, "%s %s seed %llu: %s s\n", names_of(c).dump().c_str(), policy.c_str(),
                  static_cast<unsigned long long>(c.seed), line["time_to_target_s"].dump().c_str());
   }
+
+  /// The moment for which an evaluation stands, the same for all seeds; its own is when an estimate last
+  /// changed before.
+  static double due_at(double time_s, double every_s) { return std::ceil(time_s / every_s - 1e-9) * every_s; }
 
   /// One list per worker: its mean number of backup workers in each stretch of `bin_s`, null where it did no
   /// round.

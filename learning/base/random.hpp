@@ -23,6 +23,7 @@ enum class random_stream : std::uint64_t {
   link,
   schedule,
   sketch,
+  scoring,
 };
 
 /// One step of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).

@@ -45,6 +45,11 @@ constexpr nanoseconds from_seconds(double s) {
   return nanoseconds{static_cast<std::int64_t>((s < max_s ? s : max_s) * 1e9 + 0.5)};
 }
 
+/// `t` + `by`, or the last moment that there is. REQUIRES: neither is negative.
+constexpr nanoseconds saturated_sum(nanoseconds t, nanoseconds by) {
+  return by > nanoseconds::max() - t ? nanoseconds::max() : t + by;
+}
+
 /// An undirected edge; always `a < b` (see `make_edge`), so that both ends name it alike.
 struct edge {
   worker_id a{};

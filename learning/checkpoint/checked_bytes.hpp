@@ -22,6 +22,10 @@ static_assert(std::endian::native == std::endian::little, "the files' byte order
 
 class checksum {
 public:
+  checksum() = default;
+  /// Of bytes whose sum this is, and what is added to them.
+  explicit checksum(std::uint32_t value) : value_(value) {}
+
   void add(std::span<const std::byte> bytes) {
     while (!bytes.empty()) { // zlib counts in unsigned int
       const auto piece = bytes.first(std::min<std::size_t>(bytes.size(), std::size_t{1} << 30U));

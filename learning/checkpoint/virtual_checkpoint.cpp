@@ -7,7 +7,7 @@ namespace dybw {
 namespace {
 
 constexpr std::array<char, 8> magic = {'D', 'Y', 'B', 'W', 'V', 'C', 'K', 'P'};
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
 constexpr std::size_t head_bytes = 96;
 
 using head = std::array<std::byte, head_bytes>;
@@ -18,19 +18,18 @@ struct sizes {
   std::uint64_t parameters = 0;
   std::uint64_t estimates = 0;
   std::uint64_t blocks = 0; ///< those of the learners
-  std::uint64_t figures = 0;
   std::uint64_t evaluations = 0;
 
   static constexpr std::uint64_t learner_bytes = 6 * 8;
-  static constexpr std::uint64_t evaluation_bytes = 7 * 8;
+  static constexpr std::uint64_t evaluation_bytes = 8 * 8;
 
   bool fits_into(std::uint64_t file_bytes) const {
     return workers <= file_bytes && parameters <= file_bytes && estimates <= file_bytes &&
-           blocks <= 3 * workers && figures <= file_bytes && evaluations <= file_bytes &&
+           blocks <= 3 * workers && evaluations <= file_bytes &&
            (parameters == 0 || estimates + blocks <= file_bytes / parameters);
   }
   std::uint64_t file_bytes() const {
-    return head_bytes + workers * learner_bytes + (estimates + figures) * 8 + evaluations * evaluation_bytes +
+    return head_bytes + 8 + workers * learner_bytes + estimates * 8 + evaluations * evaluation_bytes +
            (estimates + blocks) * parameters * sizeof(float) + checkpoint_tail_bytes;
   }
 };
@@ -85,10 +84,12 @@ private:
 
 template <class Use>
 void for_each_figure(evaluation& e, Use use) {
-  for (auto* x :
-       {&e.time_s, &e.test_accuracy, &e.test_loss, &e.worst_worker_accuracy, &e.consensus_distance, &e.cpu_s})
+  for (auto* x : {&e.time_s, &e.test_accuracy, &e.test_loss, &e.consensus_distance, &e.cpu_s})
     use(*x);
 }
+
+/// In place of the worst worker's accuracy: none was scored.
+constexpr double none = -1;
 
 } // namespace
 
@@ -105,14 +106,15 @@ void encode(const virtual_checkpoint& x, std::size_t parameters,
   auto at = std::size_t{16};
   for (const auto number :
        {x.run_hash, x.events, training.estimates_made, std::uint64_t{training.learners.size()},
-        std::uint64_t{parameters}, std::uint64_t{training.estimates.size()}, blocks,
-        std::uint64_t{x.figures.size()}, std::uint64_t{x.evaluations.size()}}) {
+        std::uint64_t{parameters}, std::uint64_t{training.estimates.size()}, blocks, x.figures,
+        std::uint64_t{x.evaluations.size()}}) {
     put(h, at, number);
     at += sizeof number;
   }
   seal_head(h);
   sealing_writer out{write};
   out.bytes(h);
+  out.number(std::uint64_t{x.figures_sum});
   for (const auto& l : training.learners) {
     out.number(blocks_of(l.state));
     for (const auto figure : {l.loss, l.projection_before, l.norm_before, l.projection_after, l.agreement})
@@ -120,10 +122,11 @@ void encode(const virtual_checkpoint& x, std::size_t parameters,
   }
   for (const auto& e : training.estimates)
     out.number(e.number);
-  for (const auto figure : x.figures)
-    out.number(figure);
   for (auto e : x.evaluations) {
     out.number(e.local_steps);
+    out.number(e.scored_workers);
+    out.number(e.scored_samples);
+    out.number(e.worst_worker_accuracy.value_or(none));
     for_each_figure(e, [&](double figure) { out.number(figure); });
   }
   for (const auto& l : training.learners)
@@ -144,7 +147,8 @@ virtual_checkpoint read_virtual_checkpoint(const std::filesystem::path& file,
   x.run_hash = number(0);
   x.events = number(1);
   x.training.estimates_made = number(2);
-  const sizes size{number(3), number(4), number(5), number(6), number(7), number(8)};
+  x.figures = number(7);
+  const sizes size{number(3), number(4), number(5), number(6), number(8)};
   if (x.run_hash != expected.run_hash || size.workers != expected.workers ||
       size.parameters != expected.parameters)
     in.refuse("the checkpoint is of a run with other options or other data",
@@ -153,6 +157,7 @@ virtual_checkpoint read_virtual_checkpoint(const std::filesystem::path& file,
     in.refuse("the checkpoint is cut short", checkpoint_reader::from_another_copy);
   in.expect_bytes(size.file_bytes());
 
+  x.figures_sum = static_cast<std::uint32_t>(in.number<std::uint64_t>());
   std::vector<std::uint64_t> kinds;
   std::uint64_t blocks = 0;
   x.training.learners.resize(size.workers);
@@ -171,11 +176,13 @@ virtual_checkpoint read_virtual_checkpoint(const std::filesystem::path& file,
   x.training.estimates.resize(size.estimates);
   for (auto& e : x.training.estimates)
     e.number = in.number<std::uint64_t>();
-  x.figures.resize(size.figures);
-  in.read(std::as_writable_bytes(std::span{x.figures}));
   x.evaluations.resize(size.evaluations);
   for (auto& e : x.evaluations) {
     e.local_steps = in.number<std::uint64_t>();
+    e.scored_workers = in.number<std::uint32_t>();
+    e.scored_samples = in.number<std::uint32_t>();
+    if (const auto worst = in.number<double>(); worst != none)
+      e.worst_worker_accuracy = worst;
     for_each_figure(e, [&](double& figure) { figure = in.number<double>(); });
   }
   for (std::size_t i = 0; i < kinds.size(); ++i) {

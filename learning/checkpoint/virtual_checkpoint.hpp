@@ -34,12 +34,14 @@ struct training_memory {
 
 /// What a run in virtual time needs to go on after so many events. Who said what to whom does not depend on
 /// the parameters, so it is not stored: the run is simulated again from its beginning, without gradients, and
-/// gets the estimates that somebody holds then. The figures that depend on parameters are stored as well.
+/// gets the estimates that somebody holds then. The figures that depend on parameters grow with the run, so
+/// that they stand in a file of their own, to which each checkpoint adds those since the last.
 struct virtual_checkpoint {
   std::uint64_t run_hash = 0; ///< of all that must be the same when the run goes on
   std::uint64_t events = 0;   ///< handled by then
   training_memory training;
-  std::vector<double> figures;         ///< of all rounds and exchanges, in the order of virtual time
+  std::uint64_t figures = 0;           ///< how many of the file beside it belong to it (figure_file.hpp)
+  std::uint32_t figures_sum = 0;       ///< their CRC-32
   std::vector<evaluation> evaluations; ///< by then
 };
 

@@ -95,8 +95,8 @@ void pairwise_machine::on(const step_done& e) {
   offer_to_some();
   patience_ends_.reset();
   if (const auto patience = policy_->patience(rates_.step()))
-    patience_ends_ = now_ + *patience;
-  deadline_ = now_ + options_.round_timeout.value_or(answer_limit());
+    patience_ends_ = saturated_sum(now_, *patience);
+  deadline_ = saturated_sum(now_, options_.round_timeout.value_or(answer_limit()));
   if (unanswered() > 0)
     effects_.push_back(arm_timer{patience_ends_ ? std::min(*patience_ends_, deadline_) : deadline_});
 }

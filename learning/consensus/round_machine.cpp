@@ -41,7 +41,7 @@ const std::vector<effect>& round_machine::step(nanoseconds now, const event& e) 
   if (!skip)
     evaluate();
   if (phase_ == phase::gathering && (!was_gathering || current_ != was_round)) {
-    deadline_ = now_ + options_.round_timeout.value_or(gather_limit());
+    deadline_ = saturated_sum(now_, options_.round_timeout.value_or(gather_limit()));
     effects_.push_back(arm_timer{deadline_});
   }
   check_invariants();

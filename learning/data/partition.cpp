@@ -62,15 +62,17 @@ std::vector<row_list> deal_shards(const dataset& data, std::size_t workers, std:
   return dealt;
 }
 
-/// A draw from the symmetric Dirichlet distribution: gamma draws, divided by their sum. The draws are kept as
-/// logarithms, by Gamma(a) = Gamma(a + 1) * U^(1/a), because for small `a` all of them would underflow to
-/// zero.
-std::vector<double> draw_shares(std::size_t count, double concentration, random_generator& generator) {
-  std::gamma_distribution<double> gamma{concentration + 1, 1.0};
+/// A draw from the Dirichlet distribution of these parameters: gamma draws, divided by their sum. The draws
+/// are kept as logarithms, by Gamma(a) = Gamma(a + 1) * U^(1/a), because for small `a` all of them would
+/// underflow to zero.
+std::vector<double> draw_shares(const std::vector<double>& parameters, random_generator& generator) {
+  std::gamma_distribution<double> gamma;
   std::exponential_distribution<double> minus_log_uniform{1.0};
-  std::vector<double> shares(count);
-  for (auto& share : shares)
-    share = std::log(gamma(generator)) - minus_log_uniform(generator) / concentration;
+  std::vector<double> shares;
+  for (const auto a : parameters) {
+    const auto log_gamma = std::log(gamma(generator, decltype(gamma)::param_type{a + 1, 1.0}));
+    shares.push_back(log_gamma - minus_log_uniform(generator) / a);
+  }
   const auto largest = *std::max_element(shares.begin(), shares.end());
   for (auto& share : shares)
     share = std::exp(share - largest);
@@ -78,6 +80,15 @@ std::vector<double> draw_shares(std::size_t count, double concentration, random_
   for (auto& share : shares)
     share /= sum;
   return shares;
+}
+
+/// The rows of each class that has any, in random order.
+std::vector<row_list> rows_by_class(const dataset& data, random_generator& generator) {
+  std::vector<row_list> of_class(data.classes);
+  for (const auto row : all_rows_shuffled(data.size(), generator))
+    of_class[static_cast<std::size_t>(data.labels[row])].push_back(row);
+  std::erase_if(of_class, [](const row_list& rows) { return rows.empty(); });
+  return of_class;
 }
 
 /// Ends of the workers' parts of a class of `size` samples, in proportion to `shares`.
@@ -94,16 +105,13 @@ std::vector<std::size_t> part_ends(std::size_t size, const std::vector<double>& 
 
 std::vector<row_list> deal_dirichlet(const dataset& data, std::size_t workers, double concentration,
                                      random_generator& generator) {
-  std::vector<row_list> of_class(data.classes);
-  for (const auto row : all_rows_shuffled(data.size(), generator))
-    of_class[static_cast<std::size_t>(data.labels[row])].push_back(row);
-  std::erase_if(of_class, [](const row_list& rows) { return rows.empty(); });
-
+  const auto of_class = rows_by_class(data, generator);
+  const std::vector<double> parameters(workers, concentration);
   constexpr int draws_max = 1'000;
   for (int draw = 0; draw < draws_max; ++draw) {
     std::vector<row_list> dealt(workers);
     for (const auto& rows : of_class) {
-      const auto ends = part_ends(rows.size(), draw_shares(workers, concentration, generator));
+      const auto ends = part_ends(rows.size(), draw_shares(parameters, generator));
       for (std::size_t w = 0; w < workers; ++w)
         append(dealt[w], rows, w == 0 ? 0 : ends[w - 1], ends[w]);
     }
@@ -113,6 +121,49 @@ std::vector<row_list> deal_dirichlet(const dataset& data, std::size_t workers, d
   refuse("a Dirichlet partition that gives each of " + std::to_string(workers) +
              " workers a sample was not found in " + std::to_string(draws_max) + " draws",
          "take a larger A in dirichlet:A, or fewer workers");
+}
+
+/// A class drawn by the worker's mix among those that have samples left; if the mix has none of them, by how
+/// many are left.
+std::size_t draw_class(const std::vector<double>& mix, const std::vector<row_list>& left,
+                       random_generator& generator) {
+  const auto weight = [&](std::size_t c) { return left[c].empty() ? 0.0 : mix[c]; };
+  double sum = 0;
+  for (std::size_t c = 0; c < left.size(); ++c)
+    sum += weight(c);
+  const auto by_mix = sum > 0;
+  for (std::size_t c = 0; !by_mix && c < left.size(); ++c)
+    sum += static_cast<double>(left[c].size());
+  auto at = std::uniform_real_distribution<double>{0, sum}(generator);
+  auto last = left.size();
+  for (std::size_t c = 0; c < left.size(); ++c) {
+    const auto w = by_mix ? weight(c) : static_cast<double>(left[c].size());
+    if (w <= 0)
+      continue;
+    last = c;
+    if (at < w)
+      break;
+    at -= w;
+  }
+  return last; // also where rounding leaves something of `at`
+}
+
+std::vector<row_list> deal_dirichlet_equal(const dataset& data, std::size_t workers, double concentration,
+                                           random_generator& generator) {
+  auto left = rows_by_class(data, generator);
+  std::vector<double> parameters;
+  for (const auto& rows : left)
+    parameters.push_back(concentration * static_cast<double>(rows.size()) / static_cast<double>(data.size()));
+  std::vector<std::vector<double>> mixes(workers);
+  for (auto& mix : mixes)
+    mix = draw_shares(parameters, generator);
+  std::vector<row_list> dealt(workers);
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    auto& rows = left[draw_class(mixes[i % workers], left, generator)];
+    dealt[i % workers].push_back(rows.back());
+    rows.pop_back();
+  }
+  return dealt;
 }
 
 } // namespace
@@ -131,15 +182,16 @@ partition_spec parse_partition(const std::string& text) {
     spec.shards_per_worker = *shards;
     return spec;
   }
-  if (name == "dirichlet") {
+  if (name == "dirichlet" || name == "dirichlet-equal") {
+    const auto form = std::string{name};
     const auto concentration = parse_number<double>(value);
     if (!concentration || *concentration <= 0)
-      refuse("'" + text + "' is not dirichlet:A with a number A above 0", "for example dirichlet:0.5");
-    spec.how = partition_spec::kind::dirichlet;
+      refuse("'" + text + "' is not " + form + ":A with a number A above 0", "for example " + form + ":0.5");
+    spec.how = name == "dirichlet" ? partition_spec::kind::dirichlet : partition_spec::kind::dirichlet_equal;
     spec.concentration = *concentration;
     return spec;
   }
-  refuse("unknown partition '" + text + "'", "choose iid, shards:S or dirichlet:A");
+  refuse("unknown partition '" + text + "'", "choose iid, shards:S, dirichlet:A or dirichlet-equal:A");
 }
 
 std::vector<std::vector<std::uint32_t>> partition_rows(const dataset& data, std::size_t workers,
@@ -155,6 +207,8 @@ std::vector<std::vector<std::uint32_t>> partition_rows(const dataset& data, std:
     return deal_shards(data, workers, spec.shards_per_worker, generator);
   if (spec.how == partition_spec::kind::dirichlet)
     return deal_dirichlet(data, workers, spec.concentration, generator);
+  if (spec.how == partition_spec::kind::dirichlet_equal)
+    return deal_dirichlet_equal(data, workers, spec.concentration, generator);
   return deal_iid(data.size(), workers, generator);
 }
 

@@ -28,6 +28,18 @@ constexpr std::size_t tile_samples_max = 256;
 /// CMakeLists.txt) whatever the layer's width, so that no product allocates.
 constexpr Index panel_max = 408;
 
+/// Eigen cuts its products by the sizes of the caches, which it asks the processor for, and how they are cut
+/// decides how the sums are rounded. So it is told the same sizes everywhere: those of a common server, which
+/// others differ from by little speed. They are process-wide: written by whoever makes the first model or
+/// workspace, before any product; from then on they are only read.
+void fix_cache_sizes() {
+  constexpr std::ptrdiff_t l1 = 32 * 1024;
+  constexpr std::ptrdiff_t l2 = 512 * 1024;
+  constexpr std::ptrdiff_t l3 = 8 * 1024 * 1024;
+  if (Eigen::l1CacheSize() != l1 || Eigen::l2CacheSize() != l2 || Eigen::l3CacheSize() != l3)
+    Eigen::setCpuCacheSizes(l1, l2, l3);
+}
+
 constexpr Index as_index(std::size_t n) {
   return static_cast<Index>(n);
 }
@@ -129,11 +141,23 @@ double softmax_cross_entropy(const const_samples& logits, std::span<const std::i
 dense_network::dense_network(std::string name, std::vector<dense_layer> layers)
     : name_(std::move(name)), layers_(std::move(layers)) {
   assert(!layers_.empty());
+  fix_cache_sizes();
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     assert(l == 0 || layers_[l].inputs == layers_[l - 1].outputs);
     first_.push_back(parameter_count_);
     parameter_count_ += (layers_[l].inputs + 1) * layers_[l].outputs;
   }
+}
+
+parameter_layout dense_network::layout() const {
+  parameter_layout arrays;
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const auto& layer = layers_[l];
+    const auto name = "layers." + std::to_string(l) + '.';
+    arrays.push_back({name + "weight", {layer.outputs, layer.inputs}, first_[l]});
+    arrays.push_back({name + "bias", {layer.outputs}, first_[l] + layer.outputs * layer.inputs});
+  }
+  return arrays;
 }
 
 void dense_network::initialise(std::uint64_t seed, std::span<float> parameters) const {
@@ -150,6 +174,7 @@ void dense_network::initialise(std::uint64_t seed, std::span<float> parameters) 
 }
 
 std::unique_ptr<model_workspace> dense_network::make_workspace(std::size_t samples_max) const {
+  fix_cache_sizes();
   return std::make_unique<workspace_type>(layers_, std::max<std::size_t>(samples_max, 1));
 }
 

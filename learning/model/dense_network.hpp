@@ -30,6 +30,8 @@ public:
 
   std::string name() const override { return name_; }
   std::size_t parameter_count() const noexcept override { return parameter_count_; }
+  /// "layers.0.weight" and "layers.0.bias" of the first layer, and so on, as in PyTorch.
+  parameter_layout layout() const override;
   void initialise(std::uint64_t seed, std::span<float> parameters) const override;
   std::unique_ptr<model_workspace> make_workspace(std::size_t samples_max) const override;
   double loss_and_gradient(std::span<const float> parameters, const batch_view& batch,

@@ -1,18 +1,27 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace dybw {
 
-/// One evaluation of the estimates during a run.
+/// One evaluation of the estimates during a run, or at its end. The worst worker is measured on samples drawn
+/// once by the run's seed, against the average model on the same ones: `worst_worker_accuracy` is
+/// `test_accuracy` less what the worst of the workers scored is behind there. So one worker alone has the
+/// average's accuracy, and neither the choice of the samples nor the number of workers moves the comparison.
 struct evaluation {
-  double time_s = 0; ///< since the run's start, when the last of the estimates was taken
+  /// Since the run's start, when the last of the estimates was taken. In virtual time: when an estimate last
+  /// changed.
+  double time_s = 0;
   std::uint64_t local_steps = 0;
   double test_accuracy = 0; ///< of the average model, whole test set
   double test_loss = 0;
-  double worst_worker_accuracy = 0; ///< interim evaluations: on the first 500 to 2,000 test samples
-  double consensus_distance = 0;    ///< mean over workers of |w_i - mean|^2
-  double cpu_s = 0;                 ///< processor time that this evaluation took
+  std::optional<double> worst_worker_accuracy{}; ///< none: no worker was scored
+  double consensus_distance = 0;                 ///< mean over workers of |w_i - mean|^2
+  double cpu_s = 0;                              ///< processor time that this evaluation took
+  std::uint32_t scored_workers = 0;              ///< the worst is one of so many, drawn by the seed
+  std::uint32_t scored_samples = 0;              ///< .. on so many test samples, drawn likewise
+  bool at_end = false; ///< of what the run left, after its last averages; not while it ran
 };
 
 } // namespace dybw

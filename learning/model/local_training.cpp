@@ -52,7 +52,7 @@ void local_training::restore(const training_state& x) {
     std::ranges::copy(x.velocity.values(), (stepped_ ? velocity_next_ : velocity_).begin());
 }
 
-local_training::step_outcome local_training::step(std::span<const std::uint32_t> rows, std::uint64_t epoch,
+local_training::step_outcome local_training::step(std::span<const std::uint32_t> rows, round_number completed,
                                                   training_workspace& workspace) {
   if (setup_->sgd.step_size == 0) {
     stepped_ = current_;
@@ -60,15 +60,15 @@ local_training::step_outcome local_training::step(std::span<const std::uint32_t>
   }
   const auto& data = *setup_->data;
   assert(!rows.empty() && rows.size() <= setup_->batch);
-  const auto features = std::span{workspace.features_}.first(rows.size() * data.features);
+  const auto features = workspace.features_.values().first(rows.size() * data.features);
   const auto labels = std::span{workspace.labels_}.first(rows.size());
   data.gather(rows, features, labels);
   const auto gradient = workspace.gradient_.values();
   const auto loss = setup_->learner->loss_and_gradient(current_.values(), batch_view{features, labels},
                                                        gradient, *workspace.scratch_);
   auto next = pool_.acquire();
-  sgd_step(setup_->sgd, step_size_at(setup_->sgd, epoch), current_.values(), gradient, velocity_,
-           velocity_next_, next->values());
+  sgd_step(setup_->sgd, step_size_at(setup_->sgd, completed, setup_->rounds_per_pass), current_.values(),
+           gradient, velocity_, velocity_next_, next->values());
   stepped_ = parameter_block{std::move(next)};
   return {stepped_, loss};
 }
@@ -101,9 +101,10 @@ local_training::mix_outcome local_training::mix(std::span<const weighted_block> 
 
 local_training::step_outcome local_training::step_from(const parameter_block& at,
                                                        std::span<const std::uint32_t> rows,
-                                                       std::uint64_t epoch, training_workspace& workspace) {
+                                                       round_number completed,
+                                                       training_workspace& workspace) {
   current_ = at;
-  auto done = step(rows, epoch, workspace);
+  auto done = step(rows, completed, workspace);
   if (setup_->sgd.step_size > 0)
     velocity_.swap(velocity_next_);
   current_ = std::move(stepped_);

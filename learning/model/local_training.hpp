@@ -18,7 +18,8 @@ struct training_setup {
   std::shared_ptr<const dataset> data;
   std::shared_ptr<const sign_projection> projection; ///< the audit's witness
   sgd_options sgd;
-  std::size_t batch = 0; ///< largest mini-batch
+  std::size_t batch = 0;             ///< largest mini-batch
+  std::uint64_t rounds_per_pass = 1; ///< see `step_size_at`
 };
 
 /// The scratch memory of one training thread; serves all workers of a run in turn.
@@ -28,7 +29,7 @@ public:
 
 private:
   friend class local_training;
-  std::vector<float> features_;
+  float_buffer features_; ///< aligned: how Eigen adds up may depend on it
   std::vector<std::int32_t> labels_;
   float_buffer gradient_;
   std::unique_ptr<model_workspace> scratch_;
@@ -66,8 +67,9 @@ public:
     double loss = 0;          ///< of the mini-batch at w, without the L2 term
   };
   /// Leaves w as it is; stepping again before a mix drops the step before without a trace. A step size of 0
-  /// computes no gradient: w~ is w.
-  step_outcome step(std::span<const std::uint32_t> rows, std::uint64_t epoch, training_workspace& workspace);
+  /// computes no gradient: w~ is w. `completed`: rounds before the step, which decide its size.
+  step_outcome step(std::span<const std::uint32_t> rows, round_number completed,
+                    training_workspace& workspace);
 
   struct mix_outcome {
     parameter_block mixed; ///< w
@@ -81,8 +83,8 @@ public:
 
   /// Pairwise averaging, where w moves while a step is under way: w~ of a step from `at`, which counts at
   /// once.
-  step_outcome step_from(const parameter_block& at, std::span<const std::uint32_t> rows, std::uint64_t epoch,
-                         training_workspace& workspace);
+  step_outcome step_from(const parameter_block& at, std::span<const std::uint32_t> rows,
+                         round_number completed, training_workspace& workspace);
 
   const parameter_block& current() const noexcept { return current_; } ///< w
   /// A copy of v as of the step that led to w: with w, where to go on. None without momentum.

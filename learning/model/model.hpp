@@ -1,6 +1,7 @@
 #pragma once
 
 #include "learning/base/types.hpp"
+#include "learning/model/parameter_layout.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -36,6 +37,8 @@ public:
 
   virtual std::string name() const = 0; ///< as on the command line, for example "mlp:256,256"
   virtual std::size_t parameter_count() const noexcept = 0;
+  /// What the parameter vector consists of. Here: one array, "parameters".
+  virtual parameter_layout layout() const { return {{"parameters", {parameter_count()}, 0}}; }
 
   /// Seeded starting parameters ([parameter_count]); the same for every worker of a run.
   virtual void initialise(std::uint64_t seed, std::span<float> parameters) const = 0;

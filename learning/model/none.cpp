@@ -10,6 +10,7 @@ class none final : public model {
 public:
   std::string name() const override { return "none"; }
   std::size_t parameter_count() const noexcept override { return 0; }
+  parameter_layout layout() const override { return {}; }
   void initialise(std::uint64_t, std::span<float>) const override {}
   std::unique_ptr<model_workspace> make_workspace(std::size_t) const override {
     return std::make_unique<model_workspace>();

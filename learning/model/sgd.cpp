@@ -5,8 +5,16 @@
 
 namespace dybw {
 
-double step_size_at(const sgd_options& options, std::uint64_t epoch) {
-  return options.step_size * std::pow(options.step_decay, static_cast<double>(epoch));
+std::uint64_t rounds_per_pass(std::uint64_t training_samples, std::uint64_t workers, std::uint64_t batch) {
+  assert(workers > 0 && batch > 0);
+  if (batch >= training_samples || workers >= training_samples) // their product might not fit
+    return 1;
+  return (training_samples - 1) / (workers * batch) + 1;
+}
+
+double step_size_at(const sgd_options& options, round_number completed, std::uint64_t rounds_per_pass) {
+  assert(rounds_per_pass > 0);
+  return options.step_size * std::pow(options.step_decay, static_cast<double>(completed / rounds_per_pass));
 }
 
 void sgd_step(const sgd_options& options, double eta, std::span<const float> w,

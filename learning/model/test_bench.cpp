@@ -1,8 +1,10 @@
 #include "learning/model/test_bench.hpp"
 
+#include "learning/base/random.hpp"
 #include "learning/model/vector_ops.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <numeric>
 
@@ -11,53 +13,173 @@ namespace dybw {
 namespace {
 
 constexpr std::size_t batch_max = 256;
+/// Multiplications between two looks at whether to stop: some tens of milliseconds.
+constexpr std::size_t work_at_once = std::size_t{1} << 28U;
+/// Of an average, for one lane. A multiple of the blocks in which vectors are added up.
+constexpr std::size_t parameters_at_once = std::size_t{1} << 16U;
+
+lone_crew nobody_else;
+
+/// The crew of a bench that was given none; it has no state.
+work_crew* or_alone(work_crew* crew) {
+  return crew != nullptr ? crew : &nobody_else;
+}
 
 } // namespace
 
-test_bench::test_bench(std::shared_ptr<const model> learner, std::shared_ptr<const dataset> test)
-    : learner_(std::move(learner)), test_(std::move(test)), workspace_(learner_->make_workspace(batch_max)),
-      rows_(test_->size()), features_(batch_max * test_->features), labels_(batch_max),
-      average_(learner_->parameter_count()) {
+/// What one lane of the crew works with.
+struct test_bench::lane {
+  lane(const model& learner, std::size_t samples, std::size_t feature_count)
+      : workspace(learner.make_workspace(samples)), features(samples * feature_count), labels(samples) {}
+
+  std::unique_ptr<model_workspace> workspace;
+  float_buffer features;
+  std::vector<std::int32_t> labels;
+  std::vector<std::span<const float>> vectors;
+};
+
+/// Some of a task's samples, all of them before `interim` or none.
+struct test_bench::piece {
+  std::size_t task = 0;
+  std::size_t first = 0;
+  std::size_t count = 0;
+  batch_score sum{};
+};
+
+test_bench::test_bench(std::shared_ptr<const model> learner, std::shared_ptr<const dataset> test,
+                       std::uint64_t seed, work_crew* crew)
+    : learner_(std::move(learner)), test_(std::move(test)), crew_(or_alone(crew)), seed_(seed),
+      rows_(test_->size()), average_(learner_->parameter_count()) {
+  // Large models: so few samples that a piece of work stays short.
+  const auto parameters = std::max<std::size_t>(learner_->parameter_count(), 1);
+  piece_samples_ = std::clamp<std::size_t>(work_at_once / parameters, 8, batch_max);
   std::iota(rows_.begin(), rows_.end(), std::uint32_t{0});
+  auto generator = make_generator(seed_, random_stream::scoring);
+  std::shuffle(rows_.begin(), rows_.end(), generator);
+  for (std::size_t i = 0; i < crew_->lanes(); ++i)
+    lanes_.emplace_back(*learner_, piece_samples_, test_->features);
 }
 
-test_score test_bench::score(std::span<const float> parameters, std::size_t first, std::size_t count) {
-  assert(first + count <= test_->size());
-  batch_score sum;
-  for (std::size_t done = 0; done < count; done += batch_max) {
-    const auto batch = std::min(batch_max, count - done);
-    const auto features = std::span{features_}.first(batch * test_->features);
-    const auto labels = std::span{labels_}.first(batch);
-    test_->gather(std::span{rows_}.subspan(first + done, batch), features, labels);
-    const auto part = learner_->score(parameters, batch_view{features, labels}, *workspace_);
-    sum.loss_sum += part.loss_sum;
-    sum.correct += part.correct;
+test_bench::~test_bench() = default;
+test_bench::test_bench(test_bench&&) noexcept = default;
+
+std::size_t test_bench::interim_samples(std::size_t workers) const noexcept {
+  const auto scored = std::clamp<std::size_t>(workers, 1, scored_workers_max);
+  return std::min(samples(), std::clamp<std::size_t>(samples() / scored, 500, 2000));
+}
+
+std::vector<std::size_t> test_bench::scored_workers(std::span<const parameter_block> estimates) const {
+  std::vector<std::size_t> order(estimates.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  auto generator = make_generator(seed_, random_stream::scoring, 1);
+  std::shuffle(order.begin(), order.end(), generator);
+  std::erase_if(order, [&](std::size_t i) { return !estimates[i]; });
+  order.resize(std::min(order.size(), scored_workers_max));
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
+test_score test_bench::tally::mean() const noexcept {
+  const auto n = static_cast<double>(std::max<std::uint64_t>(samples, 1));
+  return {static_cast<double>(correct) / n, loss_sum / n};
+}
+
+void test_bench::score(piece& p, std::span<const task> tasks, lane& with) {
+  const auto features = with.features.values().first(p.count * test_->features);
+  const auto labels = std::span{with.labels}.first(p.count);
+  test_->gather(std::span{rows_}.subspan(p.first, p.count), features, labels);
+  p.sum = learner_->score(tasks[p.task].parameters, batch_view{features, labels}, *with.workspace);
+}
+
+std::vector<test_bench::tally> test_bench::score(std::span<const task> tasks, std::size_t interim,
+                                                 const observer& stop) {
+  std::vector<piece> pieces;
+  std::size_t all = 0;
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    assert(tasks[t].samples <= samples());
+    all += tasks[t].samples;
+    for (std::size_t at = 0; at < tasks[t].samples;) {
+      const auto end = at < interim ? std::min(interim, tasks[t].samples) : tasks[t].samples;
+      const auto count = std::min(piece_samples_, end - at);
+      pieces.push_back({t, at, count});
+      at += count;
+    }
   }
-  const auto n = static_cast<double>(std::max<std::size_t>(count, 1));
-  return {static_cast<double>(sum.correct) / n, sum.loss_sum / n};
+  const auto piece_work = piece_samples_ * std::max<std::size_t>(average_.size(), 1);
+  const auto at_once = crew_->lanes() * std::clamp<std::size_t>(work_at_once / piece_work / 4, 1, 64);
+  std::vector<tally> tallies(tasks.size());
+  std::size_t done = 0;
+  for (std::size_t first = 0; first < pieces.size(); first += at_once) {
+    const auto share = all > 0 ? static_cast<double>(done) / static_cast<double>(all) : 1;
+    if (stop && first > 0 && stop(share))
+      break;
+    const auto now = std::span{pieces}.subspan(first, std::min(at_once, pieces.size() - first));
+    crew_->run(now.size(), [&](std::size_t i, std::size_t at) { score(now[i], tasks, lanes_[at]); });
+    for (const auto& p : now) { // in order, whoever did which
+      auto& t = tallies[p.task];
+      t.samples += p.count;
+      t.correct += p.sum.correct;
+      t.correct_interim += p.first < interim ? p.sum.correct : 0;
+      t.loss_sum += p.sum.loss_sum;
+      done += p.count;
+    }
+  }
+  return tallies;
+}
+
+void test_bench::compare(evaluation& e, std::span<const tally> tallies, std::size_t interim) {
+  e.scored_workers = static_cast<std::uint32_t>(tallies.size() - 1);
+  if (e.scored_workers == 0)
+    return;
+  e.scored_samples = static_cast<std::uint32_t>(interim);
+  const auto worst = std::min_element(tallies.begin() + 1, tallies.end(), [](const tally& x, const tally& y) {
+    return x.correct_interim < y.correct_interim;
+  });
+  const auto behind =
+      static_cast<double>(tallies.front().correct_interim) - static_cast<double>(worst->correct_interim);
+  e.worst_worker_accuracy = std::clamp(e.test_accuracy - behind / static_cast<double>(interim), 0.0, 1.0);
+}
+
+test_score test_bench::score(std::span<const float> parameters, std::size_t samples) {
+  const std::array one{task{parameters, std::min(samples, this->samples())}};
+  return score(one, 0, {}).front().mean();
 }
 
 test_bench::average test_bench::average_of(std::span<const parameter_block> estimates) {
-  std::vector<std::span<const float>> vectors;
-  vectors.reserve(estimates.size());
-  for (const auto& e : estimates)
-    vectors.push_back(e.values());
-  const auto distance = average_and_consensus_distance(vectors, average_);
-  return {average_, distance};
+  assert(!estimates.empty());
+  const auto parts = (average_.size() + parameters_at_once - 1) / parameters_at_once;
+  std::vector<double> distances(parts);
+  crew_->run(parts, [&](std::size_t part, std::size_t at) {
+    const auto first = part * parameters_at_once;
+    const auto count = std::min(parameters_at_once, average_.size() - first);
+    auto& vectors = lanes_[at].vectors;
+    vectors.clear();
+    for (const auto& e : estimates)
+      vectors.push_back(e.values().subspan(first, count));
+    distances[part] = average_and_consensus_distance(vectors, std::span{average_}.subspan(first, count));
+  });
+  return {average_, std::accumulate(distances.begin(), distances.end(), 0.0)};
 }
 
-evaluation test_bench::evaluate(std::span<const parameter_block> estimates) {
-  assert(!estimates.empty());
-  const auto mean = average_of(estimates);
-  const auto whole = score(mean.parameters, samples());
+std::optional<evaluation> test_bench::evaluate(std::span<const parameter_block> estimates, bool scores,
+                                               const observer& stop) {
+  std::vector<parameter_block> present;
+  std::copy_if(estimates.begin(), estimates.end(), std::back_inserter(present),
+               [](const auto& x) { return bool{x}; });
+  const auto mean = average_of(present);
+  const auto interim = scores ? interim_samples(estimates.size()) : 0;
+  std::vector<task> tasks{{mean.parameters, samples()}};
+  if (scores)
+    for (auto i : scored_workers(estimates))
+      tasks.push_back({estimates[i].values(), interim});
+  const auto tallies = score(tasks, interim, stop);
+  if (tallies.back().samples < tasks.back().samples)
+    return std::nullopt;
   evaluation e;
   e.consensus_distance = mean.consensus_distance;
-  e.test_accuracy = whole.accuracy;
-  e.test_loss = whole.loss;
-  e.worst_worker_accuracy = 1;
-  const auto each = std::clamp<std::size_t>(samples() / estimates.size(), 500, 2000);
-  for (const auto& x : estimates)
-    e.worst_worker_accuracy = std::min(e.worst_worker_accuracy, score(x.values(), each).accuracy);
+  e.test_accuracy = tallies.front().mean().accuracy;
+  e.test_loss = tallies.front().mean().loss;
+  compare(e, tallies, interim);
   return e;
 }
 

@@ -3,6 +3,7 @@
 #include "learning/base/types.hpp"
 #include "learning/data/dataset.hpp"
 #include "learning/model/evaluation.hpp"
+#include "learning/model/parameter_layout.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -48,7 +49,7 @@ struct worker_summary {
   double wait_s = 0;
   double mean_step_s = 0;
   double mean_backup_workers = 0;
-  std::optional<double> test_accuracy; ///< at the end; none for a lost worker or without a model
+  std::optional<double> test_accuracy; ///< at the end; none for who was not scored, or without a model
   std::optional<double> test_loss;
 };
 
@@ -83,6 +84,7 @@ struct run_result {
   std::string partition;
   std::string model;
   std::uint64_t parameters = 0;
+  parameter_layout model_layout; ///< of `model.npy`; empty for `--model none`
   std::uint64_t seed = 0;
   std::string clock = "real";
   std::uint64_t rounds = 0; ///< the largest completed
@@ -94,7 +96,8 @@ struct run_result {
   std::optional<double> time_to_target_s;
   std::optional<double> test_accuracy; ///< of the average model; none for `--model none`
   std::optional<double> test_loss;
-  std::optional<double> worst_worker_accuracy;
+  std::optional<double> worst_worker_accuracy; ///< on the whole test set, like the average's
+  std::uint32_t scored_workers = 0;            ///< .. of so many: all that were there, or those drawn
   double consensus_distance = 0;
   double useful_gradient_rate = 0; ///< gradient steps used per second, all workers
   double no_wait_rate =

@@ -16,7 +16,7 @@ struct deferred_training::task {
   kind what = kind::step;
   worker_id worker{};
   std::vector<std::uint32_t> rows; ///< step: the mini-batch
-  std::uint64_t epoch = 0;
+  round_number completed = 0;      ///< step: rounds before it
   /// mix: neighbours' w~ with their weights; step_onto: at, onto; absorb: own, theirs, mine
   std::vector<std::pair<std::shared_ptr<const cell>, double>> inputs;
   double factor = 0; ///< step_onto: scale; absorb: weight
@@ -37,7 +37,8 @@ struct deferred_training::learner {
   std::shared_ptr<const cell> first; ///< w_j(0)
   std::shared_ptr<outcome> newest;
   std::shared_ptr<share> newest_share;
-  std::size_t level = 0; ///< of its last pending task
+  std::size_t level = 0;      ///< of its last pending task
+  round_number completed = 0; ///< before the step that began last
 };
 
 deferred_training::deferred_training(std::shared_ptr<const training_setup> setup,
@@ -56,6 +57,10 @@ deferred_training::deferred_training(std::shared_ptr<const training_setup> setup
 }
 
 deferred_training::~deferred_training() = default;
+
+void deferred_training::step_begins(worker_id id, round_number completed) {
+  learners_[index_of(id)].completed = completed;
+}
 
 estimate_handle deferred_training::start(worker_id id) {
   return learners_[index_of(id)].first;
@@ -163,9 +168,10 @@ void deferred_training::give_batch(task& t) {
   auto& l = learners_[index_of(t.worker)];
   const auto batch = l.sampler.next();
   t.rows.assign(batch.begin(), batch.end());
-  t.epoch = l.sampler.epoch();
+  t.completed = l.completed;
   l.newest = std::make_shared<outcome>();
   l.newest->samples = static_cast<std::uint32_t>(batch.size());
+  samples_ += batch.size();
   t.told = l.newest;
 }
 
@@ -258,7 +264,7 @@ void deferred_training::carry_out(task& t, std::size_t lane) {
   const auto input = [&t](std::size_t i) -> const parameter_block& { return t.inputs[i].first->block; };
   switch (t.what) {
   case task::kind::step: {
-    const auto done = local.step(t.rows, t.epoch, workspaces_[lane]);
+    const auto done = local.step(t.rows, t.completed, workspaces_[lane]);
     t.told->loss = done.loss;
     t.result->block = done.estimate;
     return;
@@ -266,7 +272,7 @@ void deferred_training::carry_out(task& t, std::size_t lane) {
   case task::kind::mix:
     return mix(t, lane);
   case task::kind::step_onto: {
-    const auto done = local.step_from(input(0), t.rows, t.epoch, workspaces_[lane]);
+    const auto done = local.step_from(input(0), t.rows, t.completed, workspaces_[lane]);
     t.told->loss = done.loss;
     t.result->block = mover.add_step(input(1), input(0), done.estimate, t.factor);
     return;

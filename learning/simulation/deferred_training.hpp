@@ -39,6 +39,7 @@ public:
                     std::vector<parameter_block> initial, work_crew& crew);
   ~deferred_training() override;
 
+  void step_begins(worker_id id, round_number completed) override;
   estimate_handle start(worker_id id) override;
   estimate_handle step(worker_id id, const estimate_handle& estimate) override;
   estimate_handle mix(worker_id id, const estimate_handle& own,
@@ -55,6 +56,9 @@ public:
 
   /// Of the worker's newest exchange.
   std::shared_ptr<const share> latest_share(worker_id id) const;
+
+  /// Training samples in the mini-batches of all steps so far.
+  std::uint64_t samples() const noexcept { return samples_; }
 
   /// How many steps, mixes and exchanges wait to be computed.
   std::size_t pending() const noexcept;
@@ -96,6 +100,7 @@ private:
   std::vector<learner> learners_; ///< [workers]
   std::vector<task> tasks_;       ///< in the order of virtual time
   std::size_t levels_ = 0;
+  std::uint64_t samples_ = 0;
   bool keeps_track_ = false;
   bool recalls_ = false;
   std::uint64_t cells_made_ = 0;

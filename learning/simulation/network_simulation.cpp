@@ -34,6 +34,34 @@ bool network_simulation::has_event_until(nanoseconds limit) const {
   return !network_.queue.empty() && network_.queue.next_at() <= limit;
 }
 
+std::optional<nanoseconds> network_simulation::next_at() const {
+  return network_.queue.empty() ? std::nullopt : std::optional{network_.queue.next_at()};
+}
+
+std::string network_simulation::who_waits() const {
+  std::string text;
+  std::size_t waiting = 0;
+  for (const auto& s : network_.shells) {
+    if (!s.alive || s.finished)
+      continue;
+    if (++waiting > waiting_named_max)
+      continue;
+    text += (text.empty() ? "worker " : ", worker ") + to_string(s.id);
+    const auto status = s.machine->status();
+    if (status.waiting_for.empty()) {
+      text += " in round " + std::to_string(status.round) + " (" + std::string{to_string(status.phase)} + ')';
+      continue;
+    }
+    const auto& cause = status.waiting_for.front();
+    text += " waits for " +
+            (cause.neighbour == s.id ? std::string{"any worker"} : "worker " + to_string(cause.neighbour)) +
+            " (" + std::string{to_string(cause.what)} + " of round " + std::to_string(status.round) + ')';
+  }
+  if (waiting > waiting_named_max)
+    text += " and " + std::to_string(waiting - waiting_named_max) + " more";
+  return text;
+}
+
 void network_simulation::run_on(nanoseconds limit) {
   while (has_event_until(limit)) {
     ++events_handled_;
@@ -187,8 +215,10 @@ void network_simulation::perform(shell& s, const use_estimate& e) {
 void network_simulation::perform(shell& s, const compute& e) {
   s.ticket = e.ticket;
   s.step_began = now();
+  if (model_ != nullptr)
+    model_->step_begins(s.id, s.machine->completed());
   s.from = in_pairs_ ? s.current : estimate_handle{};
-  s.step_due = now() + network_.options.step_time(s.id, now());
+  s.step_due = network_.moment_after(network_.options.step_time(s.id, now()), "a step is under way");
   network_.push(s.step_due, s, {.what = occurrence::kind::step, .number = e.ticket});
 }
 
@@ -208,6 +238,7 @@ void network_simulation::perform(shell& s, const mix& e) {
   if (model_ != nullptr) {
     s.before = model_->look(s.stepped);
     s.current = model_->mix(s.id, s.stepped, mix_inputs_);
+    note_change();
     s.after = model_->look(s.current);
   }
   for (std::size_t i = 0; i < s.degree; ++i)
@@ -215,8 +246,10 @@ void network_simulation::perform(shell& s, const mix& e) {
 }
 
 void network_simulation::perform(shell& s, const take_step& e) {
-  if (model_ != nullptr)
+  if (model_ != nullptr) {
     s.current = model_->step_onto(s.id, s.from, s.current, e.scale);
+    note_change();
+  }
   s.from = {};
 }
 
@@ -227,6 +260,7 @@ void network_simulation::perform(shell& s, const absorb& e) {
     const auto before = model_->look(s.current);
     s.current = model_->absorb(s.id, s.current, network_.links[out.reverse].came,
                                e.own_offer ? out.offered : out.answered, half.weight);
+    note_change();
     half.projection = model_->look(s.current).projection - before.projection;
     half.size = before.norm;
   }
@@ -238,7 +272,10 @@ void network_simulation::perform(shell& s, const dybw::edge_lost& e) {
 }
 
 void network_simulation::perform(shell& s, const arm_timer& e) {
-  network_.push(std::max(e.at, now()), s, {.what = occurrence::kind::timer, .number = ++s.timer});
+  // Beyond the end of time it never comes, like the steps that it would wait for.
+  const auto number = ++s.timer;
+  if (e.at <= last_moment)
+    network_.push(std::max(e.at, now()), s, {.what = occurrence::kind::timer, .number = number});
 }
 
 void network_simulation::perform(shell& s, const round_done& e) {

@@ -4,6 +4,8 @@
 #include "learning/simulation/fault_injection.hpp"
 #include "learning/simulation/simulated_network.hpp"
 
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace dybw {
@@ -40,10 +42,16 @@ public:
   void schedule(nanoseconds at, const fault& f);
 
   /// Runs until every worker that has not crashed has finished, nothing is left to happen or `limit` is
-  /// reached; returns whether all have finished. Handles at most `events_max` events, so that the caller can
+  /// reached; returns whether all have finished. Throws `virtual_time_over`, after which nothing more can be
+  /// run. Handles at most `events_max` events, so that the caller can
   /// look after other things: it goes on while there `has_event_until(limit)`.
   bool run(nanoseconds limit, std::uint64_t events_max = ~std::uint64_t{0});
   bool has_event_until(nanoseconds limit) const;
+  /// When something happens next; none: nothing will.
+  std::optional<nanoseconds> next_at() const;
+  /// The live workers that have not finished, the first few by name, each with whom it waits for; empty if
+  /// all have.
+  std::string who_waits() const;
 
   /// Goes on until `limit` although all have finished, so that what is under way arrives.
   void run_on(nanoseconds limit);
@@ -57,9 +65,13 @@ public:
   const estimate_handle& estimate_of(worker_id id) const { return network_.at(id).current; }
   const simulation_peaks& peaks() const noexcept { return network_.peaks; }
   std::uint64_t events_handled() const noexcept { return events_handled_; }
+  /// How often an estimate became another, and when that last was. 0 without a model.
+  std::uint64_t changes() const noexcept { return changes_; }
+  nanoseconds changed_at() const noexcept { return changed_at_; }
 
 private:
   using shell = simulated_shell;
+  static constexpr std::size_t waiting_named_max = 3;
 
   void handle(const occurrence& o);
   void happen(shell& s, const occurrence& o);
@@ -90,6 +102,10 @@ private:
   void strike(const restart_fault& f);
   void strike(const stop_fault& f);
   void be_born(shell& s);
+  void note_change() {
+    ++changes_;
+    changed_at_ = now();
+  }
 
   simulated_network network_;
   simulated_model* model_;
@@ -99,6 +115,8 @@ private:
   std::vector<fault> faults_;
   std::vector<weighted_estimate> mix_inputs_;
   std::uint64_t events_handled_ = 0;
+  std::uint64_t changes_ = 0;
+  nanoseconds changed_at_{0};
 };
 
 } // namespace dybw

@@ -5,6 +5,10 @@
 
 namespace dybw {
 
+virtual_time_over::virtual_time_over(const std::string& what_happens)
+    : std::runtime_error("virtual time ends after 9e9 s, some 285 years, while " + what_happens +
+                         "; choose shorter times, fewer --rounds or a --time-limit") {}
+
 simulated_network::simulated_network(simulation_options o) : options(std::move(o)) {
   assert(options.machine.graph && options.step_time && options.latency);
   auto& shared = options.machine;
@@ -63,6 +67,12 @@ void simulated_network::push(nanoseconds when, const simulated_shell& s, occurre
   queue.push(when, o);
 }
 
+nanoseconds simulated_network::moment_after(nanoseconds takes, const char* what) const {
+  if (takes > last_moment - now())
+    throw virtual_time_over{what};
+  return now() + takes;
+}
+
 void simulated_network::post(std::size_t link_index, envelope e) {
   auto& way = links[link_index].way;
   if (way.post(std::move(e)))
@@ -76,6 +86,7 @@ void simulated_network::schedule_delivery(std::size_t link_index) {
   // Which of the messages under way a delivery brings is only decided when it happens: the first. So all that
   // matters here of the message is its size.
   const auto takes = options.latency({l.from, l.to, l.way.newest().carries_parameters()}, now());
+  moment_after(takes, "a message is under way");
   queue.push(l.way.arrival(now(), takes),
              {occurrence::kind::delivery, static_cast<std::uint32_t>(l.to), l.way.connection(), link_index});
 }

@@ -8,6 +8,8 @@
 #include "learning/simulation/simulated_link.hpp"
 
 #include <functional>
+#include <stdexcept>
+#include <string>
 
 namespace dybw {
 
@@ -91,6 +93,16 @@ struct simulated_shell {
   shell_counters counters;
 };
 
+/// Virtual time goes this far, some 285 years: later moments, and what machines add to them, do not fit into
+/// `nanoseconds`.
+constexpr nanoseconds last_moment = from_seconds(9e9);
+
+/// Something would happen after `last_moment`; what() says what, and how to mend it.
+class virtual_time_over : public std::runtime_error {
+public:
+  explicit virtual_time_over(const std::string& what_happens);
+};
+
 /// The workers' shells, the links between them and what is due when. Deterministic. Not thread-safe.
 struct simulated_network {
   /// One direction of an edge: the sender's flow control, what is under way and the receiver's slots.
@@ -121,6 +133,8 @@ struct simulated_network {
   void begin(simulated_shell& s);
   /// For the worker's present incarnation.
   void push(nanoseconds when, const simulated_shell& s, occurrence o);
+  /// now() + takes. Throws `virtual_time_over`, which names what ends then.
+  nanoseconds moment_after(nanoseconds takes, const char* what) const;
   void post(std::size_t link_index, envelope e);
   void schedule_delivery(std::size_t link_index);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 
 namespace dybw {
 
@@ -37,11 +38,18 @@ nanoseconds virtual_network::travel(const link_use& use, nanoseconds now) {
   auto& l = links_[first_link_[index_of(use.from)] + static_cast<std::size_t>(place)];
   auto leaves = now;
   if (use.parameters && block_s_ > 0) {
-    l.free_at = std::max(l.free_at, now) + from_seconds(block_s_);
+    l.free_at = saturated_sum(std::max(l.free_at, now), from_seconds(block_s_));
     leaves = l.free_at;
   }
   const auto delay = latency_ ? from_seconds(latency_->draw(l.generator)) : nanoseconds{0};
-  return leaves - now + delay;
+  return saturated_sum(leaves - now, delay);
+}
+
+std::optional<double> virtual_network::no_wait_rate() const {
+  double sum = 0;
+  for (const auto& c : clocks_)
+    sum += c.mean_rate();
+  return sum > 0 && std::isfinite(sum) ? std::optional{sum} : std::nullopt;
 }
 
 void virtual_network::connect(simulation_options& options) {

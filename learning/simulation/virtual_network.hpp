@@ -29,6 +29,10 @@ public:
   nanoseconds step(worker_id id, nanoseconds now);
   nanoseconds travel(const link_use& use, nanoseconds now);
 
+  /// Gradient steps per second of all workers in the long run, if nobody ever waited. None if step times have
+  /// no finite mean, so that it falls for ever, or take no time.
+  std::optional<double> no_wait_rate() const;
+
   /// Fills in `step_time` and `latency`, which refer to this.
   void connect(simulation_options& options);
 

@@ -1,17 +1,31 @@
 #include "learning/simulation/virtual_run.hpp"
 
 #include "learning/base/error.hpp"
+#include "learning/base/number_text.hpp"
 #include "learning/consensus/record/event_text.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace dybw {
 
 namespace {
 
-/// How many events are handled between two looks at anything else.
+/// How many events are handled between two looks at anything else, at most: without a model, and with one,
+/// whose steps take longer.
 constexpr std::uint64_t events_at_once = 10'000;
+constexpr std::uint64_t events_at_once_of_a_model = 500;
+
+/// How many multiplications may wait to be done: some tenths of a second.
+constexpr std::size_t work_pending_max = std::size_t{1} << 30U;
+
+/// After so many events of one moment time will not move any more: even if each of all workers closes a round
+/// of everybody, whose word goes once along every link, they are fewer.
+std::uint64_t standing_max(const topology& graph) {
+  const std::uint64_t workers = graph.workers();
+  return 2'000'000 + 20 * workers * (workers + 2 * graph.edges().size());
+}
 
 [[noreturn]] void refuse_checkpoint() {
   throw input_error{input_fault::data, "the checkpoint does not fit the run, which went otherwise by then",
@@ -28,7 +42,14 @@ virtual_run::virtual_run(virtual_run_options options, work_crew& crew,
       audit_(options_.machine.graph, options_.machine.policy.averages_in_pairs()) {
   if (options_.training)
     training_.emplace(options_.training, options_.rows, options_.seed, std::move(options_.initial), crew);
+  events_at_once_ = events_at_once;
+  if (const auto& setup = options_.training) {
+    const auto step = 3 * std::max<std::size_t>(setup->learner->parameter_count() * setup->batch, 1);
+    pending_max_ = std::clamp(work_pending_max / step * crew.lanes(), 2 * crew.lanes(), pending_max);
+    events_at_once_ = std::clamp<std::uint64_t>(pending_max_ / 8, 1, events_at_once_of_a_model);
+  }
   recalls_ = options_.resumed != nullptr;
+  assert(!recalls_ || options_.figures);
   if (recalls_)
     training_->recall();
   else if (options_.remembers)
@@ -38,6 +59,8 @@ virtual_run::virtual_run(virtual_run_options options, work_crew& crew,
   network_.connect(simulated);
   simulation_.emplace(std::move(simulated), training_ ? &*training_ : nullptr,
                       static_cast<simulation_observer*>(this));
+  for (const auto& [at, f] : options_.faults)
+    simulation_->schedule(at, f);
   for (std::size_t i = 0; options_.time_limit && i < simulation_->workers(); ++i)
     simulation_->schedule(*options_.time_limit, stop_fault{worker_at(i)});
 }
@@ -47,11 +70,17 @@ virtual_run::~virtual_run() = default;
 bool virtual_run::run_until(nanoseconds moment, const std::function<bool()>& pause) {
   auto all_done = false;
   go_on_if_due();
-  while (!all_done && simulation_->has_event_until(moment)) {
+  while (!all_done && !failed_ && simulation_->has_event_until(moment)) {
+    const auto before = events_handled();
     const auto most =
-        recalls_ ? std::min(events_at_once, options_.resumed->events - events_handled()) : events_at_once;
-    all_done = simulation_->run(moment, most);
-    if (!training_ || training_->pending() > pending_max)
+        recalls_ ? std::min(events_at_once_, options_.resumed->events - before) : events_at_once_;
+    try {
+      all_done = simulation_->run(moment, most);
+    } catch (const virtual_time_over& over) {
+      failed_ = over.what();
+    }
+    watch_the_time(events_handled() - before);
+    if (!training_ || training_->pending() > pending_max_)
       catch_up();
     go_on_if_due();
     if (pause && pause())
@@ -63,39 +92,61 @@ bool virtual_run::run_until(nanoseconds moment, const std::function<bool()>& pau
   return done_ == simulation_->workers();
 }
 
+/// Steps that take no time let none pass: then a run would never end.
+void virtual_run::watch_the_time(std::uint64_t events) {
+  standing_ = now() == stands_at_ ? standing_ + events : 0;
+  stands_at_ = now();
+  if (standing_ > standing_max(*options_.machine.graph) && !failed_)
+    failed_ = "virtual time stands still at " + number_text(to_seconds(now())) +
+              " s; choose a --step-time that is not 0";
+}
+
+std::optional<std::string> virtual_run::failure() const {
+  if (failed_)
+    return failed_;
+  if (done_ == simulation_->workers() || simulation_->next_at())
+    return std::nullopt;
+  return "nothing is left to happen, but the run is not done: " + simulation_->who_waits();
+}
+
 /// Ends the recalling where the run is to go on.
 void virtual_run::go_on_if_due() {
   if (!recalls_ || events_handled() < options_.resumed->events)
     return;
   catch_up();
   recalls_ = false;
-  if (recalled_ != options_.resumed->figures.size() || !training_->resume(options_.resumed->training))
+  if (options_.figures->left() > 0 || !training_->resume(options_.resumed->training))
     refuse_checkpoint();
   options_.resumed.reset(); // its blocks are others' now
+  options_.figures.reset();
 }
 
-virtual_checkpoint virtual_run::remember() {
+virtual_checkpoint virtual_run::remember(std::vector<double>& figures) {
   catch_up();
   virtual_checkpoint x;
   x.events = events_handled();
   x.training = training_->remember();
-  x.figures = figures_;
+  x.figures = figures_made_;
+  figures.insert(figures.end(), figures_.begin(), figures_.end());
+  figures_.clear();
   return x;
 }
 
 /// Where figures come from that depend on the parameters, while recalling; where they go to be remembered.
 template <std::size_t Count>
 void virtual_run::exchange_figures(const std::array<double*, Count>& figures) {
+  figures_made_ += Count;
   if (recalls_) {
-    const auto& known = options_.resumed->figures;
-    if (known.size() - recalled_ < Count)
+    std::array<double, Count> known{};
+    if (options_.figures->left() < Count)
       refuse_checkpoint();
-    for (auto* x : figures)
-      *x = known[recalled_++];
-  }
-  if (options_.remembers)
+    options_.figures->next(known);
+    for (std::size_t i = 0; i < Count; ++i)
+      *figures[i] = known[i];
+  } else if (options_.remembers) {
     for (const auto* x : figures)
       figures_.push_back(*x);
+  }
 }
 
 void virtual_run::stop() {

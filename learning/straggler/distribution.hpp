@@ -19,6 +19,9 @@ public:
   virtual double draw(random_generator& generator) = 0;
   /// In seconds; infinite for a Pareto of shape <= 1.
   virtual double mean() const = 0;
+  /// The mean of exp(-rate X) over the draws X, in (0,1]: the chance that an exponential time of this rate,
+  /// in 1/s, outlasts one. To about 1e-3 for `pareto`.
+  virtual double outlasted_by(double rate) const = 0;
 };
 
 /// Throws `input_error` (configuration fault; data fault for a trace file). `option` names the option in the

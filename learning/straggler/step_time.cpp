@@ -21,6 +21,11 @@ nanoseconds step_clock::delay_after(nanoseconds now, nanoseconds measured) {
   return from_seconds(to_seconds(measured) * (factor(now) - 1));
 }
 
+double step_clock::mean_rate() const {
+  assert(has_base());
+  return 1 / (base_->mean() * straggler_->mean_factor(*base_));
+}
+
 void step_clock::skip(std::uint64_t count) {
   for (; count > 0; --count)
     if (has_base())

@@ -23,6 +23,10 @@ public:
   /// with a base, measured * (factor - 1) without.
   nanoseconds delay_after(nanoseconds now, nanoseconds measured);
 
+  /// Steps per second in the long run, if each began when the one before ended; 0 if they take for ever on
+  /// average, infinite if they take no time. REQUIRES: has_base().
+  double mean_rate() const;
+
   /// How many times have been drawn.
   std::uint64_t drawn() const noexcept { return drawn_; }
   /// As if `count` times had been drawn: to go on from a checkpoint. A straggler that is slow for stretches

@@ -15,6 +15,7 @@ class constant_factor final : public straggler_model {
 public:
   explicit constant_factor(double factor) : factor_(factor) {}
   double factor(nanoseconds) override { return factor_; }
+  double mean_factor(const duration_distribution&) const override { return factor_; }
 
 private:
   double factor_;
@@ -25,6 +26,7 @@ public:
   random_steps(double probability, double factor, random_generator generator)
       : slow_(probability), factor_(factor), generator_(generator) {}
   double factor(nanoseconds) override { return slow_(generator_) ? factor_ : 1; }
+  double mean_factor(const duration_distribution&) const override { return 1 + slow_.p() * (factor_ - 1); }
 
 private:
   std::bernoulli_distribution slow_;
@@ -50,6 +52,17 @@ public:
       until_s_ += time_left_s();
     }
     return on_ ? factor_ : 1;
+  }
+
+  /// Whether a burst is on when a step starts is a Markov chain: after a time t the chance to be on is
+  /// share + (1 or 0 - share) exp(-t / memory). Its stationary state weighs the factors.
+  double mean_factor(const duration_distribution& base) const override {
+    const auto share = mean_on_s_ / (mean_on_s_ + mean_off_s_);
+    const auto rate = 1 / mean_on_s_ + 1 / mean_off_s_;
+    const auto begins = share * (1 - base.outlasted_by(rate));               // during a step of none
+    const auto ends = (1 - share) * (1 - base.outlasted_by(rate * factor_)); // during a slow one
+    const auto on = begins + ends > 0 ? begins / (begins + ends) : share;
+    return 1 + on * (factor_ - 1);
   }
 
 private:

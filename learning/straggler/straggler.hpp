@@ -1,6 +1,7 @@
 #pragma once
 
 #include "learning/base/types.hpp"
+#include "learning/straggler/distribution.hpp"
 
 #include <memory>
 #include <string>
@@ -15,6 +16,9 @@ public:
   virtual ~straggler_model() = default;
   /// The factor of a step that starts at `now` (since the run's start). Calls come with non-decreasing `now`.
   virtual double factor(nanoseconds now) = 0;
+  /// The mean factor of a step, over many steps that follow each other without a pause and take `base` times
+  /// their factors.
+  virtual double mean_factor(const duration_distribution& base) const = 0;
 };
 
 /// The model of one worker out of N; deterministic in (text, workers, id, seed). The bursts of a worker lie

@@ -193,10 +193,15 @@ TEST_CASE("dybw run: the run directory holds the files of the contract") {
     const auto evaluations = json_lines(out / name / "evals.jsonl");
     for (const auto& line : evaluations)
       REQUIRE(keys_of(line) == std::set<std::string>{"time_s", "local_steps", "test_accuracy", "test_loss",
-                                                     "worst_worker_accuracy", "consensus_distance"});
+                                                     "worst_worker_accuracy", "consensus_distance",
+                                                     "scored_workers", "scored_samples", "at_end"});
     const auto model = content(out / name / "model.npy");
     CHECK(model.starts_with("\x93NUMPY"));
     CHECK(model.size() == 128 + 4 * 7850);
+    const auto layout = json::parse(content(out / name / "model.json"));
+    CHECK(layout["arrays"] == run["model_layout"]);
+    CHECK(layout["arrays"][0]["name"] == "layers.0.weight");
+    CHECK(content(out / name / "model.npz").starts_with("PK"));
   }
   CHECK(std::distance(fs::directory_iterator{out}, {}) == 5);
 }

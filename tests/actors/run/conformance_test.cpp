@@ -116,9 +116,9 @@ trainer_pool_actor::behavior_type instant_trainer(trainer_pool_actor::pointer se
           job->mixed = job->local->mix(job->neighbours, *workspace);
         job->neighbours.clear();
         if (job->wants_step && !job->step_dropped)
-          job->stepped =
-              job->from ? job->local->step_from(job->from, *job->batch.rows, job->batch.epoch, *workspace)
-                        : job->local->step(*job->batch.rows, job->batch.epoch, *workspace);
+          job->stepped = job->from
+                             ? job->local->step_from(job->from, *job->batch.rows, job->completed, *workspace)
+                             : job->local->step(*job->batch.rows, job->completed, *workspace);
         job->took = nanoseconds{0};
         self->send(job->client, training_done{job});
       },

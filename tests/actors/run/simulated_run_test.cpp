@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <iterator>
 
@@ -86,6 +87,136 @@ TEST_CASE("simulated_run: the target accuracy ends the run, and a diverging loss
   CHECK(wrong.result.duration_s < 10'000);
 }
 
+TEST_CASE("simulated_run: one worker alone is at every moment as good as the average") {
+  const temporary_directory place;
+  auto config = virtual_table(place, "full");
+  config.workers = 1;
+  config.topology = "path";
+  config.rounds = 60;
+  config.eval_every_s = 1;
+  const auto run = run_policy_virtually(prepare_run(config), 0, {});
+  REQUIRE(run.result.evaluations.size() > 20);
+  for (const auto& e : run.result.evaluations) {
+    CHECK(e.worst_worker_accuracy == e.test_accuracy);
+    CHECK(e.consensus_distance == 0);
+    CHECK(e.scored_workers == 1);
+  }
+  CHECK(run.result.worst_worker_accuracy == run.result.test_accuracy);
+}
+
+TEST_CASE("simulated_run: the end is measured as the moments before it, and marked") {
+  const temporary_directory place;
+  auto config = virtual_table(place, "full");
+  const auto run = run_policy_virtually(prepare_run(config), 0, {});
+  const auto& all = run.result.evaluations;
+  REQUIRE(all.size() > 3);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    CHECK(all[i].at_end == (i + 1 == all.size()));
+    CHECK(all[i].scored_workers == 4);
+    CHECK(all[i].scored_samples == all[0].scored_samples);
+    CHECK((i == 0 || all[i].time_s > all[i - 1].time_s));
+  }
+  CHECK(all.back().time_s == run.result.duration_s);
+  CHECK(run.result.scored_workers == 4);
+}
+
+TEST_CASE("simulated_run: the time to the target is that of an event, and not after the end") {
+  const temporary_directory place;
+  for (const std::string policy : {"full", "dtur", "adpsgd"})
+    for (const double every : {0.3, 2.0, 7.0}) {
+      CAPTURE(policy);
+      CAPTURE(every);
+      auto config = virtual_table(place, policy);
+      config.rounds.reset();
+      config.time_limit_s = 1000;
+      config.target_accuracy = 0.6;
+      config.eval_every_s = every;
+      const auto run = run_policy_virtually(prepare_run(config), 0, {});
+      REQUIRE(run.result.time_to_target_s);
+      CHECK(*run.result.time_to_target_s <= run.result.duration_s);
+      CHECK(std::remainder(*run.result.time_to_target_s, every) != 0);
+    }
+}
+
+TEST_CASE("simulated_run: nothing is measured while nothing changes, however long the steps are") {
+  const temporary_directory place;
+  auto config = virtual_table(place, "full");
+  config.straggler = "none";
+  config.link_latency = "";
+  config.step_time = "const:3600";
+  config.rounds = 5;
+  config.eval_every_s = 0.02;
+  const auto run = run_policy_virtually(prepare_run(config), 0, {});
+  CHECK(run.result.duration_s == 5 * 3600);
+  REQUIRE(run.result.evaluations.size() == 5); // after the first four rounds, and at the end
+  CHECK(run.result.evaluations[0].time_s == 3600);
+  CHECK(run.result.evaluations[3].time_s == 4 * 3600);
+}
+
+TEST_CASE("simulated_run: a run goes to the end of what moments can hold, and says so") {
+  const temporary_directory place;
+  for (const std::string policy : {"full", "dtur", "adaptive"}) {
+    CAPTURE(policy);
+    auto config = virtual_table(place, policy);
+    config.straggler = "none";
+    config.step_time = "const:1e9";
+    config.rounds = 5;
+    const auto fits = run_policy_virtually(prepare_run(config), 0, {});
+    CHECK_FALSE(fits.result.failed);
+    CHECK(fits.result.duration_s >= 1e9);
+    config.rounds = 50;
+    const auto beyond = run_policy_virtually(prepare_run(config), 0, {});
+    CHECK(beyond.result.failed);
+    CHECK(beyond.result.failure.starts_with("virtual time ends after 9e9 s, some 285 years, while a step"));
+    CHECK(beyond.result.duration_s > 7e9);
+    CHECK(beyond.result.rounds > 0);
+    config.straggler = "slow:1:1e9";
+    CHECK(run_policy_virtually(prepare_run(config), 0, {}).result.failed);
+    config.step_time = "const:1";
+    config.straggler = "none";
+    config.link_bandwidth = 1e-9;
+    const auto slow = run_policy_virtually(prepare_run(config), 0, {});
+    CHECK(slow.result.failure.find("while a message is under way") != std::string::npos);
+  }
+}
+
+TEST_CASE("simulated_run: the bound on the rate of steps is that of the step times, whatever the policy") {
+  const temporary_directory place;
+  for (const std::string policy : {"full", "static:1", "dtur", "adpsgd"}) {
+    CAPTURE(policy);
+    auto config = virtual_table(place, policy);
+    config.step_time = "exp:0.5";
+    config.straggler = "slow:1:4";
+    CHECK(run_policy_virtually(prepare_run(config), 0, {}).result.no_wait_rate ==
+          doctest::Approx(3 / 0.5 + 1 / 2.0));
+    config.on_miss = miss_rule::discard;
+    CHECK(run_policy_virtually(prepare_run(config), 0, {}).result.no_wait_rate ==
+          doctest::Approx(3 / 0.5 + 1 / 2.0));
+  }
+}
+
+TEST_CASE("simulated_run: of many workers some are scored, the same ones to the end") {
+  const temporary_directory place;
+  auto config = virtual_table(place, "full");
+  config.workers = 100;
+  config.topology = "random:4";
+  config.rounds = 10;
+  config.eval_every_s = 0.5;
+  const auto run = run_policy_virtually(prepare_run(config), 0, {});
+  CHECK(run.result.scored_workers == 32);
+  std::size_t scored = 0;
+  auto worst = 1.0;
+  for (const auto& w : run.result.per_worker)
+    if (w.test_accuracy) {
+      ++scored;
+      worst = std::min(worst, *w.test_accuracy);
+    }
+  CHECK(scored == 32);
+  CHECK(run.result.worst_worker_accuracy == worst);
+  CHECK(run.result.evaluations.back().scored_workers == 32);
+  CHECK(run.result.evaluations.front().scored_workers == 32); // the first time all is measured
+}
+
 TEST_CASE("simulated_run: whoever watches can stop it, and what was measured is kept") {
   const temporary_directory place;
   auto config = virtual_table(place, "dtur");
@@ -160,6 +291,37 @@ TEST_CASE("simulated_run: a run that was interrupted anywhere goes on to the sam
       CHECK(std::ranges::equal(whole.average.values(), resumed.average.values()));
     }
   }
+}
+
+TEST_CASE("simulated_run: a checkpoint does not grow with the run, and adds to its figures") {
+  const temporary_directory place;
+  auto config = virtual_table(place, "full");
+  config.step_time = "const:1";
+  config.straggler = "none";
+  config.link_latency = "";
+  config.checkpoint_every_s = 50;
+  config.eval_every_s = 1e6;
+  config.time_limit_s = 130;
+  config.rounds = 10'000;
+  auto inputs = prepare_run(config);
+  run_controls controls;
+  controls.checkpoints = place.path() / "c";
+  const auto sizes = [&] {
+    return std::pair{std::filesystem::file_size(virtual_checkpoint_file(controls.checkpoints)),
+                     std::filesystem::file_size(figure_file(controls.checkpoints))};
+  };
+  run_policy_virtually(inputs, 0, controls);
+  const auto [state, figures] = sizes();
+  const auto before = content_of(figure_file(controls.checkpoints));
+  CHECK(figures == 100 * 4 * 4 * sizeof(double)); // rounds, workers, figures of each
+  controls.resumed_virtually =
+      std::make_shared<virtual_checkpoint>(read_virtual_checkpoint(controls.checkpoints, inputs, 0));
+  inputs.config.time_limit_s = 1010;
+  run_policy_virtually(inputs, 0, controls);
+  const auto [later_state, later_figures] = sizes();
+  CHECK(later_state == state);
+  CHECK(later_figures == 10 * figures);
+  CHECK(content_of(figure_file(controls.checkpoints)).starts_with(before));
 }
 
 TEST_CASE("simulated_run: a checkpoint is refused by a run that goes otherwise") {

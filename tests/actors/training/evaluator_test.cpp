@@ -69,10 +69,26 @@ TEST_CASE("evaluator: measures the average of what the workers answer, at its in
   CHECK(e.test_loss == doctest::Approx(std::log(2))); // equal entries cannot decide between two classes
   CHECK(e.worst_worker_accuracy > 0);
   CHECK(e.time_s > 0);
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 3; ++i) {
+    run.answer(0, static_cast<float>(i), 20);
     run.actors.advance(std::chrono::seconds{5}); // whatever this evaluation cost
+  }
   CHECK(run.evaluations().size() == 4);
   CHECK(run.inboxes[0]->snapshots == 4);
+}
+
+TEST_CASE("evaluator: what has not changed is not measured again") {
+  measured_pair run;
+  run.answer(0, 1, 10);
+  run.answer(1, 3, 20);
+  run.actors.advance(every);
+  for (int i = 0; i < 3; ++i)
+    run.actors.advance(std::chrono::seconds{5});
+  CHECK(run.evaluations().size() == 1);
+  CHECK(run.inboxes[0]->snapshots == 4); // it looks
+  run.answer(1, 4, 21);
+  run.actors.advance(std::chrono::seconds{5});
+  CHECK(run.evaluations().size() == 2);
 }
 
 TEST_CASE("evaluator: a worker that does not answer counts with its last estimate, after a second") {

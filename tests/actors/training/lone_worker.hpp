@@ -114,7 +114,7 @@ public:
       job->neighbours.clear();
     }
     if (job->wants_step)
-      job->stepped = job->local->step(*job->batch.rows, job->batch.epoch, workspace);
+      job->stepped = job->local->step(*job->batch.rows, job->completed, workspace);
     const auto client = job->client;
     actors.tell(client, training_done{job});
   }

@@ -32,7 +32,7 @@ struct slot_with_job {
         job->velocity = job->local->velocity();
     }
     if (job->wants_step && !job->step_dropped) {
-      job->stepped = job->local->step(*job->batch.rows, job->batch.epoch, workspace);
+      job->stepped = job->local->step(*job->batch.rows, job->completed, workspace);
       job->took = seconds{2};
     }
   }
@@ -58,7 +58,7 @@ struct slot_with_job {
 TEST_CASE("training_slot: a step waits for its mini-batch and says when the next is to be fetched") {
   slot_with_job x;
   CHECK(x.slot.is_idle());
-  CHECK_FALSE(x.slot.begin_step(1, seconds{1}, {})); // it ends when the job is back
+  CHECK_FALSE(x.slot.begin_step(1, seconds{1}, {}, 7)); // it ends when the job is back
   CHECK_FALSE(x.slot.is_idle());
   CHECK_FALSE(x.slot.submit(false).job);
   x.fetch(16, 3);
@@ -68,6 +68,7 @@ TEST_CASE("training_slot: a step waits for its mini-batch and says when the next
   CHECK(x.job->wants_step);
   CHECK_FALSE(x.job->wants_mix);
   CHECK(x.job->ticket == 1);
+  CHECK(x.job->completed == 7);
   CHECK(x.job->batch.rows->front() == 16);
   CHECK(x.slot.epoch() == 3);
   CHECK_FALSE(x.slot.is_idle());

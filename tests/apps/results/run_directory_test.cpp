@@ -53,17 +53,22 @@ TEST_CASE("run_directory: each result is written where its name says") {
   directory.write_run({{"dybw", "0"}});
   directory.write_report("<html>");
   directory.write_evals("full", std::vector<nlohmann::ordered_json>{{{"time_s", 1}}, {{"time_s", 2}}});
-  directory.write_model("full", std::vector<float>{1, 2});
+  directory.write_model("full", std::vector<float>{1, 2}, {{"a", {1}, 0}, {"b", {1}, 1}});
   CHECK(content(place.path() / "run.json") == "{\n  \"dybw\": \"0\"\n}\n");
   CHECK(content(place.path() / "report.html") == "<html>");
   CHECK(content(place.path() / "full" / "evals.jsonl") == "{\"time_s\":1}\n{\"time_s\":2}\n");
   CHECK(content(place.path() / "full" / "model.npy").size() == 128 + 2 * 4);
   CHECK(content(place.path() / "full" / "model.npy").substr(128) == std::string("\0\0\x80\x3f\0\0\0\x40", 8));
+  CHECK(nlohmann::json::parse(content(place.path() / "full" / "model.json")).dump() ==
+        R"({"arrays":[{"name":"a","offset":0,"shape":[1]},{"name":"b","offset":1,"shape":[1]}],)"
+        R"("dtype":"<f4","file":"model.npy"})");
+  CHECK(content(place.path() / "full" / "model.npz").starts_with("PK\x03\x04"));
   CHECK(std::distance(fs::directory_iterator{place.path()}, {}) == 4); // nothing unfinished is left
 }
 
 TEST_CASE("run_directory: another run is not overwritten unless told to") {
-  for (const std::string file : {"run.json", "report.html", "dtur/rounds.jsonl", "full/model.npy"}) {
+  for (const std::string file : {"run.json", "report.html", "dtur/rounds.jsonl", "full/model.npy",
+                                 "full/model.npz", "full/model.json"}) {
     const temporary_directory place;
     fs::create_directories((place.path() / file).parent_path());
     write(place.path() / file, "old");
@@ -169,7 +174,7 @@ TEST_CASE("run_directory: a write that fails says so and leaves the old file") {
   const temporary_directory place;
   const run_directory directory{place.path(), policies, false};
   fs::remove_all(place.path() / "full");
-  CHECK_THROWS_AS(directory.write_model("full", std::vector<float>{1}), std::system_error);
+  CHECK_THROWS_AS(directory.write_model("full", std::vector<float>{1}, {}), std::system_error);
   directory.write_report("first");
   {
     const test::full_disk disk{3};

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <limits>
 #include <sstream>
 
@@ -132,13 +133,15 @@ TEST_CASE("run_json: the document names version, options and runs") {
 }
 
 TEST_CASE("run_json: an evaluation is one line of evals.jsonl") {
-  CHECK(to_json(evaluation{0.5, 10, 0.25, 2, 0.125, 1}).dump() ==
+  CHECK(to_json(evaluation{0.5, 10, 0.25, 2, 0.125, 1, 0.1, 4, 500, true}).dump() ==
         R"({"time_s":0.5,"local_steps":10,"test_accuracy":0.25,"test_loss":2.0,)"
-        R"("worst_worker_accuracy":0.125,"consensus_distance":1.0})");
+        R"("worst_worker_accuracy":0.125,"consensus_distance":1.0,"scored_workers":4,"scored_samples":500,)"
+        R"("at_end":true})");
+  CHECK(to_json(evaluation{}).at("worst_worker_accuracy").is_null());
 }
 
 TEST_CASE("run_json: model.npy is NumPy's format 1.0") {
-  const auto bytes = npy_header(3);
+  const auto bytes = npy_header(std::array<std::uint64_t, 1>{3});
   CHECK(bytes.substr(0, 8) == std::string("\x93NUMPY\x01\x00", 8));
   const auto header_bytes =
       static_cast<unsigned char>(bytes[8]) + 256U * static_cast<unsigned char>(bytes[9]);
@@ -146,6 +149,16 @@ TEST_CASE("run_json: model.npy is NumPy's format 1.0") {
   REQUIRE(bytes.size() == 10 + header_bytes);
   CHECK(bytes.substr(10, 59) == "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }  ");
   CHECK(bytes.back() == '\n');
+  CHECK(npy_header(std::array<std::uint64_t, 2>{10, 784}).find("'shape': (10, 784), }") != std::string::npos);
+  CHECK(npy_header(std::array<std::uint64_t, 3>{1, 2, 3}).find("'shape': (1, 2, 3), }") != std::string::npos);
+}
+
+TEST_CASE("run_json: a run says what its vector of parameters consists of") {
+  auto run = sample_result("full");
+  run.model_layout = {{"layers.0.weight", {10, 784}, 0}, {"layers.0.bias", {10}, 7840}};
+  CHECK(to_json(run).at("model_layout").dump() ==
+        R"([{"name":"layers.0.weight","shape":[10,784],"offset":0},)"
+        R"({"name":"layers.0.bias","shape":[10],"offset":7840}])");
 }
 
 } // namespace dybw

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -32,6 +33,21 @@ TEST_CASE("progress: a line says how far, how long and how well") {
         "dtur  12.3 s  41 %, 18 s left  round 532  loss 0.412  accuracy 88.1 %  backup 0.82  352 grad./s");
   now.waiting = "worker 3 for worker 4's estimate, 2.1 s";
   CHECK(progress_line(now).ends_with("  waiting: worker 3 for worker 4's estimate, 2.1 s"));
+}
+
+TEST_CASE("progress: after the run it says how much of its end is measured") {
+  auto now = sample_progress(12.3);
+  now.measured = 0.423;
+  CHECK(progress_line(now) == "dtur  12.3 s  measuring the end: 42 %");
+  std::ostringstream out;
+  progress_display display{out, std::nullopt, 5};
+  now.elapsed_s = 1; // stands still: in virtual time none passes
+  for (int percent = 1; percent < 100; ++percent) {
+    now.measured = percent / 100.0;
+    display.show(now);
+  }
+  const auto text = out.str();
+  CHECK(std::count(text.begin(), text.end(), '\n') == 5);
 }
 
 TEST_CASE("progress: what is not known is left out") {

@@ -1,4 +1,6 @@
 #include "learning/checkpoint/virtual_checkpoint.hpp"
+
+#include "learning/checkpoint/figure_file.hpp"
 #include "tests/learning/data/files.hpp"
 
 #include <algorithm>
@@ -25,8 +27,8 @@ virtual_checkpoint sample() {
   x.training.learners = {{{block(1), {}, block(2)}, 0.25, 1, 2, 3, 0.5},
                          {{{}, block(3), block(4)}, -1, 4, 5, 6, -0.5}};
   x.training.estimates = {{12, block(5)}, {70, block(6)}, {76, block(7)}};
-  for (int i = 0; i < 20'000; ++i)
-    x.figures.push_back(i / 3.0);
+  x.figures = 20'000;
+  x.figures_sum = 0xdeadbeef;
   evaluation e;
   e.time_s = 2.5;
   e.local_steps = 99;
@@ -35,6 +37,8 @@ virtual_checkpoint sample() {
   e.worst_worker_accuracy = 0.25;
   e.consensus_distance = 7;
   e.cpu_s = 0.125;
+  e.scored_workers = 2;
+  e.scored_samples = 500;
   x.evaluations = {e, evaluation{}};
   return x;
 }
@@ -101,12 +105,17 @@ TEST_CASE("virtual_checkpoint: what is read is what was written") {
     CHECK(x.training.estimates[i].number == was.training.estimates[i].number);
     CHECK(equal(x.training.estimates[i].block, was.training.estimates[i].block));
   }
-  CHECK(x.figures == was.figures);
+  CHECK(x.figures == 20'000);
+  CHECK(x.figures_sum == 0xdeadbeef);
   REQUIRE(x.evaluations.size() == 2);
   CHECK(x.evaluations[0].local_steps == 99);
   CHECK(x.evaluations[0].time_s == 2.5);
   CHECK(x.evaluations[0].consensus_distance == 7);
   CHECK(x.evaluations[0].cpu_s == 0.125);
+  CHECK(x.evaluations[0].worst_worker_accuracy == 0.25);
+  CHECK(x.evaluations[0].scored_workers == 2);
+  CHECK(x.evaluations[0].scored_samples == 500);
+  CHECK_FALSE(x.evaluations[1].worst_worker_accuracy);
 }
 
 TEST_CASE("virtual_checkpoint: a file of another run, cut short or damaged is refused, wherever that is") {
@@ -136,7 +145,7 @@ TEST_CASE("virtual_checkpoint: a file of another run, cut short or damaged is re
 TEST_CASE("virtual_checkpoint: sizes that a head makes up are not believed") {
   auto x = sample();
   const auto whole = encoded(x);
-  for (std::size_t field = 3; field <= 8; ++field) // behind hash, events and estimates made
+  for (std::size_t field : {3, 4, 5, 6, 8}) // behind hash, events and estimates made; 7 is of another file
     for (const std::uint64_t size : {~std::uint64_t{0}, std::uint64_t{1} << 62U, std::uint64_t{1} << 40U}) {
       auto head = bytes(whole.begin(), whole.begin() + 96);
       for (std::size_t i = 0; i < 8; ++i)
@@ -146,4 +155,29 @@ TEST_CASE("virtual_checkpoint: sizes that a head makes up are not believed") {
       forged.insert(forged.end(), whole.begin() + 96, whole.end());
       refusal_of_bytes(forged);
     }
+}
+
+TEST_CASE("figure_file: the figures of a checkpoint are read in their order, whatever stands behind them") {
+  const temporary_directory place;
+  const auto file = place.path() / "figures";
+  std::vector<double> all(200'000);
+  std::iota(all.begin(), all.end(), 0.5);
+  const auto bytes_of = [&](std::size_t count) {
+    const auto* first = reinterpret_cast<const std::uint8_t*>(all.data());
+    return bytes(first, first + count * sizeof(double));
+  };
+  write_file(file, bytes_of(all.size()));
+  const auto sum = checksum_of(std::as_bytes(std::span{all}.first(150'000)));
+  figure_reader in{file, 150'000, sum};
+  std::vector<double> read(150'000);
+  for (std::size_t at = 0; at < read.size(); at += 3)
+    in.next(std::span{read}.subspan(at, 3));
+  CHECK(in.left() == 0);
+  CHECK(std::equal(read.begin(), read.end(), all.begin()));
+
+  CHECK(refusal_of([&] { figure_reader{file, 200'001, sum}; }).says("cut short"));
+  CHECK(refusal_of([&] { figure_reader{file, ~std::uint64_t{0}, sum}; }).says("cut short"));
+  figure_reader other{file, 150'000, sum + 1};
+  CHECK(refusal_of([&] { other.next(read); }).says("damaged"));
+  CHECK(refusal_of([&] { figure_reader{place.path() / "none", 1, sum}; }).says("there is no checkpoint"));
 }

@@ -67,6 +67,9 @@ TEST_CASE("parse_partition: reads iid, shards:S and dirichlet:A") {
   CHECK(dirichlet.how == partition_spec::kind::dirichlet);
   CHECK(dirichlet.concentration == 0.25);
   CHECK(parse_partition("dirichlet:1e-3").concentration == 1e-3);
+  const auto equal = parse_partition("dirichlet-equal:0.75");
+  CHECK(equal.how == partition_spec::kind::dirichlet_equal);
+  CHECK(equal.concentration == 0.75);
 }
 
 TEST_CASE("parse_partition: refuses everything else as a configuration fault and shows how it is written") {
@@ -89,6 +92,9 @@ TEST_CASE("parse_partition: refuses everything else as a configuration fault and
                            "dirichlet:inf",
                            "dirichlet:1,5",
                            "dirichlet:1e999",
+                           "dirichlet-equal",
+                           "dirichlet-equal:0",
+                           "dirichlet-equal:x",
                            "random:2"}) {
     CAPTURE(text);
     const auto refused = refusal_of([&] { parse_partition(text); });
@@ -96,11 +102,14 @@ TEST_CASE("parse_partition: refuses everything else as a configuration fault and
     CHECK(refused.says("--partition"));
     CHECK(refused.says(std::string{"'"} + text + "'"));
   }
-  CHECK(refusal_of([] { parse_partition("random:2"); }).says("iid, shards:S or dirichlet:A"));
+  CHECK(refusal_of([] {
+          parse_partition("random:2");
+        }).says("iid, shards:S, dirichlet:A or dirichlet-equal:A"));
 }
 
 TEST_CASE("partition: every sample goes to exactly one worker and nobody goes without") {
-  for (const auto* text : {"iid", "shards:1", "shards:2", "shards:5", "dirichlet:0.3", "dirichlet:100"})
+  for (const auto* text : {"iid", "shards:1", "shards:2", "shards:5", "dirichlet:0.3", "dirichlet:100",
+                           "dirichlet-equal:0.1", "dirichlet-equal:100", "dirichlet-equal:1e-300"})
     for (const std::size_t workers : {1, 2, 3, 7, 16})
       for (const std::size_t size : {200, 1'001})
         for (std::uint64_t seed = 1; seed <= 5; ++seed) {
@@ -117,7 +126,7 @@ TEST_CASE("partition: every sample goes to exactly one worker and nobody goes wi
 
 TEST_CASE("partition: the same seed deals the same, another seed differently") {
   const auto data = labelled(500, 10);
-  for (const auto* text : {"iid", "shards:2", "dirichlet:0.5"}) {
+  for (const auto* text : {"iid", "shards:2", "dirichlet:0.5", "dirichlet-equal:0.5"}) {
     const auto spec = parse_partition(text);
     CHECK(partition_rows(data, 5, spec, 1) == partition_rows(data, 5, spec, 1));
     CHECK(partition_rows(data, 5, spec, 1) != partition_rows(data, 5, spec, 2));
@@ -164,6 +173,54 @@ TEST_CASE("partition: the smaller dirichlet's A, the more one class dominates a 
   CHECK(even < 0.15); // 0.1 if perfectly even
   CHECK(middling > 0.25);
   CHECK(skewed > middling + 0.1);
+}
+
+TEST_CASE("partition: dirichlet-equal gives everybody as many samples, of a mix of classes of its own") {
+  const auto data = labelled(5'003, 10);
+  const auto dominance = [&](const std::string& concentration) {
+    double sum = 0;
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      const auto dealt = partition_rows(data, 8, parse_partition("dirichlet-equal:" + concentration), seed);
+      for (const auto& rows : dealt) {
+        CHECK(rows.size() >= 625);
+        CHECK(rows.size() <= 626);
+      }
+      sum += mean_dominance(data, dealt);
+    }
+    return sum / 10;
+  };
+  const auto even = dominance("10000");
+  const auto middling = dominance("5");
+  const auto skewed = dominance("0.3");
+  CHECK(even < 0.15);
+  CHECK(middling > even + 0.1);
+  CHECK(skewed > middling + 0.1);
+}
+
+TEST_CASE("partition: dirichlet-equal draws its mixes around the classes' shares, A their concentration") {
+  // One worker in a thousand draws alone, as it were: nothing has run out when it takes its few samples.
+  dataset data;
+  data.classes = 2;
+  for (int i = 0; i < 40'000; ++i)
+    data.labels.push_back(i % 4 == 0 ? 1 : 0); // a quarter
+  double sum = 0;
+  double squares = 0;
+  constexpr double concentration = 3;
+  const auto dealt = partition_rows(data, 400, parse_partition("dirichlet-equal:3"), 1);
+  for (const auto& rows : dealt) {
+    const std::vector<std::uint32_t> first(rows.begin(), rows.begin() + 30);
+    double ones = 0;
+    for (const auto row : first)
+      ones += data.labels[row];
+    sum += ones / 30;
+    squares += ones / 30 * ones / 30;
+  }
+  const auto mean = sum / 400;
+  const auto variance = squares / 400 - mean * mean;
+  // Beta-binomial of 30 draws: p (1 - p) / n (1 + (n - 1) / (A + 1)).
+  const auto expected = 0.25 * 0.75 / 30 * (1 + 29 / (concentration + 1));
+  CHECK(mean * 4 == doctest::Approx(1).epsilon(0.15));
+  CHECK(variance / expected == doctest::Approx(1).epsilon(0.25));
 }
 
 TEST_CASE("partition: dirichlet shares have the mean 1/N and the variance of the distribution") {

@@ -1,7 +1,10 @@
 #include "learning/model/make_model.hpp"
+#include "learning/model/parameter_block.hpp"
 #include "learning/model/sgd.hpp"
 
 #include <doctest/doctest.h>
+
+#include <Eigen/Core>
 
 #include <algorithm>
 #include <cmath>
@@ -258,7 +261,7 @@ std::uint64_t hits_after_training(const std::string& name, const labelled_batch&
   const auto workspace = model->make_workspace(batch.labels.size());
   for (std::uint64_t step = 0; step < 400; ++step) {
     model->loss_and_gradient(w, batch.view(), gradient, *workspace);
-    dybw::sgd_step(options, dybw::step_size_at(options, 0), w, gradient, velocity, velocity, w_next);
+    dybw::sgd_step(options, dybw::step_size_at(options, 0, 1), w, gradient, velocity, velocity, w_next);
     w.swap(w_next);
   }
   return model->score(w, batch.view(), *workspace).correct;
@@ -284,4 +287,58 @@ TEST_CASE("model: mlp learns the exclusive or, which softmax cannot") {
   const labelled_batch batch{{0, 0, 0, 1, 1, 0, 1, 1}, {0, 1, 1, 0}};
   CHECK(hits_after_training("softmax", batch, 2, 2) < 4);
   CHECK(hits_after_training("mlp:16", batch, 2, 2) == 4);
+}
+
+namespace {
+
+/// A gradient in memory that is aligned as the training's is: how Eigen adds up depends on that as well.
+struct aligned_gradient {
+  explicit aligned_gradient(const dybw::model& model) : buffer(model.parameter_count()) {}
+  std::vector<float> values() const { return {buffer.values().begin(), buffer.values().end()}; }
+  dybw::float_buffer buffer;
+};
+
+} // namespace
+
+TEST_CASE("model: the same bits on a processor with other caches") {
+  // Eigen cuts its products by the sizes of the caches, and so the sums are rounded otherwise.
+  std::mt19937_64 generator{5};
+  const auto batch = random_batch(64, 784, 10, generator);
+  for (const auto* text : {"softmax", "mlp:256,256"}) {
+    CAPTURE(std::string{text});
+    std::vector<std::vector<float>> gradients;
+    std::vector<double> losses;
+    for (const std::ptrdiff_t l1 : {16 * 1024, 32 * 1024, 48 * 1024, 64 * 1024}) {
+      Eigen::setCpuCacheSizes(l1, 40 * l1, 0);
+      const auto model = dybw::make_model(text, 784, 10);
+      dybw::float_buffer parameters(model->parameter_count());
+      model->initialise(1, parameters.values());
+      const auto workspace = model->make_workspace(64);
+      aligned_gradient gradient{*model};
+      losses.push_back(
+          model->loss_and_gradient(parameters.values(), batch.view(), gradient.buffer.values(), *workspace));
+      losses.push_back(model->score(parameters.values(), batch.view(), *workspace).loss_sum);
+      gradients.push_back(gradient.values());
+      CHECK((gradients.back() == gradients.front()));
+      CHECK(losses[losses.size() - 2] == losses[0]);
+      CHECK(losses.back() == losses[1]);
+    }
+  }
+}
+
+TEST_CASE("model: a workspace that is made after somebody told Eigen of other caches gives the same bits") {
+  std::mt19937_64 generator{6};
+  const auto batch = random_batch(64, 784, 10, generator);
+  const auto model = dybw::make_model("softmax", 784, 10);
+  dybw::float_buffer parameters(model->parameter_count());
+  model->initialise(1, parameters.values());
+  std::vector<std::vector<float>> gradients;
+  for (const std::ptrdiff_t l1 : {16 * 1024, 48 * 1024}) {
+    Eigen::setCpuCacheSizes(l1, 40 * l1, 0);
+    const auto workspace = model->make_workspace(64);
+    aligned_gradient gradient{*model};
+    model->loss_and_gradient(parameters.values(), batch.view(), gradient.buffer.values(), *workspace);
+    gradients.push_back(gradient.values());
+  }
+  CHECK((gradients[0] == gradients[1]));
 }

@@ -63,7 +63,9 @@ struct small_worker {
       : setup(small_setup(sgd)), workspace(*setup),
         initial(filled_block(setup->learner->parameter_count(), 1)), local(setup, initial) {}
 
-  local_training::step_outcome step(std::uint64_t epoch = 0) { return local.step(rows, epoch, workspace); }
+  local_training::step_outcome step(round_number completed = 0) {
+    return local.step(rows, completed, workspace);
+  }
   local_training::mix_outcome mix(const std::vector<weighted_block>& neighbours = {}) {
     return local.mix(neighbours, workspace);
   }
@@ -89,7 +91,7 @@ TEST_CASE("local_training: a step leaves w as it is, its w~ is w minus the step 
     CHECK(stepped.estimate.values()[k] == doctest::Approx(before[k] - 0.5F * gradient[k]).epsilon(1e-6));
 }
 
-TEST_CASE("local_training: the step size decays with the epoch that the step belongs to") {
+TEST_CASE("local_training: the step size decays with the rounds before the step") {
   small_worker worker{{.step_size = 0.5, .step_decay = 0.1}};
   const auto before = values_of(worker.initial);
   const auto first = values_of(worker.step(0).estimate);

@@ -114,3 +114,22 @@ TEST_CASE("model: softmax starts close to the loss of a guess") {
   const auto score = model->score(parameters, {features, labels}, *workspace);
   CHECK(score.loss_sum / 50 == doctest::Approx(std::log(10.0)).epsilon(0.05));
 }
+
+TEST_CASE("model: the layout names every parameter once, in order") {
+  for (const auto* text : {"softmax", "mlp:5", "mlp:7,4,3", "none"}) {
+    CAPTURE(text);
+    const auto model = dybw::make_model(text, 6, 3);
+    std::uint64_t at = 0;
+    for (const auto& a : model->layout()) {
+      CHECK(a.offset == at);
+      at += a.size();
+    }
+    CHECK(at == model->parameter_count());
+  }
+  const auto layout = dybw::make_model("mlp:5", 6, 3)->layout();
+  REQUIRE(layout.size() == 4);
+  CHECK(layout[0] == dybw::parameter_array{"layers.0.weight", {5, 6}, 0});
+  CHECK(layout[1] == dybw::parameter_array{"layers.0.bias", {5}, 30});
+  CHECK(layout[2] == dybw::parameter_array{"layers.1.weight", {3, 5}, 35});
+  CHECK(layout[3] == dybw::parameter_array{"layers.1.bias", {3}, 50});
+}

@@ -20,12 +20,24 @@ std::vector<float> random_vector(std::size_t size, std::uint64_t seed) {
 
 } // namespace
 
-TEST_CASE("step_size_at: the step size decays by the same factor every epoch") {
+TEST_CASE("step_size_at: the step size decays by the same factor after every pass over the data") {
   const dybw::sgd_options options{.step_size = 0.4, .step_decay = 0.5};
-  CHECK(dybw::step_size_at(options, 0) == 0.4);
-  CHECK(dybw::step_size_at(options, 1) == doctest::Approx(0.2));
-  CHECK(dybw::step_size_at(options, 3) == doctest::Approx(0.05));
-  CHECK(dybw::step_size_at({.step_size = 0.4}, 1000) == 0.4);
+  CHECK(dybw::step_size_at(options, 0, 1) == 0.4);
+  CHECK(dybw::step_size_at(options, 1, 1) == doctest::Approx(0.2));
+  CHECK(dybw::step_size_at(options, 3, 1) == doctest::Approx(0.05));
+  CHECK(dybw::step_size_at(options, 99, 100) == 0.4);
+  CHECK(dybw::step_size_at(options, 299, 100) == doctest::Approx(0.1));
+  CHECK(dybw::step_size_at({.step_size = 0.4}, 1000, 1) == 0.4);
+}
+
+TEST_CASE("rounds_per_pass: as many rounds as all workers need for all samples, and one at least") {
+  CHECK(dybw::rounds_per_pass(600, 2, 16) == 19); // 18.75
+  CHECK(dybw::rounds_per_pass(640, 2, 16) == 20);
+  CHECK(dybw::rounds_per_pass(60'000, 8, 64) == 118);
+  CHECK(dybw::rounds_per_pass(100, 64, 64) == 1);
+  CHECK(dybw::rounds_per_pass(1, 1, 1) == 1);
+  CHECK(dybw::rounds_per_pass(10, 1, ~std::uint64_t{0}) == 1);
+  CHECK(dybw::rounds_per_pass(10, ~std::uint64_t{0}, 3) == 1);
 }
 
 TEST_CASE("sgd_step: agrees with the formula, for any momentum, weight decay and size") {

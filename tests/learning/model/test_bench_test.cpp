@@ -57,17 +57,18 @@ TEST_CASE("test_bench: counts hits and means the loss, over any number of sample
 }
 
 TEST_CASE(
-    "test_bench: a score on part of the samples is on the first of them, and never on more than there are") {
+    "test_bench: a score on part of the samples is on the first ones in the order that the seed draws") {
   const auto data = comparisons(700);
-  auto bench = test_bench{make_model("softmax", 2, 2), data};
+  const auto learner = make_model("softmax", 2, 2);
+  auto bench = test_bench{learner, data, 1};
+  auto again = test_bench{learner, data, 1};
+  auto other = test_bench{learner, data, 2};
   const std::vector<float> leaning{1, -1, 0.3F, 2, 0.1F, -0.2F};
-  auto first = std::make_shared<dataset>(*data);
-  first->labels.resize(300);
-  std::get<std::vector<float>>(first->values).resize(600);
-  auto part = test_bench{make_model("softmax", 2, 2), first};
-  CHECK(bench.score(leaning, 300).loss == doctest::Approx(part.score(leaning, 300).loss).epsilon(1e-12));
-  CHECK(bench.score(leaning, 300).accuracy == part.score(leaning, 300).accuracy);
+  CHECK(bench.score(leaning, 300).loss == again.score(leaning, 300).loss);
+  CHECK(bench.score(leaning, 300).loss != other.score(leaning, 300).loss);
   CHECK(bench.score(leaning, 300).loss != bench.score(leaning, 700).loss);
+  CHECK(bench.score(leaning, 700).accuracy == other.score(leaning, 700).accuracy); // all, in whatever order
+  CHECK(bench.score(leaning, 700).loss == doctest::Approx(other.score(leaning, 700).loss));
   CHECK(bench.score(leaning, 100'000).loss == bench.score(leaning, 700).loss);
   const auto none = bench.score(leaning, 0);
   CHECK(none.accuracy == 0);
@@ -84,6 +85,142 @@ TEST_CASE("test_bench: averages estimates and measures their mean squared distan
   const auto alone = bench.average_of(std::span{estimates}.first(1));
   CHECK(alone.parameters[0] == 1);
   CHECK(alone.consensus_distance == 0);
+}
+
+namespace {
+
+/// One of three lanes after the other takes the pieces of a call, the last first.
+class contrary_crew final : public work_crew {
+public:
+  std::size_t lanes() const override { return 3; }
+  void run(std::size_t count, const piece& work) override {
+    for (std::size_t i = count; i-- > 0;)
+      work(i, next_++ % lanes());
+  }
+
+private:
+  std::size_t next_ = 0;
+};
+
+parameter_block random_block(std::uint64_t seed) {
+  std::mt19937_64 generator{seed};
+  std::normal_distribution<float> normal;
+  std::vector<float> values(6);
+  for (auto& x : values)
+    x = normal(generator);
+  return block_of(values);
+}
+
+std::vector<parameter_block> random_blocks(std::size_t count) {
+  std::vector<parameter_block> blocks;
+  for (std::size_t i = 0; i < count; ++i)
+    blocks.push_back(random_block(i));
+  return blocks;
+}
+
+} // namespace
+
+TEST_CASE("test_bench: one worker alone is as good as the average, whatever the samples") {
+  for (const std::size_t samples : {40, 700, 3000, 12'000})
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+      CAPTURE(samples);
+      auto bench = test_bench{make_model("softmax", 2, 2), comparisons(samples), seed};
+      const std::vector<parameter_block> alone{random_block(seed)};
+      const auto e = bench.evaluate(alone).value();
+      CHECK(e.worst_worker_accuracy == e.test_accuracy); // bit for bit
+      CHECK(e.scored_workers == 1);
+      CHECK(e.scored_samples == std::min<std::size_t>(samples, 2000));
+      const std::vector<parameter_block> twins{alone[0], alone[0]};
+      const auto both = bench.evaluate(twins).value();
+      CHECK(both.worst_worker_accuracy == both.test_accuracy);
+      CHECK(both.consensus_distance == 0);
+    }
+}
+
+TEST_CASE("test_bench: on the whole test set the worst worker is the worst of those scored") {
+  const auto data = comparisons(400);
+  auto bench = test_bench{make_model("softmax", 2, 2), data, 3};
+  const auto estimates = random_blocks(5);
+  const auto e = bench.evaluate(estimates).value();
+  CHECK(e.scored_samples == 400);
+  auto worst = 1.0;
+  for (const auto& x : estimates)
+    worst = std::min(worst, bench.score(x.values(), 400).accuracy);
+  CHECK(e.worst_worker_accuracy.value() == doctest::Approx(worst).epsilon(1e-12));
+}
+
+TEST_CASE("test_bench: the gap is measured on samples that the average is measured on as well") {
+  // All samples of the one kind lie in front: the first 500 of the file would tell another story.
+  auto sorted = std::make_shared<dataset>(*comparisons(8'000));
+  auto& values = std::get<std::vector<float>>(sorted->values);
+  std::size_t front = 0;
+  for (std::size_t i = 0; i < sorted->labels.size(); ++i)
+    if (sorted->labels[i] == 1) {
+      std::swap(sorted->labels[i], sorted->labels[front]);
+      std::swap(values[2 * i], values[2 * front]);
+      std::swap(values[2 * i + 1], values[2 * front + 1]);
+      ++front;
+    }
+  auto bench = test_bench{make_model("softmax", 2, 2), sorted, 1};
+  // One worker says the one class, the other is right in all: on either half alone they are level or far
+  // apart.
+  const std::vector<parameter_block> estimates{block_of({0, 0, 0, 0, -1, 1}), block_of(perfect(0.001F))};
+  const auto e = bench.evaluate(estimates).value();
+  const auto whole = bench.score(estimates[0].values(), bench.samples()).accuracy;
+  CHECK(e.worst_worker_accuracy.value() == doctest::Approx(whole).epsilon(0.06));
+}
+
+TEST_CASE("test_bench: of many workers a bounded number is scored, drawn by the seed, and missing ones are "
+          "passed over") {
+  const auto data = comparisons(600);
+  auto bench = test_bench{make_model("softmax", 2, 2), data, 7};
+  auto estimates = random_blocks(200);
+  const auto chosen = bench.scored_workers(estimates);
+  CHECK(chosen.size() == test_bench::scored_workers_max);
+  CHECK(std::is_sorted(chosen.begin(), chosen.end()));
+  CHECK(chosen == bench.scored_workers(estimates));
+  auto other = test_bench{make_model("softmax", 2, 2), data, 8};
+  CHECK(chosen != other.scored_workers(estimates));
+  const auto e = bench.evaluate(estimates).value();
+  CHECK(e.scored_workers == test_bench::scored_workers_max);
+  CHECK(e.scored_samples == 500);
+  estimates[chosen[3]] = {};
+  const auto without = bench.scored_workers(estimates);
+  CHECK(without.size() == test_bench::scored_workers_max);
+  CHECK(std::find(without.begin(), without.end(), chosen[3]) == without.end());
+  std::size_t kept = 0;
+  for (auto i : chosen)
+    kept += static_cast<std::size_t>(std::count(without.begin(), without.end(), i));
+  CHECK(kept == chosen.size() - 1);
+}
+
+TEST_CASE("test_bench: what is found does not depend on the crew, and it can be told to stop") {
+  const auto data = comparisons(3'000);
+  contrary_crew three;
+  auto one = test_bench{make_model("softmax", 2, 2), data, 1};
+  auto many = test_bench{make_model("softmax", 2, 2), data, 1, &three};
+  const auto estimates = random_blocks(7);
+  const auto a = one.evaluate(estimates).value();
+  const auto b = many.evaluate(estimates).value();
+  CHECK(a.test_loss == b.test_loss);
+  CHECK(a.test_accuracy == b.test_accuracy);
+  CHECK(a.worst_worker_accuracy == b.worst_worker_accuracy);
+  CHECK(a.consensus_distance == b.consensus_distance);
+  const auto average_only = one.evaluate(estimates, false).value();
+  CHECK(average_only.test_loss == a.test_loss);
+  CHECK_FALSE(average_only.worst_worker_accuracy);
+  CHECK(average_only.scored_workers == 0);
+
+  auto asked = 0;
+  const std::vector<test_bench::task> tasks(200, {estimates[0].values(), 3'000});
+  const auto some = one.score(tasks, 0, [&](double done) {
+    CHECK(done > 0);
+    CHECK(done < 1);
+    return ++asked == 2;
+  });
+  CHECK(asked == 2);
+  CHECK(some.front().samples == 3'000);
+  CHECK(some.back().samples == 0);
 }
 
 } // namespace dybw

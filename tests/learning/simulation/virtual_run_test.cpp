@@ -116,6 +116,25 @@ TEST_CASE("virtual_run: full averages with everybody in every round, as a hand c
   CHECK(result.mean_active_share == 1);
 }
 
+TEST_CASE("virtual_run: the step size decays with the rounds of all, however unequal the shards") {
+  const auto finals = [](double decay, round_number rounds) {
+    auto o = options_for("full", "path", 2);
+    o.machine.last_round = rounds;
+    give_model(o);
+    o.rows[0].assign({0, 1, 2, 3}); // a pass over this shard takes a round, one over the other 38
+    o.rows[1].resize(596);
+    std::iota(o.rows[1].begin(), o.rows[1].end(), 4U);
+    auto setup = *o.training;
+    setup.sgd.step_decay = decay;
+    setup.rounds_per_pass = rounds_per_pass(600, 2, 16);
+    o.training = std::make_shared<const training_setup>(setup);
+    lone_crew crew;
+    return play(o, crew, 1s).finals;
+  };
+  CHECK(finals(0.1, 19) == finals(1, 19)); // still the first pass
+  CHECK(finals(0.1, 20) != finals(1, 20));
+}
+
 TEST_CASE("virtual_run: a time limit stops all workers then") {
   for (const auto* policy : {"full", "dtur", "adaptive"}) {
     auto o = options_for(policy, "ring", 4);
@@ -177,4 +196,52 @@ TEST_CASE(
       CHECK(x.result.mixing.clean());
       CHECK(x.result.mixing.rounds_unaudited == 0);
     }
+}
+
+TEST_CASE("virtual_run: time that stands still is noticed") {
+  auto o = options_for("full", "ring", 4);
+  o.times.step_time = "const:0";
+  lone_crew crew;
+  virtual_run run{o, crew, {}};
+  CHECK_FALSE(run.run_until(1h, {}));
+  REQUIRE(run.failure());
+  CHECK(*run.failure() == "virtual time stands still at 0 s; choose a --step-time that is not 0");
+  CHECK_FALSE(run.next_at());
+  CHECK_FALSE(run.run_until(2h, {})); // and does not begin again
+}
+
+TEST_CASE("virtual_run: steps of no time are no harm if the run ends") {
+  auto o = options_for("full", "ring", 4);
+  o.times.step_time = "const:0";
+  o.machine.last_round = 1000;
+  lone_crew crew;
+  virtual_run run{o, crew, {}};
+  CHECK(run.run_until(1h, {}));
+  CHECK_FALSE(run.failure());
+}
+
+TEST_CASE("virtual_run: if nothing is left to happen and workers are not done, it says who waits for whom") {
+  auto o = options_for("adaptive", "path", 2);
+  o.machine.last_round = 5;
+  o.faults = {{1s, crash_fault{worker_at(1)}}}; // nobody tells the other, which must wait to the end
+  lone_crew crew;
+  virtual_run run{o, crew, {}};
+  CHECK_FALSE(run.run_until(1000h, {}));
+  CHECK_FALSE(run.next_at());
+  REQUIRE(run.failure());
+  CHECK(run.failure()->starts_with("nothing is left to happen, but the run is not done: worker 0 "));
+}
+
+TEST_CASE("virtual_run: with a model somebody is asked for a pause after a small portion of work") {
+  auto o = options_for("full", "ring", 2);
+  o.machine.last_round = 400;
+  give_model(o);
+  auto asked = 0;
+  lone_crew crew;
+  virtual_run run{o, crew, {}};
+  CHECK(run.run_until(10h, [&] {
+    ++asked;
+    return false;
+  }));
+  CHECK(asked > 10);
 }

@@ -33,6 +33,32 @@ TEST_CASE("step_time: without a base the delay is what the factor adds to the me
   CHECK(plain.delay_after(0s, 20ms) == 0ns);
 }
 
+TEST_CASE("step_time: the mean rate is that of many steps without a pause") {
+  const text_file trace{"1\n0.5\n3\n0.25\n"};
+  for (const std::string base :
+       {"const:1", "exp:1", "shifted-exp:0.5,0.5", "uniform:0.2,1.8", "pareto:0.5,2.5", "lognormal:-0.5,0.8"})
+    for (const std::string straggler :
+         {"none", "slow:3:4", "random:0.2:5", "bursts:20,40:4", "bursts:0.5,1:6", "bursts:2,3:3"}) {
+      CAPTURE(base);
+      CAPTURE(straggler);
+      double steps = 0;
+      double seconds = 0;
+      for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        step_clock clock{base, straggler, 3, worker_at(0), seed};
+        auto now = 0ns;
+        for (int i = 0; i < 40'000; ++i)
+          now += clock.step(now);
+        steps += 40'000;
+        seconds += to_seconds(now);
+      }
+      const step_clock clock{base, straggler, 3, worker_at(0), 1};
+      CHECK(clock.mean_rate() * seconds / steps == doctest::Approx(1).epsilon(0.02));
+    }
+  const step_clock traced{"trace:" + trace.path(), "slow:1:2", 1, worker_at(0), 1};
+  CHECK(traced.mean_rate() == doctest::Approx(1 / (2 * 4.75 / 4)));
+  CHECK(step_clock{"pareto:1,0.9", "none", 1, worker_at(0), 1}.mean_rate() == 0);
+}
+
 TEST_CASE("step_time: base and straggler draw from streams of their own, each worker from its own") {
   const auto steps = [](const std::string& straggler, std::size_t id, std::uint64_t seed) {
     step_clock clock{"exp:1", straggler, 4, worker_at(id), seed};

@@ -1,0 +1,111 @@
+#include "apps/results/npz_file.hpp"
+
+#include "apps/results/run_json.hpp"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <cassert>
+#include <string>
+
+namespace dybw {
+
+namespace {
+
+constexpr std::size_t local_head_bytes = 30;
+constexpr std::size_t central_head_bytes = 46;
+constexpr std::uint16_t zip_version = 20;         // 2.0
+constexpr std::uint16_t first_day = 1U << 5U | 1; // 1 January 1980: no clock in results
+
+/// Little-endian numbers, whatever the host.
+class zip_bytes {
+public:
+  zip_bytes& u16(std::uint64_t x) { return put(x, 2); }
+  zip_bytes& u32(std::uint64_t x) { return put(x, 4); }
+  zip_bytes& text(const std::string& x) {
+    bytes_ += x;
+    return *this;
+  }
+  const std::string& bytes() const noexcept { return bytes_; }
+
+private:
+  zip_bytes& put(std::uint64_t x, int count) {
+    for (int i = 0; i < count; ++i)
+      bytes_ += static_cast<char>(x >> (8 * i) & 0xff);
+    return *this;
+  }
+  std::string bytes_;
+};
+
+struct entry {
+  std::string name;
+  std::string head; ///< of its .npy
+  std::span<const float> values;
+  std::uint64_t at = 0; ///< of its local head
+  std::uint32_t sum = 0;
+
+  std::uint64_t bytes() const { return head.size() + values.size_bytes(); }
+};
+
+std::uint32_t checksum_of(const entry& e) {
+  auto sum = crc32(0, nullptr, 0);
+  const auto add = [&](std::span<const std::byte> bytes) {
+    while (!bytes.empty()) { // zlib counts in unsigned int
+      const auto piece = bytes.first(std::min<std::size_t>(bytes.size(), std::size_t{1} << 30U));
+      sum = crc32(sum, reinterpret_cast<const Bytef*>(piece.data()), static_cast<uInt>(piece.size()));
+      bytes = bytes.subspan(piece.size());
+    }
+  };
+  add(std::as_bytes(std::span{e.head}));
+  add(std::as_bytes(e.values));
+  return static_cast<std::uint32_t>(sum);
+}
+
+/// What the local and the central head have in common.
+void append_common(zip_bytes& out, const entry& e) {
+  out.u16(zip_version).u16(0).u16(0).u16(0).u16(first_day); // no flags, stored, midnight
+  out.u32(e.sum).u32(e.bytes()).u32(e.bytes()).u16(e.name.size()).u16(0);
+}
+
+} // namespace
+
+bool fits_npz(const parameter_layout& layout) {
+  std::uint64_t bytes = 0;
+  for (const auto& a : layout)
+    bytes += 4 * a.size() + 2 * a.name.size() + 256 + local_head_bytes + central_head_bytes;
+  return bytes <= npz_bytes_max && layout.size() < 0xffff;
+}
+
+void write_npz(const parameter_layout& layout, std::span<const float> parameters, const byte_sink& write) {
+  assert(fits_npz(layout));
+  std::uint64_t written = 0;
+  const auto pass = [&](std::span<const std::byte> bytes) {
+    write(bytes);
+    written += bytes.size();
+  };
+  std::vector<entry> entries;
+  for (const auto& a : layout) {
+    auto& e = entries.emplace_back(
+        entry{a.name + ".npy", npy_header(a.shape), parameters.subspan(a.offset, a.size())});
+    e.at = written;
+    e.sum = checksum_of(e);
+    zip_bytes head;
+    append_common(head.u32(0x04034b50), e);
+    head.text(e.name).text(e.head);
+    pass(std::as_bytes(std::span{head.bytes()}));
+    pass(std::as_bytes(e.values));
+  }
+  const auto directory_at = written;
+  for (const auto& e : entries) {
+    zip_bytes head;
+    append_common(head.u32(0x02014b50).u16(zip_version), e);
+    head.u16(0).u16(0).u16(0).u32(0).u32(e.at).text(e.name); // no comment, first disk, no attributes
+    pass(std::as_bytes(std::span{head.bytes()}));
+  }
+  zip_bytes end;
+  end.u32(0x06054b50).u16(0).u16(0).u16(entries.size()).u16(entries.size());
+  end.u32(written - directory_at).u32(directory_at).u16(0);
+  pass(std::as_bytes(std::span{end.bytes()}));
+}
+
+} // namespace dybw
