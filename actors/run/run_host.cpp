@@ -1,5 +1,7 @@
 #include "actors/run/run_host.hpp"
 
+#include "actors/run/shared_parts.hpp"
+
 #include "actors/run/checkpoints.hpp"
 #include "actors/training/checkpointer.hpp"
 #include "actors/training/shard.hpp"
@@ -39,6 +41,10 @@ run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host
   graph_ = config.exchange
                ? inputs.graph
                : std::make_shared<const topology>(config.workers, std::vector<edge>{}, inputs.graph->name());
+  auto machine = machine_options_for(inputs, options.policy);
+  machine.graph = graph_;
+  parts_ = std::make_shared<shared_parts>(parts_for(machine));
+  clocks_.emplace(config.step_time, config.straggler, config.workers, config.seed);
   if (has_model(inputs)) {
     setup_ = training_setup_for(inputs, here_);
     const auto threads =
@@ -70,6 +76,7 @@ worker_options run_host::options_of(worker_id id, const run_inputs& inputs,
   x.machine = machine_options_for(inputs, options.policy);
   x.machine.self = id;
   x.machine.graph = graph_;
+  x.machine.parts = parts_;
   if (!config.exchange)
     x.machine.planned_connecting = std::make_shared<const std::vector<edge>>();
   x.training = setup_;
@@ -81,7 +88,7 @@ worker_options run_host::options_of(worker_id id, const run_inputs& inputs,
       x.initial = found->second.parameters;
     x.resumed = found->second.resumed;
   }
-  x.clock = std::make_shared<step_clock>(config.step_time, config.straggler, config.workers, id, config.seed);
+  x.clock = std::make_shared<step_clock>(clocks_->make(id));
   if (x.resumed) {
     x.machine.completed = x.resumed->round;
     x.clock->skip(x.resumed->delays);

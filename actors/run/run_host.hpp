@@ -4,10 +4,12 @@
 #include "actors/reporting/reporter.hpp"
 #include "actors/run/run_inputs.hpp"
 #include "actors/training/worker.hpp"
+#include "learning/straggler/step_time.hpp"
 
 #include <caf/actor_system.hpp>
 
 #include <map>
+#include <optional>
 
 namespace dybw {
 
@@ -74,6 +76,8 @@ private:
   worker_options options_of(worker_id id, const run_inputs& inputs, const run_host_options& options) const;
 
   std::shared_ptr<const topology> graph_;
+  std::shared_ptr<network_parts> parts_; ///< of the graph as the workers see it; they share it
+  std::optional<step_clocks> clocks_;
   std::shared_ptr<const training_setup> setup_; ///< null without a model
   std::vector<worker_id> here_;
   trainer_pool_actor trainers_;

@@ -91,10 +91,10 @@ run_inputs plan_run(const run_config& config) {
   inputs.graph =
       std::make_shared<const topology>(make_topology(config.topology, config.workers, config.seed));
   read_policies(inputs);
-  inputs.connect = parse_connect(config.connect, *inputs.graph);
+  inputs.connect = std::make_shared<const connect_spec>(parse_connect(config.connect, *inputs.graph));
   if (closes_by_threshold(inputs))
     inputs.connecting = std::make_shared<const std::vector<edge>>(
-        connecting_edges(*inputs.graph, inputs.connect, worker_id{0}, [](edge) { return true; }));
+        connecting_edges(*inputs.graph, *inputs.connect, worker_id{0}, [](edge) { return true; }));
   return inputs;
 }
 
@@ -117,9 +117,11 @@ run_inputs plan_run(const run_spec& spec) {
     if (!inputs.graph->has_edge(e.a, e.b))
       refuse("has connecting edges that are no edges");
   if (spec.config.connect == "path")
-    inputs.connect = {connect_spec::kind::path, spec.connecting};
+    inputs.connect =
+        std::make_shared<const connect_spec>(connect_spec{connect_spec::kind::path, spec.connecting});
   else if (spec.config.connect != "tree")
-    inputs.connect = {connect_spec::kind::file, spec.connecting};
+    inputs.connect =
+        std::make_shared<const connect_spec>(connect_spec{connect_spec::kind::file, spec.connecting});
   return inputs;
 }
 

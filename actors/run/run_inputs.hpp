@@ -24,8 +24,8 @@ namespace dybw {
 struct run_inputs {
   run_config config;
   std::shared_ptr<const topology> graph;
-  connect_spec connect;
-  coverage_sweep::edge_set connecting; ///< null unless a policy closes by threshold
+  std::shared_ptr<const connect_spec> connect; ///< null: the tree
+  coverage_sweep::edge_set connecting;         ///< null unless a policy closes by threshold
   std::vector<policy_spec> policies;
 
   data_split data; ///< empty with `--model none`

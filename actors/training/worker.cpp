@@ -90,7 +90,7 @@ void worker_state::receive(worker_id from, const estimate_message& m) {
     tell(n, received{body.round});
     // An estimate of another size than ours (none checked it on the way) cannot be mixed with.
     body.has_parameters = m.parameters.values().size() == current_.values().size();
-    if (body.has_parameters)
+    if (body.has_parameters && machine_->may_be_in(body.round))
       n.estimates.offer(body.round, m.parameters);
   }
   apply(message_received{from, body});
@@ -246,6 +246,19 @@ void worker_state::say(neighbour& to, const answer& body) {
   pairs_->tell(to.id, current_, false);
   count_sent(current_);
   tell(to, answer_message{body, current_});
+}
+
+/// What a threshold says of more edges at once travels within a process only.
+void worker_state::say(neighbour& to, const threshold& body) {
+  if (to.handle || !body.more)
+    return tell(to, threshold_message{body, now()});
+  auto one = threshold{body.generation, body.sweep, body.round, body.covered};
+  if (one.covered)
+    tell(to, threshold_message{one, now()});
+  for_each_edge(*body.more, [&](edge e) {
+    one.covered = e;
+    tell(to, threshold_message{one, now()});
+  });
 }
 
 void worker_state::count_sent(const parameter_block& block) {

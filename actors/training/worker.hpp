@@ -120,7 +120,7 @@ private:
   void say(neighbour& to, const estimate& body);
   void say(neighbour& to, const offer& body);
   void say(neighbour& to, const answer& body);
-  void say(neighbour& to, const threshold& body) { tell(to, threshold_message{body, now()}); }
+  void say(neighbour& to, const threshold& body);
   template <class Body>
   void say(neighbour& to, const Body& body) {
     tell(to, body);

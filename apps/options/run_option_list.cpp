@@ -64,8 +64,8 @@ po::options_description policy_group() {
 
 po::options_description stopping_group() {
   auto list = option_group("Stopping (whichever comes first; with none of them after 30 seconds)");
-  list.add_options()("rounds", text_value("K"), "after this many rounds")("time-limit", text_value("S"),
-                                                                          "after this many seconds")(
+  list.add_options()("rounds", text_value("K"), "after this many rounds; in pairs, steps of each worker")(
+      "time-limit", text_value("S"), "after this many seconds")(
       "target-accuracy", text_value("A"),
       "when the average model classifies this share of the test set correctly, 0 to 1");
   return list;

@@ -1,6 +1,7 @@
 #include "learning/consensus/coverage_sweep.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 
 namespace dybw {
@@ -16,7 +17,7 @@ bool coverage_sweep::advances(edge e, round_number round) const {
   if (round <= begun_in_)
     return false;
   const auto i = find(e);
-  return i < connecting_->size() && !covered_[i];
+  return i < connecting_->size() && !is_covered(i);
 }
 
 void coverage_sweep::cover(edge e, round_number round) {
@@ -33,13 +34,53 @@ bool coverage_sweep::learn(const threshold& t) {
     begin_sweep(t.sweep, t.round - 1); // at the latest: it has an edge of this round already
     is_news = true;
   }
-  if (!t.covered)
-    return is_news;
-  const auto i = find(*t.covered);
-  if (i == connecting_->size() || covered_[i])
-    return is_news;
-  mark(i, t.round);
-  return true;
+  if (t.covered) {
+    const auto i = find(*t.covered);
+    if (i < connecting_->size() && !is_covered(i)) {
+      mark(i, t.round);
+      is_news = true;
+    }
+  }
+  if (t.more && t.sweep == sweep_)
+    is_news = learn(*t.more, t.round) || is_news;
+  return is_news;
+}
+
+bool coverage_sweep::learn(const covered_edges& more, round_number round) {
+  bits told(covered_.size());
+  add(told, more);
+  std::size_t news = 0;
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    const auto fresh = told[i] & ~covered_[i];
+    covered_[i] |= fresh;
+    news += static_cast<std::size_t>(std::popcount(fresh));
+  }
+  uncovered_ -= news;
+  if (news > 0 && uncovered_ == 0)
+    complete(round);
+  return news > 0;
+}
+
+void coverage_sweep::add_to(bits& covered, const threshold& t) const {
+  assert(t.generation == generation_);
+  covered.resize(covered_.size());
+  if (t.covered)
+    if (const auto i = find(*t.covered); i < connecting_->size())
+      set(covered, i);
+  if (t.more)
+    add(covered, *t.more);
+}
+
+void coverage_sweep::add(bits& to, const covered_edges& more) const {
+  if (more.of == connecting_ && more.bits.size() == to.size()) { // of this process: word by word
+    for (std::size_t i = 0; i < to.size(); ++i)
+      to[i] |= more.bits[i];
+    return;
+  }
+  for_each_edge(more, [&](edge e) {
+    if (const auto i = find(e); i < connecting_->size())
+      set(to, i);
+  });
 }
 
 std::size_t coverage_sweep::find(edge e) const {
@@ -49,9 +90,12 @@ std::size_t coverage_sweep::find(edge e) const {
 }
 
 void coverage_sweep::mark(std::size_t index, round_number round) {
-  covered_[index] = true;
-  if (--uncovered_ > 0)
-    return;
+  set(covered_, index);
+  if (--uncovered_ == 0)
+    complete(round);
+}
+
+void coverage_sweep::complete(round_number round) {
   ++sweeps_completed_;
   begin_sweep(sweep_ + 1, round);
 }
@@ -59,7 +103,7 @@ void coverage_sweep::mark(std::size_t index, round_number round) {
 void coverage_sweep::begin_sweep(std::uint64_t number, round_number round) {
   sweep_ = number;
   begun_in_ = round;
-  covered_.assign(connecting_->size(), false);
+  covered_.assign((connecting_->size() + 63) / 64, 0);
   uncovered_ = connecting_->size();
 }
 

@@ -22,6 +22,7 @@ public:
   std::uint64_t sweep() const noexcept { return sweep_; }
   std::uint64_t sweeps_completed() const noexcept { return sweeps_completed_; }
   const std::vector<edge>& connecting() const noexcept { return *connecting_; }
+  const edge_set& connecting_set() const noexcept { return connecting_; }
 
   /// Whether the edge, committed in `round`, advances the present sweep: a connecting edge, not covered yet,
   /// and the sweep began before that round closed.
@@ -34,13 +35,23 @@ public:
   /// that was not known: a later sweep or an uncovered edge. Other generations tell nothing.
   bool learn(const threshold& t);
 
+  /// Adds what a threshold of this generation says is covered to `covered`, by its places in `connecting()`.
+  void add_to(std::vector<std::uint64_t>& covered, const threshold& t) const;
+
 private:
+  using bits = std::vector<std::uint64_t>;
+
   std::size_t find(edge e) const; ///< index into connecting_, or its size
+  bool is_covered(std::size_t index) const { return (covered_[index / 64] >> (index % 64) & 1) != 0; }
+  static void set(bits& x, std::size_t index) { x[index / 64] |= std::uint64_t{1} << (index % 64); }
+  void add(bits& to, const covered_edges& more) const;
+  bool learn(const covered_edges& more, round_number round);
   void mark(std::size_t index, round_number round);
+  void complete(round_number round);
   void begin_sweep(std::uint64_t number, round_number round);
 
   edge_set connecting_ = std::make_shared<const std::vector<edge>>();
-  std::vector<bool> covered_;
+  bits covered_; ///< places in connecting_
   std::size_t uncovered_ = 0;
   std::uint64_t generation_ = 0;
   std::uint64_t sweep_ = 0;

@@ -2,12 +2,10 @@
 
 #include "learning/consensus/mutation.hpp"
 
-#include <algorithm>
-
 namespace dybw {
 
-known_members::known_members(const topology& graph, worker_id self)
-    : graph_(graph), self_(self), component_(graph.workers()) {}
+known_members::known_members(const topology& graph, worker_id self, network_parts& parts)
+    : graph_(graph), self_(self), parts_(parts), part_{graph.workers(), worker_id{}} {}
 
 void known_members::take_over(const std::vector<fact>& facts) {
   learn(facts);
@@ -46,10 +44,8 @@ std::vector<fact> known_members::word_of_return(worker_id neighbour) const {
 }
 
 membership_changed known_members::look_at_part() {
-  const auto part = component_of(graph_, facts_, self_);
-  component_ = part.size();
-  lowest_ = *std::ranges::min_element(part);
-  return {facts_.generation(), component_, lowest_};
+  part_ = parts_.part_of(self_, facts_);
+  return {facts_.generation(), part_.workers, part_.lowest};
 }
 
 } // namespace dybw

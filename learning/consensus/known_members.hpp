@@ -1,5 +1,6 @@
 #pragma once
 
+#include "learning/consensus/network_parts.hpp"
 #include "learning/consensus/worker_machine.hpp"
 
 namespace dybw {
@@ -9,8 +10,8 @@ namespace dybw {
 /// thread-safe; deterministic.
 class known_members {
 public:
-  /// Nothing was ever declared. `graph` outlives this.
-  known_members(const topology& graph, worker_id self);
+  /// Nothing was ever declared. `graph` and `parts` outlive this; others may use `parts` too.
+  known_members(const topology& graph, worker_id self, network_parts& parts);
 
   /// A joiner's start, with the facts of its welcome. What its predecessor said and did is not known: so
   /// every link is down until its other end is heard, and a false or outdated word of our own end is
@@ -32,8 +33,10 @@ public:
   membership_changed look_at_part();
 
   const membership& facts() const noexcept { return facts_; }
-  std::size_t component() const noexcept { return component_; } ///< workers in this part
-  worker_id lowest() const noexcept { return lowest_; }         ///< the lowest-numbered of them
+  std::size_t component() const noexcept { return part_.workers; } ///< workers in this part
+  worker_id lowest() const noexcept { return part_.lowest; }       ///< the lowest-numbered of them
+  /// The connecting edges of this part.
+  coverage_sweep::edge_set connecting() const { return parts_.connecting(self_, facts_); }
   bool link_up(worker_id neighbour) const { return facts_.link_up(make_edge(self_, neighbour)); }
   /// The link and both its ends are up.
   bool usable(worker_id neighbour) const { return facts_.usable(make_edge(self_, neighbour)); }
@@ -41,9 +44,9 @@ public:
 private:
   const topology& graph_;
   worker_id self_;
+  network_parts& parts_;
   membership facts_;
-  std::size_t component_;
-  worker_id lowest_{};
+  network_part part_;
 };
 
 } // namespace dybw

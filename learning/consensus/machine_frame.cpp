@@ -1,9 +1,22 @@
 #include "learning/consensus/machine_frame.hpp"
 
+#include "learning/consensus/mutation.hpp"
+
 namespace dybw {
 
+namespace {
+
+machine_options with_parts(machine_options options) {
+  if (!options.parts)
+    options.parts = parts_for(options);
+  return options;
+}
+
+} // namespace
+
 machine_frame::machine_frame(machine_options options)
-    : options_(std::move(options)), members_(*options_.graph, options_.self),
+    : options_(with_parts(std::move(options))), near_(options_.graph->neighbours(options_.self)),
+      members_(*options_.graph, options_.self, *options_.parts),
       completed_(std::min(options_.completed, options_.last_round)) {
   record_.degree = options_.graph->degree(options_.self);
   if (!options_.facts.empty())
@@ -15,6 +28,13 @@ std::optional<welcome> machine_frame::welcome_for(worker_id joiner) const {
   if (!std::ranges::binary_search(neighbours, joiner) || phase_ == phase::idle || phase_ == phase::left)
     return std::nullopt;
   return welcome{facts().facts(), round_for(joiner)};
+}
+
+bool machine_frame::may_be_in(round_number round) const {
+  if (mutated(mutation::believes_every_round))
+    return true;
+  const auto here = std::max(completed_, current_);
+  return round <= options_.last_round && (round <= here || round - here <= rounds_ahead_max);
 }
 
 machine_status machine_frame::status_of_phase() const {

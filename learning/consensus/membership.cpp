@@ -56,17 +56,4 @@ bool is_of_graph(const topology& graph, const fact& f) {
   return f.a <= f.b && index_of(f.b) < graph.workers() && (f.a == f.b || graph.has_edge(f.a, f.b));
 }
 
-std::vector<worker_id> component_of(const topology& graph, const membership& facts, worker_id self) {
-  std::vector<bool> seen(graph.workers());
-  std::vector<worker_id> queue{self};
-  seen[index_of(self)] = true;
-  for (std::size_t i = 0; i < queue.size(); ++i)
-    for (auto next : graph.neighbours(queue[i]))
-      if (!seen[index_of(next)] && facts.usable(make_edge(queue[i], next))) {
-        seen[index_of(next)] = true;
-        queue.push_back(next);
-      }
-  return queue;
-}
-
 } // namespace dybw

@@ -31,6 +31,7 @@ public:
 
   std::vector<fact> facts() const;
   bool empty() const noexcept { return known_.empty(); }
+  std::size_t size() const noexcept { return known_.size(); } ///< facts
 
 private:
   struct status {
@@ -45,8 +46,5 @@ private:
 
 /// Whether the fact is about a worker or a link of this graph.
 bool is_of_graph(const topology& graph, const fact& f);
-
-/// The workers that can be reached over usable links, `self` first.
-std::vector<worker_id> component_of(const topology& graph, const membership& facts, worker_id self);
 
 } // namespace dybw

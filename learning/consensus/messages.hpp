@@ -27,20 +27,37 @@ struct accept {
 
 /// I closed the round having accepted `degree` neighbours; whom I have not accepted by now I reject. With
 /// degree 0 from who sat out: closes all rounds up to this one. In pairwise averaging: I have made my last
-/// step.
+/// step; with the degree `asks`: have you? I gave you up for a while, and do not know any more.
 struct closed {
+  static constexpr std::uint32_t asks = 1;
   round_number round = 0;
   std::uint32_t degree = 0;
 };
 
+/// Some of the connecting edges.
+struct covered_edges {
+  std::shared_ptr<const std::vector<edge>> of; ///< ascending
+  std::vector<std::uint64_t> bits;             ///< 64 places of `of` each, the lowest first
+};
+
+/// Calls `say` for each, ascending.
+template <class Say>
+void for_each_edge(const covered_edges& x, Say say) {
+  for (std::size_t i = 0; i < x.of->size() && i / 64 < x.bits.size(); ++i)
+    if ((x.bits[i / 64] >> (i % 64) & 1) != 0)
+      say((*x.of)[i]);
+}
+
 /// DTUR only: `covered` is committed in this round, so the round closes for everybody and the edge is
 /// covered. Without an edge (a gathering timeout, or a worker far behind catching up) it closes the round and
-/// covers nothing.
+/// covers nothing. `more` edges were committed in the same round: they go together as long as they stay in a
+/// process; between processes each is a threshold of its own.
 struct threshold {
   std::uint64_t generation = 0; ///< of the sender's membership facts
   std::uint64_t sweep = 0;      ///< coverage sweep that the edge is covered in
   round_number round = 0;
   std::optional<edge> covered;
+  std::shared_ptr<const covered_edges> more = nullptr;
 };
 
 /// I have done my last round: count me as past every round. No departure; I still pass floods on.

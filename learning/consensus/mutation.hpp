@@ -28,6 +28,8 @@ enum class mutation {
   barrier_fires_early,     ///< `barrier` does not wait for the last tree neighbour's word
   barrier_tells_nobody,    ///< .. does not pass the word on
   barrier_tells_once,      ///< .. not again when a new generation makes another the one to be told
+  keeps_coverage,          ///< of edges covered at one moment only the first is passed on
+  believes_every_round,    ///< a neighbour may be in whatever round it says
   // in pairs:
   pair_without_sessions,     ///< what was sent before its sender knew of a giving up counts
   pair_silent_refusal,       ///< .. is not answered
@@ -38,6 +40,9 @@ enum class mutation {
   pair_takes_every_answer,   ///< also one to an offer that was given up
   pair_closes_alone,         ///< averages for the last times though neighbours still make steps
   pair_halves_on_the_answer, ///< who answers does not average
+  pair_tells_closing_once,   ///< who is asked whether it has made its last step says nothing if it said so
+                             ///< before
+  pair_waits_after_stop,     ///< a stop does not end the waiting for neighbours that go on
 };
 
 #ifdef DYBW_MUTATIONS

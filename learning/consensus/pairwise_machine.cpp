@@ -40,6 +40,8 @@ pairwise_machine::pairwise_machine(machine_options options)
     n.weight = policy_->weight(degree, mutated(mutation::pair_weighs_alone) ? degree : graph.degree(id));
     n.usable = options_.facts.empty(); // a joiner waits for a sign of life
   }
+  for (auto& n : neighbours_)
+    recount(n);
 }
 
 /// Takes in what is news and passes it on. `from`: who told it; null for our own word.
@@ -82,9 +84,6 @@ void pairwise_machine::on(const step_done& e) {
     return;
   ++counters_.steps_used;
   current_ = completed_ + 1;
-  for (const auto& n : neighbours_) // who is behind in numbers skips some, so that all end with the same
-    if (n.usable && !n.leaving)
-      current_ = std::max(current_, std::min(n.in, options_.last_round));
   rates_.observe(now_ - step_started_);
   record_.round = current_;
   record_.started = step_started_;
@@ -97,7 +96,7 @@ void pairwise_machine::on(const step_done& e) {
   if (const auto patience = policy_->patience(rates_.step()))
     patience_ends_ = saturated_sum(now_, *patience);
   deadline_ = saturated_sum(now_, options_.round_timeout.value_or(answer_limit()));
-  if (unanswered() > 0)
+  if (!owing_.empty())
     effects_.push_back(arm_timer{patience_ends_ ? std::min(*patience_ends_, deadline_) : deadline_});
 }
 
@@ -117,7 +116,7 @@ void pairwise_machine::on(const timer_expired&) {
   ++counters_.timeouts;
   patience_ends_ = now_;
   for (auto& n : neighbours_) // the answers still count when they come; they are only not waited for
-    n.overdue = 0;
+    set_overdue(n, 0);
 }
 
 void pairwise_machine::on(const neighbour_lost& e) {
@@ -138,28 +137,39 @@ void pairwise_machine::lose(neighbour& n, neighbour_lost::cause why) {
 /// Forgets the offer that is unanswered. The other end may have answered it.
 void pairwise_machine::give_up(neighbour& n) {
   n.offered = 0;
-  n.overdue = 0;
-  if (std::find(departed_.begin(), departed_.end(), n.id) == departed_.end())
+  set_overdue(n, 0);
+  recount(n);
+  if (!std::exchange(n.departed, true))
     departed_.push_back(n.id);
   effects_.push_back(edge_lost{n.id});
+}
+
+/// It may be another process, or have said meanwhile what we did not take in: it says so again, if asked.
+void pairwise_machine::revive(neighbour& n) {
+  n.usable = true;
+  n.leaving = n.closing = false;
+  recount(n);
+  if (phase_ == phase::left)
+    effects_.push_back(send{n.id, leaving{}});
+  else if (phase_ == phase::settling)
+    effects_.push_back(send{n.id, closed{current_, closed::asks}});
+  if (phase_ == phase::settling && stopping_)
+    bound_closing();
 }
 
 void pairwise_machine::on(const neighbour_heard& e) {
   auto* n = find(neighbours_, e.id);
   if (n == nullptr || n->crashed)
     return;
-  n->usable = true;
-  n->leaving = n->closing = false; // it may be another process; it says so again
-  if (phase_ == phase::left)
-    effects_.push_back(send{n->id, leaving{}});
-  else if (phase_ == phase::settling)
-    effects_.push_back(send{n->id, closed{current_, 0}});
+  revive(*n);
   learn(members_.word_of_return(n->id), nullptr);
   send_facts(n->id);
 }
 
 void pairwise_machine::on(const stop_requested&) {
-  stopping_ = true;
+  if (std::exchange(stopping_, true) || phase_ != phase::settling)
+    return;
+  bound_closing();
 }
 
 // --- Messages ---
@@ -184,16 +194,18 @@ void pairwise_machine::on(neighbour& from, const offer& m) {
     return;
   }
   if (std::exchange(from.crashed, false)) { // it knows that we gave it up: it lives, or does again
-    from.usable = true;
-    from.leaving = from.closing = false;
+    revive(from);
     if (!facts().worker_up(from.id))
       learn({facts().next(from.id, from.id, true)}, nullptr);
   }
-  from.in = std::max(from.in, m.round);
+  if (may_be_in(m.round))
+    from.in = std::max(from.in, m.round);
+  else
+    ++counters_.rounds_refused; // the number only: the offer must have its answer
   const auto crosses = !mutated(mutation::pair_crosses_at_one_end) || options_.self > from.id;
   if (from.offered > 0 && crosses) { // the two have crossed: each is the other's answer
-    const auto mine = from.offered;
-    from.offered = 0;
+    const auto mine = std::exchange(from.offered, 0);
+    recount(from);
     from.pace.observe(now_ - from.offered_at);
     const auto lower = std::min(options_.self, from.id);
     take(from, lower, lower == from.id ? m.number : mine, true, m.rate, from.told_rate);
@@ -210,22 +222,27 @@ void pairwise_machine::on(neighbour& from, const answer& m) {
   if (is_void(from, m.sessions) || !(is_owed || mutated(mutation::pair_takes_every_answer)))
     return; // to an offer that was given up
   from.offered = 0;
+  recount(from);
   from.pace.observe(now_ - from.offered_at);
   if (m.taken)
     take(from, options_.self, m.number, true, m.rate, from.told_rate);
 }
 
-/// Says how it stands with us, too: whoever gave us up for a while has forgotten it.
-void pairwise_machine::on(neighbour& from, const closed&) {
+/// Says how it stands with us, too, if it asks: whoever gave us up for a while has forgotten it, whether or
+/// not we knew of its last step. That it asks nothing in return ends the matter.
+void pairwise_machine::on(neighbour& from, const closed& m) {
   const auto is_news = !std::exchange(from.closing, true);
+  recount(from);
   if (phase_ == phase::left)
     effects_.push_back(send{from.id, leaving{}});
-  else if (phase_ == phase::settling && is_news)
+  else if (phase_ == phase::settling &&
+           (is_news || (m.degree == closed::asks && !mutated(mutation::pair_tells_closing_once))))
     effects_.push_back(send{from.id, closed{current_, 0}});
 }
 
 void pairwise_machine::on(neighbour& from, const leaving&) {
   from.leaving = true;
+  recount(from);
 }
 
 void pairwise_machine::on(neighbour& from, const membership_news& m) {
@@ -238,13 +255,13 @@ void pairwise_machine::take(neighbour& n, worker_id first, std::uint64_t number,
   effects_.push_back(absorb{
       {options_.self, n.id, first, number, std::max(current_, completed_), n.weight, 0, 0}, own_offer});
   rates_.average(theirs, mine, n.weight);
-  n.overdue = 0;
-  const auto known = std::find_if(averaged_.begin(), averaged_.end(),
-                                  [&](const mix_term& t) { return t.neighbour == n.id; });
-  if (known == averaged_.end())
+  set_overdue(n, 0);
+  if (n.averaged == 0) {
     averaged_.push_back({n.id, n.weight});
-  else
-    known->weight += n.weight;
+    n.averaged = averaged_.size();
+  } else {
+    averaged_[n.averaged - 1].weight += n.weight;
+  }
 }
 
 // --- The round ---
@@ -256,18 +273,16 @@ void pairwise_machine::evaluate() {
       close_down();
     } else if (phase_ == phase::gathering && may_go_on()) {
       finish_round();
-    } else if (phase_ == phase::settling &&
-               (unanswered() == 0 || mutated(mutation::pair_leaves_unanswered))) {
+    } else if (phase_ == phase::settling && (owing_.empty() || mutated(mutation::pair_leaves_unanswered))) {
       if (sweeps_left_ == 0)
         return leave();
-      if (std::any_of(neighbours_.begin(), neighbours_.end(), is_working) &&
-          !mutated(mutation::pair_closes_alone))
+      if (working_ > 0 && !(closing_ends_ && now_ >= *closing_ends_) && !mutated(mutation::pair_closes_alone))
         return; // what they still learn would not come through
       --sweeps_left_;
       for (auto& n : neighbours_)
-        if (n.usable && !n.leaving)
+        if (is_there(n))
           offer_to(n);
-      if (unanswered() == 0) // nobody is there
+      if (owing_.empty()) // nobody is there
         return leave();
     } else {
       return;
@@ -276,15 +291,15 @@ void pairwise_machine::evaluate() {
 }
 
 void pairwise_machine::offer_to_some() {
-  free_.clear();
+  for (auto* n : owing_)
+    set_overdue(*n, n->overdue + 1);
   chosen_.clear();
-  for (auto& n : neighbours_) {
-    if (n.offered > 0)
-      ++n.overdue;
-    else if (n.usable && !n.leaving)
-      free_.push_back(n.id);
-  }
   policy_->choose(free_, generator_, chosen_);
+  if (chosen_.size() == free_.size()) { // all at once, instead of one by one
+    for (auto id : free_)
+      find(neighbours_, id)->counts_as_free = false;
+    free_.clear();
+  }
   for (auto id : chosen_)
     offer_to(*find(neighbours_, id));
 }
@@ -293,31 +308,66 @@ void pairwise_machine::offer_to(neighbour& n) {
   n.offered = ++number_;
   n.offered_at = now_;
   n.told_rate = rates_.mean();
+  recount(n);
   effects_.push_back(send{n.id, offer{current_, n.offered, n.told_rate, n.sessions}});
 }
 
-std::size_t pairwise_machine::unanswered() const {
-  return static_cast<std::size_t>(std::count_if(neighbours_.begin(), neighbours_.end(),
-                                                [](const neighbour& n) { return n.offered > 0; }));
+/// To be called whenever a neighbour's standing has changed.
+void pairwise_machine::recount(neighbour& n) {
+  if (const auto is_free = is_there(n) && n.offered == 0; is_free != n.counts_as_free) {
+    n.counts_as_free = is_free;
+    const auto place = std::lower_bound(free_.begin(), free_.end(), n.id);
+    if (is_free)
+      free_.insert(place, n.id);
+    else
+      free_.erase(place);
+  }
+  if (is_working(n) != n.counts_as_working) {
+    n.counts_as_working = is_working(n);
+    working_ += n.counts_as_working ? 1 : std::size_t(-1);
+  }
+  if (n.offered > 0 && !n.owing_place) {
+    n.owing_place = owing_.size();
+    owing_.push_back(&n);
+  } else if (n.offered == 0 && n.owing_place) {
+    owing_[*n.owing_place] = owing_.back();
+    owing_.back()->owing_place = n.owing_place;
+    owing_.pop_back();
+    n.owing_place.reset();
+  }
+}
+
+void pairwise_machine::set_overdue(neighbour& n, std::size_t rounds) {
+  const auto longest = policy_->overdue_max();
+  longest_overdue_ -= n.overdue >= longest ? 1U : 0U;
+  n.overdue = rounds;
+  longest_overdue_ += n.overdue >= longest ? 1U : 0U;
 }
 
 /// Generous: an answer comes at once from whoever is there, and who is not is the failure detector's
 /// business.
 nanoseconds pairwise_machine::answer_limit() const {
   auto limit = std::max<nanoseconds>(10 * rates_.step(), std::chrono::seconds{10});
+  for (const auto* n : owing_)
+    if (n->pace.observed())
+      limit = std::max(limit, n->pace.bound());
+  return limit;
+}
+
+/// Likewise: who was asked to stop, too, says that it has made its last step at once.
+nanoseconds pairwise_machine::closing_limit() const {
+  auto limit = answer_limit();
   for (const auto& n : neighbours_)
-    if (n.offered > 0 && n.pace.observed())
+    if (is_working(n) && n.pace.observed())
       limit = std::max(limit, n.pace.bound());
   return limit;
 }
 
 bool pairwise_machine::may_go_on() const {
-  if (stopping_ || unanswered() == 0)
+  if (stopping_ || owing_.empty())
     return true;
   const auto is_patient = !patience_ends_ || now_ < *patience_ends_;
-  const auto longest = policy_->overdue_max();
-  return !is_patient && std::none_of(neighbours_.begin(), neighbours_.end(),
-                                     [longest](const neighbour& n) { return n.overdue >= longest; });
+  return !is_patient && longest_overdue_ == 0;
 }
 
 void pairwise_machine::finish_round() {
@@ -331,6 +381,10 @@ void pairwise_machine::finish_round() {
     record_.own_weight -= t.weight;
   record_.backup_workers = policy_->retune({current_, neighbours_.size(), averaged_.size()});
   record_.timed_out = timed_out_;
+  for (const auto& t : averaged_)
+    find(neighbours_, t.neighbour)->averaged = 0;
+  for (auto id : departed_)
+    find(neighbours_, id)->departed = false;
   averaged_.clear();
   departed_.clear();
   effects_.push_back(round_done{&record_});
@@ -346,6 +400,23 @@ void pairwise_machine::close_down() {
   current_ = std::max(current_, completed_);
   for (const auto& n : neighbours_)
     effects_.push_back(send{n.id, closed{current_, 0}});
+  if (stopping_)
+    bound_closing();
+}
+
+/// After a stop: neighbours that were asked, too, have made their last step as soon as we hear of it. Others
+/// may go on for as long as they like.
+void pairwise_machine::bound_closing() {
+  if (sweeps_left_ == 0 || working_ == 0 || closing_ends_ || mutated(mutation::pair_waits_after_stop))
+    return;
+  closing_ends_ = saturated_sum(now_, closing_limit());
+  effects_.push_back(arm_timer{*closing_ends_});
+}
+
+/// Not before one that its predecessor is known to have been in, and not behind us: others wait for its last.
+round_number pairwise_machine::round_for(worker_id joiner) const {
+  const auto here = std::max(completed_, current_);
+  return std::min(std::max(here, find(neighbours_, joiner)->in), options_.last_round);
 }
 
 machine_status pairwise_machine::status() const {

@@ -31,9 +31,10 @@ private:
 
 /// One worker's side of pairwise averaging (docs/protocol.md, "Pairwise policies"): after each step it offers
 /// its estimate to neighbours, each answers with its own as soon as the offer comes, and both ends add
-/// opposite shares of the difference of these two. Two offers that cross are each other's answer. Phases as
-/// of `round_machine`: gathering is the wait for answers after a step, settling that before leaving: until
-/// all neighbours have done their last step too, and then while all average a few times more.
+/// opposite shares of the difference of these two. Two offers that cross are each other's answer. A round is
+/// a step of one's own. Phases as of `round_machine`: gathering is the wait for answers after a step,
+/// settling that before leaving: until all neighbours have done their last step too (after a stop, not for
+/// long), and then while all average a few times more.
 ///
 /// Invariants: at most one offer unanswered per neighbour; a half is absorbed at most once, and at both ends
 /// with the same weight unless one end gave the other up in between (then the edge is `departed`). Who is up
@@ -64,6 +65,13 @@ private:
     nanoseconds offered_at{0};
     std::size_t overdue = 0; ///< own rounds since then
     pace_estimator pace;     ///< of its answers
+    // since the last record:
+    std::size_t averaged = 0; ///< its place among those averaged with, from 1; 0: it is none
+    bool departed = false;
+    // what it is counted as (`recount`):
+    bool counts_as_free = false;
+    bool counts_as_working = false;
+    std::optional<std::size_t> owing_place; ///< among those that owe an answer
   };
 
   void on(const start&);
@@ -89,27 +97,37 @@ private:
   void offer_to(neighbour& n);
   void lose(neighbour& n, neighbour_lost::cause why);
   void give_up(neighbour& n);
+  void revive(neighbour& n);
   void learn(const std::vector<fact>& told, const neighbour* from);
   bool is_void(neighbour& from, const link_sessions& sessions);
   void take(neighbour& n, worker_id first, std::uint64_t number, bool own_offer, double theirs, double mine);
   bool may_go_on() const;
   void finish_round();
   void close_down();
-  static bool is_working(const neighbour& n) { return n.usable && !n.leaving && !n.closing; }
-  std::size_t unanswered() const;
+  static bool is_there(const neighbour& n) { return n.usable && !n.leaving; }
+  static bool is_working(const neighbour& n) { return is_there(n) && !n.closing; }
+  void recount(neighbour& n);
+  void set_overdue(neighbour& n, std::size_t rounds);
   nanoseconds answer_limit() const;
-  round_number round_for(worker_id) const override { return std::max(completed_, current_); }
+  nanoseconds closing_limit() const;
+  void bound_closing();
+  round_number round_for(worker_id joiner) const override;
 
   std::unique_ptr<pairwise_policy> policy_;
   random_generator generator_;
   rate_consensus rates_;
   std::vector<neighbour> neighbours_;
+  // Kept as they change, so that no message costs a look at all neighbours:
+  std::vector<worker_id> free_;     ///< whom an offer may go to, ascending
+  std::vector<neighbour*> owing_;   ///< who owes an answer, in no order
+  std::size_t working_ = 0;         ///< who is there and makes steps
+  std::size_t longest_overdue_ = 0; ///< who owes it for as long as the policy lets them
 
   std::optional<nanoseconds> patience_ends_; ///< gathering
   std::uint64_t number_ = 0;                 ///< of the newest offer
   bool timed_out_ = false;
   std::size_t sweeps_left_ = 0;
-  std::vector<worker_id> free_;
+  std::optional<nanoseconds> closing_ends_; ///< settling, after a stop: the waiting for others' steps
   std::vector<worker_id> chosen_;
 
   std::vector<mix_term> averaged_;  ///< since the last record

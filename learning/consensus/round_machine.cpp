@@ -12,14 +12,12 @@ round_machine::round_machine(machine_options options)
       weights_(options_.weights.value_or(policy_->default_weights())),
       by_threshold_(policy_->closes_by_threshold()), for_everybody_(policy_->waits_for_everybody()),
       timeout_(options_.graph->workers(), by_threshold_, for_everybody_) {
-  if (for_everybody_ && options_.connect.how != connect_spec::kind::tree) {
-    options_.connect = {}; // any other set of edges may have circles
+  if (connecting_rule(options_) != options_.connect)
     options_.planned_connecting = nullptr;
-  }
   for (auto id : options_.graph->neighbours(options_.self)) {
     auto& n = neighbours_.emplace_back();
     n.id = id;
-    n.planned_degree = options_.graph->degree(id);
+    n.planned_degree = static_cast<std::uint32_t>(options_.graph->degree(id));
   }
   if (!options_.facts.empty())
     take_over();
@@ -30,6 +28,8 @@ const std::vector<effect>& round_machine::step(nanoseconds now, const event& e) 
   assert(now >= now_);
   now_ = now;
   effects_.clear();
+  if (!untold_.empty() && (told_coverage_ != now_ || std::holds_alternative<timer_expired>(e)))
+    tell_untold();
   const auto was_round = current_;
   const auto was_gathering = phase_ == phase::gathering;
   std::visit([this](const auto& x) { on(x); }, e);
@@ -40,10 +40,16 @@ const std::vector<effect>& round_machine::step(nanoseconds now, const event& e) 
         std::holds_alternative<membership_news>(std::get<message_received>(e).message)));
   if (!skip)
     evaluate();
-  if (phase_ == phase::gathering && (!was_gathering || current_ != was_round)) {
+  const auto gathers_anew = phase_ == phase::gathering && (!was_gathering || current_ != was_round);
+  if (gathers_anew)
     deadline_ = saturated_sum(now_, options_.round_timeout.value_or(gather_limit()));
+  const auto told = untold_wakes_ && untold_.empty();
+  const auto wakes_now = !untold_.empty() && !untold_wakes_;
+  untold_wakes_ = !untold_.empty();
+  if (wakes_now)
+    effects_.push_back(arm_timer{now_});
+  else if (untold_.empty() && (gathers_anew || (told && phase_ == phase::gathering)))
     effects_.push_back(arm_timer{deadline_});
-  }
   check_invariants();
   return effects_;
 }
@@ -70,8 +76,20 @@ void round_machine::on(const step_done& e) {
 }
 
 void round_machine::on(const message_received& e) {
-  if (auto* from = find(neighbours_, e.from))
-    std::visit([&](const auto& m) { on(*from, m); }, e.message);
+  auto* from = find(neighbours_, e.from);
+  if (from == nullptr)
+    return;
+  if (!is_believable(e.message)) {
+    ++counters_.rounds_refused;
+    return;
+  }
+  const auto was_committed = from->committed();
+  std::visit([&](const auto& m) { on(*from, m); }, e.message);
+  if (!in_round())
+    return;
+  recount(*from);
+  if (from->committed() && !was_committed)
+    committed_lately_.push_back(static_cast<std::size_t>(from - neighbours_.data()));
 }
 
 void round_machine::on(const timer_expired&) {
@@ -83,7 +101,7 @@ void round_machine::on(const timer_expired&) {
   seeks_company_ = false;
   if (by_threshold_ && !mutated(mutation::timeout_closes_alone)) {
     threshold_round_ = std::max(threshold_round_, current_);
-    announce(threshold{coverage_.generation(), coverage_.sweep(), current_, std::nullopt}, nullptr);
+    announce(threshold{coverage().generation(), coverage().sweep(), current_, std::nullopt}, nullptr);
   }
 }
 
@@ -114,6 +132,7 @@ void round_machine::on(const paused&) {
     lost(n);
     n.accepts_us = false;
   }
+  recount_all();
   close_requested_ = true;
 }
 
@@ -124,6 +143,20 @@ void round_machine::on(const stop_requested&) {
 }
 
 // --- Messages ---
+
+/// A round in which nobody can be comes from a broken worker. Taken in, it would end the run for all: they
+/// would skip the rounds up to there. (A sweep takes a round at least, so there are no more of them.)
+bool round_machine::is_believable(const protocol_message& m) const {
+  if (const auto* x = std::get_if<estimate>(&m))
+    return may_be_in(x->round);
+  if (const auto* x = std::get_if<accept>(&m))
+    return may_be_in(x->round);
+  if (const auto* x = std::get_if<closed>(&m))
+    return may_be_in(x->round);
+  if (const auto* x = std::get_if<threshold>(&m))
+    return may_be_in(x->round) && (x->sweep <= x->round || mutated(mutation::believes_every_round));
+  return true;
+}
 
 void round_machine::on(neighbour& from, const estimate& m) {
   if (m.round == 0)
@@ -229,6 +262,8 @@ void round_machine::join(round_number round) {
   for (auto& n : neighbours_)
     if (n.acceptable(current_))
       accept_estimate(n);
+  committed_lately_.clear();
+  recount_all();
 }
 
 void round_machine::accept_estimate(neighbour& n) {
@@ -244,16 +279,40 @@ bool round_machine::should_close() const {
     return true;
   if (seeks_company_)
     return false;
-  auto view = round_view{current_, neighbours_.size(), accepted_, 0, current_};
-  for (const auto& n : neighbours_)
-    if (n.may_still_come(current_)) {
-      ++view.still_to_come;
-      if (!mutated(mutation::hop_without_gap))
-        view.slowest_in = std::min(view.slowest_in, n.in);
-    }
+  auto view = round_view{current_, neighbours_.size(), accepted_, tally_.to_come(), current_};
+  if (policy_->looks_at_the_slowest() && !mutated(mutation::hop_without_gap))
+    view.slowest_in = slowest_in();
   if (policy_->quorum_is_met(view))
     return true;
   return view.still_to_come == 0 && !for_everybody_ && !mutated(mutation::wait_for_all_live);
+}
+
+round_number round_machine::slowest_in() const {
+  if (tally_.to_come() == 0)
+    return current_;
+  if (!tally_.slowest()) {
+    auto slowest = ~round_number{0};
+    std::size_t count = 0;
+    for (const auto& n : neighbours_)
+      if (n.counted.to_come && n.counted.in <= slowest) {
+        count = n.counted.in == slowest ? count + 1 : 1;
+        slowest = n.counted.in;
+      }
+    tally_.set_slowest(slowest, count);
+  }
+  return std::min(current_, *tally_.slowest());
+}
+
+/// To be called for whoever has changed while a round is open.
+void round_machine::recount(neighbour& n) {
+  const auto is = n.standing(current_);
+  tally_.change(static_cast<std::size_t>(&n - neighbours_.data()), n.counted, is);
+  n.counted = is;
+}
+
+void round_machine::recount_all() {
+  for (auto& n : neighbours_)
+    recount(n);
 }
 
 void round_machine::close() {
@@ -264,12 +323,11 @@ void round_machine::close() {
 }
 
 bool round_machine::awaits_closing(const neighbour& n) const {
-  return weights_ == weight_rule::active && n.owes_closing(current_);
+  return needs_degrees() && n.owes_closing(current_);
 }
 
 bool round_machine::settled() const {
-  return std::none_of(neighbours_.begin(), neighbours_.end(),
-                      [this](const neighbour& n) { return n.owes_answer(current_) || awaits_closing(n); });
+  return tally_.answers_owed() == 0 && (!needs_degrees() || tally_.closings_owed() == 0);
 }
 
 double round_machine::weight_of(const neighbour& n) const {
@@ -280,7 +338,7 @@ double round_machine::weight_of(const neighbour& n) const {
 void round_machine::finish_round() {
   double others = 0;
   for (const auto& n : neighbours_) {
-    if (!n.committed() || (weights_ == weight_rule::active && !n.closed_degree))
+    if (!n.committed() || (needs_degrees() && !n.closed_degree))
       continue; // of the second kind only who departed, at one end, before it closed: the edge is lost
     record_.committed.push_back({n.id, weight_of(n)});
     others += record_.committed.back().weight;
@@ -316,6 +374,8 @@ void round_machine::learn(const std::vector<fact>& told, const neighbour* from) 
           });
   reset_coverage();
   update_usable();
+  if (in_round())
+    recount_all();
 }
 
 /// What only this worker can say to news that are false or outdated.
@@ -350,7 +410,7 @@ void round_machine::lost(neighbour& n) {
   if (!in_round())
     return;
   n.barred = true;
-  if (phase_ == phase::gathering && weights_ == weight_rule::active)
+  if (phase_ == phase::gathering && needs_degrees())
     n.accepts_us = false; // it will not hear how many we accept, so it cannot know the edge's weight
   if (std::find(record_.departed.begin(), record_.departed.end(), n.id) == record_.departed.end())
     record_.departed.push_back(n.id);
@@ -448,6 +508,14 @@ void round_machine::check_invariants() const {
     assert(!n.fired || by_threshold_);
   }
   assert(!in_round() || accepted == accepted_);
+  if (!in_round())
+    return;
+  for (const auto& n : neighbours_) {
+    const auto is = n.standing(current_);
+    assert(is.to_come == n.counted.to_come && is.owes_answer == n.counted.owes_answer);
+    assert(is.owes_closing == n.counted.owes_closing && is.owes_branch == n.counted.owes_branch);
+    assert(is.in == n.counted.in);
+  }
 #endif
 }
 

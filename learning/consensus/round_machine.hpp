@@ -51,15 +51,24 @@ private:
   void close();
   bool settled() const;
   bool awaits_closing(const neighbour& n) const;
+  bool needs_degrees() const { return weights_ == weight_rule::active; }
+  round_number slowest_in() const;
   void finish_round();
+  void recount(neighbour& n);
+  void recount_all();
+  bool is_believable(const protocol_message& m) const;
 
   // round_thresholds.cpp
   void fire();
+  void fire_for(neighbour& n);
   void fire_when_all_are_in();
+  void spread(const threshold& t, const neighbour* except);
+  void tell_untold();
   void announce(const threshold& t, const neighbour* except);
   void rounds_over(round_number up_to);
   void catch_up(const neighbour& n);
   void reset_coverage();
+  coverage_sweep& coverage();
 
   void take_over();
   void meet(neighbour& n, round_number its_round);
@@ -81,8 +90,25 @@ private:
   bool by_threshold_;
   bool for_everybody_; ///< .. which comes when everybody is in
   coverage_sweep coverage_;
+  bool coverage_is_old_ = true;       ///< the facts have changed since: `coverage()` looks
   std::vector<neighbour> neighbours_; ///< ascending
+  mutable round_tally tally_;         ///< of the round in progress
   gather_timeout timeout_;
+
+  /// Connecting edges that may have to fire: those committed since `fire` looked last, by the neighbours'
+  /// places, or all after a new sweep or generation.
+  std::vector<std::size_t> committed_lately_;
+  bool fire_looks_at_all_ = true;
+  /// Covered edges to be passed on together at the end of this moment: where many commit at once, as many
+  /// messages for each would be as many as there are edges.
+  struct untold {
+    std::uint64_t sweep = 0;
+    round_number round = 0;
+    std::vector<std::uint64_t> edges; ///< places in the connecting edges
+  };
+  std::vector<untold> untold_;
+  bool untold_wakes_ = false;                ///< the timer is set for it
+  std::optional<nanoseconds> told_coverage_; ///< when covered edges alone were last passed on at once
 
   round_number over_ = 0;            ///< in_round(): rounds up to this one are over for everybody
   round_number threshold_round_ = 0; ///< the newest round a threshold was seen for

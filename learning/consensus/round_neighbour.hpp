@@ -2,31 +2,34 @@
 
 #include "learning/consensus/gather_timeout.hpp"
 #include "learning/consensus/messages.hpp"
+#include "learning/consensus/round_tally.hpp"
 
 namespace dybw {
 
 /// What a worker knows of one neighbour under the round protocol. `round` is the one that the worker is in.
 struct round_neighbour {
   worker_id id{};
-  std::size_t planned_degree = 0;
-  bool usable = true;       ///< the link and both ends are up, as far as known
-  bool silent = false;      ///< our own failure detector gave it up
-  bool leaving = false;     ///< past every round
-  round_number offered = 0; ///< round of its newest estimate
+  std::uint32_t planned_degree = 0;
+  bool usable = true;   ///< the link and both ends are up, as far as known
+  bool silent = false;  ///< our own failure detector gave it up
+  bool leaving = false; ///< past every round
   bool offered_parameters = false;
-  round_number in = 0;     ///< the newest round it is known to be in
-  round_number closed = 0; ///< the newest round it closed
-  pace_estimator pace;
-  nanoseconds last_estimate{0};
-  // of a joiner's neighbours:
-  bool met = true;              ///< has said where it is
-  round_number apart_until = 0; ///< rounds up to this one may have been shared with our predecessor
+  bool met = true; ///< has said where it is; false for a joiner's neighbours only
   // about the round in progress:
   bool barred = false;   ///< was lost while the round was open: takes no part any more
   bool accepted = false; ///< by us
   bool accepts_us = false;
-  bool fired = false; ///< its edge has fired a threshold in this round and generation
-  std::optional<std::size_t> closed_degree;
+  bool fired = false;     ///< its edge has fired a threshold in this round and generation
+  bool is_branch = false; ///< barrier: a tree neighbour
+  std::optional<std::uint32_t> closed_degree;
+  neighbour_standing counted; ///< as what it is in the `round_tally`
+
+  round_number offered = 0; ///< round of its newest estimate
+  round_number in = 0;      ///< the newest round it is known to be in
+  round_number closed = 0;  ///< the newest round it closed
+  nanoseconds last_estimate{0};
+  pace_estimator pace;
+  round_number apart_until = 0; ///< a joiner's: rounds up to this may have been shared with our predecessor
 
   /// It has told where it is: a joiner, that it sent nothing to its predecessor in later rounds.
   void meet(round_number its_round);
@@ -42,6 +45,11 @@ struct round_neighbour {
   bool may_still_come(round_number round) const {
     return !accepted && takes_part() && offered < round && closed < round;
   }
+  neighbour_standing standing(round_number round) const {
+    return {may_still_come(round), owes_answer(round), owes_closing(round), owes_branch(round), in};
+  }
+  /// Barrier: whether its word is to come that everybody behind it is in.
+  bool owes_branch(round_number round) const { return is_branch && usable && !leaving && closed < round; }
   /// Whether its word is to come that it accepts us or has closed without.
   bool owes_answer(round_number round) const;
   /// Whether its degree, which its weight depends on, is to come. A later round's `closed` without this

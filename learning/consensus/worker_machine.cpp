@@ -4,6 +4,15 @@
 
 namespace dybw {
 
+std::shared_ptr<const connect_spec> connecting_rule(const machine_options& options) {
+  const auto is_tree = !options.connect || options.connect->how == connect_spec::kind::tree;
+  return !is_tree && options.policy.waits_for_everybody() ? nullptr : options.connect;
+}
+
+std::unique_ptr<known_parts> parts_for(const machine_options& options) {
+  return std::make_unique<known_parts>(options.graph, connecting_rule(options));
+}
+
 std::string_view to_string(phase p) {
   return enum_text<phase::left>(p, {"idle", "computing", "gathering", "settling", "left"});
 }

@@ -3,6 +3,7 @@
 #include "learning/consensus/coverage_sweep.hpp"
 #include "learning/consensus/membership.hpp"
 #include "learning/consensus/messages.hpp"
+#include "learning/consensus/network_parts.hpp"
 #include "learning/consensus/policies/make_policy.hpp"
 #include "learning/graph/connecting_edges.hpp"
 #include "learning/run/run_config.hpp"
@@ -172,10 +173,13 @@ using effect = std::variant<send, use_estimate, compute, drop_step, mix, take_st
 struct machine_options {
   worker_id self{};
   std::shared_ptr<const topology> graph;
-  connect_spec connect;
+  std::shared_ptr<const connect_spec> connect; ///< null: the tree
   /// The connecting edges while everybody is up; computed once per run and shared. Null: computed by the
   /// machine.
   coverage_sweep::edge_set planned_connecting;
+  /// What the machines of a process share for the time when somebody is down (`parts_for`). Null: the machine
+  /// has its own.
+  std::shared_ptr<network_parts> parts;
   policy_spec policy;
   std::optional<weight_rule> weights; ///< unset: the policy's default
   miss_rule on_miss = miss_rule::carry;
@@ -187,6 +191,13 @@ struct machine_options {
   /// the run goes on: it begins with all its links down and raises each when it hears the neighbour.
   std::vector<fact> facts;
 };
+
+/// The set of edges that the policy needs to join all workers: under one that waits for everybody always the
+/// tree, as any other may have circles.
+std::shared_ptr<const connect_spec> connecting_rule(const machine_options& options);
+
+/// What machines with these options may share: not thread-safe.
+std::unique_ptr<known_parts> parts_for(const machine_options& options);
 
 enum class phase { idle, computing, gathering, settling, left };
 std::string_view to_string(phase p);
@@ -219,6 +230,7 @@ struct machine_counters {
   std::uint64_t steps_used = 0;
   std::uint64_t steps_discarded = 0;
   std::uint64_t sweeps_completed = 0;
+  std::uint64_t rounds_refused = 0; ///< messages that named a round in which nobody can be; not taken in
 };
 
 /// One worker's side of a protocol as a pure state machine: events in, effects out. Not thread-safe;
@@ -236,6 +248,10 @@ public:
   /// What this neighbour needs to join. Nothing from who has not begun or has left. REQUIRES: the link to it
   /// was given up (`neighbour_lost`), so that nothing of its predecessor's counts here any more.
   virtual std::optional<welcome> welcome_for(worker_id joiner) const = 0;
+
+  /// Whether a neighbour may be in this round: it is not after the last, and not absurdly far ahead. What a
+  /// message says of another the machine does not take in; shells keep nothing of it.
+  virtual bool may_be_in(round_number round) const = 0;
 
   virtual const machine_counters& counters() const = 0;
   virtual const membership& facts() const = 0;

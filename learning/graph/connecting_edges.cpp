@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 
 namespace dybw {
 
@@ -100,15 +101,23 @@ topology renumbered(const component& part, std::size_t workers) {
   return {part.members.size(), std::move(edges), {}};
 }
 
+/// Most workers need no search of their own: nobody's eccentricity is below its distance from anybody, or
+/// below anybody's eccentricity less that distance.
 worker_id exact_centre(const topology& graph) {
   auto centre = worker_at(0);
-  auto least = breadth_first(graph, centre).eccentricity();
-  for (std::size_t i = 1; i < graph.workers(); ++i) {
-    const auto eccentricity = breadth_first(graph, worker_at(i)).eccentricity();
+  auto least = std::numeric_limits<std::size_t>::max();
+  std::vector<std::size_t> at_least(graph.workers());
+  for (std::size_t i = 0; i < graph.workers(); ++i) {
+    if (at_least[i] >= least)
+      continue;
+    const auto tree = breadth_first(graph, worker_at(i));
+    const auto eccentricity = tree.eccentricity();
     if (eccentricity < least) {
       least = eccentricity;
       centre = worker_at(i);
     }
+    for (std::size_t j = i + 1; j < graph.workers(); ++j)
+      at_least[j] = std::max({at_least[j], tree.distance[j], eccentricity - tree.distance[j]});
   }
   return centre;
 }

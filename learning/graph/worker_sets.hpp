@@ -25,6 +25,9 @@ public:
 
   bool together(worker_id x, worker_id y) { return find(x) == find(y); }
 
+  /// The number of the worker's set, the same for all in it, below the number of workers.
+  std::size_t set_of(worker_id id) { return find(id); }
+
 private:
   std::size_t find(worker_id id) {
     auto i = index_of(id);

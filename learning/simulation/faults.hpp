@@ -63,12 +63,19 @@ struct restart_fault {
   nanoseconds begins_after{0};
 };
 
+/// The worker's process says something that its machine did not: it is broken, or of another version.
+struct forged_fault {
+  worker_id from{};
+  worker_id to{}; ///< a neighbour
+  protocol_message what;
+};
+
 /// The worker is asked to stop (a limit reached, a target, Ctrl-C).
 struct stop_fault {
   worker_id worker{};
 };
 
-using fault =
-    std::variant<crash_fault, hang_fault, suspicion_fault, cut_fault, mend_fault, restart_fault, stop_fault>;
+using fault = std::variant<crash_fault, hang_fault, suspicion_fault, cut_fault, mend_fault, restart_fault,
+                           forged_fault, stop_fault>;
 
 } // namespace dybw

@@ -151,7 +151,8 @@ void network_simulation::deliver(shell& s, std::size_t link_index) {
     network_.links[l.reverse].window.received(ack->round);
   } else if (const auto* message = std::get_if<protocol_message>(&e.content)) {
     if (const auto* x = std::get_if<estimate>(message); x != nullptr && x->has_parameters) {
-      l.slots.offer(x->round, e.block);
+      if (s.machine->may_be_in(x->round))
+        l.slots.offer(x->round, e.block);
       network_.post(l.reverse, {envelope::receipt{x->round}, {}});
     }
     if (std::holds_alternative<offer>(*message) || std::holds_alternative<answer>(*message))
@@ -287,7 +288,7 @@ void network_simulation::perform(shell& s, const round_done& e) {
 }
 
 void network_simulation::perform(shell& s, const dybw::membership_changed& e) {
-  network_.peaks.facts = std::max(network_.peaks.facts, s.machine->facts().facts().size());
+  network_.peaks.facts = std::max(network_.peaks.facts, s.machine->facts().size());
   observer_.membership_changed(now(), s.id, e);
 }
 
@@ -314,6 +315,12 @@ void network_simulation::strike(const restart_fault& f) {
   strike(crash_fault{f.worker, false});
   restart(network_, f,
           [this](shell& giver, std::size_t slot) { give_up(giver, slot, neighbour_lost::cause::silent); });
+}
+
+void network_simulation::strike(const forged_fault& f) {
+  auto& s = network_.at(f.from);
+  if (s.alive)
+    network_.post(network_.link_between(f.from, f.to), {f.what, in_pairs_ ? s.current : s.stepped});
 }
 
 void network_simulation::strike(const stop_fault& f) {

@@ -100,6 +100,7 @@ private:
   void strike(const cut_fault& f) { cut(network_, f); }
   void strike(const mend_fault& f) { mend(network_, f); }
   void strike(const restart_fault& f);
+  void strike(const forged_fault& f);
   void strike(const stop_fault& f);
   void be_born(shell& s);
   void note_change() {

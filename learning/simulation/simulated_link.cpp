@@ -39,9 +39,15 @@ bool simulated_link::brings(std::uint32_t connection) {
 }
 
 envelope simulated_link::take() {
-  assert(!under_way_.empty());
-  auto e = std::move(under_way_.front());
-  under_way_.pop_front();
+  assert(first_ < under_way_.size());
+  auto e = std::move(under_way_[first_++]);
+  if (first_ == under_way_.size()) {
+    under_way_.clear();
+    first_ = 0;
+  } else if (first_ >= 64 && 2 * first_ > under_way_.size()) {
+    under_way_.erase(under_way_.begin(), under_way_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
+  }
   messages_ -= e.is_of_protocol() ? 1u : 0u;
   blocks_ -= e.carries_parameters() ? 1u : 0u;
   return e;
@@ -49,6 +55,7 @@ envelope simulated_link::take() {
 
 void simulated_link::lose_under_way() {
   under_way_.clear();
+  first_ = 0;
   messages_ = blocks_ = held_ = 0;
   ++connection_;
 }

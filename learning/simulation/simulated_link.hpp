@@ -4,9 +4,9 @@
 #include "learning/simulation/faults.hpp"
 #include "learning/simulation/simulated_model.hpp"
 
-#include <deque>
 #include <optional>
 #include <variant>
+#include <vector>
 
 namespace dybw {
 
@@ -48,12 +48,14 @@ public:
   std::optional<cut_fault::kind> cut() const noexcept { return cut_; }
   /// Deliveries of an earlier connection are void.
   std::uint32_t connection() const noexcept { return connection_; }
+  /// REQUIRES: something is under way.
   const envelope& newest() const { return under_way_.back(); }
   std::size_t messages_under_way() const noexcept { return messages_; } ///< of the protocol
   std::size_t blocks_under_way() const noexcept { return blocks_; }     ///< .. that carry parameters
 
 private:
-  std::deque<envelope> under_way_;
+  std::vector<envelope> under_way_; ///< from first_ on: links are many, and mostly empty
+  std::size_t first_ = 0;
   std::size_t messages_ = 0;
   std::size_t blocks_ = 0;
   nanoseconds last_arrival_{0};

@@ -13,9 +13,8 @@ simulated_network::simulated_network(simulation_options o) : options(std::move(o
   assert(options.machine.graph && options.step_time && options.latency);
   auto& shared = options.machine;
   const auto& graph = *shared.graph;
-  if (shared.policy.closes_by_threshold() && !shared.planned_connecting)
-    shared.planned_connecting = std::make_shared<const std::vector<edge>>(
-        connecting_edges(graph, shared.connect, worker_id{}, [](edge) { return true; }));
+  if (!shared.parts)
+    shared.parts = parts_for(shared);
   shells.reserve(graph.workers());
   links.resize(2 * graph.edges().size());
   std::size_t next_link = 0;

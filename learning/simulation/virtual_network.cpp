@@ -11,8 +11,9 @@ virtual_network::virtual_network(const virtual_times& times, std::shared_ptr<con
     : graph_(std::move(graph)) {
   const auto workers = graph_->workers();
   clocks_.reserve(workers);
+  const step_clocks clocks{times.step_time, times.straggler, workers, seed};
   for (std::size_t i = 0; i < workers; ++i)
-    clocks_.emplace_back(times.step_time, times.straggler, workers, worker_at(i), seed);
+    clocks_.push_back(clocks.make(worker_at(i)));
   if (!times.link_latency.empty())
     latency_ = parse_distribution(times.link_latency, "--link-latency");
   if (times.bytes_per_s)

@@ -110,26 +110,26 @@ private:
 class trace final : public duration_distribution {
 public:
   /// REQUIRES: durations is not empty.
-  trace(std::vector<double> durations, std::size_t first)
-      : durations_(std::move(durations)), next_(first % durations_.size()) {}
+  trace(std::shared_ptr<const std::vector<double>> durations, std::size_t first)
+      : durations_(std::move(durations)), next_(first % durations_->size()) {}
   double draw(random_generator&) override {
-    const auto duration = durations_[next_];
-    next_ = (next_ + 1) % durations_.size();
+    const auto duration = (*durations_)[next_];
+    next_ = (next_ + 1) % durations_->size();
     return duration;
   }
   double mean() const override {
-    return std::accumulate(durations_.begin(), durations_.end(), 0.0) /
-           static_cast<double>(durations_.size());
+    return std::accumulate(durations_->begin(), durations_->end(), 0.0) /
+           static_cast<double>(durations_->size());
   }
   double outlasted_by(double rate) const override {
     double sum = 0;
-    for (const auto x : durations_)
+    for (const auto x : *durations_)
       sum += std::exp(-rate * x);
-    return sum / static_cast<double>(durations_.size());
+    return sum / static_cast<double>(durations_->size());
   }
 
 private:
-  std::vector<double> durations_;
+  std::shared_ptr<const std::vector<double>> durations_;
   std::size_t next_;
 };
 
@@ -187,8 +187,8 @@ std::string all_spellings() {
   return list + "or trace:FILE";
 }
 
-std::unique_ptr<duration_distribution> parse_form(const option_text& text, const distribution_form& form,
-                                                  std::string_view parameters) {
+distribution_maker parse_form(const option_text& text, const distribution_form& form,
+                              std::string_view parameters) {
   const auto mend = "choose for example " + text.option + ' ' + std::string{form.example};
   const auto words = split(parameters, ',');
   if (words.size() != form.parameters.size())
@@ -201,7 +201,7 @@ std::unique_ptr<duration_distribution> parse_form(const option_text& text, const
   if (form.spelling == "uniform:A,B" && values[0] > values[1])
     text.refuse("have A at most B", std::string{words[0]} + " above " + std::string{words[1]},
                 "choose " + text.option + " uniform:" + std::string{words[1]} + ',' + std::string{words[0]});
-  return form.make(values);
+  return [make = form.make, values](std::size_t) { return make(values); };
 }
 
 /// What may be wrong with a line that is no duration.
@@ -248,17 +248,22 @@ std::uint64_t trace_fingerprint(const std::string& text) {
   return hash.value();
 }
 
-std::unique_ptr<duration_distribution> parse_distribution(const std::string& text, const std::string& option,
-                                                          std::size_t first_line) {
+distribution_maker read_distribution(const std::string& text, const std::string& option) {
   const option_text value{option, text};
   const auto [name, parameters] = split_form(text);
   if (name == "trace" && parameters && !parameters->empty())
-    return std::make_unique<trace>(read_trace(std::string{*parameters}), first_line);
+    return [durations = std::make_shared<const std::vector<double>>(read_trace(std::string{*parameters}))](
+               std::size_t first_line) { return std::make_unique<trace>(durations, first_line); };
   for (const auto& form : forms())
     if (name == split_form(form.spelling).name)
       return parse_form(value, form, parameters.value_or(""));
   value.refuse("be " + all_spellings(), "found " + excerpt(text),
                "choose for example " + option + " exp:0.05");
+}
+
+std::unique_ptr<duration_distribution> parse_distribution(const std::string& text, const std::string& option,
+                                                          std::size_t first_line) {
+  return read_distribution(text, option)(first_line);
 }
 
 } // namespace dybw

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -24,9 +25,16 @@ public:
   virtual double outlasted_by(double rate) const = 0;
 };
 
+/// Makes equal distributions; a trace's file is read once and its durations are shared. `first_line` says
+/// which duration of a trace comes first, modulo their number: give it the worker's number, so that workers
+/// with the same file differ. Thread-safe.
+using distribution_maker = std::function<std::unique_ptr<duration_distribution>(std::size_t first_line)>;
+
 /// Throws `input_error` (configuration fault; data fault for a trace file). `option` names the option in the
-/// message, with its dashes. `first_line` says which duration of a trace comes first, modulo their number:
-/// give it the worker's number, so that workers with the same file differ.
+/// message, with its dashes.
+distribution_maker read_distribution(const std::string& text, const std::string& option);
+
+/// One of these.
 std::unique_ptr<duration_distribution> parse_distribution(const std::string& text, const std::string& option,
                                                           std::size_t first_line = 0);
 

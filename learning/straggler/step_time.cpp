@@ -6,9 +6,21 @@ namespace dybw {
 
 step_clock::step_clock(const std::string& base, const std::string& straggler, std::size_t workers,
                        worker_id id, std::uint64_t seed)
-    : base_(base.empty() ? nullptr : parse_distribution(base, "--step-time", index_of(id))),
-      straggler_(make_straggler(straggler, workers, id, seed)),
-      generator_(make_generator(seed, random_stream::step_time, index_of(id))) {}
+    : step_clock(step_clocks{base, straggler, workers, seed}.make(id)) {}
+
+step_clock::step_clock(std::unique_ptr<duration_distribution> base,
+                       std::unique_ptr<straggler_model> straggler, random_generator generator)
+    : base_(std::move(base)), straggler_(std::move(straggler)), generator_(generator) {}
+
+step_clocks::step_clocks(const std::string& base, const std::string& straggler, std::size_t workers,
+                         std::uint64_t seed)
+    : base_(base.empty() ? distribution_maker{} : read_distribution(base, "--step-time")),
+      straggler_(make_stragglers(straggler, workers, seed)), seed_(seed) {}
+
+step_clock step_clocks::make(worker_id id) const {
+  return {base_ ? base_(index_of(id)) : nullptr, straggler_(id),
+          make_generator(seed_, random_stream::step_time, index_of(id))};
+}
 
 nanoseconds step_clock::step(nanoseconds now) {
   assert(has_base());

@@ -10,7 +10,7 @@ namespace dybw {
 class step_clock {
 public:
   /// `base` is the value of --step-time, empty for none; `straggler` that of --straggler. Throws
-  /// `input_error`.
+  /// `input_error`. For the clocks of many workers: `step_clocks`.
   step_clock(const std::string& base, const std::string& straggler, std::size_t workers, worker_id id,
              std::uint64_t seed);
 
@@ -34,12 +34,29 @@ public:
   void skip(std::uint64_t count);
 
 private:
+  friend class step_clocks;
+  step_clock(std::unique_ptr<duration_distribution> base, std::unique_ptr<straggler_model> straggler,
+             random_generator generator);
   double factor(nanoseconds now);
 
   std::unique_ptr<duration_distribution> base_;
   std::unique_ptr<straggler_model> straggler_;
   random_generator generator_;
   std::uint64_t drawn_ = 0;
+};
+
+/// Makes the clocks of a run's workers; the options are read once. Thread-safe.
+class step_clocks {
+public:
+  /// As for `step_clock`.
+  step_clocks(const std::string& base, const std::string& straggler, std::size_t workers, std::uint64_t seed);
+
+  step_clock make(worker_id id) const;
+
+private:
+  distribution_maker base_; ///< null: none
+  straggler_maker straggler_;
+  std::uint64_t seed_;
 };
 
 /// Throws `input_error` if no `step_clock` can be made of these options; to be called once before a run

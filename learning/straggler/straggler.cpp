@@ -4,8 +4,8 @@
 #include "learning/base/random.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
+#include <vector>
 
 namespace dybw {
 
@@ -84,28 +84,28 @@ private:
   double until_s_ = 0; ///< when the present state ends
 };
 
-/// Where the worker stands in the permutation that all workers of a run share.
-std::size_t place_of(worker_id id, std::size_t workers, std::uint64_t seed) {
+/// The first of a permutation that all workers of a run share. [workers]
+std::vector<bool> first_of(std::size_t workers, std::size_t count, std::uint64_t seed) {
   std::vector<std::size_t> order(workers);
   std::iota(order.begin(), order.end(), std::size_t{0});
   // The workers' own streams are 0 .. N-1, so N is free for what they share.
   auto generator = make_generator(seed, random_stream::straggler, workers);
   std::shuffle(order.begin(), order.end(), generator);
-  return static_cast<std::size_t>(std::find(order.begin(), order.end(), index_of(id)) - order.begin());
+  std::vector<bool> is_first(workers);
+  for (std::size_t i = 0; i < count; ++i)
+    is_first[order[i]] = true;
+  return is_first;
 }
-
-/// How to make each worker's model.
-using maker = std::function<std::unique_ptr<straggler_model>(worker_id, std::uint64_t seed)>;
 
 random_generator generator_of(worker_id id, std::uint64_t seed) {
   return make_generator(seed, random_stream::straggler, index_of(id));
 }
 
-maker parse_straggler(const std::string& text, std::size_t workers) {
+straggler_maker parse_straggler(const std::string& text, std::size_t workers, std::uint64_t seed) {
   const option_text value{"--straggler", text};
   const auto example = [&](const std::string& form) { return "choose for example --straggler " + form; };
   if (text == "none")
-    return [](worker_id, std::uint64_t) { return std::make_unique<constant_factor>(1); };
+    return [](worker_id) { return std::make_unique<constant_factor>(1); };
   const auto [name, parameters] = split_form(text);
   const auto words = split(parameters.value_or(""), ':');
   const auto read_factor = [&](const std::string& mend) {
@@ -118,8 +118,9 @@ maker parse_straggler(const std::string& text, std::size_t workers) {
       value.refuse("be slow:COUNT:FACTOR", "found " + excerpt(text), mend);
     const auto count = value.number<std::size_t>(
         words[0], "COUNT for " + std::to_string(workers) + " workers", 0, workers, mend);
-    return [=, factor = read_factor(mend)](worker_id id, std::uint64_t seed) {
-      return std::make_unique<constant_factor>(place_of(id, workers, seed) < count ? factor : 1);
+    const auto slow = std::make_shared<const std::vector<bool>>(first_of(workers, count, seed));
+    return [=, factor = read_factor(mend)](worker_id id) {
+      return std::make_unique<constant_factor>((*slow)[index_of(id)] ? factor : 1);
     };
   }
   if (name == "random") {
@@ -127,7 +128,7 @@ maker parse_straggler(const std::string& text, std::size_t workers) {
     if (words.size() != 2)
       value.refuse("be random:PROBABILITY:FACTOR", "found " + excerpt(text), mend);
     const auto probability = value.number<double>(words[0], "PROBABILITY", 0, 1, mend);
-    return [=, factor = read_factor(mend)](worker_id id, std::uint64_t seed) {
+    return [=, factor = read_factor(mend)](worker_id id) {
       return std::make_unique<random_steps>(probability, factor, generator_of(id, seed));
     };
   }
@@ -138,7 +139,7 @@ maker parse_straggler(const std::string& text, std::size_t workers) {
       value.refuse("be bursts:ON,OFF:FACTOR", "found " + excerpt(text), mend);
     const auto on_s = value.number<double>(means[0], "ON in seconds", 1e-6, 1e9, mend);
     const auto off_s = value.number<double>(means[1], "OFF in seconds", 1e-6, 1e9, mend);
-    return [=, factor = read_factor(mend)](worker_id id, std::uint64_t seed) {
+    return [=, factor = read_factor(mend)](worker_id id) {
       return std::make_unique<bursts>(on_s, off_s, factor, generator_of(id, seed));
     };
   }
@@ -148,13 +149,17 @@ maker parse_straggler(const std::string& text, std::size_t workers) {
 
 } // namespace
 
+straggler_maker make_stragglers(const std::string& text, std::size_t workers, std::uint64_t seed) {
+  return parse_straggler(text, workers, seed);
+}
+
 std::unique_ptr<straggler_model> make_straggler(const std::string& text, std::size_t workers, worker_id id,
                                                 std::uint64_t seed) {
-  return parse_straggler(text, workers)(id, seed);
+  return parse_straggler(text, workers, seed)(id);
 }
 
 void check_straggler(const std::string& text, std::size_t workers) {
-  parse_straggler(text, workers);
+  parse_straggler(text, workers, 0);
 }
 
 } // namespace dybw

@@ -3,6 +3,7 @@
 #include "learning/base/types.hpp"
 #include "learning/straggler/distribution.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,13 @@ public:
   /// their factors.
   virtual double mean_factor(const duration_distribution& base) const = 0;
 };
+
+/// Makes a worker's model. What all workers share, such as who is slow, is worked out once: making the models
+/// of all N takes time and memory in proportion to N. Copies share it; thread-safe.
+using straggler_maker = std::function<std::unique_ptr<straggler_model>(worker_id)>;
+
+/// Throws `input_error` (configuration fault) like `check_straggler`.
+straggler_maker make_stragglers(const std::string& text, std::size_t workers, std::uint64_t seed);
 
 /// The model of one worker out of N; deterministic in (text, workers, id, seed). The bursts of a worker lie
 /// at the same times however often they are asked for, so runs of several policies meet the same ones; only

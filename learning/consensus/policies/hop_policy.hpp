@@ -17,6 +17,7 @@ public:
   bool quorum_is_met(const round_view& view) const override {
     return quorum_.quorum_is_met(view) && view.round <= view.slowest_in + gap_;
   }
+  bool looks_at_the_slowest() const override { return true; }
 
 private:
   static_policy quorum_;

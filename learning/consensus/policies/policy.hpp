@@ -14,7 +14,8 @@ struct round_view {
   std::size_t accepted = 0; ///< whose estimates count so far
   /// Who is neither accepted nor past this round nor gone: whose estimates may still count.
   std::size_t still_to_come = 0;
-  /// The lowest round that one of these is known to be in; the own round if there is none.
+  /// The lowest round that one of these is known to be in; the own round if there is none, or if the policy
+  /// does not look at it.
   round_number slowest_in = 0;
 };
 
@@ -47,6 +48,9 @@ public:
   virtual bool closes_by_threshold() const { return false; }
 
   virtual bool waits_for_everybody() const { return false; }
+
+  /// Whether `quorum_is_met` looks at `slowest_in`.
+  virtual bool looks_at_the_slowest() const { return false; }
 
   /// Whether workers average in pairs, each at its own pace, instead of in rounds that neighbours share: then
   /// it is a `pairwise_policy`.

@@ -24,7 +24,10 @@ std::optional<worker_id> neighbour_in(const event& e) {
 } // namespace
 
 event_replay::event_replay(machine_options shared)
-    : shared_(std::move(shared)), workers_(shared_.graph->workers()) {}
+    : shared_(std::move(shared)), workers_(shared_.graph->workers()) {
+  if (!shared_.parts)
+    shared_.parts = parts_for(shared_);
+}
 
 std::optional<event_replay::difference> event_replay::take(std::string_view line) {
   ended_ = nullptr;

@@ -48,6 +48,11 @@ public:
     } else {
       also("none");
     }
+    if (m.more)
+      for_each_edge(*m.more, [this](edge e) {
+        also(e.a);
+        with('-', e.b);
+      });
   }
   void operator()(const leaving&) { say("leaving"); }
   void operator()(const membership_news& m) {
@@ -200,6 +205,19 @@ std::optional<edge> read_covered(reader& in, std::string_view word) {
   return edge{in.worker(ends[0]), in.worker(ends[1])};
 }
 
+/// The edges up to the end of the line.
+std::shared_ptr<const covered_edges> read_more(reader& in) {
+  std::vector<edge> edges;
+  while (!in.at_end())
+    edges.push_back(read_covered(in, in.word()).value_or(edge{}));
+  if (edges.empty())
+    return nullptr;
+  const auto words = (edges.size() + 63) / 64;
+  return std::make_shared<const covered_edges>(
+      covered_edges{std::make_shared<const std::vector<edge>>(std::move(edges)),
+                    std::vector<std::uint64_t>(words, ~std::uint64_t{0})});
+}
+
 /// Braces call from left to right, in the order of the words.
 protocol_message read_message(reader& in) {
   const auto kind = in.word();
@@ -212,8 +230,11 @@ protocol_message read_message(reader& in) {
     return accept{in.number()};
   if (kind == "closed")
     return closed{in.number(), in.number<std::uint32_t>()};
-  if (kind == "threshold")
-    return threshold{in.number(), in.number(), in.number(), read_covered(in, in.word())};
+  if (kind == "threshold") {
+    auto m = threshold{in.number(), in.number(), in.number(), read_covered(in, in.word())};
+    m.more = read_more(in);
+    return m;
+  }
   if (kind == "membership") {
     auto facts = std::make_shared<std::vector<fact>>();
     while (!in.at_end())

@@ -15,7 +15,8 @@ const auto right = worker_at(2);
 
 struct fixture {
   std::shared_ptr<const topology> graph = path_of_three();
-  known_members members{*graph, self};
+  known_parts parts{graph, nullptr};
+  known_members members{*graph, self, parts};
 };
 
 } // namespace

@@ -89,7 +89,7 @@ TEST_CASE("pairwise_machine: who has left answers, but takes nothing") {
 TEST_CASE("pairwise_machine: before leaving, adaptive averages a few times more") {
   worker_probe w{pair(), 0, "adaptive"};
   w.begin();
-  CHECK(w.tell(stop_requested{}) == "drop{1}, closed{0, 0} to 1");
+  CHECK(w.tell(stop_requested{}) == "drop{1}, closed{0, 0} to 1, timer");
   CHECK(w.machine().status().waiting_for.at(0).what == wait_cause::kind::closing);
   CHECK(w.hear(1, offer{3, 1}) == "answer{1} to 1, absorb{theirs, 1, 1#1}"); // it still makes steps
   CHECK(w.hear(1, closed{4, 0}) == "closed{0, 0} to 1, offer{0, 1} to 1");
@@ -119,7 +119,69 @@ TEST_CASE("pairwise_machine: who has left, or is about to, says so again to whoe
   worker_probe y{pair(), 0, "adaptive"};
   y.begin();
   y.tell(stop_requested{});
-  CHECK(y.tell(neighbour_heard{worker_at(1)}) == "closed{0, 0} to 1");
+  CHECK(y.tell(neighbour_heard{worker_at(1)}) == "closed{0, 1} to 1");
+}
+
+TEST_CASE(
+    "pairwise_machine: asked whether it has made its last step it answers, known or not, and asks nothing") {
+  worker_probe w{path_of_three(), 1, "adaptive"};
+  w.begin();
+  CHECK(w.hear(0, closed{3, closed::asks}) == ""); // it makes steps
+  w.tell(stop_requested{});
+  CHECK(w.hear(0, closed{3, 0}) == "");
+  CHECK(w.hear(0, closed{3, closed::asks}) == "closed{0, 0} to 0");
+  CHECK(w.hear(0, closed{3, closed::asks}) == "closed{0, 0} to 0"); // it may have forgotten it again
+}
+
+TEST_CASE("pairwise_machine: who was thought dead and is not is asked, too") {
+  worker_probe w{path_of_three(), 1, "adaptive"};
+  w.begin();
+  w.tell(stop_requested{});
+  w.tell(lost(0, neighbour_lost::cause::crashed));
+  CHECK(w.hear(0, offer{2, 8, 0, {0, 1}}).find("closed{0, 1} to 0") != std::string::npos);
+}
+
+TEST_CASE("pairwise_machine: after a stop the waiting for others' steps ends, if they do not") {
+  for (const auto settles_first : {false, true}) {
+    worker_probe w{pair(), 0, "adaptive", with_last_round(settles_first ? 1 : 1000)};
+    w.begin();
+    if (settles_first) {
+      w.finish_step();
+      w.hear(1, answer{1});
+      w.wait(1h); // as long as it takes
+      CHECK(w.tell(timer_expired{}) == "");
+      CHECK(w.tell(stop_requested{}) == "timer");
+    } else {
+      w.tell(stop_requested{});
+    }
+    CHECK(w.machine().current_phase() == phase::settling);
+    CHECK(w.timer() == w.now() + 10s);
+    w.wait(9s);
+    CHECK(w.tell(timer_expired{}) == "");
+    w.wait(1s);
+    CHECK(w.tell(timer_expired{}).starts_with("offer{")); // the last averages
+  }
+}
+
+TEST_CASE("pairwise_machine: a round is a step of one's own, however many the neighbours have made") {
+  worker_probe w{pair(), 0, "adaptive", with_last_round(3)};
+  w.begin();
+  w.hear(1, offer{70, 1});
+  for (auto round = 1; round <= 3; ++round) {
+    REQUIRE(w.finish_step().starts_with("step{" + std::to_string(round) + "}"));
+    w.hear(1, answer{static_cast<std::uint64_t>(round)});
+  }
+  CHECK(w.machine().current_phase() == phase::settling);
+  CHECK(w.machine().counters().steps_used == 3);
+}
+
+TEST_CASE("pairwise_machine: an offer from a round in which nobody can be is answered all the same") {
+  worker_probe w{pair(), 0, "adaptive", with_last_round(100)};
+  w.begin();
+  CHECK(w.hear(1, offer{~round_number{0}, 1}) == "answer{1} to 1, absorb{theirs, 1, 1#1}");
+  CHECK(w.machine().counters().rounds_refused == 1);
+  w.tell(lost(1));
+  CHECK(w.machine().welcome_for(worker_at(1))->round == 0);
 }
 
 TEST_CASE("pairwise_machine: who is up is flooded, so that everybody knows its part of the network") {

@@ -13,6 +13,28 @@ using namespace dybw::test;
 
 // --- A round.
 
+TEST_CASE("round_machine: a round in which nobody can be is not believed") {
+  const auto last = round_number{1000};
+  const auto far = machine_frame::rounds_ahead_max + 10;
+  for (const auto* policy : {"full", "static:1", "dtur", "hop:1:2", "barrier"})
+    for (const auto bounded : {true, false})
+      for (const auto round : {bounded ? last + 1 : far, ~round_number{0}}) {
+        auto w = worker_probe{triangle(), 0, policy, with_last_round(bounded ? last : ~round_number{0})};
+        w.begin();
+        for (const auto& m :
+             {protocol_message{estimate{round}}, protocol_message{estimate{round, false}},
+              protocol_message{accept{round}}, protocol_message{closed{round, 0}},
+              protocol_message{threshold{0, 0, round, edge_of(0, 1)}},
+              protocol_message{threshold{0, 7, 3, edge_of(0, 1)}}}) // no seven sweeps in two rounds
+          CHECK(w.hear(1, m) == "");
+        CHECK(w.machine().counters().rounds_refused == 6);
+        CHECK(w.finish_step().starts_with("estimate{1} to 1, estimate{1} to 2"));
+        CHECK(w.hear(1, closed{round, 2}) == "");
+        w.hear(1, estimate{1});
+        CHECK(w.machine().completed() == 0);
+      }
+}
+
 TEST_CASE("round_machine: a finished step joins the first round and offers its estimate to every neighbour") {
   auto w = worker_probe{triangle(), 0, "full"};
   CHECK(w.begin() == "compute{1}");

@@ -130,3 +130,54 @@ TEST_CASE("round_machine: under DTUR a neighbour two rounds ahead is caught up w
         "closed{2, 0} to 2");
   CHECK(w.finish_step() == "estimate{3} to 0, estimate{3} to 2, accept{3} to 0, use{0, 3}, timer");
 }
+
+TEST_CASE("round_machine: what comes to be covered at one moment is passed on together") {
+  const auto star = make_graph(6, {{0, 1}, {0, 2}, {0, 3}, {0, 4}, {0, 5}});
+  auto w = worker_probe{star, 0, "dtur"};
+  w.begin();
+  CHECK(w.hear(1, threshold{0, 0, 1, edge_of(0, 1)}).find("closed{1, 0}") != std::string::npos);
+  // The first edge of the moment goes at once; for the others there is a timer, due now.
+  CHECK(w.hear(2, threshold{0, 0, 1, edge_of(0, 2)}).starts_with("threshold{0, 0, 1, 0-2} to 1"));
+  CHECK(w.hear(3, threshold{0, 0, 1, edge_of(0, 3)}) == "timer");
+  CHECK(w.timer() == w.now());
+  CHECK(w.hear(4, threshold{0, 0, 1, edge_of(0, 4)}) == "");
+  CHECK(w.hear(4, threshold{0, 0, 1, edge_of(0, 4)}) == ""); // no news
+  CHECK(w.tell(timer_expired{}) ==
+        "threshold{0, 0, 1, none 0-3 0-4} to 1, threshold{0, 0, 1, none 0-3 0-4} to 2, "
+        "threshold{0, 0, 1, none 0-3 0-4} to 3, threshold{0, 0, 1, none 0-3 0-4} to 4, "
+        "threshold{0, 0, 1, none 0-3 0-4} to 5");
+  CHECK(w.tell(timer_expired{}) == "");
+  // At the next moment the first goes at once again, and completes the sweep.
+  w.wait(1ns);
+  CHECK(w.hear(5, threshold{0, 0, 1, edge_of(0, 5)}).starts_with("threshold{0, 0, 1, 0-5} to 1"));
+  CHECK(w.machine().counters().sweeps_completed == 1);
+}
+
+TEST_CASE("round_machine: edges that come together cover, complete a sweep, and are no news twice") {
+  const auto path = make_graph(4, {{0, 1}, {1, 2}, {2, 3}});
+  auto w = worker_probe{path, 1, "dtur"};
+  w.begin();
+  w.hear(2, threshold{0, 0, 1, edge_of(2, 3)});
+  const auto all = std::make_shared<const std::vector<edge>>(
+      std::vector{edge_of(0, 1), edge_of(0, 3), edge_of(1, 2)}); // 0-3 is none of ours
+  const auto both =
+      threshold{0, 0, 1, std::nullopt, std::make_shared<const covered_edges>(covered_edges{all, {0b111}})};
+  w.wait(1ns);
+  CHECK(w.hear(2, both) == "threshold{0, 0, 1, none 0-1 0-3 1-2} to 0");
+  CHECK(w.machine().counters().sweeps_completed == 1);
+  CHECK(w.hear(0, both) == "");
+}
+
+TEST_CASE("round_machine: while it gathers, the timer for covered edges does not push out the timeout") {
+  const auto star = make_graph(5, {{0, 1}, {0, 2}, {0, 3}, {0, 4}});
+  auto w = worker_probe{star, 0, "dtur"};
+  w.begin();
+  w.hear(1, threshold{0, 0, 1, edge_of(0, 1)});
+  w.finish_step();
+  const auto deadline = w.timer();
+  CHECK(w.hear(2, threshold{0, 0, 1, edge_of(0, 2)}).starts_with("threshold"));
+  CHECK(w.hear(3, threshold{0, 0, 1, edge_of(0, 3)}) == "timer");
+  CHECK(w.timer() == w.now());
+  CHECK(w.tell(timer_expired{}).ends_with("to 4, timer"));
+  CHECK(w.timer() == deadline);
+}

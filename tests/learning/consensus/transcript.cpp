@@ -15,6 +15,13 @@ std::string fact_text(const fact& f) {
          number(f.version);
 }
 
+std::string more_text(const threshold& m) {
+  std::string text;
+  if (m.more)
+    for_each_edge(*m.more, [&](edge e) { text += " " + to_string(e.a) + "-" + to_string(e.b); });
+  return text;
+}
+
 struct message_text {
   std::string operator()(const estimate& m) const {
     return "estimate{" + number(m.round) + (m.has_parameters ? "}" : ", no parameters}");
@@ -26,7 +33,8 @@ struct message_text {
   std::string operator()(const threshold& m) const {
     return "threshold{" + number(m.generation % 1000) + ", " + number(m.sweep) + ", " + number(m.round) +
            ", " +
-           (m.covered ? to_string(m.covered->a) + "-" + to_string(m.covered->b) : std::string{"none"}) + "}";
+           (m.covered ? to_string(m.covered->a) + "-" + to_string(m.covered->b) : std::string{"none"}) +
+           more_text(m) + "}";
   }
   std::string operator()(const leaving&) const { return "leaving"; }
   std::string operator()(const membership_news& m) const {

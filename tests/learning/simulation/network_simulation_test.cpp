@@ -363,3 +363,91 @@ TEST_CASE("network_simulation: without anybody to welcome it a worker stays away
   CHECK(sim.crashed(a));
   CHECK(seen.restarts.empty());
 }
+
+TEST_CASE("network_simulation: a circle of false suspicions while workers wait for each other's end does not "
+          "hold") {
+  for (const auto stops : {false, true}) {
+    auto o = options_for("ring", 3, "adaptive", 20);
+    o.suspect_after = 6s;
+    o.step_time = [](worker_id id, nanoseconds) {
+      return (1 + static_cast<int>(index_of(id))) * nanoseconds{1s};
+    };
+    auto sim = network_simulation{o, nullptr, nullptr};
+    if (stops) // all but the last
+      for (std::size_t i = 0; i < 2; ++i)
+        sim.schedule(5s, stop_fault{worker_at(i)});
+    REQUIRE_FALSE(sim.run(45s));             // one, two have made their last steps, three makes 60 s of them
+    for (const nanoseconds at : {nanoseconds{46s}, nanoseconds{60s + 200ms}}) // .. and now it has: every one forgets it of another
+      for (std::size_t i = 0; i < 3; ++i)
+        sim.schedule(at, suspicion_fault{worker_at(i), worker_at((i + 1) % 3)});
+    CHECK(sim.run(10min));
+  }
+}
+
+TEST_CASE("network_simulation: a pair averages as often as each makes steps, however slow one is") {
+  auto o = options_for("complete", 6, "adaptive", 30);
+  o.step_time = [](worker_id id, nanoseconds) {
+    return id == worker_at(0) ? nanoseconds{9s} : nanoseconds{1s};
+  };
+  auto sim = network_simulation{o, nullptr, nullptr};
+  REQUIRE(sim.run(1h));
+  for (std::size_t i = 0; i < 6; ++i)
+    CHECK(sim.machine(worker_at(i)).counters().steps_used == 30);
+}
+
+TEST_CASE(
+    "network_simulation: a worker that says nonsense now and then does not end the run, nor is it mixed") {
+  for (const auto* policy : {"full", "static:1", "dtur", "hop:1:3", "barrier"}) {
+    CAPTURE(policy);
+    auto o = options_for("circulant:1,2", 6, policy, ~round_number{0});
+    auto model = numbers{};
+    auto seen = recorder{o};
+    auto sim = network_simulation{o, &model, &seen};
+    for (auto t = 3; t < 50; ++t)
+      for (const auto& m :
+           {protocol_message{estimate{~round_number{0}}}, protocol_message{closed{~round_number{0} - 1, 0}},
+            protocol_message{threshold{0, 0, ~round_number{0}, make_edge(a, b)}}})
+        sim.schedule(t * 700ms, forged_fault{a, b, m});
+    for (std::size_t i = 0; i < 6; ++i)
+      sim.schedule(60s, stop_fault{worker_at(i)});
+    REQUIRE(sim.run(1h));
+    CHECK(sim.machine(b).counters().rounds_refused == 3 * 47);
+    CHECK(sim.machine(b).completed() > 20);
+    CHECK(sim.machine(b).completed() < 100);
+    CHECK(seen.timed_out == 0);
+    CHECK(seen.audit.summary().clean());
+  }
+}
+
+TEST_CASE(
+    "network_simulation: however many edges are covered at one moment, a round takes as many messages") {
+  const auto events_per_round = [](std::size_t workers) {
+    auto o = options_for("random:4", workers, "dtur", 10);
+    o.latency = [](const link_use&, nanoseconds) { return nanoseconds{0}; };
+    auto sim = network_simulation{o, nullptr, nullptr};
+    REQUIRE(sim.run(1h));
+    CHECK(sim.machine(a).counters().sweeps_completed >= 9); // all at once, each time
+    return static_cast<double>(sim.events_handled()) / static_cast<double>(10 * workers);
+  };
+  const auto few = events_per_round(20);
+  CHECK(events_per_round(500) < 2.5 * few); // the network is wider: more waves
+}
+
+TEST_CASE("network_simulation: what a fact makes of the network is worked out once for all workers") {
+  for (const auto* policy : {"full", "dtur", "barrier", "adaptive"}) {
+    CAPTURE(policy);
+    auto o = options_for("random:6", 200, policy, 6);
+    const auto parts = std::make_shared<known_parts>(o.machine.graph, nullptr);
+    o.machine.parts = parts;
+    auto sim = network_simulation{o, nullptr, nullptr};
+    const auto near = o.machine.graph->neighbours(a)[0];
+    sim.schedule(2500ms, crash_fault{a, true});
+    sim.schedule(2600ms, suspicion_fault{near, a, neighbour_lost::cause::crashed});
+    sim.run(5s);
+    CHECK_FALSE(sim.machine(worker_at(199)).facts().worker_up(a));
+    CHECK(sim.machine(worker_at(199)).status().component == 199);
+    const auto has_tree = o.machine.policy.closes_by_threshold();
+    CHECK(parts->generations_seen() == (has_tree ? 2 : 1)); // with that of no facts
+    CHECK(parts->edge_sets_made() == (has_tree ? 2 : 0));
+  }
+}

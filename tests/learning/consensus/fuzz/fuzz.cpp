@@ -145,11 +145,14 @@ public:
     expect(sim.peaks().facts <= sim.workers() + schedule_.graph->edges().size(),
            [&] { return "too many facts"; });
     std::uint64_t timeouts = 0;
+    std::uint64_t refused = 0;
     for (std::size_t i = 0; i < sim.workers(); ++i) {
+      refused += sim.machine(worker_at(i)).counters().rounds_refused;
       result.rounds = std::max(result.rounds, sim.machine(worker_at(i)).completed());
       timeouts += sim.machine(worker_at(i)).counters().timeouts;
       result.fingerprint += static_cast<double>(i + 1) * scalar_model::value(sim.estimate_of(worker_at(i)));
     }
+    expect(schedule_.forges || refused == 0, [&] { return "an honest round was refused"; });
     if (schedule_.kind == trouble::none || (schedule_.patient && !schedule_.jumpy))
       expect(timeouts == timeouts_alone_,
              [&] { return std::to_string(timeouts) + " timeouts although nobody was waited for in vain"; });

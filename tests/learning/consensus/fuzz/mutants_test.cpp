@@ -73,6 +73,8 @@ DYBW_MUTANT("closes under hop however far behind a neighbour is", hop_without_ga
 DYBW_MUTANT("fires a barrier one word too early", barrier_fires_early)
 DYBW_MUTANT("keeps a barrier's word to itself", barrier_tells_nobody)
 DYBW_MUTANT("tells a barrier's word once, whatever the generation", barrier_tells_once)
+DYBW_MUTANT("passes on only the first of the edges covered at one moment", keeps_coverage)
+DYBW_MUTANT("believes every round that a neighbour names", believes_every_round)
 DYBW_MUTANT("averages in pairs without sessions", pair_without_sessions)
 DYBW_MUTANT("leaves void offers unanswered", pair_silent_refusal)
 DYBW_MUTANT("takes a message under way for a sign that the dead live", pair_revives_the_dead)
@@ -82,6 +84,8 @@ DYBW_MUTANT("leaves though answers are owed", pair_leaves_unanswered)
 DYBW_MUTANT("takes answers to offers that were given up", pair_takes_every_answer)
 DYBW_MUTANT("averages for the last times while neighbours still make steps", pair_closes_alone)
 DYBW_MUTANT("answers an offer without averaging", pair_halves_on_the_answer)
+DYBW_MUTANT("says only once that it has made its last step", pair_tells_closing_once)
+DYBW_MUTANT("waits after a stop for the steps of others", pair_waits_after_stop)
 
 TEST_CASE("mutant: the fuzzer finds nothing in the machine as it is") {
   const auto found = hunt(mutation::none, schedules_max / 4);

@@ -8,6 +8,7 @@
 #include "learning/consensus/flow_window.hpp"
 #include "learning/consensus/policies/pairwise_policy.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <map>
@@ -45,6 +46,9 @@ public:
   void finished(nanoseconds now, worker_id id, const dybw::finished& end) override {
     audit_.left(id);
     onlooker_.finished(now, id, end.completed);
+    const auto stopped = stopped_.find(id);
+    if (stopped != stopped_.end() && schedule_.kind <= trouble::timeouts)
+      expect(now <= stopped->second + stop_limit(), "worker " + to_string(id) + " left long after its stop");
   }
   void crashed(nanoseconds now, worker_id id) override {
     audit_.lost(id);
@@ -58,6 +62,8 @@ public:
   void stepped(nanoseconds now, worker_id id, const event& e, const std::vector<effect>& effects) override {
     if (trace_)
       std::cerr << transcript_line(now, id, e, effects) << '\n';
+    if (std::holds_alternative<stop_requested>(e))
+      stopped_.emplace(id, now);
     onlooker_.look(now);
   }
 
@@ -76,7 +82,12 @@ public:
     std::uint64_t timeouts = 0;
     double sum = 0;
     for (std::size_t i = 0; i < sim.workers(); ++i) {
-      timeouts += sim.machine(worker_at(i)).counters().timeouts;
+      const auto& counters = sim.machine(worker_at(i)).counters();
+      timeouts += counters.timeouts;
+      expect(counters.rounds_refused == 0, "an honest round was refused");
+      if (schedule_.kind <= trouble::timeouts && !schedule_.stops)
+        expect(counters.steps_used == schedule_.options.machine.last_round,
+               "worker " + std::to_string(i) + " made " + std::to_string(counters.steps_used) + " steps");
       sum += scalar_model::value(sim.estimate_of(worker_at(i)));
     }
     if (schedule_.kind == trouble::none)
@@ -86,6 +97,8 @@ public:
     expect(s.edges_lost == 0, "exchanges lost without failures");
     expect(sim.peaks().blocks_under_way <= flow_window::blocks_max, "too many blocks on a link");
     expect(std::abs(sum - model.sum_put_in()) < 1e-8, "the sum of the estimates was moved");
+    if (schedule_.stops && !schedule_.stops_all)
+      return; // who goes on has left behind who does not
     const auto sweeps = closing_sweeps();
     for (const auto e : schedule_.graph->edges())
       for (const auto& [a, b] : {std::pair{e.a, e.b}, std::pair{e.b, e.a}})
@@ -109,6 +122,13 @@ private:
     const auto made = make_policy(schedule_.options.machine.policy);
     return static_cast<const pairwise_policy&>(*made).closing_sweeps();
   }
+  /// After a stop the waiting for others' steps is bounded by what answers take, the averaging of the end by
+  /// its sweeps.
+  nanoseconds stop_limit() const {
+    return std::max<nanoseconds>(
+               {std::chrono::seconds{10}, 10 * schedule_.step_max, 100 * schedule_.latency_max}) +
+           (4 + 2 * static_cast<std::int64_t>(closing_sweeps())) * schedule_.latency_max;
+  }
   void expect(bool ok, const std::string& what) {
     if (!ok && failures.size() < 10)
       failures.push_back(what);
@@ -123,13 +143,80 @@ private:
   exchange_audit audit_;
   onlooker<exchange_audit> onlooker_;
   std::map<worker_id, round_number> newest_;
+  std::map<worker_id, nanoseconds> stopped_;
   std::map<worker_id, std::map<worker_id, std::size_t>> since_step_;
 };
+
+/// When somebody has made its last step first, and when the last worker leaves.
+struct closing_watch final : simulation_observer {
+  void stepped(nanoseconds now, worker_id id, const event&, const std::vector<effect>&) override {
+    if (simulation->machine(id).current_phase() == phase::settling)
+      begins = std::min(begins, now);
+  }
+  void finished(nanoseconds now, worker_id, const dybw::finished&) override { ends = now; }
+  const network_simulation* simulation = nullptr;
+  nanoseconds begins = nanoseconds::max();
+  nanoseconds ends{0};
+};
+
+/// A circle of neighbours, found at random; empty if the walk ends before it closes one.
+std::vector<worker_id> draw_circle(const topology& graph, dice& d) {
+  std::vector<worker_id> walk{worker_at(d.below(graph.workers()))};
+  for (;;) {
+    std::vector<worker_id> onward;
+    for (auto id : graph.neighbours(walk.back()))
+      if (walk.size() < 2 || id != walk[walk.size() - 2])
+        onward.push_back(id);
+    if (onward.empty())
+      return {};
+    const auto next = onward[d.below(onward.size())];
+    const auto before = std::find(walk.begin(), walk.end(), next);
+    if (before != walk.end())
+      return {before, walk.end()};
+    walk.push_back(next);
+  }
+}
+
+/// False suspicions while workers wait for each other's last steps, single ones and circles of them: found
+/// out by running the schedule without.
+void add_suspicions_at_the_end(schedule& s, std::uint64_t seed) {
+  dice d{split_mix(split_mix(seed) + 2)};
+  if ((s.kind != trouble::suspicions && s.kind != trouble::everything) || !s.options.suspect_after ||
+      d.chance(0.3))
+    return;
+  closing_watch watch;
+  network_simulation sim{s.options, nullptr, &watch};
+  watch.simulation = &sim;
+  for (const auto& [at, f] : s.faults)
+    sim.schedule(at, f);
+  if (!sim.run(s.limit) || watch.begins >= watch.ends)
+    return;
+  for (auto count = 1 + d.below(3); count > 0; --count) {
+    auto circle = draw_circle(*s.graph, d);
+    if (circle.empty()) {
+      const auto e = s.graph->edges()[d.below(s.graph->edges().size())];
+      circle = d.chance(0.5) ? std::vector{e.a, e.b} : std::vector{e.a};
+    }
+    if (d.chance(0.5))
+      std::reverse(circle.begin(), circle.end());
+    const auto at = d.duration(watch.begins, watch.ends);
+    const auto spread = d.chance(0.5) ? nanoseconds{0} : s.latency_max;
+    for (std::size_t i = 0; i < circle.size(); ++i) {
+      const auto whom =
+          circle.size() > 1 ? circle[(i + 1) % circle.size()] : s.graph->neighbours(circle[0])[0];
+      const auto when = at + d.duration(nanoseconds{0}, spread);
+      s.faults.emplace_back(when, suspicion_fault{circle[i], whom});
+      s.limit += 50 * (*s.options.suspect_after + std::chrono::seconds{10} + 10 * s.step_max);
+    }
+  }
+  s.text += " suspicions at the end";
+}
 
 } // namespace
 
 fuzz_result run_pair_schedule(const fuzz_family& family, std::uint64_t seed, bool trace) {
-  const auto s = draw_schedule(family, seed);
+  auto s = draw_schedule(family, seed);
+  add_suspicions_at_the_end(s, seed);
   scalar_model model{split_mix(seed + 1)};
   pair_inspector check{s, seed, trace};
   network_simulation sim{s.options, &model, &check};

@@ -279,12 +279,34 @@ void draw_stops(schedule& s, dice& d, nanoseconds window) {
   s.stops = true;
   const auto at = d.duration(nanoseconds{0}, window);
   const auto spread = d.chance(0.5) ? s.unit / 10 : 5 * s.unit;
-  const auto all = d.chance(0.7);
+  const auto all = s.stops_all = d.chance(0.7);
   for (std::size_t i = 0; i < s.graph->workers(); ++i)
     if (all || d.chance(0.3)) {
       const auto when = at + d.duration(nanoseconds{0}, spread);
       add(s, when, when, stop_fault{worker_at(i)});
     }
+}
+
+/// What a broken worker may say, now and then, between what it says rightly: rounds and sweeps that cannot
+/// be.
+void draw_forgeries(schedule& s, dice& d, nanoseconds window) {
+  s.forges = true;
+  const auto last = s.options.machine.last_round;
+  for (auto count = 1 + d.below(4); count > 0; --count) {
+    const auto from = worker_at(d.below(s.graph->workers()));
+    const auto near = s.graph->neighbours(from);
+    const round_number absurd[] = {~round_number{0}, ~round_number{0} - d.below(3), last + 1 + d.below(9)};
+    const auto round = absurd[d.below(3)];
+    const auto e = s.graph->edges()[d.below(s.graph->edges().size())];
+    const protocol_message said[] = {estimate{round, d.chance(0.5)},
+                                     accept{round},
+                                     closed{round, static_cast<std::uint32_t>(d.below(3))},
+                                     threshold{0, d.below(2), round, e},
+                                     threshold{0, 0, round, std::nullopt},
+                                     threshold{0, last + round / 2, 1 + d.below(last), e}};
+    s.faults.emplace_back(d.duration(nanoseconds{0}, window),
+                          forged_fault{from, near[d.below(near.size())], said[d.below(6)]});
+  }
 }
 
 /// Restarts twice as often as each of the others: what can go wrong with them is rare.
@@ -312,7 +334,7 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
   if (d.chance(0.25))
     m.weights = d.chance(0.5) ? weight_rule::active : weight_rule::graph;
   if (d.chance(0.3))
-    m.connect.how = connect_spec::kind::path;
+    m.connect = std::make_shared<const connect_spec>(connect_spec{connect_spec::kind::path, {}});
   s.text = std::string{family.name} + " " + text + " " + s.graph->name() + " n=" + std::to_string(n) +
            " e=" + std::to_string(s.graph->edges().size());
   draw_pace(s, d);
@@ -374,8 +396,13 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
                        5 * s.options.suspect_after.value_or(nanoseconds{0}) + 4 * s.unit);
     s.limit += 20 * *m.round_timeout;
   }
+  // Of their own numbers, so that a seed's schedule is otherwise what it would be without.
+  auto own = dice{split_mix(split_mix(seed) + 1)};
+  if (!m.policy.averages_in_pairs() && own.chance(0.15))
+    draw_forgeries(s, own, 2 * window);
   s.text += std::string{" trouble="} + trouble_names[static_cast<int>(s.kind)] + (s.stops ? " stops" : "") +
-            " rounds=" + std::to_string(m.last_round) + " faults=" + std::to_string(s.faults.size());
+            (s.forges ? " forges" : "") + " rounds=" + std::to_string(m.last_round) +
+            " faults=" + std::to_string(s.faults.size());
   return s;
 }
 

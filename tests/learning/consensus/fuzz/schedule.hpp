@@ -55,6 +55,8 @@ struct schedule {
   std::shared_ptr<const topology> graph;
   trouble kind = trouble::none;
   bool stops = false;
+  bool stops_all = false; ///< everybody, at about the same time
+  bool forges = false;    ///< broken workers name rounds in which nobody can be
   std::vector<std::pair<nanoseconds, fault>> faults;
   nanoseconds quiet_from{0}; ///< no faults after this moment
   nanoseconds tail_from{0};  ///< and all is back to normal

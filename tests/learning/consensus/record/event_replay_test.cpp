@@ -113,6 +113,12 @@ TEST_CASE("event_replay: what is read is what was written") {
       message_received{worker_id{1}, closed{6, 3}},
       message_received{worker_id{1}, threshold{12, 4, 9, edge{worker_id{2}, worker_id{6}}}},
       message_received{worker_id{1}, threshold{12, 4, 9, std::nullopt}},
+      message_received{worker_id{1},
+                       threshold{12, 4, 9, std::nullopt,
+                                 std::make_shared<const covered_edges>(covered_edges{
+                                     std::make_shared<const std::vector<edge>>(std::vector{
+                                         edge{worker_id{1}, worker_id{2}}, edge{worker_id{2}, worker_id{6}}}),
+                                     {0b11}})}},
       message_received{worker_id{1}, leaving{}},
       message_received{worker_id{1},
                        membership_news{std::make_shared<const std::vector<fact>>(std::vector<fact>{
