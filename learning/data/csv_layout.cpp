@@ -256,7 +256,7 @@ private:
     if (!name.empty() && name != "unnamed:0")
       return;
     layout_.index = 0;
-    layout_.notes.push_back("column 1 has no name and is left out as an index");
+    layout_.notes.emplace_back("column 1 has no name and is left out as an index");
   }
 
   std::string list_of_names() const {

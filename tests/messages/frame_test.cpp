@@ -269,7 +269,7 @@ TEST_CASE("frame: hello and refusal come back") {
 TEST_CASE("frame: a hello of another protocol or byte order still says who sent it, whatever follows") {
   auto sent = hello{};
   sent.version = "9.0.0";
-  sent.protocol = 2;
+  sent.protocol = protocol_version + 1;
   auto wire = framed(sent) + bytes(20, 'x');
   wire[0] = static_cast<char>(wire[0] + 20);
   const auto newer = parse_greeting(wire);
@@ -433,7 +433,7 @@ TEST_CASE("frame: enumerators out of range and flags that are not 0 or 1 are ref
   };
   check_place(place_of([](run_config& c) { c.on_miss = miss_rule::discard; }), 2);
   check_place(place_of([](run_config& c) { c.start = start_rule::random; }), 2);
-  check_place(place_of([](run_config& c) { c.partition.how = partition_spec::kind::shards; }), 3);
+  check_place(place_of([](run_config& c) { c.partition.how = partition_spec::kind::shards; }), 4);
   check_place(place_of([](run_config& c) { c.exchange = false; }), 2);
   check_place(place_of([](run_config& c) { c.clock = clock_kind::virtual_; }), 2);
   auto negative = sent;

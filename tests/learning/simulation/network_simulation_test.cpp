@@ -376,8 +376,8 @@ TEST_CASE("network_simulation: a circle of false suspicions while workers wait f
     if (stops) // all but the last
       for (std::size_t i = 0; i < 2; ++i)
         sim.schedule(5s, stop_fault{worker_at(i)});
-    REQUIRE_FALSE(sim.run(45s));             // one, two have made their last steps, three makes 60 s of them
-    for (const nanoseconds at : {nanoseconds{46s}, nanoseconds{60s + 200ms}}) // .. and now it has: every one forgets it of another
+    REQUIRE_FALSE(sim.run(45s)); // one, two have made their last steps, three makes 60 s of them
+    for (const nanoseconds at : {nanoseconds{46s}, nanoseconds{60s + 200ms}}) // .. each forgets it of another
       for (std::size_t i = 0; i < 3; ++i)
         sim.schedule(at, suspicion_fault{worker_at(i), worker_at((i + 1) % 3)});
     CHECK(sim.run(10min));

@@ -1,0 +1,114 @@
+#include "learning/consensus/mutation.hpp"
+#include "learning/consensus/round_machine.hpp"
+
+#include <algorithm>
+
+/// The part of the round machine that goes by who is there: facts, losses, returns, joiners.
+namespace dybw {
+
+void round_machine::learn(const std::vector<fact>& told, const neighbour* from) {
+  auto news = members_.learn(told);
+  for (std::size_t i = 0, count = news.size(); i < count; ++i)
+    if (const auto answer = answer_to(news[i]))
+      members_.say(*answer, news);
+  if (news.empty())
+    return;
+  const auto adds = news != told; // our answers, which the sender lacks
+  const auto keeps_quiet = mutated(mutation::suspect_privately) && from == nullptr;
+  pass_on(std::move(news), neighbours_,
+          [&](const neighbour& n) { // also to who is down: it may be alive and must obey
+            return (&n != from || adds) && !keeps_quiet;
+          });
+  reset_coverage();
+  update_usable();
+  if (in_round())
+    recount_all();
+}
+
+/// What only this worker can say to news that are false or outdated.
+std::optional<fact> round_machine::answer_to(const fact& f) const {
+  const auto self = options_.self;
+  const auto other = f.a == self ? f.b : f.a;
+  if (f.b == self && other == self)
+    return f.up ? std::nullopt : std::optional{facts().next(self, self, true)}; // we are here
+  const auto* n = find(neighbours_, other);
+  const auto unheard = f.up && n != nullptr && n->silent && members_.link_up(other);
+  if (unheard && (f.a == f.b || f.a == self || f.b == self))
+    return facts().next(self, other, false); // others hear it, we do not
+  return std::nullopt;
+}
+
+void round_machine::update_usable() {
+  for (auto& n : neighbours_) {
+    if (members_.usable(n.id) == n.usable)
+      continue;
+    n.usable = !n.usable;
+    if (n.usable) {
+      returned(n);
+      continue;
+    }
+    if (!mutated(mutation::keep_lost_offers))
+      n.offered_parameters = false; // who returns may be a new process that knows nothing of it
+    lost(n);
+  }
+}
+
+void round_machine::lost(neighbour& n) {
+  if (!in_round())
+    return;
+  n.barred = true;
+  if (phase_ == phase::gathering && needs_degrees())
+    n.accepts_us = false; // it will not hear how many we accept, so it cannot know the edge's weight
+  if (std::find(record_.departed.begin(), record_.departed.end(), n.id) == record_.departed.end())
+    record_.departed.push_back(n.id);
+}
+
+/// A joiner's start: it has heard nobody yet.
+void round_machine::take_over() {
+  for (auto& n : neighbours_) {
+    n.usable = mutated(mutation::joiner_trusts_facts) && members_.usable(n.id);
+    n.silent = !n.usable;
+    n.met = n.usable || mutated(mutation::joiner_counts_at_once);
+  }
+  seeks_company_ = !neighbours_.empty();
+}
+
+void round_machine::meet(neighbour& n, round_number its_round) {
+  seeks_company_ = false;
+  const auto had_left = n.leaving;
+  n.meet(its_round);
+  if (had_left && !n.leaving && n.usable && !mutated(mutation::meet_in_silence))
+    say_where_we_are(n); // while we took it for gone, we told it nothing
+}
+
+/// Not in a round that the joiner's predecessor may have counted in, as far as we know.
+round_number round_machine::round_for(worker_id joiner) const {
+  assert(!members_.link_up(joiner));
+  const auto here = in_round() ? std::max(current_, over_) : completed_;
+  return std::min(std::max(here, find(neighbours_, joiner)->in), options_.last_round);
+}
+
+/// Tells a neighbour whose link has come up what it missed: the facts, and where we are.
+void round_machine::returned(neighbour& n) {
+  n.last_estimate = now_; // its absence is not its pace
+  send_facts(n.id);
+  if (mutated(mutation::return_in_silence))
+    return;
+  say_where_we_are(n);
+  catch_up(n);
+}
+
+void round_machine::say_where_we_are(const neighbour& n) {
+  if (phase_ == phase::left && mutated(mutation::left_in_silence))
+    return;
+  if (phase_ == phase::left)
+    effects_.push_back(send{n.id, leaving{}});
+  else if (phase_ == phase::gathering)
+    effects_.push_back(send{n.id, estimate{current_, false}});
+  else if (phase_ == phase::settling) // it may have accepted what we sent before the link went down
+    effects_.push_back(send{n.id, closed{current_, static_cast<std::uint32_t>(accepted_)}});
+  else if (completed_ > 0)
+    effects_.push_back(send{n.id, closed{completed_, 0}});
+}
+
+} // namespace dybw
