@@ -38,9 +38,11 @@ public:
     expect(r.started <= r.joined && r.joined <= r.closed && r.closed <= r.mixed && r.mixed == now,
            [&] { return "a round's moments are out of order"; });
     w.round = r.round;
-    // A joiner whose neighbours have all died since waits for somebody to tell it where they are.
-    if (std::exchange(w.joins, false) && r.timed_out && live_degree(report.worker) == 0)
-      ++timeouts_alone_;
+    // A joiner whose neighbours have all died since waits for somebody to tell it where they are; a pause may
+    // have ended rounds before.
+    const auto is_alone = w.joins && live_degree(report.worker) == 0;
+    timeouts_alone_ += is_alone && r.timed_out ? 1 : 0;
+    w.joins = is_alone && !r.timed_out;
     audit_.add(report);
     onlooker_.reported(now, report);
     note_closing(r);
@@ -296,7 +298,7 @@ private:
       sum += scalar_model::value(sim.estimate_of(worker_at(i)));
     expect(std::abs(sum - model.sum_put_in()) < 1e-8, [&] { return "the sum of the estimates was moved"; });
     expect(sim.peaks().facts == 0, [&] { return "facts without failures"; });
-    expect(sim.peaks().blocks_under_way <= flow_window::blocks_max,
+    expect(schedule_.forges || sim.peaks().blocks_under_way <= flow_window::blocks_max,
            [&] { return "too many blocks on a link"; });
     // What a neighbour can say in the rounds that fit into a message's way, and as many floods.
     const auto rounds_under_way = 2 + to_seconds(schedule_.latency_max) / to_seconds(schedule_.step_min);
