@@ -44,6 +44,7 @@ struct training_job {
   parameter_block velocity;
   local_training::step_outcome stepped;
   nanoseconds took{0};  ///< the step's computing time
+  nanoseconds cpu{0};   ///< .. of the processor
   run_origin mix_began; ///< a moment of the monotonic clock
   run_origin mix_ended;
 };

@@ -270,8 +270,12 @@ virtual_run_options virtual_options_for(const run_inputs& inputs, std::size_t po
   const auto& config = inputs.config;
   virtual_run_options x;
   x.machine = machine_options_for(inputs, policy);
-  x.times = {config.step_time, config.straggler, config.link_latency, config.link_bandwidth,
-             inputs.learner->parameter_count() * sizeof(float)};
+  x.times = {config.step_time,
+             config.straggler,
+             config.link_latency,
+             config.link_bandwidth,
+             inputs.learner->parameter_count() * sizeof(float),
+             config.mix_time_s};
   x.seed = config.seed;
   if (config.time_limit_s)
     x.time_limit = from_seconds(*config.time_limit_s);

@@ -1,5 +1,7 @@
 #include "actors/training/trainer.hpp"
 
+#include "actors/system/process_usage.hpp"
+
 #include <exception>
 #include <new>
 
@@ -18,11 +20,13 @@ void run(training_job& job, training_workspace& workspace) {
   }
   if (job.wants_step && !job.step_dropped) {
     const auto begin = std::chrono::steady_clock::now();
+    const auto cpu_before = thread_cpu_s();
     const auto rows =
         job.batch.rows ? std::span<const std::uint32_t>{*job.batch.rows} : std::span<const std::uint32_t>{};
     job.stepped = job.from ? job.local->step_from(job.from, rows, job.completed, workspace)
                            : job.local->step(rows, job.completed, workspace);
     job.took = time_since(begin);
+    job.cpu = from_seconds(thread_cpu_s() - cpu_before);
   }
 }
 

@@ -80,6 +80,7 @@ std::optional<nanoseconds> training_slot::take_step() {
   loss_ = job_->stepped.loss;
   const auto delay = clock_->delay_after(started_, job_->took);
   compute_ = job_->took + delay;
+  cost_ = job_->cpu + delay;
   return delay;
 }
 

@@ -45,6 +45,8 @@ public:
 
   /// Of the newest step done.
   void describe_step(round_report& report) const;
+  /// Of the newest step done, what it would take if the worker had a processor of its own.
+  nanoseconds cost() const noexcept { return cost_; }
   bool mix_is_pending() const noexcept { return mix_pending_; }
   bool is_idle() const noexcept { return !under_way_ && !mix_pending_ && !step_pending_; }
   std::uint64_t ticket() const noexcept { return ticket_; }              ///< of the step wanted; 0: none
@@ -71,6 +73,7 @@ private:
   parameter_block estimate_;
   nanoseconds started_{0};
   nanoseconds compute_{0}; ///< gradient and injected delay
+  nanoseconds cost_{0};    ///< the gradient's processor time and injected delay
   nanoseconds dropped_{0}; ///< how long the step lasted that was dropped last
   nanoseconds discarded_{0};
   double loss_ = 0;

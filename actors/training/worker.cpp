@@ -1,6 +1,5 @@
 #include "actors/training/worker.hpp"
 
-#include "actors/system/process_usage.hpp"
 #include "learning/consensus/make_machine.hpp"
 #include "learning/consensus/record/event_text.hpp"
 
@@ -152,10 +151,13 @@ void worker_state::receive(const training_done&) {
       save(*mixed->velocity);
     send_report();
   }
-  if (const auto delay = slot_->take_step(); delay && *delay > nanoseconds{0})
+  const auto delay = slot_->take_step();
+  if (delay)
+    mixing_price_.stepped(slot_->cost());
+  if (delay && *delay > nanoseconds{0})
     self_->delayed_send(self_, *delay, delay_over{slot_->ticket()});
   else if (delay)
-    apply(step_done{slot_->ticket()});
+    step_is_done(slot_->ticket());
   submit_job();
 }
 
@@ -293,6 +295,13 @@ void worker_state::perform(const arm_timer& x) {
     wake_at(x.at);
 }
 
+/// Costs something only because the worker has averaged since the step began.
+void worker_state::perform(const take_step& x) {
+  const auto cpu_before = thread_cpu_s();
+  current_ = pairs_->add_step(current_, slot_->from(), slot_->estimate(), x.scale);
+  mixing_price_.spent(from_seconds(thread_cpu_s() - cpu_before));
+}
+
 void worker_state::perform(const round_done& x) {
   const auto& record = *x.record;
   report_ = make_report(record, make_mix_report(id_, record));
@@ -411,7 +420,7 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
       [self](const link_broken& x) { self->state.link_is_broken(x.neighbour); },
       [self](const mini_batch& batch) { self->state.receive(batch); },
       [self](const training_done& done) { self->state.receive(done); },
-      [self](const delay_over& x) { self->state.delay_is_over(x.ticket); },
+      [self](const delay_over& x) { self->state.step_is_done(x.ticket); },
       [self](const gather_timeout_due& x) { self->state.gather_timeout_is_due(x.at); },
       [self](const heartbeat_due&) { self->state.heartbeat_is_due(); },
       [self](const checkpoint_due&) { self->state.checkpoint_is_due(); },

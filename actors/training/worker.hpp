@@ -1,9 +1,11 @@
 #pragma once
 
+#include "actors/system/process_usage.hpp"
 #include "actors/training/pairwise_blocks.hpp"
 #include "actors/training/training_slot.hpp"
 #include "learning/consensus/estimate_slots.hpp"
 #include "learning/consensus/flow_window.hpp"
+#include "learning/consensus/mixing_price.hpp"
 #include "learning/consensus/silence_detector.hpp"
 
 namespace dybw {
@@ -58,7 +60,9 @@ public:
   // helpers and timers
   void receive(const mini_batch& batch);
   void receive(const training_done& done);
-  void delay_is_over(std::uint64_t ticket) { apply(step_done{ticket}); }
+  void step_is_done(std::uint64_t ticket) {
+    apply(step_done{ticket, options_.training && pairs_ ? mixing_price_.value() : 0});
+  }
   void gather_timeout_is_due(nanoseconds at);
   void heartbeat_is_due();
   void checkpoint_is_due();
@@ -88,8 +92,11 @@ private:
   void lose(neighbour& n, neighbour_lost::cause why);
   template <class Message>
   void receive_block(worker_id from, const Message& m, bool needed) {
-    if (alive(from) && (!pairs_ || pairs_->take(from, m.parameters, needed)))
-      apply(message_received{from, m.body});
+    if (!alive(from) || (pairs_ && !pairs_->take(from, m.parameters, needed)))
+      return;
+    const auto cpu_before = thread_cpu_s();
+    apply(message_received{from, m.body});
+    mixing_price_.spent(from_seconds(thread_cpu_s() - cpu_before));
   }
   template <class Body>
   void tell(const neighbour& to, Body body) {
@@ -105,12 +112,13 @@ private:
   void perform(const compute& x);
   void perform(const drop_step&) { slot_->drop_step(now()); }
   void perform(const mix& x);
-  void perform(const take_step& x) {
-    current_ = pairs_->add_step(current_, slot_->from(), slot_->estimate(), x.scale);
-  }
+  void perform(const take_step& x);
   /// One pass over the parameters, here and now: a trainer may be deep in our own gradient, and the neighbour
   /// goes on with what we told it.
-  void perform(const absorb& x) { current_ = pairs_->absorb(current_, x); }
+  void perform(const absorb& x) {
+    current_ = pairs_->absorb(current_, x);
+    mixing_price_.averaged();
+  }
   void perform(const edge_lost& x) { pairs_->give_up(x); }
   void perform(const arm_timer& x);
   void perform(const round_done& x);
@@ -146,6 +154,7 @@ private:
 
   std::optional<training_slot> slot_;
   std::optional<pairwise_blocks> pairs_; ///< under pairwise policies
+  mixing_price mixing_price_;            ///< likewise
   round_number sent_round_ = 0;          ///< the newest whose block went to anybody
   nanoseconds acknowledged_{0};          ///< when the last acknowledgement of it came
 

@@ -110,6 +110,8 @@ po::options_description time_group() {
       "virtual clock: how long a message travels; none or as --step-time")(
       "link-bandwidth", text_value("BYTES_PER_S", "none"),
       "virtual clock: what each link carries in each direction; none: any amount at once")(
+      "mix-time", text_value("S", "0"),
+      "virtual clock: what averaging with one neighbour adds to the step after it")(
       "suspect-after", text_value("S", number_text(standard.suspect_after_s)),
       "a worker without a sign of life for this long counts as gone");
   return list;

@@ -185,7 +185,7 @@ void read_times(const option_values& given, run_config& config) {
 /// The options of virtual time, and what it does not go with.
 void read_virtual_time(const option_values& given, run_config& config) {
   const auto is_virtual = config.clock == clock_kind::virtual_;
-  for (const auto* option : {"link-latency", "link-bandwidth"})
+  for (const auto* option : {"link-latency", "link-bandwidth", "mix-time"})
     if (!is_virtual && given.given(option))
       given.refuse(option, "applies to --clock virtual", "add it or leave this out");
   if (given.text("link-latency") != "none") {
@@ -195,6 +195,8 @@ void read_virtual_time(const option_values& given, run_config& config) {
   if (given.text("link-bandwidth") != "none")
     config.link_bandwidth = given.real(
         "link-bandwidth", [](double x) { return x > 0; }, "none or a number of bytes per second above 0");
+  config.mix_time_s = given.real(
+      "mix-time", [](double x) { return x >= 0 && x <= 1e6; }, "a number of seconds from 0 to 1e+06");
   if (!is_virtual)
     return;
   if (config.step_time.empty())

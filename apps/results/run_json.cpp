@@ -200,6 +200,7 @@ ordered_json config_to_json(const run_config& config) {
       {"straggler", config.straggler},
       {"link-latency", config.link_latency.empty() ? "none" : config.link_latency},
       {"link-bandwidth", config.link_bandwidth ? number(config.link_bandwidth) : ordered_json("none")},
+      {"mix-time", number(config.mix_time_s)},
       {"round-timeout", config.round_timeout_s ? number(config.round_timeout_s) : ordered_json("auto")},
       {"suspect-after", number(config.suspect_after_s)},
       {"threads", config.threads},

@@ -79,6 +79,19 @@ BENCHMARK(mix_with_witness)
     ->Range(1, 8)
     ->Unit(benchmark::kMicrosecond);
 
+/// One end's half of an exchange in pairs: what `--mix-time` stands for.
+void exchange_half(benchmark::State& state) {
+  const dybw::sign_projection project(1, parameter_count);
+  const auto own = random_vector(1);
+  const auto theirs = random_vector(2);
+  const auto mine = random_vector(3);
+  std::vector<float> out(parameter_count);
+  for (auto _ : state)
+    benchmark::DoNotOptimize(dybw::add_difference_with_witness(own, theirs, mine, 0.25, out, project));
+  count_parameters(state);
+}
+BENCHMARK(exchange_half)->Unit(benchmark::kMicrosecond);
+
 void sign_projection(benchmark::State& state) {
   const dybw::sign_projection project(1, parameter_count);
   const auto x = random_vector(1);

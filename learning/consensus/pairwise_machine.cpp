@@ -91,7 +91,7 @@ void pairwise_machine::on(const step_done& e) {
   timed_out_ = false;
   effects_.push_back(take_step{current_, policy_->step_scale(rates_.own(), rates_.mean())});
   set_phase(phase::gathering);
-  offer_to_some();
+  offer_to_some(e.mixing_price);
   patience_ends_.reset();
   if (const auto patience = policy_->patience(rates_.step()))
     patience_ends_ = saturated_sum(now_, *patience);
@@ -255,6 +255,7 @@ void pairwise_machine::take(neighbour& n, worker_id first, std::uint64_t number,
   effects_.push_back(absorb{
       {options_.self, n.id, first, number, std::max(current_, completed_), n.weight, 0, 0}, own_offer});
   rates_.average(theirs, mine, n.weight);
+  policy_->averaged();
   set_overdue(n, 0);
   if (n.averaged == 0) {
     averaged_.push_back({n.id, n.weight});
@@ -290,11 +291,11 @@ void pairwise_machine::evaluate() {
   }
 }
 
-void pairwise_machine::offer_to_some() {
+void pairwise_machine::offer_to_some(double price) {
   for (auto* n : owing_)
     set_overdue(*n, n->overdue + 1);
   chosen_.clear();
-  policy_->choose(free_, generator_, chosen_);
+  policy_->choose(free_, price, generator_, chosen_);
   if (chosen_.size() == free_.size()) { // all at once, instead of one by one
     for (auto id : free_)
       find(neighbours_, id)->counts_as_free = false;

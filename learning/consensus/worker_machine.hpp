@@ -26,6 +26,9 @@ struct start {};
 /// The gradient step asked for with this ticket is done.
 struct step_done {
   std::uint64_t ticket = 0;
+  /// Pairwise policies: what averaging with one neighbour costs the processor, as a share of what a step
+  /// costs it. 0: nothing, or not known.
+  double mixing_price = 0;
 };
 
 struct message_received {

@@ -1,13 +1,31 @@
 #include "learning/model/estimate_mover.hpp"
 
+#include <cmath>
+
 namespace dybw {
+
+namespace {
+
+/// A gradient that counts for nearly 1 counts for 1: no step size is known that well, and where nothing was
+/// averaged it saves a pass over the parameters.
+bool is_nearly_1(double scale) {
+  return std::abs(scale - 1) < 0.05;
+}
+
+} // namespace
 
 parameter_block estimate_mover::add_step(const parameter_block& now, const parameter_block& from,
                                          const parameter_block& stepped, double scale) {
-  if (scale != 1) {
-    agreement_.observe(cosine_between(from.values(), stepped.values(), now.values()));
+  const auto was_moved = now.values().data() != from.values().data();
+  if (!is_nearly_1(scale)) {
+    if (was_moved) // else nothing is learnt of neighbours
+      agreement_.observe(cosine_between(from.values(), stepped.values(), now.values()));
     scale = agreement_.temper(scale);
   }
+  if (is_nearly_1(scale))
+    scale = 1;
+  if (scale == 1 && !was_moved)
+    return stepped;
   return add(now, stepped, from, scale);
 }
 

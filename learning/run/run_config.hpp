@@ -55,6 +55,7 @@ struct run_config {
   std::string straggler = "none";
   std::string link_latency;              ///< virtual time: DIST, empty for none
   std::optional<double> link_bandwidth;  ///< virtual time: bytes per second; unset: no limit
+  double mix_time_s = 0;                 ///< virtual time: of averaging with one neighbour
   std::optional<double> round_timeout_s; ///< unset: learned ("auto")
   double suspect_after_s = 3;
   std::size_t threads = 0; ///< trainer threads; 0: one per processor

@@ -112,7 +112,7 @@ void network_simulation::happen(shell& s, const occurrence& o) {
     s.ticket = 0;
     if (model_ != nullptr && !in_pairs_)
       s.stepped = model_->step(s.id, s.current);
-    return apply(s, step_done{o.number});
+    return apply(s, step_done{o.number, mixing_price_of(s)});
   case occurrence::kind::timer:
     if (o.number == s.timer)
       apply(s, timer_expired{});
@@ -179,6 +179,11 @@ void network_simulation::give_up(shell& s, std::size_t slot, neighbour_lost::cau
   apply(s, neighbour_lost{out.to, why});
 }
 
+double network_simulation::mixing_price_of(const shell& s) const {
+  const auto mix = network_.options.mix_time;
+  return in_pairs_ && mix.count() > 0 ? to_seconds(mix) / std::max(to_seconds(s.step_takes), 1e-9) : 0;
+}
+
 // --- Effects.
 
 /// The parameters that the message takes along, if any.
@@ -219,7 +224,9 @@ void network_simulation::perform(shell& s, const compute& e) {
   if (model_ != nullptr)
     model_->step_begins(s.id, s.machine->completed());
   s.from = in_pairs_ ? s.current : estimate_handle{};
-  s.step_due = network_.moment_after(network_.options.step_time(s.id, now()), "a step is under way");
+  s.step_takes = network_.options.step_time(s.id, now());
+  const auto takes = saturated_sum(s.step_takes, std::exchange(s.mixing_owed, nanoseconds{0}));
+  s.step_due = network_.moment_after(takes, "a step is under way");
   network_.push(s.step_due, s, {.what = occurrence::kind::step, .number = e.ticket});
 }
 
@@ -231,6 +238,7 @@ void network_simulation::perform(shell& s, const drop_step& e) {
 }
 
 void network_simulation::perform(shell& s, const mix& e) {
+  s.mixing_owed += static_cast<std::int64_t>(e.terms.size()) * network_.options.mix_time;
   mix_inputs_.clear();
   for (const auto& t : e.terms) {
     const auto& in = network_.links[network_.links[network_.link_between(s.id, t.neighbour)].reverse];
@@ -255,6 +263,7 @@ void network_simulation::perform(shell& s, const take_step& e) {
 }
 
 void network_simulation::perform(shell& s, const absorb& e) {
+  s.mixing_owed += network_.options.mix_time;
   const auto& out = network_.links[network_.link_between(s.id, e.half.neighbour)];
   auto half = e.half;
   if (model_ != nullptr) {

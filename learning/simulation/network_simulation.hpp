@@ -79,6 +79,7 @@ private:
   void pulse(shell& s);
   void give_up(shell& s, std::size_t slot, neighbour_lost::cause why);
   void apply(shell& s, const event& e);
+  double mixing_price_of(const shell& s) const;
 
   estimate_handle load(shell& s, std::size_t link_index, protocol_message& message);
   void perform(shell& s, const send& e);

@@ -27,6 +27,8 @@ struct simulation_options {
   std::optional<nanoseconds> suspect_after;
   /// How long a gradient step takes that the worker starts now.
   std::function<nanoseconds(worker_id, nanoseconds now)> step_time;
+  /// What averaging with one neighbour's estimate takes: the step after it ends so much later.
+  nanoseconds mix_time{0};
   /// How long a message takes. Messages of one ordered pair of workers arrive in the order sent, so a quick
   /// one waits for a slow one before it.
   std::function<nanoseconds(const link_use&, nanoseconds now)> latency;
@@ -90,6 +92,8 @@ struct simulated_shell {
   estimate_witness after;
   std::unique_ptr<rebirth> next_life;
   nanoseconds step_began{0};
+  nanoseconds step_takes{0};  ///< .. without what was averaged before it
+  nanoseconds mixing_owed{0}; ///< averaged since the last step began
   shell_counters counters;
 };
 

@@ -8,7 +8,7 @@ namespace dybw {
 
 virtual_network::virtual_network(const virtual_times& times, std::shared_ptr<const topology> graph,
                                  std::uint64_t seed)
-    : graph_(std::move(graph)) {
+    : graph_(std::move(graph)), mix_(from_seconds(times.mix_s)) {
   const auto workers = graph_->workers();
   clocks_.reserve(workers);
   const step_clocks clocks{times.step_time, times.straggler, workers, seed};
@@ -56,6 +56,7 @@ std::optional<double> virtual_network::no_wait_rate() const {
 void virtual_network::connect(simulation_options& options) {
   options.step_time = [this](worker_id id, nanoseconds now) { return step(id, now); };
   options.latency = [this](const link_use& use, nanoseconds now) { return travel(use, now); };
+  options.mix_time = mix_;
 }
 
 void check_link_latency(const std::string& text) {

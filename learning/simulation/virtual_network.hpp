@@ -16,6 +16,7 @@ struct virtual_times {
   std::string link_latency;          ///< --link-latency, DIST in seconds; empty for none
   std::optional<double> bytes_per_s; ///< --link-bandwidth, of each link in each direction; unset: no limit
   std::size_t block_bytes = 0;       ///< of an estimate's parameters
+  double mix_s = 0;                  ///< --mix-time, of averaging with one neighbour
 };
 
 /// Draws step times and delays for a simulated network, deterministically: every worker and every link has a
@@ -33,7 +34,7 @@ public:
   /// no finite mean, so that it falls for ever, or take no time.
   std::optional<double> no_wait_rate() const;
 
-  /// Fills in `step_time` and `latency`, which refer to this.
+  /// Fills in `step_time`, `latency`, which refer to this, and `mix_time`.
   void connect(simulation_options& options);
 
 private:
@@ -46,6 +47,7 @@ private:
   std::vector<step_clock> clocks_;
   std::unique_ptr<duration_distribution> latency_;
   double block_s_ = 0;
+  nanoseconds mix_{0};
   std::vector<std::size_t> first_link_; ///< [workers]
   std::vector<link> links_;             ///< [2*edges], by sender and ascending receiver; empty if not needed
 };

@@ -10,11 +10,17 @@ namespace dybw {
 /// step: after each of its own a worker averages with every neighbour that answers soon, and goes on without
 /// the others, its backup workers of the round. So that the slow workers' data counts as much as anybody's, a
 /// gradient counts for the time it took: it is scaled by the mean step rate of all workers over the worker's
-/// own. Every edge is averaged over at the pace of its faster end.
+/// own. Every edge is averaged over at the pace of its faster end, as far as that is worth its price:
+/// averaging may cost a tenth of what the steps cost, and neighbours take turns where that is not enough for
+/// all of them after each step.
 class adaptive_policy final : public pairwise_policy {
 public:
   /// Longest wait for answers, as a share of a step.
   static constexpr double patience_share = 0.05;
+  /// What averaging may cost, whoever offered, as a share of what steps cost.
+  static constexpr double mixing_share = 0.1;
+  /// .. but one neighbour is offered to after so many steps at the latest, so that every edge has its turn.
+  static constexpr std::size_t steps_between_max = 16;
   /// A step that counts for more than this would be too long a stride to be stable.
   static constexpr double scale_max = 4;
 
@@ -22,9 +28,25 @@ public:
     return metropolis_weight(degree_i, degree_j);
   }
 
-  void choose(std::span<const worker_id> free, random_generator&, std::vector<worker_id>& chosen) override {
-    chosen.assign(free.begin(), free.end());
+  void choose(std::span<const worker_id> free, double price, random_generator&,
+              std::vector<worker_id>& chosen) override {
+    if (free.empty())
+      return;
+    const auto count = affordable(free.size(), price);
+    if (count == free.size()) {
+      chosen.assign(free.begin(), free.end());
+      return;
+    }
+    auto next = std::upper_bound(free.begin(), free.end(), newest_);
+    for (std::size_t i = 0; i < count; ++i, ++next) {
+      if (next == free.end())
+        next = free.begin();
+      chosen.push_back(*next);
+    }
+    if (count > 0)
+      newest_ = chosen.back();
   }
+  void averaged() override { credit_ -= 1; }
 
   std::optional<nanoseconds> patience(nanoseconds step) const override {
     return from_seconds(to_seconds(step) * patience_share);
@@ -34,6 +56,25 @@ public:
     return own_rate > 0 ? std::clamp(mean_rate / own_rate, 1 / scale_max, scale_max) : 1;
   }
   std::size_t closing_sweeps() const override { return 16; }
+
+private:
+  /// How many of `free` neighbours a step pays for: what it earns is saved up, some steps' worth at most.
+  std::size_t affordable(std::size_t free, double price) {
+    if (price <= 0)
+      return free;
+    const auto most = 2 * static_cast<double>(free); // each offers to us, too
+    credit_ = std::clamp(credit_, -most, most) + mixing_share / price;
+    const auto due = ++steps_since_ >= steps_between_max;
+    const auto count =
+        static_cast<std::size_t>(std::clamp(credit_, due ? 1.0 : 0.0, static_cast<double>(free)));
+    if (count > 0)
+      steps_since_ = 0;
+    return count;
+  }
+
+  double credit_ = 0;           ///< averagings paid for and not made
+  std::size_t steps_since_ = 0; ///< the last offer
+  worker_id newest_{};          ///< who was offered to last; turns go by ascending number
 };
 
 } // namespace dybw

@@ -19,10 +19,12 @@ public:
   /// both.
   virtual double weight(std::size_t degree_i, std::size_t degree_j) const = 0;
 
-  /// Whom to offer to after a step, of `free` neighbours (which owe no answer); fills `chosen` with some of
-  /// them.
-  virtual void choose(std::span<const worker_id> free, random_generator& generator,
+  /// Whom to offer to after a step, of `free` neighbours (which owe no answer), ascending; fills `chosen`
+  /// with some of them. `price`: as in `step_done`.
+  virtual void choose(std::span<const worker_id> free, double price, random_generator& generator,
                       std::vector<worker_id>& chosen) = 0;
+  /// The worker has averaged with a neighbour, whoever of them offered.
+  virtual void averaged() {}
 
   /// How long to wait for answers before the next step; unset: until they are there. `step` is the worker's
   /// mean step time.

@@ -72,7 +72,11 @@ public:
   }
 
   void operator()(const start&) { say("start"); }
-  void operator()(const step_done& e) { say("step", e.ticket); }
+  void operator()(const step_done& e) {
+    say("step", e.ticket);
+    if (e.mixing_price != 0)
+      also(e.mixing_price);
+  }
   void operator()(const message_received& e) {
     say("from", e.from, "");
     message(e.message);
@@ -218,6 +222,13 @@ std::shared_ptr<const covered_edges> read_more(reader& in) {
                     std::vector<std::uint64_t>(words, ~std::uint64_t{0})});
 }
 
+step_done read_step(reader& in) {
+  auto e = step_done{in.number()};
+  if (!in.at_end())
+    e.mixing_price = in.number<double>();
+  return e;
+}
+
 /// Braces call from left to right, in the order of the words.
 protocol_message read_message(reader& in) {
   const auto kind = in.word();
@@ -262,7 +273,7 @@ std::optional<event> read_event(reader& in, event_line& line) {
   if (kind == "start")
     return start{};
   if (kind == "step")
-    return step_done{in.number()};
+    return read_step(in);
   if (kind == "from")
     return message_received{in.worker(), read_message(in)};
   if (kind == "lost")

@@ -176,6 +176,9 @@ TEST_CASE("run_options: options that contradict each other are refused") {
       {"--policy hop:1:0", "--policy=hop:1:0 lets nobody be behind"},
       {"--link-latency const:1", "--link-latency=const:1 applies to --clock virtual"},
       {"--link-bandwidth 1", "--link-bandwidth=1 applies to --clock virtual"},
+      {"--mix-time 1", "--mix-time=1 applies to --clock virtual"},
+      {"--clock virtual --step-time const:1 --mix-time -1",
+       "--mix-time=-1 must be a number of seconds from 0"},
       {"--force", "--force overwrites what --out names"},
   });
 }

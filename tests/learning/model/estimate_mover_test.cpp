@@ -60,6 +60,20 @@ struct world {
 
 } // namespace
 
+TEST_CASE("estimate_mover: where nothing was averaged a step that counts for 1 is taken as it is") {
+  world w;
+  for (int i = 0; i < 30; ++i)
+    w.step(3.5, 1, 1);
+  const auto learnt = w.mover.agreement().value();
+  const auto from = block_of(std::vector<float>(count, 1.0F));
+  const auto stepped = block_of(std::vector<float>(count, 2.0F));
+  CHECK(w.mover.add_step(from, from, stepped, 1).values().data() == stepped.values().data());
+  CHECK(w.mover.add_step(from, from, stepped, 3.5).values().data() ==
+        stepped.values().data()); // tempered to 1
+  CHECK(w.mover.agreement().value() == learnt);
+  CHECK(w.mover.add_step(stepped, from, stepped, 1).values()[1] == 3); // was moved: the way is added
+}
+
 TEST_CASE("estimate_mover: a step counts for its scale if neighbours move another way, for 1 if the same") {
   for (const double scale : {3.5, 0.85}) {
     CAPTURE(scale);

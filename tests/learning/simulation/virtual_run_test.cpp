@@ -116,6 +116,42 @@ TEST_CASE("virtual_run: full averages with everybody in every round, as a hand c
   CHECK(result.mean_active_share == 1);
 }
 
+TEST_CASE("virtual_run: averaging takes its time, one neighbour after the other") {
+  auto o = options_for("full", "ring", 3);
+  o.times.step_time = "const:1";
+  o.times.straggler = "none";
+  o.times.mix_s = 0.25;
+  o.machine.last_round = 5;
+  lone_crew crew;
+  virtual_run run{o, crew, {}};
+  CHECK(run.run_until(1h, {}));
+  CHECK(run.ended() == 5s + 4 * 2 * 250ms);
+}
+
+TEST_CASE("virtual_run: adaptive averages as often as a tenth of its time pays for, and leaves nobody out") {
+  const auto play_with = [](double mix_s) {
+    auto o = options_for("adaptive", "ring", 6);
+    o.times.step_time = "exp:1";
+    o.times.straggler = "none";
+    o.times.mix_s = mix_s;
+    o.machine.last_round = 300;
+    lone_crew crew;
+    virtual_run run{o, crew, {}};
+    CHECK(run.run_until(10h, {}));
+    run_result result;
+    run.audit().fill(result);
+    CHECK(result.mixing.clean());
+    return std::pair{to_seconds(run.ended()), result};
+  };
+  const auto [free_s, all] = play_with(0);
+  for (const double mix_s : {0.05, 0.3, 1.0}) {
+    CAPTURE(mix_s);
+    const auto [dear_s, some] = play_with(mix_s);
+    CHECK(dear_s < 1.25 * free_s); // with all neighbours after every step: 1.2, 2.2 and 5
+    CHECK(some.mixing.rounds_audited > 0);
+  }
+}
+
 TEST_CASE("virtual_run: the step size decays with the rounds of all, however unequal the shards") {
   const auto finals = [](double decay, round_number rounds) {
     auto o = options_for("full", "path", 2);

@@ -107,7 +107,7 @@ public:
                                                 to_string(b) + " after its last step");
     // Adaptive serves every edge at the pace of its faster end, unless the answer takes longer.
     if (schedule_.options.machine.policy.name == "adaptive" && schedule_.kind == trouble::none &&
-        4 * schedule_.latency_max < schedule_.step_min)
+        schedule_.options.mix_time.count() == 0 && 4 * schedule_.latency_max < schedule_.step_min)
       expect(audit_.longest_gap() <= 2 * rounds_per_step(),
              "an edge was neglected for " + std::to_string(audit_.longest_gap()) + " rounds");
   }
@@ -146,6 +146,19 @@ private:
   std::map<worker_id, nanoseconds> stopped_;
   std::map<worker_id, std::map<worker_id, std::size_t>> since_step_;
 };
+
+/// What averaging costs, of a step: often nothing, or so much that neighbours have to take turns.
+void draw_price(schedule& s, std::uint64_t seed) {
+  dice d{split_mix(split_mix(seed) + 3)};
+  if (d.chance(0.5))
+    return;
+  const double shares[] = {0.01, 0.1, 0.5, 3};
+  s.options.mix_time = from_seconds(to_seconds(s.step_min) * shares[d.below(4)]);
+  s.step_max += 2 * static_cast<std::int64_t>(s.graph->workers()) * s.options.mix_time;
+  s.limit +=
+      40 * static_cast<std::int64_t>(s.options.machine.last_round * s.graph->workers()) * s.options.mix_time;
+  s.text += " mixing takes " + std::to_string(to_seconds(s.options.mix_time)) + " s";
+}
 
 /// When somebody has made its last step first, and when the last worker leaves.
 struct closing_watch final : simulation_observer {
@@ -216,6 +229,7 @@ void add_suspicions_at_the_end(schedule& s, std::uint64_t seed) {
 
 fuzz_result run_pair_schedule(const fuzz_family& family, std::uint64_t seed, bool trace) {
   auto s = draw_schedule(family, seed);
+  draw_price(s, seed);
   add_suspicions_at_the_end(s, seed);
   scalar_model model{split_mix(seed + 1)};
   pair_inspector check{s, seed, trace};

@@ -101,6 +101,7 @@ TEST_CASE("event_replay: what is read is what was written") {
   const std::vector<event> events{
       start{},
       step_done{7},
+      step_done{8, 0.0625},
       timer_expired{},
       paused{},
       stop_requested{},

@@ -1,0 +1,91 @@
+#include "learning/consensus/policies/adaptive_policy.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+namespace {
+
+using namespace dybw;
+
+struct world {
+  adaptive_policy policy;
+  std::vector<worker_id> neighbours;
+  random_generator generator{1};
+
+  explicit world(std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i)
+      neighbours.push_back(worker_id{3 * i});
+  }
+  std::vector<worker_id> choose(double price) {
+    std::vector<worker_id> chosen;
+    policy.choose(neighbours, price, generator, chosen);
+    return chosen;
+  }
+};
+
+} // namespace
+
+TEST_CASE("adaptive: where averaging costs nothing, all neighbours are averaged with after every step") {
+  world w{5};
+  for (int step = 0; step < 40; ++step) {
+    CHECK(w.choose(0) == w.neighbours);
+    for (std::size_t i = 0; i < 2 * w.neighbours.size(); ++i)
+      w.policy.averaged();
+  }
+}
+
+TEST_CASE("adaptive: averaging costs a tenth of what steps cost, whoever offers, and neighbours take turns") {
+  for (const double price : {0.02, 0.08, 0.3, 0.7})
+    for (const int from_others : {0, 1}) { // for each of our offers one comes
+      CAPTURE(price);
+      CAPTURE(from_others);
+      world w{4};
+      std::map<worker_id, int> turns;
+      constexpr int steps = 4000;
+      int averagings = 0;
+      for (int step = 0; step < steps; ++step)
+        for (const auto id : w.choose(price)) {
+          ++turns[id];
+          for (int i = 0; i <= from_others; ++i, ++averagings)
+            w.policy.averaged();
+        }
+      CHECK(averagings * price / steps == doctest::Approx(adaptive_policy::mixing_share).epsilon(0.02));
+      REQUIRE(turns.size() == 4);
+      auto least = steps;
+      auto most = 0;
+      for (const auto& [id, count] : turns) {
+        least = std::min(least, count);
+        most = std::max(most, count);
+      }
+      CHECK(most - least <= 1);
+    }
+}
+
+TEST_CASE("adaptive: every neighbour has its turn, whatever the price") {
+  world w{3};
+  std::map<worker_id, int> last;
+  for (int step = 1; step <= 1000; ++step) {
+    for (const auto id : w.choose(1e6)) {
+      last[id] = step;
+      for (int i = 0; i < 9; ++i) // and others come all the time
+        w.policy.averaged();
+    }
+    for (const auto id : w.neighbours)
+      CHECK(step - last[id] <= static_cast<int>(3 * adaptive_policy::steps_between_max));
+  }
+}
+
+TEST_CASE("adaptive: what was saved while averaging was cheap is not spent at once when it is dear") {
+  world w{2};
+  for (int step = 0; step < 100; ++step)
+    w.choose(1e-3);
+  int offers = 0;
+  for (int step = 0; step < 10; ++step)
+    for (const auto id : w.choose(1)) {
+      static_cast<void>(id);
+      ++offers;
+      w.policy.averaged();
+    }
+  CHECK(offers <= 5);
+}
