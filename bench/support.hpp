@@ -67,6 +67,7 @@ double number_at(std::span<const std::string> arguments, std::size_t index, doub
 void actor_path(std::span<const std::string> arguments);
 void audit_cost(std::span<const std::string> arguments);
 void throughput(std::span<const std::string> arguments);
+void policies(std::span<const std::string> arguments);
 void stragglers(std::span<const std::string> arguments);
 void responsiveness(std::span<const std::string> arguments);
 void soak(std::span<const std::string> arguments);

@@ -20,6 +20,7 @@ struct subcommand {
 constexpr std::array subcommands = {
     subcommand{"actor-path", "[ROUNDS]", dybw::bench::actor_path},
     subcommand{"audit", "", dybw::bench::audit_cost},
+    subcommand{"policies", "MNIST_DIR [SECONDS [REPETITIONS]]", dybw::bench::policies},
     subcommand{"throughput", "MNIST_DIR [SECONDS [REPETITIONS]]", dybw::bench::throughput},
     subcommand{"stragglers", "MNIST_DIR [SECONDS]", dybw::bench::stragglers},
     subcommand{"responsiveness", "[SECONDS]", dybw::bench::responsiveness},
