@@ -68,8 +68,7 @@ std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy) {
   h.add(config.straggler);
   h.add(config.link_latency);
   h.add(config.link_bandwidth.value_or(0));
-  if (config.mix_time_s != 0) // of runs without, checkpoints of before it was an option are good
-    h.add(config.mix_time_s);
+  h.add(config.mix_time_s);
   h.add(config.seed);
   if (inputs.data.train)
     h.add(fingerprint(inputs.data)); // files may have changed under the same name

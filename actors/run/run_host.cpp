@@ -1,8 +1,7 @@
 #include "actors/run/run_host.hpp"
 
-#include "actors/run/shared_parts.hpp"
-
 #include "actors/run/checkpoints.hpp"
+#include "actors/run/shared_parts.hpp"
 #include "actors/training/checkpointer.hpp"
 #include "actors/training/shard.hpp"
 #include "actors/training/trainer.hpp"

@@ -4,7 +4,6 @@
 #include "actors/reporting/rounds_file.hpp"
 #include "actors/run/checkpoints.hpp"
 #include "actors/run/run_end.hpp"
-#include "actors/system/appended_file.hpp"
 #include "actors/system/durable_file.hpp"
 #include "actors/system/process_usage.hpp"
 #include "actors/system/thread_crew.hpp"

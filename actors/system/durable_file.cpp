@@ -49,6 +49,12 @@ public:
       bytes = bytes.subspan(static_cast<std::size_t>(done));
     }
   }
+  /// It ends at `at`, and what is written next stands there.
+  void cut(std::uint64_t at) {
+    const auto end = static_cast<off_t>(at);
+    if (ftruncate(number_, end) != 0 || lseek(number_, end, SEEK_SET) < 0)
+      fail(path_);
+  }
   /// Whether it is ours now.
   bool lock() const { return flock(number_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
   void to_disk() {
@@ -98,6 +104,14 @@ void write_durably(const fs::path& file, const std::function<void(const byte_sin
 
 void write_durably(const fs::path& file, std::string_view content) {
   write_durably(file, [&](const byte_sink& write) { write(std::as_bytes(std::span{content})); });
+}
+
+void append_durably(const fs::path& file, std::uint64_t at, std::span<const std::byte> bytes) {
+  descriptor out{file, file, O_WRONLY | O_CREAT | O_NOFOLLOW};
+  out.cut(at);
+  out.write(bytes);
+  out.to_disk();
+  out.finish();
 }
 
 directory_claim::directory_claim(const fs::path& directory) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -18,6 +19,11 @@ using byte_sink = std::function<void(std::span<const std::byte>)>;
 /// failures of its own are `std::system_error`. Not for two writers of one file at a time.
 void write_durably(const std::filesystem::path& file, const std::function<void(const byte_sink&)>& write);
 void write_durably(const std::filesystem::path& file, std::string_view content);
+
+/// Writes `bytes` at position `at` of the file, which becomes its end, and has them on the disk: what stood
+/// there of a write that failed or was cut short is gone, what stood before stays. Makes the file if it is
+/// missing; follows no link. Throws `std::system_error`; then nothing before `at` has changed.
+void append_durably(const std::filesystem::path& file, std::uint64_t at, std::span<const std::byte> bytes);
 
 /// The name that an unfinished file of `write_durably` was to get; any other name as it is.
 std::string finished_name(std::string name);

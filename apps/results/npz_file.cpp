@@ -1,10 +1,8 @@
 #include "apps/results/npz_file.hpp"
 
 #include "apps/results/run_json.hpp"
+#include "learning/checkpoint/checked_bytes.hpp"
 
-#include <zlib.h>
-
-#include <algorithm>
 #include <cassert>
 #include <string>
 
@@ -48,17 +46,10 @@ struct entry {
 };
 
 std::uint32_t checksum_of(const entry& e) {
-  auto sum = crc32(0, nullptr, 0);
-  const auto add = [&](std::span<const std::byte> bytes) {
-    while (!bytes.empty()) { // zlib counts in unsigned int
-      const auto piece = bytes.first(std::min<std::size_t>(bytes.size(), std::size_t{1} << 30U));
-      sum = crc32(sum, reinterpret_cast<const Bytef*>(piece.data()), static_cast<uInt>(piece.size()));
-      bytes = bytes.subspan(piece.size());
-    }
-  };
-  add(std::as_bytes(std::span{e.head}));
-  add(std::as_bytes(e.values));
-  return static_cast<std::uint32_t>(sum);
+  checksum sum;
+  sum.add(std::as_bytes(std::span{e.head}));
+  sum.add(std::as_bytes(e.values));
+  return sum.value();
 }
 
 /// What the local and the central head have in common.

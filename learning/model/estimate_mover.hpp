@@ -17,9 +17,8 @@ public:
       : pool_(parameter_count), projection_(std::move(projection)) {}
 
   /// `now` with the step added that led from `from` to `stepped`. It counts for `scale`, tempered by how far
-  /// it agrees with the ways from `from` to `now`, of this step and those before; nearly 1
-  /// counts for 1. Where
-  /// nothing was averaged in between (`now` is `from`), a step that counts for 1 costs nothing.
+  /// it agrees with the ways from `from` to `now`, of this step and those before; nearly 1 counts for 1.
+  /// Where nothing was averaged in between (`now` is `from`), a step that counts for 1 costs nothing.
   parameter_block add_step(const parameter_block& now, const parameter_block& from,
                            const parameter_block& stepped, double scale);
 

@@ -21,8 +21,7 @@ namespace dybw {
 /// cancel. A half whose other has not come is mass in flight. It stays alone if both ends have gone on
 /// without the other, or are done: a violation, unless the end that lacks it
 ///
-/// - gave its neighbour up: each time it forgets one offer, so one half may stay alone in the offers of
-/// either
+/// - gave its neighbour up: each time it forgets one offer, so one half may stay alone in the offers of each
 ///   end, among those before the next pair; or
 /// - was lost: what it did is not known up to the first pair after it is back.
 ///

@@ -1,6 +1,7 @@
 #include "learning/model/test_bench.hpp"
 
 #include "learning/model/make_model.hpp"
+#include "tests/support/contrary_crew.hpp"
 
 #include <doctest/doctest.h>
 
@@ -88,19 +89,6 @@ TEST_CASE("test_bench: averages estimates and measures their mean squared distan
 }
 
 namespace {
-
-/// One of three lanes after the other takes the pieces of a call, the last first.
-class contrary_crew final : public work_crew {
-public:
-  std::size_t lanes() const override { return 3; }
-  void run(std::size_t count, const piece& work) override {
-    for (std::size_t i = count; i-- > 0;)
-      work(i, next_++ % lanes());
-  }
-
-private:
-  std::size_t next_ = 0;
-};
 
 parameter_block random_block(std::uint64_t seed) {
   std::mt19937_64 generator{seed};
@@ -196,7 +184,7 @@ TEST_CASE("test_bench: of many workers a bounded number is scored, drawn by the 
 
 TEST_CASE("test_bench: what is found does not depend on the crew, and it can be told to stop") {
   const auto data = comparisons(3'000);
-  contrary_crew three;
+  test::contrary_crew three;
   auto one = test_bench{make_model("softmax", 2, 2), data, 1};
   auto many = test_bench{make_model("softmax", 2, 2), data, 1, &three};
   const auto estimates = random_blocks(7);

@@ -4,6 +4,7 @@
 #include "learning/graph/topology.hpp"
 #include "learning/model/make_model.hpp"
 #include "learning/straggler/step_time.hpp"
+#include "tests/support/contrary_crew.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,22 +12,10 @@
 #include <numeric>
 
 using namespace dybw;
+using dybw::test::contrary_crew;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// Takes the pieces of a level backwards and on changing lanes: whatever the order, nothing may change.
-class contrary_crew final : public work_crew {
-public:
-  std::size_t lanes() const override { return 3; }
-  void run(std::size_t count, const piece& work) override {
-    for (std::size_t i = count; i-- > 0;)
-      work(i, next_++ % lanes());
-  }
-
-private:
-  std::size_t next_ = 0;
-};
 
 virtual_run_options options_for(const std::string& policy, const std::string& graph, std::size_t workers) {
   virtual_run_options o;
@@ -148,7 +137,10 @@ TEST_CASE("virtual_run: adaptive averages as often as a tenth of its time pays f
     CAPTURE(mix_s);
     const auto [dear_s, some] = play_with(mix_s);
     CHECK(dear_s < 1.25 * free_s); // with all neighbours after every step: 1.2, 2.2 and 5
-    CHECK(some.mixing.rounds_audited > 0);
+    CHECK(some.mixing.rounds_audited < all.mixing.rounds_audited);
+    CHECK(some.per_edge.size() == 6);
+    for (const auto& e : some.per_edge)
+      CHECK(e.active_share > 0);
   }
 }
 

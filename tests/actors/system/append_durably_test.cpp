@@ -1,4 +1,4 @@
-#include "actors/system/appended_file.hpp"
+#include "actors/system/durable_file.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
