@@ -209,10 +209,13 @@ void node_state::on(connection_id from, const result_request& x) {
   const auto serves = lifecycle_.serves(x.run);
   if (serves)
     run_->asked(now());
-  if (last_result_ && x.run == last_run_)
+  if (last_result_ && x.run == last_run_) {
     reply(from, *last_result_);
-  else
-    reply(from, result_reply{false, serves && lead_, {}, {}});
+    return;
+  }
+  result_reply not_yet;
+  not_yet.leads = serves && lead_;
+  reply(from, std::move(not_yet));
 }
 
 /// Only noted: the next tick lets go, unless something would be lost with the run.

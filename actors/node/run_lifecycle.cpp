@@ -122,7 +122,8 @@ void run_lifecycle::finishing() {
 
 void run_lifecycle::let_go() {
   phase_ = phase::idle;
-  spec_ = {};
+  run_spec none;
+  spec_ = std::move(none);
   owner_.reset();
   stopping_ = false;
 }

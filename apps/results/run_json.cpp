@@ -232,8 +232,11 @@ std::string npy_header(std::span<const std::uint64_t> shape) {
   constexpr std::size_t preamble_bytes = 10; // magic, version, length of the rest
   constexpr std::size_t alignment_bytes = 64;
   std::string extents;
-  for (auto extent : shape)
-    extents += (extents.empty() ? "" : " ") + std::to_string(extent) + ",";
+  for (auto extent : shape) {
+    if (!extents.empty())
+      extents += ' ';
+    extents += std::to_string(extent) + ',';
+  }
   if (shape.size() > 1)
     extents.pop_back(); // one extent alone keeps its comma: a tuple
   auto rest = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + extents + "), }";

@@ -239,12 +239,12 @@ run_view run_watch::view(nanoseconds now) const {
   const auto ended = [](const worker_view& w) {
     return w.standing == worker_standing::done || w.standing == worker_standing::lost;
   };
-  const auto answers = [](const node_view& n) { return n.reachable; };
+  const auto may_answer = [](const node& n) { return n.reachable; }; // one not heard yet may
   if (over_ || std::all_of(v.workers.begin(), v.workers.end(), ended))
     v.now = run_view::state::over;
   else
     v.now = run_view::state::running;
-  if (!over_ && std::none_of(v.nodes.begin(), v.nodes.end(), answers)) {
+  if (!over_ && std::none_of(nodes_.begin(), nodes_.end(), may_answer)) {
     v.now = run_view::state::lost;
     v.trouble = nodes_.empty() || nodes_.front().why_not.empty() ? "no node answers" : nodes_.front().why_not;
   }

@@ -218,6 +218,16 @@ TEST_CASE("run_watch: when no node can be reached the run is lost to the monitor
   CHECK(s.watch.view(s.now).now == run_view::state::running);
 }
 
+TEST_CASE("run_watch: a run of which no node has answered yet is not lost") {
+  scene s;
+  CHECK(s.watch.view(s.now).now == run_view::state::running);
+  CHECK_FALSE(s.watch.view(s.now).nodes[0].reachable);
+  s.watch.unreachable(0, s.now, "refused");
+  CHECK(s.watch.view(s.now).now == run_view::state::running);
+  s.watch.unreachable(1, s.now, "refused");
+  CHECK(s.watch.view(s.now).now == run_view::state::lost);
+}
+
 TEST_CASE("run_watch: waits come longest first, with what is left of the timeout") {
   scene s;
   s.go_on(seconds{1}, [](std::size_t node, process_metrics& x) {
