@@ -2,6 +2,7 @@
 #include "apps/commands/commands.hpp"
 #include "apps/options/node_options.hpp"
 #include "apps/options/option_group.hpp"
+#include "apps/program/logging.hpp"
 #include "apps/program/network.hpp"
 #include "apps/text/json_text.hpp"
 #include "apps/text/node_text.hpp"
@@ -30,7 +31,11 @@ po::options_description option_list(bool has_format) {
 node_answer ask(const option_values& given, const endpoint& node, const control_message& question) {
   const auto patience = from_seconds(given.real(
       "timeout", [](double x) { return x > 0 && x <= 3600; }, "a number of seconds above 0, at most 3600"));
-  network net{read_tls(given)};
+  set_up_log(log_level::warn); // not among what is asked for
+  const auto tls = read_tls(given);
+  if (std::holds_alternative<stop_request>(question))
+    check_role(tls, {peer_role::launcher, peer_role::node}, "the role launcher");
+  network net{tls};
   return ask_nodes(net.system(), net.gateway(), std::array{node}, question, patience).front();
 }
 

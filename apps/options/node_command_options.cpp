@@ -32,6 +32,21 @@ void check_exposure(const option_values& given, const node_command_options& opti
                  "give --advertise HOST:PORT");
 }
 
+/// Others look for the host by which they reach us in our certificate.
+void check_host(const node_command_options& options) {
+  if (!options.tls)
+    return;
+  auto host = options.advertise.value_or(options.listen).host;
+  if (!options.advertise && is_any_address(host))
+    host = own_name();
+  if (const auto own = check_tls(*options.tls); !own->is_for(host))
+    throw input_error{input_fault::configuration,
+                      "the certificate of " + own->name + " is not for " + host +
+                          ", by which others reach this node",
+                      "--tls-cert=" + options.tls->certificate.string(),
+                      "give --advertise a host that it names, or make one for this (scripts/make-certs)"};
+}
+
 std::optional<std::filesystem::path> read_path(const option_values& given, const std::string& name) {
   if (!given.given(name))
     return std::nullopt;
@@ -79,8 +94,10 @@ node_command_options read_node_options(std::span<const std::string> arguments) {
   options.advertise = read_endpoint(given, "advertise");
   options.join = read_endpoint(given, "join");
   options.tls = read_tls(given);
+  check_role(options.tls, {peer_role::node}, "the role node");
   options.http = read_http(given);
   check_exposure(given, options);
+  check_host(options);
   options.data = read_path(given, "data").value_or(std::filesystem::path{});
   options.out = read_path(given, "out");
   options.slots = static_cast<std::uint32_t>(given.whole("slots", 0, slots_max));

@@ -30,9 +30,9 @@ constexpr std::uint64_t whole_max = std::numeric_limits<std::int64_t>::max();
 constexpr double default_time_limit_s = 30;
 
 /// Options that leave the preset as it is: they do not change what the run shows.
-constexpr std::array not_shaping = {"out",    "force",    "format",  "log-level", "quiet",
-                                    "trace",  "threads",  "seed",    "nodes",     "nodes-file",
-                                    "detach", "tls-cert", "tls-key", "tls-ca",    "record"};
+constexpr std::array not_shaping = {"out",     "force",  "format",  "log-level",  "quiet",  "trace",
+                                    "threads", "seed",   "nodes",   "nodes-file", "detach", "tls-cert",
+                                    "tls-key", "tls-ca", "tls-crl", "record"};
 
 /// Moments are 64-bit nanoseconds: sums of a few of these cannot overflow.
 bool fits_duration(double s) {
@@ -300,7 +300,7 @@ output_options read_output(const option_values& given, const run_config& config,
 
 std::optional<nodes_options> read_nodes(const option_values& given, const run_config& config) {
   if (!names_nodes(given)) {
-    for (const auto* option : {"tls-cert", "tls-key", "tls-ca"})
+    for (const auto* option : {"tls-cert", "tls-key", "tls-ca", "tls-crl"})
       if (given.given(option))
         given.refuse(option, "is for runs on other machines", "add --nodes or leave it out");
     if (given.flag("detach"))
@@ -321,6 +321,7 @@ std::optional<nodes_options> read_nodes(const option_values& given, const run_co
                           std::to_string(config.policies.size()) + " policies",
                       "", "give one --policy, or stay until they are done"};
   options.tls = read_tls(given);
+  check_role(options.tls, {peer_role::launcher}, "the role launcher");
   return options;
 }
 

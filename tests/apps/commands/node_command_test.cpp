@@ -142,6 +142,15 @@ TEST_CASE("node: TLS files may come from the environment, and hints name those t
   ::unsetenv("DYBW_TLS_CERT");
   CHECK(tls_words(files) == " --tls-cert 'cert of the environment' --tls-key 'my key' --tls-ca ca.pem");
   CHECK(tls_words(std::nullopt).empty());
+  tls_files listed = files;
+  listed.revoked = "ca.crl";
+  CHECK(tls_words(listed) ==
+        " --tls-cert 'cert of the environment' --tls-key 'my key' --tls-ca ca.pem --tls-crl ca.crl");
+  ::setenv("DYBW_TLS_CRL", "ca.crl", 1);
+  CHECK(tls_words(listed) == " --tls-cert 'cert of the environment' --tls-key 'my key' --tls-ca ca.pem");
+  CHECK_THROWS_WITH_AS(read({"--listen", "127.0.0.1:1"}), doctest::Contains("--tls-cert is not given"),
+                       input_error); // a list alone is no certificate
+  ::unsetenv("DYBW_TLS_CRL");
 }
 
 TEST_CASE("node: takes all descriptors that it may have") {
