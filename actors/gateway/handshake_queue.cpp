@@ -9,7 +9,7 @@ namespace dybw {
 
 namespace {
 
-constexpr std::chrono::nanoseconds one_handshake = std::chrono::seconds{1} / handshakes_per_s;
+constexpr auto one_handshake = std::chrono::nanoseconds{std::chrono::seconds{1}} / handshakes_per_s;
 constexpr auto burst = one_handshake * handshakes_at_once;
 constexpr std::size_t sources_max = 1024;
 

@@ -184,7 +184,9 @@ int monitor_command(std::span<const std::string> arguments) {
   pause time{net.system()};
   std::optional<http_server> page;
   if (options.http) {
-    page.emplace(*options.http, view.source());
+    auto http = *options.http;
+    http.certificates = net.certificates();
+    page.emplace(http, view.source());
     std::cerr << "web page at http://" << to_string(page->address()) << '/' << std::endl;
   } else {
     attach(view, time, options);

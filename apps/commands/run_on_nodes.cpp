@@ -63,9 +63,10 @@ int run_on_nodes(const run_options& options) {
     std::cerr << placement_text(plan->nodes, plan->placement) << std::flush;
   std::optional<live_page> page;
   if (options.http) {
+    auto http = *options.http;
+    http.certificates = net.certificates();
     page.emplace(net.system(),
-                 net.system().spawn(monitor, monitor_options{net.gateway(), plan->nodes.front()}),
-                 *options.http);
+                 net.system().spawn(monitor, monitor_options{net.gateway(), plan->nodes.front()}), http);
     output.tell_page(page->url());
   }
   for (std::size_t i = 0; i < plan->inputs.policies.size() && !interrupt_guard::interrupted(); ++i) {

@@ -50,11 +50,15 @@ std::string promtool_says(const std::string& command, const std::string& text) {
 
 /// What `/metrics` shows of the sample, with the server's own figures.
 std::string served_text() {
-  http_responder responder{
-      {"127.0.0.1", 7480}, "", [] { return std::make_shared<const run_view>(sample_view()); }};
+  http_responder responder{{"127.0.0.1", 7480},
+                           "",
+                           [] { return std::make_shared<const run_view>(sample_view()); },
+                           [] {
+                             return std::vector<certificate_end>{{"a", 1}};
+                           }};
   http_reply reply;
   for (int i = 0; i < 2; ++i) // the first reply is counted in the second
-    reply = responder.answer("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", false, {}, {});
+    reply = responder.answer("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "", false, {}, {});
   return std::string{reply.body};
 }
 
