@@ -103,8 +103,9 @@ std::optional<earlier_run> read_last_run(const fs::path& out) {
     const auto kept = nlohmann::json::parse(in);
     earlier_run run;
     const auto id = kept.at("run").get<std::string>();
-    if (std::from_chars(id.data(), id.data() + id.size(), run.run, 16).ptr != id.data() + id.size())
-      throw std::runtime_error{"its \"run\" is no hexadecimal number"};
+    if (std::from_chars(id.data(), id.data() + id.size(), run.run, 16).ptr != id.data() + id.size() ||
+        run.run == 0)
+      throw std::runtime_error{"its \"run\" is no hexadecimal number above 0"};
     run.name = kept.at("name").get<std::string>();
     check_name(run.name, "run");
     for (const auto& node : kept.at("nodes"))

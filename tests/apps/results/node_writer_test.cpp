@@ -65,7 +65,7 @@ TEST_CASE("node_writer: the run opened last is found again, and what is no such 
   files.open(spec, run_start::joined);
   CHECK(read_last_run(place.path())->run == 1);
   for (const auto* text :
-       {"", "[]", R"({"run": "xyz", "name": "a", "nodes": []})",
+       {"", "[]", R"({"run": "xyz", "name": "a", "nodes": []})", R"({"run": "", "name": "a", "nodes": []})",
         R"({"run": "1", "name": "../a", "nodes": []})", R"({"run": "1", "name": "a", "nodes": ["b"]})"}) {
     std::ofstream(place.path() / "last-run.json") << text;
     CHECK_FALSE(read_last_run(place.path()));
