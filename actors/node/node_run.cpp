@@ -286,6 +286,8 @@ void node_state::tick() {
   self_->delayed_send(self_, std::chrono::milliseconds{100}, node_tick{});
   if (gateway_)
     hear_traffic([] {});
+  if (options_.rejoin)
+    seek_earlier_run();
   if (!run_)
     return;
   if (lifecycle_.owner() && run_->is_deserted(now(), options_.owner_patience)) {

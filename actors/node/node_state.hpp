@@ -95,6 +95,8 @@ private:
 
   // --- node_join.cpp: taking a place in a live run ---
   void seek_place();
+  void seek_earlier_run();
+  void earlier_run_answered(const std::optional<endpoint>& found, bool all_answered);
   void take_place(const node_request_done& x);
   void seek_welcome();
   void join_run_now();
@@ -133,6 +135,9 @@ private:
     std::vector<welcome_reply> welcomes;
   };
   std::optional<joining> joining_;
+  /// While the nodes of an earlier run are asked (`--rejoin`), and when they are to be asked next.
+  bool asks_earlier_ = false;
+  nanoseconds ask_earlier_at_{0};
   struct given_place {
     endpoint joiner;
     nanoseconds since{0};

@@ -45,6 +45,8 @@ node_options to_node_options(const node_command_options& options) {
   node.slots = options.slots;
   node.join = options.join;
   node.files = make_node_writer(options.out);
+  if (options.rejoin)
+    node.rejoin = read_last_run(*options.out);
   return node;
 }
 

@@ -51,7 +51,7 @@ int run_on_nodes(const run_options& options) {
   network net{options.nodes->tls};
   const auto name = date_text() + '-' + std::to_string(options.config.seed);
   auto plan = plan_on_nodes(net.system(), net.gateway(), options.config, options.nodes->nodes, name,
-                            interrupt_guard::interrupted);
+                            interrupt_guard::interrupted, tls_words(options.nodes->tls));
   if (!plan)
     return interrupt_guard::exit_code;
   plan->resume = options.resume.value_or("");

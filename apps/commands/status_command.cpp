@@ -18,7 +18,9 @@ namespace {
 po::options_description option_list(bool has_format) {
   auto own = option_group("Options");
   own.add_options()("timeout", text_value("S", "4"),
-                    "longest wait for a connection, and then for the answer, in seconds");
+                    "longest wait for a connection, and then for the answer, in seconds")(
+      "config", text_value("FILE"),
+      "read options from an INI file, one NAME = VALUE per line; the command line wins");
   if (has_format)
     own.add_options()("format", text_value("text|json", "text"), "what to print");
   own.add_options()("help", po::bool_switch(), "show this page");
@@ -49,6 +51,7 @@ int status_command(std::span<const std::string> arguments) {
   const auto known = option_list(true);
   option_values given{known, "dybw status", 1};
   given.add_arguments(arguments);
+  given.add_config_file();
   const auto as_json = given.choice("format", {"text", "json"}) == 1;
   const auto node = read_node(given, "dybw status");
   const auto answer = ask(given, node, node_status_request{});
@@ -65,6 +68,7 @@ int stop_command(std::span<const std::string> arguments) {
   const auto known = option_list(false);
   option_values given{known, "dybw stop", 1};
   given.add_arguments(arguments);
+  given.add_config_file();
   const auto node = read_node(given, "dybw stop");
   const auto answer = ask(given, node, stop_request{});
   const auto& reply = expect_answer<stop_reply>(answer, node);

@@ -250,6 +250,33 @@ TEST_CASE("scripts/make-certs: nodes with its certificates work together and tur
   CHECK(node.wait(patience).code == 0);
 }
 
+TEST_CASE("dybw run --nodes: commands in messages have the TLS options that they need") {
+  if (!has_openssl()) {
+    MESSAGE("skipped: openssl is not installed");
+    return;
+  }
+  const temporary_directory place;
+  make_certificates(place.path(), "localhost");
+  const auto ours = tls_options(place.path(), "localhost");
+  const auto port = free_port();
+  const auto address = "127.0.0.1:" + std::to_string(port);
+  child_process nodes{std::vector<std::string>{"/usr/bin/env", "DYBW=" + dybw_command({}).front(),
+                                               script("cluster-local"), "1", "--port", std::to_string(port)} +
+                          ours,
+                      place.path()};
+  REQUIRE(nodes.go_on_until("Ctrl-C ends them", patience)); // it reached the node itself
+  const std::string needed = " --tls-cert " + ours[1] + " --tls-key " + ours[3] + " --tls-ca " + ours[5];
+  CHECK(contains(nodes.errors(), "--time-limit 20" + needed));
+  const std::vector<std::string> run{"run", "--nodes", address, "--quiet", "--detach"};
+  const auto begun = dybw(run + endless_run + ours);
+  CHECK(contains(begun.out, "dybw stop " + address + needed));
+  const auto busy = dybw(run + endless_run + ours);
+  CHECK(busy.code == 4);
+  CHECK(contains(busy.err, "dybw stop " + address + needed));
+  nodes.send(SIGINT);
+  CHECK(nodes.wait(patience).shell_code() == 130);
+}
+
 TEST_CASE("scripts/make-certs: what is there stays, and wrong names are refused") {
   if (!has_openssl()) {
     MESSAGE("skipped: openssl is not installed");

@@ -148,6 +148,22 @@ TEST_CASE("config/grafana-dashboard.json: every metric that it draws exists") {
   CHECK(drawn.size() > 20);
 }
 
+TEST_CASE("config/grafana-dashboard.json: a run counts once, however many of its nodes are scraped") {
+  const auto dashboard = nlohmann::json::parse(content("config/grafana-dashboard.json"));
+  const std::regex metric{"dybw_[a-z0-9_]+\\{"};
+  const std::regex once{"max by \\(job[a-z, ]*\\) \\((rate\\()?dybw_[a-z0-9_]+\\{"};
+  for (const auto& panel : dashboard["panels"])
+    for (const auto& target : panel.value("targets", nlohmann::json::array())) {
+      const auto text = target["expr"].get<std::string>();
+      CAPTURE(text);
+      const auto count = [&](const std::regex& what) {
+        return std::distance(std::sregex_iterator{text.begin(), text.end(), what}, std::sregex_iterator{});
+      };
+      CHECK(count(metric) > 0);
+      CHECK(count(metric) == count(once));
+    }
+}
+
 TEST_CASE("docs/web-page.md: lists every metric, and no other") {
   const auto listed = matches(content("docs/web-page.md"), std::regex{"`(dybw_[a-z0-9_]+)`"});
   const auto known = metric_names();
