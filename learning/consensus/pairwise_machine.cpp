@@ -348,7 +348,8 @@ void pairwise_machine::set_overdue(neighbour& n, std::size_t rounds) {
 /// Generous: an answer comes at once from whoever is there, and who is not is the failure detector's
 /// business.
 nanoseconds pairwise_machine::answer_limit() const {
-  auto limit = std::max<nanoseconds>(10 * rates_.step(), std::chrono::seconds{10});
+  auto limit =
+      std::max<nanoseconds>(10 * std::min(rates_.step(), pace_estimator::time_max), std::chrono::seconds{10});
   for (const auto* n : owing_)
     if (n->pace.observed())
       limit = std::max(limit, n->pace.bound());

@@ -179,6 +179,11 @@ void network_simulation::give_up(shell& s, std::size_t slot, neighbour_lost::cau
   apply(s, neighbour_lost{out.to, why});
 }
 
+void network_simulation::owe_mixing(shell& s, std::size_t neighbours) {
+  const auto takes = from_seconds(to_seconds(network_.options.mix_time) * static_cast<double>(neighbours));
+  s.mixing_owed = saturated_sum(s.mixing_owed, takes);
+}
+
 double network_simulation::mixing_price_of(const shell& s) const {
   const auto mix = network_.options.mix_time;
   return in_pairs_ && mix.count() > 0 ? to_seconds(mix) / std::max(to_seconds(s.step_takes), 1e-9) : 0;
@@ -238,7 +243,7 @@ void network_simulation::perform(shell& s, const drop_step& e) {
 }
 
 void network_simulation::perform(shell& s, const mix& e) {
-  s.mixing_owed += static_cast<std::int64_t>(e.terms.size()) * network_.options.mix_time;
+  owe_mixing(s, e.terms.size());
   mix_inputs_.clear();
   for (const auto& t : e.terms) {
     const auto& in = network_.links[network_.links[network_.link_between(s.id, t.neighbour)].reverse];
@@ -263,7 +268,7 @@ void network_simulation::perform(shell& s, const take_step& e) {
 }
 
 void network_simulation::perform(shell& s, const absorb& e) {
-  s.mixing_owed += network_.options.mix_time;
+  owe_mixing(s, 1);
   const auto& out = network_.links[network_.link_between(s.id, e.half.neighbour)];
   auto half = e.half;
   if (model_ != nullptr) {

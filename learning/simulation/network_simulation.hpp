@@ -79,6 +79,7 @@ private:
   void pulse(shell& s);
   void give_up(shell& s, std::size_t slot, neighbour_lost::cause why);
   void apply(shell& s, const event& e);
+  void owe_mixing(shell& s, std::size_t neighbours);
   double mixing_price_of(const shell& s) const;
 
   estimate_handle load(shell& s, std::size_t link_index, protocol_message& message);

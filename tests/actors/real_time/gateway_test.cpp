@@ -241,6 +241,7 @@ TEST_CASE("gateway: without descriptors a connection is closed, nothing turns in
   return;
 #endif
   const process node{on_loopback()};
+  CHECK(answer_of(node, framed(link_hello(9, 0, 1))).closed); // it accepts, so it has put its spare aside
   const auto socket = owned_socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   std::vector<owned_socket> all; // that this process may have
   rlimit before{};

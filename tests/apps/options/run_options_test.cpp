@@ -178,7 +178,7 @@ TEST_CASE("run_options: options that contradict each other are refused") {
       {"--link-bandwidth 1", "--link-bandwidth=1 applies to --clock virtual"},
       {"--mix-time 1", "--mix-time=1 applies to --clock virtual"},
       {"--clock virtual --step-time const:1 --mix-time -1",
-       "--mix-time=-1 must be a number of seconds from 0"},
+       "--mix-time=-1 is out of range; give a number of seconds from 0"},
       {"--force", "--force overwrites what --out names"},
   });
 }
