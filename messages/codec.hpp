@@ -1,6 +1,7 @@
 #pragma once
 
 #include "learning/base/types.hpp"
+#include "messages/peer_text.hpp"
 #include "messages/wire.hpp"
 
 #include <bit>
@@ -18,7 +19,7 @@
 /// overloads as CAF's, but they know how many bytes are there, so that no count is believed; they call
 /// nothing virtual; numbers are little-endian and doubles keep their bits (CAF's packing of them loops for
 /// ever on an infinity). Parameter blocks keep the host's byte order, which the two ends of a connection
-/// compare.
+/// compare. Text is cleaned where it is read, here and nowhere else (messages/peer_text.hpp).
 ///
 ///     bool        one byte, 0 or 1          string, path  u32 count, bytes; at most text_bytes_max
 ///     enum        its underlying type       vector        u32 count, items
@@ -226,6 +227,7 @@ private:
       return fail(ec::truncated);
     x.assign(in_.data(), bytes);
     in_ = in_.subspan(bytes);
+    clean_peer_text(x);
   }
   void read_compound(std::filesystem::path& x) {
     std::string text;

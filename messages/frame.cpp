@@ -71,13 +71,8 @@ ec read_peer(std::size_t index, wire_reader& in, peer_body& out) {
   }
 }
 
-/// What others say ends up in logs and on terminals.
-std::string harmless(std::string text, std::size_t bytes_max) {
-  text.resize(std::min(text.size(), bytes_max));
-  for (auto& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      c = '?';
-  return text;
+std::string shortened(const std::string& text, std::size_t bytes_max) {
+  return text.substr(0, bytes_max);
 }
 
 ec read_hello(std::span<const char> payload, hello& x) {
@@ -89,7 +84,7 @@ ec read_hello(std::span<const char> payload, hello& x) {
   in(mark[0], mark[1], mark[2], mark[3]);
   std::memcpy(&x.byte_order, mark.data(), mark.size());
   in(x.version);
-  x.version = harmless(std::move(x.version), version_bytes_max);
+  x.version = shortened(x.version, version_bytes_max);
   if (!x.same_language()) // what follows may be anything
     return in.error();
   in(x.role, x.run, x.from, x.to, x.incarnation);
@@ -326,7 +321,7 @@ ec frame_parser::take_payload(std::span<const char> payload, std::optional<frame
     wire_reader in{payload};
     in(x.reason);
     error = in.finish();
-    x.reason = harmless(std::move(x.reason), hello_bytes_max);
+    x.reason = shortened(x.reason, hello_bytes_max);
     out = std::move(x);
   } else if (kind_ == frame_kind::control) {
     auto x = std::make_shared<control_message>();
@@ -393,7 +388,7 @@ frame_parser::sent_block* frame_parser::last_of(worker_id from) {
 void frame_parser::next_frame() {
   head_filled_ = 0;
   // A rare long message must not hold its memory for ever.
-  if (payload_.capacity() > peer_bytes_max)
+  if (payload_.capacity() > (stage_ == stage::link ? peer_bytes_max : read_chunk_bytes))
     payload_ = std::vector<char>{};
   payload_.clear();
 }

@@ -124,6 +124,8 @@ public:
 
   /// Whether a frame has begun and is not complete.
   bool in_frame() const noexcept { return head_filled_ > 0; }
+  /// Memory that the part of a frame takes that has come, blocks aside.
+  std::size_t held_bytes() const noexcept { return payload_.empty() ? 0 : payload_.capacity(); }
 
 private:
   enum class stage { greeting, control, link };

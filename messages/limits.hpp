@@ -39,6 +39,10 @@ constexpr std::size_t control_bytes_max = parameters_max * sizeof(float) + 1024 
 /// A control message to a node: a request. The longest brings a graph of two million edges.
 constexpr std::size_t request_bytes_max = 16 * 1024 * 1024;
 
+/// Memory of requests that have begun and are not yet whole, on all accepted control connections together.
+/// Beyond it the connection closes that has been at its request for longest.
+constexpr std::size_t request_memory_max = 64 * 1024 * 1024;
+
 // --- How many connections there may be, and how long they may take. ---
 
 /// Accepted connections before their hello or after their refusal; beyond it the oldest is closed.
@@ -67,6 +71,14 @@ constexpr std::int64_t requests_at_once = 4096;
 constexpr std::int64_t requests_per_s = 2000;
 /// Bytes of a request that counts once; a longer one counts as several.
 constexpr std::uint64_t request_unit_bytes = 4096;
+/// Bytes of requests that may come at once, and per second after that, on all accepted control connections
+/// together: they wait in one mailbox.
+constexpr std::int64_t request_bytes_at_once = 64 * 1024 * 1024;
+constexpr std::int64_t request_bytes_per_s = 32 * 1024 * 1024;
+/// TLS handshakes of accepted connections that may begin at once, and per second after that. One takes the
+/// multiplexer's thread a fraction of a millisecond.
+constexpr int handshakes_at_once = 64;
+constexpr int handshakes_per_s = 200;
 /// Bytes read, and bytes written, per event of a connection.
 constexpr std::size_t event_bytes_max = 1024 * 1024;
 /// Bytes of what is no block that are read at once.

@@ -56,10 +56,9 @@ void refuse_doubles(std::span<const endpoint> called, const std::vector<endpoint
 }
 
 /// The nodes' status once all of them are free; nothing if interrupted.
-std::optional<std::vector<node_status>> wait_until_idle(caf::actor_system& system,
-                                                        const gateway_actor& gateway,
-                                                        std::span<const endpoint> nodes,
-                                                        const std::function<bool()>& interrupted) {
+std::optional<std::vector<node_status>>
+wait_until_idle(caf::actor_system& system, const gateway_actor& gateway, std::span<const endpoint> nodes,
+                const std::function<bool()>& interrupted, const std::string& tls_words) {
   caf::scoped_actor self{system};
   const auto begin = std::chrono::steady_clock::now();
   for (;;) {
@@ -75,7 +74,7 @@ std::optional<std::vector<node_status>> wait_until_idle(caf::actor_system& syste
     if (busy->state != "finishing" || std::chrono::steady_clock::now() - begin > idle_patience) {
       const auto where = to_string(nodes[static_cast<std::size_t>(busy - all.begin())]);
       throw input_error{input_fault::network, "node " + where + " is busy with run " + busy->run_name,
-                        busy->state, "wait for its end, or end it with: dybw stop " + where};
+                        busy->state, "wait for its end, or end it with: dybw stop " + where + tls_words};
     }
     self->receive(caf::after(poll_every) >> [] {});
   }
@@ -372,11 +371,13 @@ private:
 
 std::optional<cluster_plan> plan_on_nodes(caf::actor_system& system, const gateway_actor& gateway,
                                           const run_config& config, std::span<const endpoint> nodes,
-                                          const std::string& name, const std::function<bool()>& interrupted) {
+                                          const std::string& name, const std::function<bool()>& interrupted,
+                                          const std::string& tls_words) {
   cluster_plan plan;
+  plan.tls_words = tls_words;
   plan.inputs = plan_run(config);
   plan.name = name;
-  const auto all = wait_until_idle(system, gateway, nodes, interrupted);
+  const auto all = wait_until_idle(system, gateway, nodes, interrupted, tls_words);
   if (!all)
     return std::nullopt;
   std::vector<std::uint32_t> slots;
@@ -411,7 +412,7 @@ cluster_end run_policy_on_nodes(caf::actor_system& system, const gateway_actor& 
   };
   cluster_end end;
   try {
-    if (!wait_until_idle(system, gateway, plan.nodes, interrupted)) {
+    if (!wait_until_idle(system, gateway, plan.nodes, interrupted, plan.tls_words)) {
       describe(end.run.result, plan, policy);
       end.run.result.interrupted = true;
       return end;

@@ -19,15 +19,17 @@ struct cluster_plan {
   std::vector<node_index> placement; ///< [workers]
   std::string name;                  ///< of the directories below each node's --out
   std::string resume;                ///< see `run_spec`
+  std::string tls_words;             ///< what commands in messages need to reach a node; empty without TLS
 };
 
 /// Asks the nodes whether they are there and free, plans the run and places the workers. Throws
 /// `input_error`: network fault for a node that cannot be reached or is busy, configuration fault if two of
 /// them are the same, there are fewer slots than workers, or the options contradict each other. Nothing if
-/// `interrupted` said so.
+/// `interrupted` said so. `tls_words`: see `cluster_plan`.
 std::optional<cluster_plan> plan_on_nodes(caf::actor_system& system, const gateway_actor& gateway,
                                           const run_config& config, std::span<const endpoint> nodes,
-                                          const std::string& name, const std::function<bool()>& interrupted);
+                                          const std::string& name, const std::function<bool()>& interrupted,
+                                          const std::string& tls_words = {});
 
 /// What one policy is run as: `name` gets the policy behind it if there are several.
 std::string name_of_run(const cluster_plan& plan, std::size_t policy);

@@ -15,7 +15,8 @@ namespace dybw {
 ///
 /// The mailbox that requests go to has no bound. So who connected to us pays for each request from an
 /// allowance of `requests_at_once`, which grows by `requests_per_s`; a connection that has none left, or does
-/// not take its answers, is not read for a while.
+/// not take its answers, is not read for a while. Over all of them together there is one allowance of bytes,
+/// and one bound on the memory of requests that are not yet whole.
 class control_table {
 public:
   using moment = std::chrono::steady_clock::time_point;
@@ -34,6 +35,8 @@ public:
     bool paused = false;     ///< is not read
     std::int64_t requests_left = requests_at_once;
     std::uint64_t charged = 0; ///< bytes read that are paid for
+    std::uint64_t held = 0;    ///< memory of the request that is not yet whole
+    moment began{};            ///< that request
     std::uint64_t written = 0; ///< when `progress` was made
     moment progress{};
   };
@@ -50,6 +53,10 @@ public:
   /// A request came. Returns whether to read on; if not, `look_at_all` says when.
   bool charge(connection_id id, const flow& f);
 
+  /// So much memory is held by what has come of a request on this connection; 0: it is whole. Returns who has
+  /// to go, so that all together hold no more than `request_memory_max`: who has been at it for longest.
+  std::vector<connection_id> hold(connection_id id, std::uint64_t bytes, moment now);
+
   struct findings {
     std::vector<connection_id> stuck; ///< parameters wait, and none were taken for `progress_within`
     std::vector<connection_id> resumed;
@@ -61,6 +68,7 @@ public:
 private:
   std::map<connection_id, control> controls_;
   std::uint64_t last_id_ = 0;
+  std::int64_t bytes_left_ = request_bytes_at_once; ///< that requests on any of them may bring
   moment looked_{};
 };
 

@@ -1,7 +1,10 @@
 #include "actors/gateway/gateway_broker.hpp"
 
+#include "actors/gateway/control_access.hpp"
 #include "actors/gateway/gateway_doorman.hpp"
+#include "actors/transport/address.hpp"
 #include "actors/transport/tls_channel.hpp"
+#include "actors/transport/tls_context.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -122,7 +125,16 @@ void gateway_broker::accepted(caf::io::connection_handle handle) {
   c->deadline = c->accepted_at + options_.hello_within;
   turn_away_one();
   attached_[handle.id()] = c;
-  c->connection->start();
+  if (!options_.tls)
+    return c->connection->start();
+  handshakes_.add(handle.id(), c->connection->addr());
+  start_handshakes();
+}
+
+void gateway_broker::start_handshakes() {
+  for (const auto handle : handshakes_.due(clock::now()))
+    if (const auto found = attached_.find(handle); found != attached_.end())
+      found->second->connection->start();
 }
 
 /// Of too many accepted connections that are neither links nor control: the oldest, and before those that
@@ -170,17 +182,17 @@ void gateway_broker::readable(caf::io::connection_handle handle) {
     broken(c);
   else if (!c->over && c->at == step::link && connection.bytes_read() != read_before)
     heard_on_link(*c);
+  else if (!c->over && c->at == step::control)
+    hold_request(c);
   flush_all();
 }
 
 void gateway_broker::handle_frame(const attached& c, frame& f) {
   if (const auto* m = std::get_if<peer_message>(&f))
     deliver(*m);
-  else if (auto* control = std::get_if<std::shared_ptr<const control_message>>(&f)) {
-    if (!controls_.charge(c->id, flow_of(*c)))
-      c->connection->pause_reading();
-    send(c->client, control_received{c->id, std::move(*control)});
-  } else if (const auto* x = std::get_if<hello>(&f))
+  else if (auto* control = std::get_if<std::shared_ptr<const control_message>>(&f))
+    take_request(c, std::move(*control));
+  else if (const auto* x = std::get_if<hello>(&f))
     take(c, *x);
   else if (const auto* r = std::get_if<refusal>(&f))
     refused(c, r->reason);
@@ -190,6 +202,11 @@ void gateway_broker::take(const attached& c, const hello& x) {
   if (!x.same_language())
     return refuse(c, "this side runs " + language_of(our_hello(x.role)) + ", the other " + language_of(x) +
                          "; install the same version on all machines");
+  if (options_.tls) {
+    c->peer = c->connection->peer();
+    if (const auto why = refusal_of_certificate(*c, x); !why.empty())
+      return refuse(c, why);
+  }
   if (c->at == step::awaiting_hello) {
     c->role = x.role;
     return x.role == connection_role::link ? greet_link(c, x) : greet_control(c);
@@ -201,6 +218,22 @@ void gateway_broker::take(const attached& c, const hello& x) {
     become_control(c);
     send(c->client, control_opened{c->attempt.key, c->id});
   }
+}
+
+/// Who may be at the other end at all. Which place it speaks for, and what it asks for, is looked at later.
+std::string gateway_broker::refusal_of_certificate(const attached_connection& c, const hello& x) const {
+  if (!c.peer)
+    return "the other side shows no certificate";
+  if (c.at == step::awaiting_reply && is_loopback(c.attempt.to.host) && options_.tls->is_own(*c.peer))
+    return {}; // a node that watches itself, whatever name others know it by
+  if (c.at == step::awaiting_reply)
+    return refusal_as_node(*c.peer, c.attempt.to.host);
+  const auto fits = x.role == connection_role::link ? c.peer->is(peer_role::node) : c.peer->roles != 0;
+  if (fits)
+    return {};
+  return "the certificate of " + c.peer->name + " names " + roles_text(*c.peer) +
+         (x.role == connection_role::link ? ", this is for a node" : "") +
+         "; make one with a role (scripts/make-certs --role)";
 }
 
 /// The other side has said its last word.
@@ -287,6 +320,7 @@ void gateway_broker::end(const attached& c) {
 
 /// It is nobody's link or control connection any more.
 void gateway_broker::take_off(const attached& c) {
+  handshakes_.remove(c->connection->hdl().id());
   controls_.remove(c->id);
   const auto linked = linked_.find(c->node);
   if (linked != linked_.end() && linked->second == c)
@@ -318,6 +352,10 @@ void gateway_broker::write_out(const attached& c) {
 void gateway_broker::tick() {
   const auto now = clock::now();
   check_deadlines(now);
+  if (options_.tls) {
+    start_handshakes();
+    options_.tls->remind();
+  }
   keep_controls(now);
   if (links_)
     keep_links(now);

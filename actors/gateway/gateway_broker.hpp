@@ -2,6 +2,7 @@
 
 #include "actors/gateway/control_table.hpp"
 #include "actors/gateway/gateway.hpp"
+#include "actors/gateway/handshake_queue.hpp"
 #include "actors/gateway/link_table.hpp"
 #include "actors/transport/connection.hpp"
 #include "actors/transport/dialler.hpp"
@@ -73,8 +74,10 @@ private:
     bool over = false;
     bool dirty = false;
     moment accepted_at{};
-    moment deadline{};             ///< of all steps but control and link
-    std::string where;             ///< the other side, as we know it
+    moment deadline{}; ///< of all steps but control and link
+    std::string where; ///< the other side, as we know it
+    std::shared_ptr<const peer_identity>
+        peer;                      ///< whom its certificate names, from its hello on; null without TLS
     dial_attempt attempt;          ///< if we dialled
     hello greeting;                ///< of who is parked
     connection_id id{};            ///< control
@@ -104,10 +107,13 @@ private:
 
   // connections (gateway_broker.cpp)
   void accepted(caf::io::connection_handle handle);
+  void start_handshakes();
   void turn_away_one();
   void readable(caf::io::connection_handle handle);
   void handle_frame(const attached& c, frame& f);
   void take(const attached& c, const hello& x);
+  void take_request(const attached& c, std::shared_ptr<const control_message> request);
+  std::string refusal_of_certificate(const attached_connection& c, const hello& x) const;
   void refused(const attached& c, const std::string& reason);
   void broken(const attached& c);
   std::string explain_silence(const attached_connection& c) const;
@@ -139,6 +145,7 @@ private:
   void send_message(const send_control& x);
   void close_connection(connection_id id);
   void keep_controls(moment now);
+  void hold_request(const attached& c);
   static control_table::flow flow_of(const attached_connection& c);
   void watch(const control_client_actor& client);
   void client_down(const caf::down_msg& down);
@@ -148,6 +155,7 @@ private:
   void leave_links();
   void move_node(const node_moved& x);
   void keep_links(moment now);
+  std::string refusal_of_request(const attached_connection& c, const control_message& request) const;
   void greet_link(const attached& c, const hello& x);
   void take_link_reply(const attached& c, const hello& x);
   void open_link(const attached& c, node_index node, std::uint64_t incarnation);
@@ -174,6 +182,7 @@ private:
   std::vector<attached> dirty_;
 
   control_table controls_;
+  handshake_queue handshakes_; ///< of accepted connections that are not read yet
   std::optional<link_table> links_;
   std::map<node_index, attached> linked_;
 

@@ -1,3 +1,4 @@
+#include "actors/gateway/control_access.hpp"
 #include "actors/gateway/gateway_broker.hpp"
 
 namespace dybw {
@@ -28,6 +29,38 @@ void gateway_broker::become_control(const attached& c) {
   c->at = step::control;
   c->id = controls_.add(c->connection->hdl().id(), c->accepted, clock::now());
   c->connection->parser().expect_control(c->accepted ? request_bytes_max : control_bytes_max);
+}
+
+void gateway_broker::take_request(const attached& c, std::shared_ptr<const control_message> request) {
+  if (const auto why = refusal_of_request(*c, *request); !why.empty()) {
+    tell_lost(c, why);
+    return refuse(c, why);
+  }
+  if (!controls_.charge(c->id, flow_of(*c)))
+    c->connection->pause_reading();
+  send(c->client, control_received{c->id, std::move(request)});
+}
+
+/// Of who connected to us; whom we dialled, we asked.
+std::string gateway_broker::refusal_of_request(const attached_connection& c,
+                                               const control_message& request) const {
+  if (!c.accepted || !c.peer)
+    return {};
+  if (!links_)
+    return dybw::refusal_of(request, *c.peer, nullptr);
+  const auto& run = links_->run();
+  const run_places here{run.run, run.self, run.nodes, run.placement};
+  return dybw::refusal_of(request, *c.peer, &here);
+}
+
+/// What has come of a request takes memory until the rest is here.
+void gateway_broker::hold_request(const attached& c) {
+  for (const auto id : controls_.hold(c->id, c->connection->parser().held_bytes(), clock::now()))
+    if (const auto longest = find(id)) {
+      const std::string why = "its request took too long while there was no memory for more";
+      tell_lost(longest, why);
+      refuse(longest, why);
+    }
 }
 
 gateway_broker::attached gateway_broker::find(connection_id id) {

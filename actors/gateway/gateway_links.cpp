@@ -114,6 +114,9 @@ void gateway_broker::greet_link(const attached& c, const hello& x) {
     return refuse(c, "this is node " + number_of(links_->run().self) + ", which expects no link from node " +
                          number_of(x.from) + " to node " + number_of(x.to) +
                          "; the nodes are listed differently");
+  if (c->peer && !c->peer->is_for(link->where.host))
+    return refuse(c, "the certificate of " + c->peer->name + " is not for " + link->where.host + ", node " +
+                         number_of(x.from) + " of this run");
   if (link_table::is_retired(*link, x.incarnation))
     return refuse(c, place_taken_reason);
   auto answer = our_hello(connection_role::link);

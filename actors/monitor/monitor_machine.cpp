@@ -99,7 +99,7 @@ void monitor_machine::on(const time_passed&) {
 
 void monitor_machine::hear(member& m, const describe_reply& x) {
   m.asked.reset();
-  m.idle = !x.found;
+  m.idle = !x.found || (watch_ && x.spec.run != run_);
   const auto valid = x.found && x.spec.run != 0 && !x.spec.config.policies.empty() && !x.spec.nodes.empty() &&
                      index_of(x.spec.self) < x.spec.nodes.size();
   if (!valid) {
@@ -107,7 +107,10 @@ void monitor_machine::hear(member& m, const describe_reply& x) {
     return;
   }
   if (x.spec.run != run_) {
-    begin(m, x);
+    if (may_change_run(m))
+      begin(m, x);
+    else
+      note_end();
     return;
   }
   follow_moves(x.spec);
@@ -116,12 +119,16 @@ void monitor_machine::hear(member& m, const describe_reply& x) {
 
 void monitor_machine::hear(member& m, const metrics_reply& x) {
   m.asked.reset();
-  m.idle = x.run == 0;
+  m.idle = x.run != run_;
   if (x.run == run_ && watch_ && m.place)
     watch_->take(*m.place, now_, x.metrics);
-  else if (x.run != 0)
-    ask(m, describe_request{}); // it has gone on to another run
   note_end();
+  if (x.run != 0 && x.run != run_ && may_change_run(m))
+    ask(m, describe_request{}); // it has gone on to another run
+}
+
+bool monitor_machine::may_change_run(const member& m) const {
+  return m.node == node_index{} || !watch_ || (watch_->is_over() && !members_.front().is_open());
 }
 
 /// A run is to be watched that was not known yet.

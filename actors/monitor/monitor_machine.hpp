@@ -18,8 +18,10 @@ using monitor_effect = std::variant<call_node, tell_node, hang_up>;
 /// It asks the first node which run is going on, calls all nodes of that run, and asks each how its workers
 /// stand, one question at a time: what a slow node or a slow monitor does not take is never asked. Nodes that
 /// are gone are called again every second; the loss of any, the first one included, costs no more than what
-/// lives there. When the nodes have let go of a run it waits for the next one. Not thread-safe;
-/// deterministic.
+/// lives there. When the nodes have let go of a run it waits for the next one. Which run is watched only the
+/// first node says, which the user has named; another one only while that is out of reach and no run is going
+/// on: a node that was started again and serves another run does not turn the view away from this one. Not
+/// thread-safe; deterministic.
 class monitor_machine {
 public:
   static constexpr nanoseconds ask_every{std::chrono::milliseconds{250}};
@@ -74,6 +76,7 @@ private:
   template <class Question>
   void ask(member& m, Question question);
   void begin(member& first, const describe_reply& x);
+  bool may_change_run(const member& m) const;
   void follow_moves(const run_spec& spec);
   void note_end();
   member& add_member(const endpoint& address);

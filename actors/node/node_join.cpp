@@ -11,6 +11,8 @@ namespace dybw {
 namespace {
 
 constexpr nanoseconds place_patience{std::chrono::seconds{5}};
+constexpr nanoseconds probe_patience{std::chrono::seconds{3}};
+constexpr nanoseconds ask_earlier_every{std::chrono::seconds{1}};
 constexpr nanoseconds welcome_patience{std::chrono::seconds{2}};
 
 } // namespace
@@ -22,6 +24,59 @@ void node_state::seek_place() {
   to_join.messages = {std::make_shared<const control_message>(join_request{advertised_})};
   to_join.patience = place_patience;
   send_request(std::move(to_join), [this](const node_request_done& x) { take_place(x); });
+}
+
+/// Asks all other nodes of the run that an earlier process of this node left: one that still has it knows our
+/// place. A run of a launcher that comes meanwhile is as good.
+void node_state::seek_earlier_run() {
+  if (asks_earlier_ || joining_ || now() < ask_earlier_at_)
+    return;
+  if (run_ || leaving_)
+    return options_.rejoin.reset();
+  struct search {
+    std::size_t missing = 0;
+    bool all_answered = true;
+    std::optional<endpoint> found;
+  };
+  const auto all = std::make_shared<search>();
+  for (const auto& node : options_.rejoin->nodes)
+    if (node != advertised_)
+      ++all->missing;
+  if (all->missing == 0)
+    return earlier_run_answered(std::nullopt, true);
+  asks_earlier_ = true;
+  for (const auto& node : options_.rejoin->nodes) {
+    if (node == advertised_)
+      continue;
+    node_request_options probe;
+    probe.to = node;
+    probe.messages = {std::make_shared<const control_message>(node_status_request{})};
+    probe.patience = probe_patience;
+    send_request(std::move(probe), [this, all, node, run = options_.rejoin->run](const node_request_done& x) {
+      const auto* status = x.answers.empty() ? nullptr : std::get_if<node_status>(x.answers.front().get());
+      all->all_answered = all->all_answered && status != nullptr;
+      if (status != nullptr && status->run == run && !all->found)
+        all->found = node;
+      if (--all->missing > 0)
+        return;
+      asks_earlier_ = false;
+      earlier_run_answered(all->found, all->all_answered);
+    });
+  }
+}
+
+void node_state::earlier_run_answered(const std::optional<endpoint>& found, bool all_answered) {
+  if (!options_.rejoin || run_ || joining_ || leaving_)
+    return;
+  ask_earlier_at_ = now() + ask_earlier_every;
+  if (found) {
+    options_.join = found;
+    return seek_place();
+  }
+  if (!all_answered && now() < options_.rejoin_patience)
+    return;
+  spdlog::info("run {} goes on nowhere that answers; waits for another", options_.rejoin->name);
+  options_.rejoin.reset();
 }
 
 void node_state::take_place(const node_request_done& x) {
@@ -115,8 +170,18 @@ void node_state::join_run_now() {
   begin_run(std::exchange(joining_, std::nullopt)->origin);
 }
 
+/// Who was told to join has failed; who only tries to is idle, and may try again.
 void node_state::refuse_join(const std::string& why, int exit_code) {
   joining_.reset();
+  if (options_.rejoin) {
+    const auto again = exit_code == exit_network && now() < options_.rejoin_patience;
+    spdlog::warn("{}; {}", why, again ? "tries again" : "waits for another run");
+    options_.join.reset();
+    ask_earlier_at_ = now() + ask_earlier_every;
+    if (!again)
+      options_.rejoin.reset();
+    return;
+  }
   failure_ = why;
   exit_code_ = exit_code;
 }

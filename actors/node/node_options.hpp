@@ -5,6 +5,9 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace dybw {
 
@@ -33,6 +36,13 @@ struct node_writer {
   std::function<void(const run_spec&, const finished_run&)> write;
 };
 
+/// A run that an earlier process of this node took part in.
+struct earlier_run {
+  run_id run = 0;
+  std::string name;
+  std::vector<endpoint> nodes; ///< as far as was known then; this one among them
+};
+
 struct node_options {
   gateway_options gateway;      ///< with `listen`; `acceptor` is not needed
   std::string version;          ///< the program's, for `dybw status`
@@ -40,6 +50,11 @@ struct node_options {
   std::size_t threads = 0;      ///< --threads, of every run here; 0: as many as the run asks for
   std::uint32_t slots = 0;      ///< --slots, most workers; 0: no limit
   std::optional<endpoint> join; ///< --join: take a free place in the live run of this node
+  /// --rejoin: to be joined again if any of its nodes says that it goes on. Until then, and else, the node is
+  /// idle as any other.
+  std::optional<earlier_run> rejoin;
+  /// So long its nodes are asked again if not all of them answer: after a reboot the network may come late.
+  nanoseconds rejoin_patience{std::chrono::seconds{60}};
   /// A launcher that says nothing for so long before its run begins is gone, whatever its connection seems.
   nanoseconds owner_patience{std::chrono::seconds{30}};
   node_writer files;

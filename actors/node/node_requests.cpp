@@ -3,6 +3,7 @@
 #include "actors/node/run_loader.hpp"
 #include "actors/reporting/longest_wait.hpp"
 #include "actors/system/process_usage.hpp"
+#include "actors/transport/address.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
@@ -21,6 +22,13 @@ constexpr auto worker_patience = std::chrono::seconds{1};
 /// Nobody else gets a place for so long after it was given to a joiner.
 constexpr nanoseconds place_reserved{std::chrono::seconds{30}};
 constexpr nanoseconds probe_patience{std::chrono::seconds{1}};
+
+/// How long a process that is said to have our place may take to answer.
+constexpr nanoseconds ask_heir_for{std::chrono::seconds{10}};
+
+std::string taken_text(const endpoint& heir) {
+  return "its place has a new process, at " + to_string(heir);
+}
 
 std::string time_of_day() {
   const auto now = std::time(nullptr);
@@ -272,7 +280,7 @@ void node_state::on(connection_id from, const join_request& x) {
   };
   const auto all = std::make_shared<search>();
   for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
-    if (node_at(i) == spec.self || places_given_.contains(node_at(i)))
+    if (node_at(i) == spec.self || places_given_.contains(node_at(i)) || !may_have(node_at(i), joiner))
       continue;
     ++all->missing;
     node_request_options probe;
@@ -296,7 +304,15 @@ void node_state::on(connection_id from, const join_request& x) {
     });
   }
   if (all->missing == 0)
-    refuse_place(from, fmt::format("no place is free in run {}; try again later", spec.name));
+    refuse_place(from, fmt::format("no place is free in run {}{}; try again later", spec.name,
+                                   options_.gateway.tls
+                                       ? " for " + joiner.host + " (with TLS a place belongs to its host)"
+                                       : ""));
+}
+
+/// With TLS a place belongs to its host: the gateway has seen that the joiner's certificate is for its own.
+bool node_state::may_have(node_index place, const endpoint& joiner) const {
+  return !options_.gateway.tls || same_host(lifecycle_.spec().nodes[index_of(place)].host, joiner.host);
 }
 
 void node_state::refuse_place(connection_id to, const std::string& why) {
@@ -322,7 +338,7 @@ void node_state::on(connection_id, const node_moved& x) {
   if (!lifecycle_.serves(x.run) || index_of(x.node) >= lifecycle_.spec().nodes.size())
     return;
   if (x.node == lifecycle_.spec().self && x.advertised != advertised_)
-    return dismiss("its place has a new process, at " + to_string(x.advertised));
+    return options_.gateway.tls ? ask_who_has_our_place(x) : dismiss(taken_text(x.advertised));
   if (!lifecycle_.has_begun() || x.node == lifecycle_.spec().self)
     return;
   auto& where = lifecycle_.spec().nodes[index_of(x.node)];
@@ -351,6 +367,25 @@ void node_state::tell_loser(const endpoint& loser, const node_moved& news, nanos
     if (lifecycle_.spec().nodes[index_of(news.node)] == news.advertised &&
         (given == nullptr || *given == news.advertised))
       tell_loser(loser, news, since);
+  });
+}
+
+/// Whoever says that our place is another's need not have it. With TLS the gateway has seen to it that the
+/// new address is of our own host, and reaches nobody there without a certificate for it.
+void node_state::ask_who_has_our_place(const node_moved& news) {
+  node_request_options to_heir;
+  to_heir.to = news.advertised;
+  to_heir.messages = {std::make_shared<const control_message>(node_status_request{})};
+  to_heir.keep_trying = ask_heir_for;
+  send_request(std::move(to_heir), [this, news](const node_request_done& x) {
+    const auto* status = x.answers.empty() ? nullptr : std::get_if<node_status>(x.answers.front().get());
+    if (!lifecycle_.serves(news.run))
+      return;
+    if (status != nullptr && status->run == news.run)
+      return dismiss(taken_text(news.advertised));
+    spdlog::warn(
+        "run {}: somebody says that {} has this node's place, but it serves no such run: passed over",
+        lifecycle_.spec().name, to_string(news.advertised));
   });
 }
 

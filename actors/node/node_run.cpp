@@ -219,14 +219,25 @@ void node_state::stop_run(bool pass_on) {
   if (lead_)
     self_->send(lead_->client(), stop_work{});
   const auto& spec = lifecycle_.spec();
-  for (std::size_t i = 0; i < spec.nodes.size(); ++i)
-    if (node_at(i) != spec.self) {
-      node_request_options to_stop;
-      to_stop.to = spec.nodes[i];
-      to_stop.messages = {std::make_shared<const control_message>(stop_request{spec.run})};
-      to_stop.keep_trying = pass_stop_on_for;
-      send_request(std::move(to_stop), [](const node_request_done&) {});
-    }
+  for (const auto node : neighbour_nodes()) {
+    node_request_options to_stop;
+    to_stop.to = spec.nodes[index_of(node)];
+    to_stop.messages = {std::make_shared<const control_message>(stop_request{spec.run})};
+    to_stop.keep_trying = pass_stop_on_for;
+    send_request(std::move(to_stop), [](const node_request_done&) {});
+  }
+}
+
+/// A stop goes on along the edges of the graph, as everybody who hears of it tells his own neighbours; where
+/// nodes are gone the leads, who know them all, bridge the gap.
+std::set<node_index> node_state::neighbour_nodes() const {
+  const auto& spec = lifecycle_.spec();
+  std::set<node_index> nodes;
+  for (const auto id : host_->here())
+    for (const auto neighbour : host_->graph()->neighbours(id))
+      nodes.insert(spec.placement[index_of(neighbour)]);
+  nodes.erase(spec.self);
+  return nodes;
 }
 
 void node_state::fail_run(const std::string& why) {
@@ -275,6 +286,8 @@ void node_state::tick() {
   self_->delayed_send(self_, std::chrono::milliseconds{100}, node_tick{});
   if (gateway_)
     hear_traffic([] {});
+  if (options_.rejoin)
+    seek_earlier_run();
   if (!run_)
     return;
   if (lifecycle_.owner() && run_->is_deserted(now(), options_.owner_patience)) {

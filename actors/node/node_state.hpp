@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 
 namespace dybw {
 
@@ -64,10 +65,12 @@ private:
 
   void turn_down(const std::string& why, int exit_code);
   void tell_loser(const endpoint& loser, const node_moved& news, nanoseconds since);
+  void ask_who_has_our_place(const node_moved& news);
   void dismiss(const std::string& why);
   void reply(connection_id to, control_message message);
   void send_status(connection_id to, const std::string& waiting);
   void refuse_place(connection_id to, const std::string& why);
+  bool may_have(node_index place, const endpoint& joiner) const;
   const endpoint* given_to(node_index place) const;
   void send_place(connection_id to, node_index place, const endpoint& joiner);
 
@@ -78,6 +81,7 @@ private:
   void advance_linking();
   void begin_run(run_origin origin);
   void stop_run(bool pass_on);
+  std::set<node_index> neighbour_nodes() const;
   void send_reports(const local_reports& x);
   void keep_lead();
   void start_lead();
@@ -91,6 +95,8 @@ private:
 
   // --- node_join.cpp: taking a place in a live run ---
   void seek_place();
+  void seek_earlier_run();
+  void earlier_run_answered(const std::optional<endpoint>& found, bool all_answered);
   void take_place(const node_request_done& x);
   void seek_welcome();
   void join_run_now();
@@ -129,6 +135,9 @@ private:
     std::vector<welcome_reply> welcomes;
   };
   std::optional<joining> joining_;
+  /// While the nodes of an earlier run are asked (`--rejoin`), and when they are to be asked next.
+  bool asks_earlier_ = false;
+  nanoseconds ask_earlier_at_{0};
   struct given_place {
     endpoint joiner;
     nanoseconds since{0};

@@ -25,7 +25,7 @@ std::optional<refusal_text> run_lifecycle::prepare(const run_spec& spec, std::op
                                                    const std::string& now) {
   if (phase_ != phase::idle)
     return refusal_text{fmt::format("it is busy with run {} since {}; wait for its end, or stop it with "
-                                    "`dybw stop {}`",
+                                    "`dybw stop {}` and the options by which you reach it",
                                     spec_.name, since_, here_),
                         exit_network};
   const auto here = dybw::workers_here(spec).size();

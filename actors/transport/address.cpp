@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <netinet/in.h>
+#include <strings.h>
 #include <unistd.h>
 
 namespace dybw {
@@ -19,6 +20,10 @@ bool is_loopback(const std::string& host) {
 
 bool is_any_address(const std::string& host) {
   return host == "0.0.0.0" || host == "::" || host == "*";
+}
+
+bool same_host(const std::string& x, const std::string& y) {
+  return ::strcasecmp(x.c_str(), y.c_str()) == 0 || (is_loopback(x) && is_loopback(y));
 }
 
 std::string own_name() {

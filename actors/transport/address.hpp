@@ -11,6 +11,9 @@ bool is_loopback(const std::string& host);
 /// "*").
 bool is_any_address(const std::string& host);
 
+/// Whether two host names or addresses are written alike, whatever the case; all names of loopback are one.
+bool same_host(const std::string& x, const std::string& y);
+
 /// This machine's name, "localhost" if it has none.
 std::string own_name();
 

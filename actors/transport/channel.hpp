@@ -1,5 +1,7 @@
 #pragma once
 
+#include "actors/transport/peer_identity.hpp"
+
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -26,6 +28,9 @@ public:
   virtual bool has_pending() const = 0;
   /// Whether writing has to wait until something has been read (a handshake).
   virtual bool must_read_first() const = 0;
+
+  /// Whom the other side's certificate names, once bytes have come; null without TLS.
+  virtual std::shared_ptr<const peer_identity> peer() { return nullptr; }
 
   /// One clause, without a stop.
   const std::string& failure() const noexcept { return failure_; }

@@ -58,6 +58,9 @@ public:
   /// What is wrong with the bytes that came. Can still be told to the other side.
   ec fault() const noexcept { return fault_; }
 
+  /// Whom the other side's certificate names, once a frame has come; null without TLS.
+  std::shared_ptr<const peer_identity> peer() const { return channel_->peer(); }
+
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
   std::uint64_t bytes_written() const noexcept { return bytes_written_; }
 

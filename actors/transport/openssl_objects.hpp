@@ -20,6 +20,7 @@ inline void free_certificates(STACK_OF(X509) * x) noexcept {
 }
 using bio_ptr = std::unique_ptr<BIO, freed_by<BIO_free>>;
 using certificate_ptr = std::unique_ptr<X509, freed_by<X509_free>>;
+using crl_ptr = std::unique_ptr<X509_CRL, freed_by<X509_CRL_free>>;
 using chain_ptr = std::unique_ptr<STACK_OF(X509), freed_by<free_certificates>>;
 using key_ptr = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
 using store_ptr = std::unique_ptr<X509_STORE, freed_by<X509_STORE_free>>;

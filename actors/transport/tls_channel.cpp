@@ -19,6 +19,8 @@ namespace {
 constexpr auto one_authority =
     "use certificates that one authority has signed on all nodes (scripts/make-certs)";
 constexpr auto both_or_none = "give --tls-cert, --tls-key and --tls-ca on both sides or on neither";
+constexpr auto new_list =
+    "give --tls-crl a list that is in force, of each authority (scripts/make-certs renews ca.crl)";
 constexpr auto new_certificate = "make a new one (scripts/make-certs) and start again";
 
 struct explanation {
@@ -41,6 +43,15 @@ explanation explain_verification(long result) {
   case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
   case X509_V_ERR_CERT_SIGNATURE_FAILURE:
     return {"the other side's certificate is not signed by our authority", one_authority};
+  case X509_V_ERR_CERT_REVOKED:
+    return {"the other side's certificate is revoked", new_certificate};
+  case X509_V_ERR_CRL_HAS_EXPIRED:
+    return {"our revocation list is out of date, so nobody's certificate can be checked", new_list};
+  case X509_V_ERR_UNABLE_TO_GET_CRL:
+  case X509_V_ERR_CRL_NOT_YET_VALID:
+  case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+  case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+    return {"our revocation list says nothing about the authority of the other side's certificate", new_list};
   default:
     return {std::string{"the other side's certificate is refused: "} + X509_verify_cert_error_string(result),
             one_authority};
@@ -58,8 +69,9 @@ std::optional<explanation> explain_error(unsigned long error) {
   case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
   case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
   case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
-  case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
     return explanation{"the other side refuses our certificate", one_authority};
+  case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+    return explanation{"our certificate is revoked, says the other side", new_certificate};
   case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
   case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
     return explanation{"the other side wants a certificate", "give --tls-cert and --tls-key"};
@@ -131,6 +143,15 @@ public:
   bool has_pending() const override { return session_ && SSL_pending(session_.get()) > 0; }
   bool must_read_first() const override { return !session_ || SSL_want_read(session_.get()); }
 
+  std::shared_ptr<const peer_identity> peer() override {
+    if (!peer_ && session_ && SSL_is_init_finished(session_.get()) == 1)
+      if (auto* certificate = SSL_get0_peer_certificate(session_.get()); certificate != nullptr) {
+        peer_ = identity_of(*certificate);
+        context_->note_peer(*peer_);
+      }
+    return peer_;
+  }
+
 private:
   /// Unless there is a session by now: why not. On an accepted connection the first byte is only looked at.
   std::optional<outcome> begin(int socket) {
@@ -151,7 +172,7 @@ private:
     session_.reset(SSL_new(&context_->current()));
     if (!session_ || SSL_set_fd(session_.get(), socket) != 1)
       throw std::bad_alloc{};
-    // Whatever name the authority has signed is welcome; to check it, call SSL_set1_host here.
+    // Whose certificate this may be depends on what is asked for: the gateway looks at `peer`.
     (accepted_ ? SSL_set_accept_state : SSL_set_connect_state)(session_.get());
     return std::nullopt;
   }
@@ -176,6 +197,7 @@ private:
   std::shared_ptr<tls_context> context_;
   bool accepted_;
   session_ptr session_;
+  std::shared_ptr<const peer_identity> peer_;
   bool greeted_ = false; ///< the handshake is over
   bool known_ = false;   ///< why it failed
 };

@@ -2,6 +2,7 @@
 
 #include "actors/transport/openssl_objects.hpp"
 #include "learning/base/error.hpp"
+#include "learning/base/option_text.hpp"
 
 #include <openssl/x509v3.h>
 #include <spdlog/spdlog.h>
@@ -13,7 +14,10 @@ namespace dybw {
 
 namespace {
 
-/// One of the three files.
+/// Names of others that are remembered.
+constexpr std::size_t peers_max = 1024;
+
+/// One of the files.
 struct tls_file {
   const char* option;
   const std::filesystem::path& path;
@@ -43,6 +47,17 @@ chain_ptr read_certificates(const tls_file& file) {
   return chain;
 }
 
+/// Its owner may read and write it; a group may read what root gives it, as Debian's ssl-cert has it.
+void check_mode(const tls_file& file) {
+  struct stat x {};
+  if (::stat(file.path.c_str(), &x) != 0)
+    return; // cannot be read either
+  const auto open_to = x.st_mode & (x.st_uid == 0 ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO);
+  if (open_to != 0)
+    file.refuse("other users of this machine may read the private key",
+                "chmod 600 " + shell_word(file.path.string()));
+}
+
 key_ptr read_key(const tls_file& file) {
   const auto in = file.open();
   bool asked = false;
@@ -55,23 +70,56 @@ key_ptr read_key(const tls_file& file) {
     file.refuse("the key is protected by a passphrase", "give one without: openssl pkey -in KEY -out NEW");
   if (!key)
     file.refuse("the file holds no private key in PEM form", "scripts/make-certs makes one");
+  check_mode(file);
   return key;
 }
 
-/// What the three files hold.
+/// Adds the revocation lists; from then on each certificate in a chain needs one of its authority.
+void add_revoked(X509_STORE* trusted, const tls_file& file) {
+  const auto in = file.open();
+  auto count = 0;
+  for (crl_ptr list; list.reset(PEM_read_bio_X509_CRL(in.get(), nullptr, nullptr, nullptr)), list; ++count)
+    X509_STORE_add_crl(trusted, list.get());
+  if (count == 0)
+    file.refuse("the file holds no revocation list in PEM form", "scripts/make-certs makes one");
+  ERR_clear_error();
+  X509_STORE_set_flags(trusted, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+}
+
+/// What the files hold.
 class credentials {
 public:
   /// Throws unless they can be read and the key fits the certificate.
   explicit credentials(const tls_files& files)
       : certificate_file_{"--tls-cert", files.certificate}, key_file_{"--tls-key", files.key},
-        authority_file_{"--tls-ca", files.authority}, chain_(read_certificates(certificate_file_)),
-        key_(read_key(key_file_)), certificate_(sk_X509_shift(chain_.get())) {
+        authority_file_{"--tls-ca", files.authority}, revoked_file_{"--tls-crl", files.revoked},
+        chain_(read_certificates(certificate_file_)), key_(read_key(key_file_)),
+        certificate_(sk_X509_shift(chain_.get())) {
     if (X509_check_private_key(certificate_.get(), key_.get()) != 1)
       key_file_.refuse("the key does not belong to the certificate of --tls-cert",
                        "give the key it was made with");
     const auto trusted = read_certificates(authority_file_);
     for (int i = 0; i < sk_X509_num(trusted.get()); ++i)
       X509_STORE_add_cert(trusted_.get(), sk_X509_value(trusted.get(), i));
+    if (!files.revoked.empty())
+      add_revoked(trusted_.get(), revoked_file_);
+  }
+
+  std::shared_ptr<const peer_identity> identity() const { return identity_of(*certificate_); }
+
+  /// When the first certificate ends of those that ours hangs on, as far as they are there.
+  certificate_end end() const {
+    const auto own = identity();
+    certificate_end first{own->name, own->ends};
+    const verification_ptr verification{X509_STORE_CTX_new()};
+    X509_STORE_CTX_init(verification.get(), trusted_.get(), certificate_.get(), chain_.get());
+    X509_verify_cert(verification.get());
+    ERR_clear_error();
+    const auto* whole = X509_STORE_CTX_get0_chain(verification.get());
+    for (int i = 1; i < sk_X509_num(whole); ++i)
+      if (const auto above = identity_of(*sk_X509_value(whole, i)); above->ends < first.ends)
+        first = {above->name, above->ends};
+    return first;
   }
 
   /// Throws unless the other side will accept the certificate.
@@ -87,7 +135,14 @@ public:
     const verification_ptr verification{X509_STORE_CTX_new()};
     X509_STORE_CTX_init(verification.get(), trusted_.get(), certificate_.get(), chain_.get());
     if (X509_verify_cert(verification.get()) != 1) {
-      const std::string why = X509_verify_cert_error_string(X509_STORE_CTX_get_error(verification.get()));
+      const auto error = X509_STORE_CTX_get_error(verification.get());
+      const std::string why = X509_verify_cert_error_string(error);
+      if (error == X509_V_ERR_CERT_REVOKED)
+        certificate_file_.refuse("the certificate is revoked", "make a new one (scripts/make-certs)");
+      if (error == X509_V_ERR_CRL_HAS_EXPIRED || error == X509_V_ERR_CRL_NOT_YET_VALID ||
+          error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_CRL_SIGNATURE_FAILURE)
+        revoked_file_.refuse("the revocation list does not serve (" + why + ")",
+                             "give one in force of each authority (scripts/make-certs renews ca.crl)");
       certificate_file_.refuse("the certificate is not signed by the authority of --tls-ca (" + why + ")",
                                "give the authority's own certificate, or have this one signed by it");
     }
@@ -122,6 +177,7 @@ private:
   tls_file certificate_file_;
   tls_file key_file_;
   tls_file authority_file_;
+  tls_file revoked_file_;
   chain_ptr chain_; ///< what signed the certificate, without the authority
   key_ptr key_;
   certificate_ptr certificate_;
@@ -131,7 +187,7 @@ private:
 /// Inode, size and time of the last change of each file, zeros if it is not there.
 std::vector<std::int64_t> look_at(const tls_files& files) {
   std::vector<std::int64_t> seen;
-  for (const auto* path : {&files.certificate, &files.key, &files.authority}) {
+  for (const auto* path : {&files.certificate, &files.key, &files.authority, &files.revoked}) {
     struct stat x {};
     ::stat(path->c_str(), &x);
     seen.insert(seen.end(),
@@ -142,12 +198,16 @@ std::vector<std::int64_t> look_at(const tls_files& files) {
 
 } // namespace
 
-void check_tls(const tls_files& files) {
-  credentials{files}.check().make_context();
+std::shared_ptr<const peer_identity> check_tls(const tls_files& files) {
+  const credentials found{files};
+  found.check().make_context();
+  return found.identity();
 }
 
-tls_context::tls_context(tls_files files)
-    : files_(std::move(files)), seen_(look_at(files_)), context_(credentials{files_}.make_context()) {}
+tls_context::tls_context(tls_files files) : files_(std::move(files)), seen_(look_at(files_)) {
+  const credentials found{files_};
+  take(found.make_context(), *found.identity(), found.end());
+}
 
 SSL_CTX& tls_context::current() {
   const auto now = std::chrono::steady_clock::now();
@@ -156,13 +216,66 @@ SSL_CTX& tls_context::current() {
   next_look_ = now + std::chrono::seconds{1};
   if (const auto found = look_at(files_); found != std::exchange(seen_, found)) {
     try {
-      context_ = credentials{files_}.check().make_context();
+      const credentials fresh{files_};
+      take(fresh.check().make_context(), *fresh.identity(), fresh.end());
       spdlog::info("the TLS files have changed; new connections use them");
     } catch (const std::exception& e) {
       spdlog::warn("the TLS files have changed, but what they held before stays in use: {}", e.what());
     }
   }
   return *context_;
+}
+
+void tls_context::take(std::shared_ptr<SSL_CTX> context, const peer_identity& own, certificate_end end) {
+  context_ = std::move(context);
+  fingerprint_ = own.fingerprint;
+  const auto lock = std::lock_guard{mutex_};
+  own_ = std::move(end);
+}
+
+void tls_context::note_peer(const peer_identity& who) {
+  const auto lock = std::lock_guard{mutex_};
+  if (peers_.size() < peers_max || peers_.contains(who.name))
+    peers_[who.name] = who.ends;
+}
+
+void tls_context::remind() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_reminder_)
+    return;
+  next_reminder_ = now + std::chrono::seconds{1};
+  constexpr std::time_t day = 24 * 60 * 60;
+  const auto today = std::time(nullptr);
+  for (const auto& x : ends()) {
+    if (x.ends - today > warn_before.count() * day)
+      continue;
+    auto& last = reminded_[x.name];
+    if (today - last < day)
+      continue;
+    last = today;
+    if (x.ends <= today)
+      spdlog::warn("the certificate of {} has expired; put a new one in its place, programs that run take it",
+                   x.name);
+    else
+      spdlog::warn(
+          "the certificate of {} ends in {} days; put a new one in its place, programs that run take it",
+          x.name, (x.ends - today) / day);
+  }
+}
+
+std::vector<certificate_end> tls_context::ends() const {
+  const auto lock = std::lock_guard{mutex_};
+  std::vector<certificate_end> all{own_};
+  for (const auto& [name, end] : peers_)
+    if (name != own_.name)
+      all.push_back({name, end});
+  return all;
+}
+
+std::function<std::vector<certificate_end>()> ends_of(std::shared_ptr<const tls_context> context) {
+  if (!context)
+    return {};
+  return [context = std::move(context)] { return context->ends(); };
 }
 
 } // namespace dybw

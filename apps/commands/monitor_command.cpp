@@ -53,6 +53,8 @@ po::options_description monitor_option_list() {
   own.add_options()("plain", po::bool_switch(), "a line per second, as without a terminal")(
       "format", text_value("text|json", "text"), "json: an object per line")("interval", text_value("S", "1"),
                                                                              "seconds from line to line")(
+      "config", text_value("FILE"),
+      "read options from an INI file, one NAME = VALUE per line; the command line wins")(
       "waiting", po::bool_switch(), "who waits for whom, and why, now; then end")("help", po::bool_switch(),
                                                                                   "show this page");
   auto all = option_group();
@@ -64,6 +66,7 @@ monitor_command_options read_options(std::span<const std::string> arguments) {
   const auto known = monitor_option_list();
   option_values given{known, "dybw monitor", 1};
   given.add_arguments(arguments);
+  given.add_config_file();
   monitor_command_options options;
   options.node = read_node(given, "dybw monitor");
   options.json = given.choice("format", {"text", "json"}) == 1;
@@ -184,7 +187,9 @@ int monitor_command(std::span<const std::string> arguments) {
   pause time{net.system()};
   std::optional<http_server> page;
   if (options.http) {
-    page.emplace(*options.http, view.source());
+    auto http = *options.http;
+    http.certificates = net.certificates();
+    page.emplace(http, view.source());
     std::cerr << "web page at http://" << to_string(page->address()) << '/' << std::endl;
   } else {
     attach(view, time, options);

@@ -45,6 +45,8 @@ node_options to_node_options(const node_command_options& options) {
   node.slots = options.slots;
   node.join = options.join;
   node.files = make_node_writer(options.out);
+  if (options.rejoin)
+    node.rejoin = read_last_run(*options.out);
   return node;
 }
 
@@ -125,11 +127,15 @@ int node_command(std::span<const std::string> arguments) {
   const auto guard = interrupt_guard{};
   network_config config;
   caf::actor_system system{config};
-  const serving_node node{system, to_node_options(options)};
+  const auto at_node = to_node_options(options);
+  const serving_node node{system, at_node};
   std::optional<live_page> page;
-  if (options.http)
+  if (options.http) {
+    auto http = *options.http;
+    http.certificates = ends_of(at_node.gateway.tls);
     page.emplace(system, system.spawn(monitor, monitor_options{node->gateway, own_address(options, *node)}),
-                 *options.http);
+                 http);
+  }
   if (!options.quiet) {
     const auto name = to_string(node->advertised);
     std::cout << "dybw node: ready at " << name << "; use it with: dybw run --nodes " << name

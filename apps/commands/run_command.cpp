@@ -5,9 +5,11 @@
 #include "actors/run/simulated_run.hpp"
 #include "actors/transport/system_config.hpp"
 #include "apps/commands/commands.hpp"
+#include "apps/commands/report_files.hpp"
 #include "apps/commands/run_on_nodes.hpp"
 #include "apps/commands/run_output.hpp"
 #include "apps/program/interrupts.hpp"
+#include "apps/results/run_directory.hpp"
 #include "apps/web/live_page.hpp"
 #include "learning/base/error.hpp"
 #include "learning/data/dataset.hpp"
@@ -46,7 +48,7 @@ std::map<worker_id, checkpoint> find_checkpoints(const run_options& options, con
 }
 
 /// What is said and returned at the end of a run here.
-int finish(const run_output& output, const std::string& failure) {
+int finish(const run_output& output, const std::string& failure, bool is_part) {
   if (output.empty())
     return interrupt_guard::exit_code;
   output.print();
@@ -55,14 +57,14 @@ int finish(const run_output& output, const std::string& failure) {
       std::cerr << "dybw: error: " << each << std::endl;
   if (!failure.empty() || !output.failure().empty())
     return exit_failed;
-  if (interrupt_guard::interrupted())
+  if (interrupt_guard::interrupted() && !is_part)
     std::_Exit(interrupt_guard::exit_code); // all is written; a thread may still be deep in a gradient
   return 0;
 }
 
 /// Runs every policy, one after the other, until one fails.
 int run_each(const run_inputs& inputs, run_output& output,
-             const std::function<finished_run(std::size_t policy)>& run) {
+             const std::function<finished_run(std::size_t policy)>& run, bool is_part) {
   std::string failure;
   for (std::size_t i = 0; i < inputs.policies.size() && !interrupt_guard::interrupted(); ++i) {
     const auto done = run(i);
@@ -71,7 +73,7 @@ int run_each(const run_inputs& inputs, run_output& output,
     if (done.result.failed)
       break;
   }
-  return finish(output, failure);
+  return finish(output, failure, is_part);
 }
 
 run_controls controls_of(run_output& output, const std::string& policy) {
@@ -101,13 +103,16 @@ int run_virtually(const run_options& options) {
     resumed = std::make_shared<const virtual_checkpoint>(read_virtual_checkpoint(place, inputs, 0));
     output.go_on();
   }
-  return run_each(inputs, output, [&](std::size_t i) {
-    const auto& policy = inputs.policies[i].text;
-    auto controls = controls_of(output, policy);
-    controls.checkpoints = output.checkpoints(policy);
-    controls.resumed_virtually = std::exchange(resumed, {});
-    return run_policy_virtually(inputs, i, controls);
-  });
+  return run_each(
+      inputs, output,
+      [&](std::size_t i) {
+        const auto& policy = inputs.policies[i].text;
+        auto controls = controls_of(output, policy);
+        controls.checkpoints = output.checkpoints(policy);
+        controls.resumed_virtually = std::exchange(resumed, {});
+        return run_policy_virtually(inputs, i, controls);
+      },
+      options.output.is_part);
 }
 
 int run_here(const run_options& options) {
@@ -127,14 +132,45 @@ int run_here(const run_options& options) {
     page.emplace(system, monitor, *options.http);
     output.tell_page(page->url());
   }
-  return run_each(inputs, output, [&](std::size_t i) {
-    const auto& policy = inputs.policies[i].text;
-    auto controls = controls_of(output, policy);
-    controls.monitor = monitor;
-    controls.checkpoints = output.checkpoints(policy);
-    controls.resumed = std::exchange(resumed, {});
-    return run_policy(system, inputs, i, controls);
-  });
+  return run_each(
+      inputs, output,
+      [&](std::size_t i) {
+        const auto& policy = inputs.policies[i].text;
+        auto controls = controls_of(output, policy);
+        controls.monitor = monitor;
+        controls.checkpoints = output.checkpoints(policy);
+        controls.resumed = std::exchange(resumed, {});
+        return run_policy(system, inputs, i, controls);
+      },
+      options.output.is_part);
+}
+
+int run_one(const run_options& options) {
+  if (options.config.clock == clock_kind::virtual_)
+    return run_virtually(options);
+  return options.nodes ? run_on_nodes(options) : run_here(options);
+}
+
+/// One after the other; those that were done are shown even if one fails.
+int run_seeds(std::span<const std::string> arguments, const run_options& options) {
+  auto directory = *options.output.directory;
+  if (options.output.directory_is_ours)
+    directory = make_new_directory(directory);
+  else if (std::filesystem::exists(run_directory::at(directory).run_file()))
+    throw input_error{input_fault::configuration, "--out=" + directory.string() + " holds another run", "",
+                      "give another --out"};
+  int code = 0;
+  for (std::size_t i = 0; i < options.seeds.size() && code == 0; ++i) {
+    if (!options.output.quiet)
+      std::cerr << "seed " << options.seeds[i] << " (" << i + 1 << " of " << options.seeds.size() << ")"
+                << std::endl;
+    code = run_one(read_seed_options(arguments, options.seeds[i], directory));
+  }
+  // Nothing is there yet where the first run was refused.
+  if (code == 0 ||
+      std::filesystem::exists(run_directory::at(seed_directory(directory, options.seeds.front())).run_file()))
+    show_seeds(directory, options.output.format == output_format::json);
+  return code;
 }
 
 } // namespace
@@ -143,9 +179,7 @@ int run_command(std::span<const std::string> arguments) {
   const auto options = read_run_options(arguments, date_text());
   set_up_log(options.output.level);
   const auto guard = interrupt_guard{};
-  if (options.config.clock == clock_kind::virtual_)
-    return run_virtually(options);
-  return options.nodes ? run_on_nodes(options) : run_here(options);
+  return options.seeds.empty() ? run_one(options) : run_seeds(arguments, options);
 }
 
 } // namespace dybw

@@ -51,7 +51,7 @@ int run_on_nodes(const run_options& options) {
   network net{options.nodes->tls};
   const auto name = date_text() + '-' + std::to_string(options.config.seed);
   auto plan = plan_on_nodes(net.system(), net.gateway(), options.config, options.nodes->nodes, name,
-                            interrupt_guard::interrupted);
+                            interrupt_guard::interrupted, tls_words(options.nodes->tls));
   if (!plan)
     return interrupt_guard::exit_code;
   plan->resume = options.resume.value_or("");
@@ -63,9 +63,10 @@ int run_on_nodes(const run_options& options) {
     std::cerr << placement_text(plan->nodes, plan->placement) << std::flush;
   std::optional<live_page> page;
   if (options.http) {
+    auto http = *options.http;
+    http.certificates = net.certificates();
     page.emplace(net.system(),
-                 net.system().spawn(monitor, monitor_options{net.gateway(), plan->nodes.front()}),
-                 *options.http);
+                 net.system().spawn(monitor, monitor_options{net.gateway(), plan->nodes.front()}), http);
     output.tell_page(page->url());
   }
   for (std::size_t i = 0; i < plan->inputs.policies.size() && !interrupt_guard::interrupted(); ++i) {

@@ -118,6 +118,8 @@ void run_output::tell_page(const std::string& url) const {
 }
 
 void run_output::print() const {
+  if (options_.output.is_part)
+    return;
   if (options_.output.format == output_format::json)
     std::cout << json_text(results_to_json(options_.config, results_), 2) << '\n';
   else

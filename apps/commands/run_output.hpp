@@ -42,7 +42,7 @@ public:
   /// Why results are missing from the files, if they are; else empty.
   const std::string& failure() const noexcept { return failure_; }
   bool empty() const noexcept { return results_.empty(); }
-  /// Prints the results. REQUIRES: at least one.
+  /// Prints the results, if they are not to be shown with those of other runs. REQUIRES: at least one.
   void print() const;
   /// Says where the web page is.
   void tell_page(const std::string& url) const;

@@ -2,6 +2,7 @@
 #include "apps/commands/commands.hpp"
 #include "apps/options/node_options.hpp"
 #include "apps/options/option_group.hpp"
+#include "apps/program/logging.hpp"
 #include "apps/program/network.hpp"
 #include "apps/text/json_text.hpp"
 #include "apps/text/node_text.hpp"
@@ -17,7 +18,9 @@ namespace {
 po::options_description option_list(bool has_format) {
   auto own = option_group("Options");
   own.add_options()("timeout", text_value("S", "4"),
-                    "longest wait for a connection, and then for the answer, in seconds");
+                    "longest wait for a connection, and then for the answer, in seconds")(
+      "config", text_value("FILE"),
+      "read options from an INI file, one NAME = VALUE per line; the command line wins");
   if (has_format)
     own.add_options()("format", text_value("text|json", "text"), "what to print");
   own.add_options()("help", po::bool_switch(), "show this page");
@@ -30,7 +33,11 @@ po::options_description option_list(bool has_format) {
 node_answer ask(const option_values& given, const endpoint& node, const control_message& question) {
   const auto patience = from_seconds(given.real(
       "timeout", [](double x) { return x > 0 && x <= 3600; }, "a number of seconds above 0, at most 3600"));
-  network net{read_tls(given)};
+  set_up_log(log_level::warn); // not among what is asked for
+  const auto tls = read_tls(given);
+  if (std::holds_alternative<stop_request>(question))
+    check_role(tls, {peer_role::launcher, peer_role::node}, "the role launcher");
+  network net{tls};
   return ask_nodes(net.system(), net.gateway(), std::array{node}, question, patience).front();
 }
 
@@ -44,6 +51,7 @@ int status_command(std::span<const std::string> arguments) {
   const auto known = option_list(true);
   option_values given{known, "dybw status", 1};
   given.add_arguments(arguments);
+  given.add_config_file();
   const auto as_json = given.choice("format", {"text", "json"}) == 1;
   const auto node = read_node(given, "dybw status");
   const auto answer = ask(given, node, node_status_request{});
@@ -60,6 +68,7 @@ int stop_command(std::span<const std::string> arguments) {
   const auto known = option_list(false);
   option_values given{known, "dybw stop", 1};
   given.add_arguments(arguments);
+  given.add_config_file();
   const auto node = read_node(given, "dybw stop");
   const auto answer = ask(given, node, stop_request{});
   const auto& reply = expect_answer<stop_reply>(answer, node);

@@ -32,10 +32,10 @@ po::options_description http_option_group() {
   auto list = option_group("Web page and metrics");
   list.add_options()("http", text_value("ADDRESS:PORT"),
                      "serve a web page of the run, with /metrics for Prometheus; 127.0.0.1:7480 shows it on "
-                     "this machine only")(
-      "http-token", text_value("TOKEN"),
-      "what visitors must know, needed beyond loopback; better given as environment variable "
-      "DYBW_HTTP_TOKEN, which others on this machine cannot read");
+                     "this machine only")("http-token", text_value("TOKEN"),
+                                          "what visitors must know, needed beyond loopback, there of at "
+                                          "least 16 characters; better given as environment variable "
+                                          "DYBW_HTTP_TOKEN, which others on this machine cannot read");
   return list;
 }
 
@@ -60,6 +60,9 @@ std::optional<http_options> read_http(const option_values& given) {
   if (options.token.empty() && !is_loopback(options.address.host))
     given.refuse("http", "can be reached from other machines, so it needs a token",
                  "set the environment variable DYBW_HTTP_TOKEN or --http-token, or listen on 127.0.0.1");
+  if (options.token.size() < remote_token_bytes_min && !is_loopback(options.address.host))
+    given.refuse("http", "can be reached from other machines, so its token needs at least 16 characters",
+                 "set DYBW_HTTP_TOKEN to what \"openssl rand -hex 16\" prints, or listen on 127.0.0.1");
   return options;
 }
 

@@ -32,6 +32,35 @@ void check_exposure(const option_values& given, const node_command_options& opti
                  "give --advertise HOST:PORT");
 }
 
+/// Others look for the host by which they reach us in our certificate.
+void check_host(const node_command_options& options) {
+  if (!options.tls)
+    return;
+  auto host = options.advertise.value_or(options.listen).host;
+  if (!options.advertise && is_any_address(host))
+    host = own_name();
+  if (const auto own = check_tls(*options.tls); !own->is_for(host))
+    throw input_error{input_fault::configuration,
+                      "the certificate of " + own->name + " is not for " + host +
+                          ", by which others reach this node",
+                      "--tls-cert=" + options.tls->certificate.string(),
+                      "give --advertise a host that it names, or make one for this (scripts/make-certs)"};
+}
+
+void check_rejoin(const node_command_options& options) {
+  if (!options.rejoin)
+    return;
+  if (options.join)
+    throw input_error{input_fault::configuration, "--rejoin contradicts --join", "",
+                      "leave one of them out: --join names the run itself"};
+  if (!options.out)
+    throw input_error{input_fault::configuration, "--rejoin needs to know which run this node was in", "",
+                      "add --out DIR, the same each time"};
+  if (options.listen.port == 0 && !options.advertise)
+    throw input_error{input_fault::configuration, "--rejoin needs an address that stays the same", "",
+                      "give a port to --listen, or --advertise HOST:PORT"};
+}
+
 std::optional<std::filesystem::path> read_path(const option_values& given, const std::string& name) {
   if (!given.given(name))
     return std::nullopt;
@@ -56,10 +85,14 @@ po::options_description node_option_list() {
       "threads that compute gradients; 0: as the run says, or one per processor")(
       "join", text_value("HOST:PORT"),
       "take a free place in the run of this node, after a crash for example")(
-      "insecure", po::bool_switch(), "listen on any address without TLS: whoever reaches it can use it");
+      "rejoin", po::bool_switch(),
+      "take the place again that this node had in the run that --out was last used for, if that goes on "
+      "anywhere; else wait for runs")("insecure", po::bool_switch(),
+                                      "listen on any address without TLS: whoever reaches it can use it");
   auto output = option_group("Output");
-  output.add_options()("log-level", text_value("LEVEL", "info"),
-                       "debug, info, warn, error or off; goes to standard error")(
+  output.add_options()("config", text_value("FILE"),
+                       "read options from an INI file, one NAME = VALUE per line; the command line wins")(
+      "log-level", text_value("LEVEL", "info"), "debug, info, warn, error or off; goes to standard error")(
       "quiet", po::bool_switch(), "print nothing but warnings and errors")("help", po::bool_switch(),
                                                                            "show this page");
   auto all = option_group();
@@ -71,6 +104,7 @@ node_command_options read_node_options(std::span<const std::string> arguments) {
   const auto known = node_option_list();
   option_values given{known, "dybw node"};
   given.add_arguments(arguments);
+  given.add_config_file();
   node_command_options options;
   if (!given.given("listen"))
     throw input_error{input_fault::configuration, "--listen is not given", "",
@@ -78,11 +112,15 @@ node_command_options read_node_options(std::span<const std::string> arguments) {
   options.listen = *read_endpoint(given, "listen");
   options.advertise = read_endpoint(given, "advertise");
   options.join = read_endpoint(given, "join");
+  options.rejoin = given.flag("rejoin");
   options.tls = read_tls(given);
+  check_role(options.tls, {peer_role::node}, "the role node");
   options.http = read_http(given);
   check_exposure(given, options);
+  check_host(options);
   options.data = read_path(given, "data").value_or(std::filesystem::path{});
   options.out = read_path(given, "out");
+  check_rejoin(options);
   options.slots = static_cast<std::uint32_t>(given.whole("slots", 0, slots_max));
   options.threads = given.whole("threads", 0, threads_max);
   options.level =

@@ -16,6 +16,7 @@ struct node_command_options {
   endpoint listen;
   std::optional<endpoint> advertise;
   std::optional<endpoint> join;
+  bool rejoin = false;        ///< `out` is given, and holds the run if there is one
   std::filesystem::path data; ///< empty: only data that is built in
   std::optional<std::filesystem::path> out;
   std::uint32_t slots = 0;

@@ -17,9 +17,10 @@ struct tls_option {
   const char* name;
   const char* variable; ///< of the environment, for who has many commands to give
 };
-constexpr std::array tls_options = {tls_option{"tls-cert", "DYBW_TLS_CERT"},
-                                    tls_option{"tls-key", "DYBW_TLS_KEY"},
-                                    tls_option{"tls-ca", "DYBW_TLS_CA"}};
+constexpr std::array tls_options = {
+    tls_option{"tls-cert", "DYBW_TLS_CERT"}, tls_option{"tls-key", "DYBW_TLS_KEY"},
+    tls_option{"tls-ca", "DYBW_TLS_CA"}, tls_option{"tls-crl", "DYBW_TLS_CRL"}};
+constexpr std::size_t tls_needed = 3; ///< the first of them; a revocation list need not be
 
 std::filesystem::path from_environment(const tls_option& option) {
   const auto* value = std::getenv(option.variable);
@@ -54,11 +55,12 @@ std::string address_of(const std::string& line) {
 } // namespace
 
 po::options_description tls_option_group() {
-  auto list = option_group(
-      "Security: TLS between all machines (PEM files, see scripts/make-certs; or DYBW_TLS_CERT, _KEY, _CA)");
+  auto list = option_group("Security: TLS between all machines (PEM files, see scripts/make-certs; or "
+                           "DYBW_TLS_CERT, _KEY, _CA, _CRL)");
   list.add_options()("tls-cert", text_value("FILE"),
                      "certificate that this machine shows")("tls-key", text_value("FILE"), "its private key")(
-      "tls-ca", text_value("FILE"), "certificate of the authority that must have signed the others'");
+      "tls-ca", text_value("FILE"), "certificate of the authority that must have signed the others'")(
+      "tls-crl", text_value("FILE"), "the authority's list of revoked certificates, if it has one");
   return list;
 }
 
@@ -69,22 +71,35 @@ std::optional<tls_files> read_tls(const option_values& given) {
                                                 : from_environment(tls_options[i]);
   if (std::all_of(files.begin(), files.end(), [](const auto& file) { return file.empty(); }))
     return std::nullopt;
-  for (std::size_t i = 0; i < files.size(); ++i)
+  for (std::size_t i = 0; i < tls_needed; ++i)
     if (files[i].empty())
       throw input_error{
           input_fault::configuration, "--" + std::string{tls_options[i].name} + " is not given", "",
           "TLS needs --tls-cert, --tls-key and --tls-ca (or DYBW_TLS_CERT, DYBW_TLS_KEY and DYBW_TLS_CA); "
           "scripts/make-certs makes such files"};
-  tls_files all{files[0], files[1], files[2]};
+  tls_files all{files[0], files[1], files[2], files[3]};
   check_tls(all);
   return all;
+}
+
+void check_role(const std::optional<tls_files>& files, std::initializer_list<peer_role> roles,
+                const std::string& needed) {
+  if (!files)
+    return;
+  const auto own = check_tls(*files);
+  if (std::ranges::any_of(roles, [&](peer_role role) { return own->is(role); }))
+    return;
+  throw input_error{
+      input_fault::configuration,
+      "the certificate of " + own->name + " names " + roles_text(*own) + ", this needs " + needed,
+      "--tls-cert=" + files->certificate.string(), "make one with that role (scripts/make-certs --role)"};
 }
 
 std::string tls_words(const std::optional<tls_files>& files) {
   std::string words;
   if (!files)
     return words;
-  const std::array paths = {&files->certificate, &files->key, &files->authority};
+  const std::array paths = {&files->certificate, &files->key, &files->authority, &files->revoked};
   for (std::size_t i = 0; i < paths.size(); ++i)
     if (from_environment(tls_options[i]) != *paths[i])
       words += " --" + std::string{tls_options[i].name} + " " + shell_word(paths[i]->string());

@@ -5,19 +5,26 @@
 #include "messages/endpoint.hpp"
 
 #include <filesystem>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace dybw {
 
-/// The options `--tls-cert`, `--tls-key` and `--tls-ca`, the same for every command that talks to nodes.
+/// The options `--tls-cert`, `--tls-key`, `--tls-ca` and `--tls-crl`, the same for every command that talks
+/// to nodes.
 boost::program_options::options_description tls_option_group();
 
 /// Their files, checked; what is not given is taken from the environment (DYBW_TLS_CERT, DYBW_TLS_KEY,
-/// DYBW_TLS_CA). Nothing if there is none of them. Throws `input_error` (configuration fault) if some but not
-/// all are, or they do not fit together.
+/// DYBW_TLS_CA, DYBW_TLS_CRL). Nothing if there is none of them. Throws `input_error` (configuration fault)
+/// if one of the first three is missing, or they do not fit together.
 std::optional<tls_files> read_tls(const option_values& given);
+
+/// Throws `input_error` (configuration fault) unless our certificate, if there is one, names one of the
+/// roles; the other side would say so as well, later. `needed`: "the role launcher".
+void check_role(const std::optional<tls_files>& files, std::initializer_list<peer_role> roles,
+                const std::string& needed);
 
 /// What a command needs behind its other words to use the same files: blank, option, file and so on.
 std::string tls_words(const std::optional<tls_files>& files);

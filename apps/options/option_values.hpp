@@ -29,6 +29,11 @@ public:
   void add_arguments(std::span<const std::string> arguments);
   /// INI without sections: `name = value` per line, `#` starts a comment. `config` cannot be nested.
   void add_file(const std::filesystem::path& file);
+  /// The file of `--config`, if one is given.
+  void add_config_file() {
+    if (given("config"))
+      add_file(text("config"));
+  }
   /// As a file's content; `name` stands for the file in messages.
   void add_text(const std::string& content, const std::string& name);
 

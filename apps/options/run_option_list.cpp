@@ -124,6 +124,9 @@ po::options_description system_group() {
                      "threads that compute gradients; 0: one per processor")(
       "seed", text_value("S", std::to_string(standard.seed)),
       "of all random choices: data, start, graph, stragglers")(
+      "seeds", text_value("S-S[,S..]"),
+      "a run for each of these seeds, one after the other, into DIR/seed-S of --out DIR, and a table and a "
+      "page of means with 95 % intervals")(
       "config", text_value("FILE"),
       "read options from an INI file, one NAME = VALUE per line; the command line wins");
   return list;

@@ -18,6 +18,7 @@
 #include <array>
 #include <ctime>
 #include <limits>
+#include <set>
 
 namespace dybw {
 
@@ -28,11 +29,12 @@ constexpr std::uint64_t batch_max = 1'000'000;
 constexpr std::uint64_t threads_max = 4096;
 constexpr std::uint64_t whole_max = std::numeric_limits<std::int64_t>::max();
 constexpr double default_time_limit_s = 30;
+constexpr std::size_t seeds_max = 1000;
 
 /// Options that leave the preset as it is: they do not change what the run shows.
-constexpr std::array not_shaping = {"out",    "force",    "format",  "log-level", "quiet",
-                                    "trace",  "threads",  "seed",    "nodes",     "nodes-file",
-                                    "detach", "tls-cert", "tls-key", "tls-ca",    "record"};
+constexpr std::array not_shaping = {"out",      "force",   "format", "log-level", "quiet",      "trace",
+                                    "threads",  "seed",    "seeds",  "nodes",     "nodes-file", "detach",
+                                    "tls-cert", "tls-key", "tls-ca", "tls-crl",   "record"};
 
 /// Moments are 64-bit nanoseconds: sums of a few of these cannot overflow.
 bool fits_duration(double s) {
@@ -42,6 +44,37 @@ const std::string a_duration = "a number of seconds above 0, at most 1e8";
 
 bool names_nodes(const option_values& given) {
   return given.given("nodes") || given.given("nodes-file");
+}
+
+/// "1-5", "1,4,9" or both.
+std::vector<std::uint64_t> read_seeds(const option_values& given) {
+  if (!given.given("seeds"))
+    return {};
+  const auto refuse = [&](const std::string& what) {
+    given.refuse("seeds", what, "give numbers or ranges, for example 1-5 or 1,4,9");
+  };
+  for (const auto* option : {"seed", "resume", "trace", "detach"})
+    if (option == std::string_view{"detach"} ? given.flag(option) : given.given(option))
+      given.refuse("seeds", std::string{"contradicts --"} + option, "leave one of them out");
+  std::set<std::uint64_t> seen;
+  std::vector<std::uint64_t> seeds;
+  for (const auto word : split(given.text("seeds"), ',')) {
+    const auto dash = word.find('-');
+    const auto first = parse_number<std::uint64_t>(word.substr(0, dash));
+    const auto last = dash == word.npos ? first : parse_number<std::uint64_t>(word.substr(dash + 1));
+    if (!first || !last || *last > whole_max || *first > *last)
+      refuse("holds no seed or range in \"" + std::string{word} + "\"");
+    if (*last - *first >= seeds_max)
+      refuse("holds more than " + std::to_string(seeds_max) + " seeds");
+    for (auto seed = *first; seed <= *last; ++seed) {
+      if (!seen.insert(seed).second)
+        refuse("holds " + std::to_string(seed) + " twice");
+      seeds.push_back(seed);
+    }
+  }
+  if (seeds.size() > seeds_max)
+    refuse("holds more than " + std::to_string(seeds_max) + " seeds");
+  return seeds;
 }
 
 void read_data(const option_values& given, run_config& config) {
@@ -289,8 +322,9 @@ output_options read_output(const option_values& given, const run_config& config,
     output.directory = given.text("out");
   } else if (given.given("resume") && !names_nodes(given)) {
     output.directory = given.text("resume");
-  } else if (config.policies.size() > 1 && output.format == output_format::text) {
-    output.directory = std::filesystem::path{"runs"} / (date + "-" + std::to_string(config.seed));
+  } else if (given.given("seeds") || (config.policies.size() > 1 && output.format == output_format::text)) {
+    const auto seed = given.given("seeds") ? "seeds" : std::to_string(config.seed);
+    output.directory = std::filesystem::path{"runs"} / (date + "-" + seed);
     output.directory_is_ours = true;
   }
   if (output.force && !given.given("out"))
@@ -300,7 +334,7 @@ output_options read_output(const option_values& given, const run_config& config,
 
 std::optional<nodes_options> read_nodes(const option_values& given, const run_config& config) {
   if (!names_nodes(given)) {
-    for (const auto* option : {"tls-cert", "tls-key", "tls-ca"})
+    for (const auto* option : {"tls-cert", "tls-key", "tls-ca", "tls-crl"})
       if (given.given(option))
         given.refuse(option, "is for runs on other machines", "add --nodes or leave it out");
     if (given.flag("detach"))
@@ -321,6 +355,7 @@ std::optional<nodes_options> read_nodes(const option_values& given, const run_co
                           std::to_string(config.policies.size()) + " policies",
                       "", "give one --policy, or stay until they are done"};
   options.tls = read_tls(given);
+  check_role(options.tls, {peer_role::launcher}, "the role launcher");
   return options;
 }
 
@@ -333,7 +368,11 @@ bool is_shaped(const option_values& given, const boost::program_options::options
 
 } // namespace
 
-run_options read_run_options(std::span<const std::string> arguments, const std::string& date) {
+namespace {
+
+/// `one`: of `--seeds` the one that is to be read; none for the first.
+run_options read_options(std::span<const std::string> arguments, const std::string& date,
+                         const std::optional<std::uint64_t>& one) {
   const auto known = run_option_list();
   option_values given{known, "dybw run"};
   given.add_arguments(arguments);
@@ -347,6 +386,10 @@ run_options read_run_options(std::span<const std::string> arguments, const std::
     given.add_file(given.text("config"));
   else if (options.demo)
     given.add_text(demo_preset, "config/demo.ini");
+
+  options.seeds = read_seeds(given);
+  if (!options.seeds.empty())
+    given.add_text("seed = " + std::to_string(one.value_or(options.seeds.front())) + "\n", "--seeds");
 
   auto& config = options.config;
   config.seed = given.whole("seed", 0, whole_max);
@@ -368,12 +411,28 @@ run_options read_run_options(std::span<const std::string> arguments, const std::
   return options;
 }
 
+} // namespace
+
+run_options read_run_options(std::span<const std::string> arguments, const std::string& date) {
+  return read_options(arguments, date, std::nullopt);
+}
+
+run_options read_seed_options(std::span<const std::string> arguments, std::uint64_t seed,
+                              const std::filesystem::path& directory) {
+  auto options = read_options(arguments, "", seed);
+  options.output.directory = seed_directory(directory, seed);
+  options.output.directory_is_ours = false;
+  options.output.is_part = true;
+  return options;
+}
+
 std::string run_help() {
   return help_page(
       "dybw run: trains a model with many workers that exchange their estimates with neighbours only.\n\n"
       "  dybw run                                      a comparison of two policies, about 40 seconds\n"
       "  dybw run --policy full,static:1,dtur --straggler slow:2:5    several policies, side by side\n"
       "  dybw run --config config/mnist-mlp.ini --data data/mnist     options from a file\n"
+      "  dybw run --clock virtual --step-time exp:1 --seeds 1-5       five seeds, with means and intervals\n"
       "  dybw run --resume DIR                         go on with a run of --checkpoint-every\n"
       "  dybw run --nodes a:7400,b:7400                on other machines that run dybw node\n\n"
       "Without any option that shapes the run it plays config/demo.ini. Times are in seconds.\n",

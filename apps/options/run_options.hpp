@@ -25,7 +25,8 @@ struct output_options {
   bool record = false; ///< write down every event of every worker; there is a directory
   output_format format = output_format::text;
   log_level level = log_level::warn;
-  bool quiet = false; ///< no progress
+  bool quiet = false;   ///< no progress
+  bool is_part = false; ///< one of several runs that are shown together when all are done
 };
 
 /// Where the workers are to live if not here.
@@ -46,17 +47,24 @@ struct run_options {
   /// Content of `saved_options_name` for a run with checkpoints, or a recorded one, in `output.directory`;
   /// empty for others.
   std::string saved;
+  /// Seeds of runs to be done one after the other, the first of which `config` has; empty for a single run.
+  std::vector<std::uint64_t> seeds;
   /// No option shaped the run, so the preset config/demo.ini (built into the program) did.
   bool demo = false;
 };
 
 /// Reads the options of `dybw run`: `arguments` (without "dybw run"), under them the file of `--config`,
 /// under it the defaults; the preset if nothing but `--out`, `--force`, `--format`, `--log-level`, `--quiet`,
-/// `--threads`, `--seed` and what names nodes is given. `date` (see `date_text`) goes into the default of
+/// `--threads`, `--seed`, `--seeds` and what names nodes is given. `date` (see `date_text`) goes into the
+/// default of
 /// `--out`. Of a run that goes on (`--resume`) the options that it had are under those of `arguments`. Reads
 /// the files of topologies, connecting edges and traces, but no data. Throws `input_error` for whatever is
 /// wrong (data fault for a malformed file).
 run_options read_run_options(std::span<const std::string> arguments, const std::string& date);
+
+/// The same for one seed of `--seeds`, which writes below `directory` (see `seed_directory`).
+run_options read_seed_options(std::span<const std::string> arguments, std::uint64_t seed,
+                              const std::filesystem::path& directory);
 
 /// What `dybw run --help` prints: grouped, with defaults, at most 100 columns.
 std::string run_help();

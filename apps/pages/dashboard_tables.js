@@ -9,14 +9,15 @@ const awaited = {estimate: "estimate", "accept or closed": "answer", closed: "cl
 const badge = (text, straggler) => el("span", {class: straggler ? "worker straggler" : "worker"}, el("b", {}, text));
 
 function draw_waits() {
-  const {count: all, shown} = view.waits;
+  const {count: all, shown: longest_first} = view.waits;
+  const shown = longest_first.filter(w => w.waited_s >= 0.1); // shorter ones come and go faster than anybody reads
   const by_whom = new Map();
   for (const w of shown)
     if (w.whom !== null)
       by_whom.set(w.whom, (by_whom.get(w.whom) ?? 0) + 1);
   const [worst, times_named] = [...by_whom].sort((x, y) => y[1] - x[1])[0] ?? [];
   say(by_id("waits-what"), all === 0 ? "Nobody waits for anybody at the moment."
-    : `${plural(all, "wait")} now${times_named > 1 ? `; most for worker ${worst}, by ${times_named} neighbours` : ""}. Longest first:`);
+    : `${plural(all, "wait")} now${times_named > 1 ? `; most for worker ${worst}, by ${times_named} neighbours` : ""}${shown.length ? ". Longest first:" : ", none of them for 0.1 s."}`);
   const longest = Math.max(1, ...shown.slice(0, 8).map(w => w.waited_s));
   sync(by_id("waits"), shown.slice(0, 8), () => el("li", {}, el("div", {class: "pair"}, badge(""), el("span", {}, "→"), badge(""), el("span"), el("span", {class: "time"})),
     el("div", {class: "meter", "aria-hidden": "true"}, el("i")), el("p", {class: "what"})), (item, w) => {

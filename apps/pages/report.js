@@ -3,24 +3,38 @@
 
 // --- Title and facts ------------------------------------------------------------------------------------------------
 
+function lead_text(all) {
+  const seeds = [...new Set(runs.flatMap(run => run.seeds))];
+  const over = several_seeds ? ` Means over ${seeds.length} seeds, with 95 % intervals.` : "";
+  const missing = several_seeds && runs.some(run => new Set(run.seeds).size < seeds.length) ? " Not every one has them all." : "";
+  if (runs.length < 2)
+    return `One policy: ${all}.${over}`;
+  const differing = document_.differing ?? [];
+  const names = all.length > 200 ? `${runs.length} kinds of runs` : document_.differing?.length ? all : `Policies ${all}`;
+  const same = differing.length ? `not the same in ${differing.join(", ")}` : "same data, same graph";
+  return `${names}: ${same}${several_seeds || seeds.length < 2 ? several_seeds ? "." : ", same seed." : `, but of the seeds ${seeds.join(", ")}.`}${over}${missing}`;
+}
+
 function headline() {
-  const reached = runs.filter(run => is_number(run.time_to_target_s)).sort((x, y) => x.time_to_target_s - y.time_to_target_s);
+  const reached = runs.filter(has_reached).sort((x, y) => x.time_to_target_s - y.time_to_target_s);
   const failed = runs.filter(run => run.failed);
   if (!runs.length)
     return ["No run in this report", ""];
   const all = runs.map(run => run.label).join(", ");
-  const lead = runs.length > 1 ? `Policies ${all}: same data, same graph, same seed.` : `One policy: ${all}.`;
+  const lead = lead_text(all);
   const end = failed.length ? ` ${failed.map(run => run.label).join(", ")} did not end as asked.` : "";
   if (target !== undefined && reached.length) {
     const best = reached[0];
     const start = `${best.label} reached ${target_text} test accuracy in ${seconds(best.time_to_target_s)}`;
-    if (!full || runs.length === 1)
+    if (!full || runs.length === 1 || both_clocks)
       return [start, lead + end];
     if (best === full)
       return [`${start}; no other policy was faster`, lead + end];
-    if (!is_number(full.time_to_target_s))
-      return [`${start}; full did not reach it in ${seconds(full.duration_s)}`, lead + end];
+    if (!has_reached(full))
+      return [`${start}; full did not reach it in ${seconds(full.duration_s)}${is_number(full.time_to_target_s) ? " with every seed" : ""}`, lead + end];
     const factor = speed_up(best);
+    if (!is_number(factor))
+      return [start, lead + end];
     return [`${start}, ${factor < 1.05 ? "about as fast as full" : `${factor.toFixed(1)} times as fast as full`}`, lead + end];
   }
   const ranked = runs.filter(run => is_number(run.test_accuracy)).sort((x, y) => y.test_accuracy - x.test_accuracy);
@@ -53,8 +67,8 @@ function draw_header() {
     fact("Topology", setting("topology"), is_number(first.edges) ? `${count(first.edges)} edges` : ""),
     fact("Straggler", straggler, straggling && straggler !== "none" && straggling.size <= 4 ? `worker ${[...straggling].join(", ")}` : ""),
     fact("Step time", setting("step_time")),
-    fact("Clock", virtual_clock ? "virtual" : undefined),
-    fact("Seed", setting("seed")),
+    fact("Clock", both_clocks ? "virtual, real" : virtual_clock ? "virtual" : undefined),
+    fact(String(setting("seed") ?? "").includes(",") ? "Seeds" : "Seed", setting("seed")),
   ];
   by_id("facts").append(...facts.filter(Boolean));
   const names = Object.entries(document_.config ?? {});
@@ -70,10 +84,15 @@ function draw_header() {
 function tile(run) {
   const items = [];
   const item = (name, value) => items.push(el("div", {}, el("dt", {}, name), el("dd", {}, value)));
-  let big, unit, bar, words = false;
+  let big, unit, bar, field, words = false;
   if (target !== undefined && with_accuracy) {
-    if (is_number(run.time_to_target_s)) {
+    if (is_number(run.time_to_target_s) && !has_reached(run)) {
+      big = [`${run.counts.time_to_target_s} of ${run.seeds.length} runs`, ""];
+      words = true;
+      unit = `reached ${target_text} test accuracy`;
+    } else if (is_number(run.time_to_target_s)) {
       big = duration_parts(run.time_to_target_s);
+      field = ["time_to_target_s", seconds];
       unit = `to ${target_text} test accuracy`;
       bar = run.time_to_target_s;
     } else {
@@ -81,21 +100,24 @@ function tile(run) {
       words = true;
       unit = `${target_text} test accuracy, in ${seconds(run.duration_s)}`;
     }
-    item("Speed-up over full", run === full ? "baseline" : full ? speed_up_text(run) : "full was not run");
+    if (full_of(run))
+      item("Speed-up over full", run === full_of(run) ? "baseline" : speed_up_text(run));
   } else if (with_accuracy) {
     big = is_number(run.test_accuracy) ? [(100 * run.test_accuracy).toFixed(1), "%"] : [none, ""];
     unit = `test accuracy after ${seconds(run.duration_s)}`;
+    field = ["test_accuracy", accuracy_text];
     bar = run.duration_s;
   } else {
     big = is_number(run.compute_share) ? percent(run.compute_share).split(" ") : [none, ""];
     unit = "of the time computing";
+    field = ["compute_share", percent];
     bar = run.compute_share * longest_s;
   }
   if (is_number(run.test_accuracy) && !(target === undefined))
-    item("Test accuracy", accuracy_text(run.test_accuracy));
+    item("Test accuracy", accuracy_text(run.test_accuracy) + spread_text(run, "test_accuracy", accuracy_text));
   if (with_accuracy)
-    item("Time computing", percent(run.compute_share));
-  item("Backup workers", or_none(x => x.toFixed(2))(run.mean_backup_workers));
+    item("Time computing", percent(run.compute_share) + spread_text(run, "compute_share", percent));
+  item("Backup workers", or_none(x => x.toFixed(2))(run.mean_backup_workers) + spread_text(run, "mean_backup_workers", x => x.toFixed(2)));
   if (!with_accuracy || target === undefined)
     item("Mean round", seconds(run.mean_round_s));
   if (with_accuracy && target === undefined)
@@ -117,7 +139,7 @@ function tile(run) {
   return hued(el("article", {class: "tile"},
     el("h3", {}, swatch(run), name_of(run)),
     el("div", {class: words ? "big words" : "big"}, big[0], big[1] ? el("small", {}, big[1]) : undefined),
-    el("div", {class: "unit"}, unit), meter, el("dl", {}, ...items),
+    el("div", {class: "unit"}, [field ? spread_text(run, ...field).trim() : "", run.seeds.length > 1 ? `${unit}, ${run.seeds.length} runs` : unit].filter(Boolean).join(" ")), meter, el("dl", {}, ...items),
     el("p", {class: `audit ${run.audit.kind}`}, el("b", {}, mark + run.audit.verdict), `: ${run.audit.detail}.`),
     ...trouble.map(text => el("p", {class: "trouble"}, text))), run);
 }
@@ -128,35 +150,35 @@ function draw_comparison() {
   const mixing = name => run => run.mixing?.[name];
   const groups = [
     ["Outcome", [
-      [target === undefined ? "" : `Time to ${target_text}`, run => run.time_to_target_s, seconds, "low", target !== undefined && with_accuracy ? "not reached" : undefined],
+      [target === undefined ? "Time to target" : `Time to ${target_text}`, "time_to_target_s", seconds, "low", target !== undefined && with_accuracy ? "not reached" : undefined],
       ["Speed-up over full", run => speed_up(run) ?? speed_up_above(run), (x, run) => run ? speed_up_text(run) : times(x), "high"],
-      ["Test accuracy", run => run.test_accuracy, accuracy_text, "high"],
-      ["Test loss", run => run.test_loss, figures, "low"],
-      ["Worst worker’s accuracy", run => run.worst_worker_accuracy, worst_text, "high"],
-      ["Consensus distance", run => run.consensus_distance, figures],
+      ["Test accuracy", "test_accuracy", accuracy_text, "high"],
+      ["Test loss", "test_loss", figures, "low"],
+      ["Worst worker’s accuracy", "worst_worker_accuracy", worst_text, "high"],
+      ["Consensus distance", "consensus_distance", figures],
     ]],
     ["Speed", [
-      ["Duration", run => run.duration_s, seconds],
-      ["Rounds", run => run.rounds, count],
-      ["Mean round", run => run.mean_round_s, seconds],
-      ["Gradient steps used", run => run.local_steps, count],
-      ["Useful steps per second", run => run.useful_gradient_rate, figures, "high"],
-      ["No-wait bound, steps per second", run => run.no_wait_rate, figures],
-      ["Share of the bound reached", run => run.no_wait_rate > 0 ? run.useful_gradient_rate / run.no_wait_rate : undefined, percent, "high"],
+      ["Duration", "duration_s", seconds],
+      ["Rounds", "rounds", count],
+      ["Mean round", "mean_round_s", seconds],
+      ["Gradient steps used", "local_steps", count],
+      ["Useful steps per second", "useful_gradient_rate", figures, "high"],
+      ["No-wait bound, steps per second", "no_wait_rate", figures],
+      ["Share of the bound reached", "bound_share", percent, "high"],
     ]],
     ["Waiting", [
-      ["Time computing", run => run.compute_share, percent, "high"],
-      ["Backup workers, mean", run => run.mean_backup_workers, figures],
-      ["Edges active per round", run => run.mean_active_share, percent],
-      ["Timeouts", run => run.timeouts, count, "zero"],
-      ["Steps discarded", run => run.steps_discarded, count],
+      ["Time computing", "compute_share", percent, "high"],
+      ["Backup workers, mean", "mean_backup_workers", figures],
+      ["Edges active per round", "mean_active_share", percent],
+      ["Timeouts", "timeouts", count, "zero"],
+      ["Steps discarded", "steps_discarded", count],
     ]],
     ["Traffic and cost", [
-      ["Estimates sent", run => run.estimates_sent, count],
-      ["Estimates late", run => run.estimates_late, count],
-      ["Parameters sent", run => run.bytes_sent, bytes],
-      ["Processor time of this host", run => run.host_cpu_s, seconds],
-      ["Peak memory of this host", run => run.peak_rss_bytes, bytes],
+      ["Estimates sent", "estimates_sent", count],
+      ["Estimates late", "estimates_late", count],
+      ["Parameters sent", "bytes_sent", bytes],
+      ["Processor time of this host", "host_cpu_s", seconds],
+      ["Peak memory of this host", "peak_rss_bytes", bytes],
     ]],
     ["Audit", [
       ["Verdict", run => run.audit.kind, kind => ({clean: "clean", violated: "violated", none: "not audited"})[kind], "verdict"],
@@ -172,30 +194,32 @@ function draw_comparison() {
   const bodies = [el("tbody"), el("tbody")];
   for (const [group, rows] of groups) {
     const body = bodies[group === "Outcome" || group === "Audit" ? 0 : 1];
-    const drawn = rows.filter(([, value, , , missing]) => missing !== undefined || runs.some(run => value(run) !== undefined && value(run) !== null));
+    const values_of_row = of => runs.map(typeof of === "string" ? run => run[of] : of);
+    const drawn = rows.filter(([, of, , , missing]) => missing !== undefined || values_of_row(of).some(x => x !== undefined && x !== null));
     if (!drawn.length)
       continue;
     body.append(el("tr", {class: "group"}, el("th", {scope: "colgroup", colspan: runs.length + 1}, group)));
-    for (const [name, value, format, better, missing] of drawn) {
-      const values = runs.map(value);
+    for (const [name, of, format, better, missing] of drawn) {
+      const values = values_of_row(of);
       const known = values.filter(is_number);
-      const best = known.length < 2 && !missing || new Set(known.map(x => format(x))).size < 2 && known.length === values.length ? undefined
+      const best = both_clocks || known.length < 2 && !missing || new Set(known.map(x => format(x))).size < 2 && known.length === values.length ? undefined
         : better === "low" ? Math.min(...known) : better === "high" ? Math.max(...known) : undefined;
       body.append(el("tr", {}, el("th", {scope: "row"}, name), ...values.map((x, i) => {
         const wrong = better === "zero" && x > 0 || better === "verdict" && x === "violated";
         const is_best = best !== undefined && is_number(x) && format(x) === format(best);
         return el("td", {class: wrong ? "wrong" : is_best ? "best" : undefined}, x === null || x === undefined ? missing ?? none : format(x, runs[i]),
+          typeof of === "string" && is_number(x) && spread_text(runs[i], of, format) ? el("small", {class: "spread"}, spread_text(runs[i], of, format)) : undefined,
           is_best ? el("span", {class: "hidden-text"}, " (best)") : undefined);
       })));
     }
   }
   const head = () => el("tr", {}, el("th", {scope: "col"}, el("span", {class: "hidden-text"}, "Measure")),
     ...runs.map(run => el("th", {scope: "col"}, el("span", {class: "head"}, swatch(run), name_of(run)))));
-  by_id("comparison-tables").style.setProperty("--table", `${190 + 95 * runs.length}px`);
+  by_id("comparison-tables").style.setProperty("--table", `${190 + (several_seeds ? 150 : 95) * runs.length}px`);
   by_id("comparison-title").textContent = runs.length > 1 ? "Side by side" : "In numbers";
   by_id("comparison-tables").append(...bodies.filter(body => body.children.length).map((body, i) => el("div", {class: "scroll", tabindex: "0", role: "region",
     "aria-label": i === 0 ? "Outcome and audit" : "Speed, waiting and cost"}, el("table", {}, el("thead", {}, head()), body))));
-  by_id("comparison-what").textContent = runs.length > 1 ? "The best value of a row is set in bold where one direction is better." : "";
+  by_id("comparison-what").textContent = runs.length > 1 ? `The best value of a row is set in bold where one direction is better.${several_seeds ? " Means over the seeds, ± half of the 95 % interval; speed-ups are geometric means over runs of the same seed." : ""}` : "";
 }
 
 // --- Footer ---------------------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ const target_line = {
     }
     if (options.reached && is_number(options.at))
       for (const [i, run] of chart.data.datasets.map(d => d.run).entries()) {
-        if (!is_number(run.time_to_target_s) || !chart.isDatasetVisible(i))
+        if (!has_reached(run) || !chart.isDatasetVisible(i))
           continue;
         ctx.beginPath();
         ctx.arc(x.getPixelForValue(run.time_to_target_s), y.getPixelForValue(options.at), 6, 0, 2 * Math.PI);
@@ -82,14 +82,52 @@ const target_line = {
   },
 };
 
+/// Behind the lines: where the mean over the seeds lies with 95 % confidence.
+const bands = {
+  id: "bands",
+  beforeDatasetsDraw(chart) {
+    const {ctx, chartArea: area, scales: {x, y}} = chart;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(area.left, area.top, area.width, area.height);
+    ctx.clip();
+    chart.data.datasets.forEach((line, i) => {
+      if (!chart.isDatasetVisible(i))
+        return;
+      const low = p => y.getPixelForValue(y.type === "logarithmic" ? Math.max(y.min, p.y - p.half) : p.y - p.half);
+      const high = p => y.getPixelForValue(p.y + p.half);
+      ctx.fillStyle = ctx.strokeStyle = css(`--policy-${line.run.hue}`);
+      const apart = line.data.findIndex(p => Number.isNaN(p.y));
+      const points = line.data.slice(0, apart < 0 ? undefined : apart);
+      if (points.some(p => p.half > 0)) {
+        ctx.globalAlpha = 0.16;
+        ctx.beginPath();
+        points.forEach(p => ctx.lineTo(x.getPixelForValue(p.x), high(p)));
+        points.reverse().forEach(p => ctx.lineTo(x.getPixelForValue(p.x), low(p)));
+        ctx.fill();
+      }
+      const end = apart < 0 ? undefined : line.data.at(-1);
+      if (end?.half > 0) {
+        ctx.globalAlpha = 1;
+        ctx.lineWidth = 1.6;
+        ctx.beginPath();
+        ctx.moveTo(x.getPixelForValue(end.x), low(end));
+        ctx.lineTo(x.getPixelForValue(end.x), high(end));
+        ctx.stroke();
+      }
+    });
+    ctx.restore();
+  },
+};
+
 function line_of(run, curve) {
   const points = run.evaluations.filter(e => is_number(e.time_s) && is_number(e[curve.field]) && (!curve.log || e[curve.field] > 0))
-    .flatMap(e => [...curve.closes && e.at_end ? [{x: e.time_s, y: NaN}] : [], {x: e.time_s, y: e[curve.field]}]); // NaN: no line to it
+    .flatMap(e => [...(curve.closes || several_seeds) && e.at_end ? [{x: e.time_s, y: NaN}] : [], {x: e.time_s, y: e[curve.field], half: e.half_widths?.[curve.field] ?? 0}]); // NaN: no line to it
   const hue = css(`--policy-${run.hue}`);
   const every = Math.max(1, Math.ceil(points.length / 8));
   const marked = context => context.dataIndex === points.length - 1 ||
-    context.dataIndex < points.length - 1 - every / 2 && (context.dataIndex + run.hue * 2) % every === 0;
-  return {run, label: run.label, data: points, hidden: hidden.has(run), borderColor: hue, backgroundColor: hue, borderWidth: 2.2, tension: 0,
+    context.dataIndex < points.length - 1 - every / 2 && (context.dataIndex + run.hue * 2 + run.variant) % every === 0;
+  return {run, label: run.label, data: points, hidden: hidden.has(run), borderColor: hue, backgroundColor: hue, borderWidth: 2.2, borderDash: dash_of(run), tension: 0,
     pointStyle: shape_of(run)[0], pointRadius: context => marked(context) ? 4 : 0, pointHoverRadius: 5, pointBorderColor: css("--surface"),
     pointBorderWidth: 1, pointHitRadius: 0, clip: 8};
 }
@@ -100,7 +138,7 @@ function chart_of(canvas, curve) {
   return new Chart(canvas, {
     type: "line",
     data: {datasets: runs.map(run => line_of(run, curve))},
-    plugins: [target_line],
+    plugins: [bands, target_line],
     options: {
       animation: false, parsing: false, normalized: true, maintainAspectRatio: false,
       interaction: {mode: "each_line", intersect: false},
@@ -110,6 +148,11 @@ function chart_of(canvas, curve) {
           ticks: {color: ink, maxTicksLimit: 9, maxRotation: 0, includeBounds: false}},
         y: {type: curve.log ? "logarithmic" : "linear", grid: {color: context => curve.log && !tick_text(curve, context.tick.value) ? "transparent" : grid, borderColor: "transparent", drawTicks: false},
           afterDataLimits: scale => {
+            for (const p of scale.chart.data.datasets.flatMap((line, i) => scale.chart.isDatasetVisible(i) ? line.data.filter(p => p.half > 0) : [])) {
+              scale.max = Math.max(scale.max, p.y + p.half);
+              if (p.y - p.half > 0 || !curve.log && !curve.share)
+                scale.min = Math.min(scale.min, p.y - p.half);
+            }
             if (curve.share && curve.target && is_number(target) && scale.max < target)
               scale.max = target;
             if (curve.share)
@@ -123,7 +166,7 @@ function chart_of(canvas, curve) {
         legend: {display: false},
         target_line: {at: curve.target ? target : undefined, reached: curve.field === "test_accuracy"},
         tooltip: {backgroundColor: css("--ink"), titleColor: css("--ground"), bodyColor: css("--ground"), usePointStyle: true, boxPadding: 5, padding: 9,
-          callbacks: {title: () => curve.title, labelColor: item => ({borderColor: "transparent", backgroundColor: item.dataset.borderColor}), label: item => ` ${item.dataset.label}: ${curve.text(item.parsed.y)} at ${seconds(item.parsed.x)}`}},
+          callbacks: {title: () => curve.title, labelColor: item => ({borderColor: "transparent", backgroundColor: item.dataset.borderColor}), label: item => ` ${item.dataset.label}: ${curve.text(item.parsed.y)}${item.raw.half > 0 ? ` ± ${curve.text(item.raw.half)}` : ""} at ${seconds(item.parsed.x)}`}},
       },
     },
   });
@@ -170,5 +213,7 @@ function draw_curves() {
     by_id("curves-key").append(button);
   }
   by_id("curves-key").hidden = runs.length < 2;
+  if (several_seeds)
+    by_id("curves-what").textContent = "Means over the seeds, as long as all of them last; the bands are 95 % intervals. The last point, set apart, is the mean of the ends.";
   return drawn;
 }

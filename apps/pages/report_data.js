@@ -26,10 +26,16 @@ const shapes = [ // the point styles of Chart.js, and the same as 16x16 paths
   ["rect", "M2.5 2.5h11v11h-11z"],
   ["star", "M7 1h2v4.6l3.3-3.2 1.4 1.4L10.400 7H15v2h-4.6l3.3 3.300-1.400 1.400L9 10.400V15H7v-4.600l-3.300 3.300-1.400-1.400L5.600 9H1V7h4.600L2.300 3.800l1.400-1.400L7 5.600z"],
 ];
-const shape_of = run => shapes[run.hue % shapes.length];
+const shape_of = run => shapes[(run.hue + run.variant) % shapes.length];
+const dashes = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
+const dash_of = run => dashes[run.variant % dashes.length];
 const swatch = run => hued(svg("svg", {class: "swatch", viewBox: "0 0 16 16", "aria-hidden": "true"},
   svg("path", {d: shape_of(run)[1], fill: "currentColor"})), run);
-const name_of = run => el("span", {class: "name"}, run.label);
+/// The policy, and below it what tells it from others of the same policy.
+const name_of = run => {
+  const more = run.label.startsWith(`${run.policy} (`) ? run.label.slice(run.policy.length + 2, -1) : "";
+  return el("span", {class: "name"}, more ? run.policy : run.label, more ? el("small", {class: "more"}, more) : undefined);
+};
 
 // --- The data -------------------------------------------------------------------------------------------------------
 
@@ -46,24 +52,19 @@ const target_setting = setting("target_accuracy");
 const target = target_setting !== undefined && Number(target_setting) > 0 ? Number(target_setting) : undefined;
 const target_text = target === undefined ? "" : `${Number((100 * target).toFixed(3))} %`;
 const virtual_clock = runs.some(run => run.clock === "virtual");
-const time_name = virtual_clock ? "virtual time" : "time";
+const both_clocks = virtual_clock && runs.some(run => run.clock && run.clock !== "virtual");
+const time_name = both_clocks ? "time, virtual or real" : virtual_clock ? "virtual time" : "time";
 
+/// A policy has one colour on every page and in every figure (policy_hue in apps/comparison); what else differs shows in shape and dash.
 function choose_hues() {
-  const preferred = {dtur: 0, full: 1, static: 2, adpsgd: 3, hop: 4, adaptive: 5};
-  const taken = new Set();
+  const known = {dtur: 0, full: 1, static: 2, adpsgd: 3, hop: 4, adaptive: 5, barrier: 6};
   const hues = 7;
+  const variants = new Map();
   for (const run of runs) {
-    const wish = preferred[run.policy.split(":")[0]];
-    if (wish !== undefined && !taken.has(wish))
-      taken.add(run.hue = wish);
-  }
-  let next = 0;
-  for (const run of runs) {
-    if (run.hue !== undefined)
-      continue;
-    while (taken.size < hues && taken.has(next % hues))
-      ++next;
-    taken.add(run.hue = next++ % hues);
+    const kind = run.policy.split(":")[0];
+    run.hue = known[kind] ?? [...new TextEncoder().encode(kind)].reduce((sum, c) => sum + c, 0) % hues;
+    run.variant ??= variants.get(kind) ?? 0;
+    variants.set(kind, run.variant + 1);
   }
 }
 
@@ -110,19 +111,41 @@ runs.forEach((run, i) => {
   run.evaluations ??= [];
   run.series = (data.series ?? [])[i];
   const twins = runs.slice(0, i).filter(other => other.policy === run.policy).length;
-  run.label = twins ? `${run.policy} (${twins + 1})` : run.policy;
+  run.label ??= twins ? `${run.policy} (${twins + 1})` : run.policy;
+  run.seeds ??= is_number(run.seed) ? [run.seed] : [];
+  run.bound_share ??= run.no_wait_rate > 0 ? run.useful_gradient_rate / run.no_wait_rate : undefined;
   run.waited = w => w.wait_s / Math.max(w.compute_s + w.wait_s, 1e-12);
   choose_stragglers(run);
   run.audit = audit_of(run);
 });
 choose_hues();
-const full = runs.find(run => run.policy === "full");
-const speed_up = run => full && is_number(full.time_to_target_s) && is_number(run.time_to_target_s) && run.time_to_target_s > 0
-  ? full.time_to_target_s / run.time_to_target_s : undefined;
+/// The run of the policy full in the same setting: the baseline. A comparison of many runs says which one that is.
+const full_of = run => document_.differing ? runs[run.full] : runs.find(other => other.policy === "full");
+const full = runs.length && runs.every(run => full_of(run) === full_of(runs[0])) ? full_of(runs[0]) : undefined;
+/// Of several seeds: the geometric mean over runs of the same seed.
+const speed_up = run => {
+  const first = full_of(run);
+  if (document_.differing)
+    return run.speed_up?.mean;
+  return first && is_number(first.time_to_target_s) && is_number(run.time_to_target_s) && run.time_to_target_s > 0 ? first.time_to_target_s / run.time_to_target_s : undefined;
+};
 /// Where full did not get there in its time, the speed-up is larger than this.
-const speed_up_above = run => full && full !== run && !is_number(full.time_to_target_s) && is_number(full.duration_s) && run.time_to_target_s > 0
-  ? full.duration_s / run.time_to_target_s : undefined;
-const speed_up_text = run => run === full ? "1 ×" : is_number(speed_up(run)) ? times(speed_up(run)) : is_number(speed_up_above(run)) ? `> ${times(speed_up_above(run))}` : none;
+const speed_up_above = run => {
+  const first = full_of(run);
+  return first && first !== run && run.seeds.length < 2 && !is_number(first.time_to_target_s) && is_number(first.duration_s) && run.time_to_target_s > 0 ? first.duration_s / run.time_to_target_s : undefined;
+};
+const speed_up_text = run => run === full_of(run) ? "1 ×" : !is_number(speed_up(run)) ? is_number(speed_up_above(run)) ? `> ${times(speed_up_above(run))}` : none
+  : run.speed_up?.count > 1 ? `${times(speed_up(run))} (${run.speed_up.low.toFixed(2)} to ${run.speed_up.high.toFixed(2)})` : times(speed_up(run));
+/// With every seed.
+const has_reached = run => is_number(run.time_to_target_s) && !(run.counts?.time_to_target_s < run.seeds.length);
+const several_seeds = runs.some(run => run.seeds.length > 1);
+/// "± half of the 95 % interval", and of how many runs if not of all.
+const spread_text = (run, field, text) => {
+  const half = run.half_widths?.[field], of = run.counts?.[field];
+  return `${half > 0 ? ` ± ${text(half)}` : ""}${of < run.seeds.length ? ` (${of} of ${run.seeds.length})` : ""}`;
+};
+/// What belongs to single workers is that of the first seed.
+const of_seed = run => run.seeds.length > 1 ? `seed ${run.seeds[0]}` : undefined;
 const longest_s = Math.max(0, ...runs.map(run => Math.max(run.duration_s ?? 0, run.evaluations.at(-1)?.time_s ?? 0)));
 /// Of many workers only some are scored.
 const worst_text = (x, run) => accuracy_text(x) + (run?.scored_workers > 0 && run.scored_workers + (run.workers_lost?.length ?? 0) < run.workers ? ` of ${count(run.scored_workers)}` : "");

@@ -23,6 +23,17 @@ namespace dybw {
 ///     [..],
 ///                                                        "round_s": [..]}, ..]}
 ///
+/// A comparison of runs from several directories (apps/comparison) also has, in DOCUMENT, "differing": names
+/// of the options in which its RUNs differ beside the policy; and in RUN
+///
+///     "label": what it is called, "variant": number of its line's form, "full": number of the RUN that is
+///     its baseline, if there is one, "speed_up": {"mean", "low", "high", "count"} over that one, "seeds":
+///     [..]
+///
+/// Where a RUN stands for several seeds its numbers are means, with "half_widths" {FIELD: half of the 95 %
+/// interval} and "counts" {FIELD: of how many runs}, and its evaluations have "half_widths", too; what
+/// belongs to single workers and edges, and its SERIES, are those of the first seed.
+///
 /// SERIES number i belongs to RUN number i. Its `time_s` holds the middles of the time bins, and each list of
 /// a worker holds one mean per bin, null where the worker closed no round in the bin; about 100 bins are
 /// plenty. Names in `config` are those of the options, with '-' or '_'; the page uses `dataset`, `partition`,
@@ -30,7 +41,8 @@ namespace dybw {
 /// others.
 ///
 /// Whatever is null or missing is left out: charts without data are not drawn, a target that was not reached
-/// is said in words. The speed-up is taken over the run with the policy `full`, if there is one.
+/// is said in words. The speed-up is taken over the run with the policy `full`, if there is one. A policy has
+/// one colour on all pages.
 ///
 /// Strings may hold anything; bytes that are not UTF-8 become U+FFFD. Series are rounded to five significant
 /// digits, the document is not. Thread-safe.

@@ -75,7 +75,7 @@ function draw_workers() {
   if (!shown.length)
     return by_id("workers").remove();
   // At first the quickest policy that does not wait for everybody: the one worth looking into.
-  const rank = r => [r === full ? 1 : 0, r.time_to_target_s ?? Infinity, -(r.compute_share ?? 0)];
+  const rank = r => [r === full_of(r) ? 1 : 0, r.time_to_target_s ?? Infinity, -(r.compute_share ?? 0)];
   let run = [...shown].sort((x, y) => rank(x).map((a, i) => a === rank(y)[i] ? 0 : a - rank(y)[i]).find(d => d !== 0) ?? 0)[0];
   let second = "wait_share";
   let cells = [];
@@ -87,7 +87,7 @@ function draw_workers() {
     const marked = [...run.stragglers].sort((x, y) => x - y);
     const limited = all > workers_drawn_max ? `The ${workers_drawn_max} slowest of ${count(all)} workers. ` : "";
     const outlined = marked.length ? ` Outlined: the ${run.straggler_word}${run.straggler_word === "slowest" ? " worker" : marked.length > 1 ? "s" : ""}, ${marked.slice(0, 6).join(", ")}.` : "";
-    time.textContent = `${limited}Each box: one worker, 0 to ${seconds(end_of())}; the number is the mean.${outlined}`;
+    time.textContent = `${of_seed(run) ? `The run of ${of_seed(run)}. ` : ""}${limited}Each box: one worker, 0 to ${seconds(end_of())}; the number is the mean.${outlined}`;
   };
   const end_of = () => Math.max(run.duration_s ?? 0, run.series.time_s.at(-1), 1e-12);
 
@@ -219,7 +219,7 @@ function split_panel(run) {
     run.per_worker.map(w => [`${w.worker}${run.stragglers.has(w.worker) ? ` ${run.straggler_word}` : ""}`, count(w.rounds), count(w.local_steps), seconds(w.mean_step_s),
       seconds(w.compute_s), seconds(w.wait_s), or_none(x => x.toFixed(2))(w.mean_backup_workers), ...(with_accuracy ? [accuracy_text(w.test_accuracy)] : [])]));
   return hued(el("div", {class: "card"}, el("div", {class: "panel-head"}, swatch(run), el("h3", {}, name_of(run)),
-    el("span", {class: "what"}, `${percent(run.compute_share)} computing${limited}`)), list, table), run);
+    el("span", {class: "what"}, of_seed(run) ? `${of_seed(run)}${limited}` : `${percent(run.compute_share)} computing${limited}`)), list, table), run);
 }
 
 function draw_split() {

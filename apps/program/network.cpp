@@ -5,7 +5,7 @@ namespace dybw {
 network::network(const std::optional<tls_files>& tls) : system_(config_) {
   gateway_options options;
   if (tls)
-    options.tls = std::make_shared<tls_context>(*tls);
+    options.tls = tls_ = std::make_shared<tls_context>(*tls);
   gateway_ = open_gateway(system_, options).handle;
 }
 

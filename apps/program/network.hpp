@@ -18,10 +18,13 @@ public:
 
   caf::actor_system& system() noexcept { return system_; }
   const gateway_actor& gateway() const noexcept { return gateway_; }
+  /// Of the certificates that are shown on its connections; null without TLS. May outlive this.
+  std::function<std::vector<certificate_end>()> certificates() const { return ends_of(tls_); }
 
 private:
   network_config config_;
   caf::actor_system system_;
+  std::shared_ptr<tls_context> tls_;
   gateway_actor gateway_;
 };
 

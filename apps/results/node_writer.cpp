@@ -1,11 +1,18 @@
 #include "apps/results/node_writer.hpp"
 
+#include "actors/system/durable_file.hpp"
 #include "apps/results/run_writer.hpp"
+#include "apps/text/json_text.hpp"
 #include "learning/base/error.hpp"
+#include "learning/base/number_text.hpp"
+#include "messages/endpoint.hpp"
+
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <system_error>
@@ -50,6 +57,22 @@ fs::path find_checkpoints(const fs::path& out, const run_spec& spec) {
   return path;
 }
 
+constexpr auto* last_run_name = "last-run.json";
+
+/// Without it the node serves the run all the same.
+void keep_last_run(const fs::path& out, const run_spec& spec) {
+  auto nodes = nlohmann::ordered_json::array();
+  for (const auto& node : spec.nodes)
+    nodes.push_back(to_string(node));
+  const nlohmann::ordered_json kept{
+      {"run", number_text(spec.run, 16)}, {"name", spec.name}, {"nodes", nodes}};
+  try {
+    write_durably(out / last_run_name, json_text(kept, 2) + '\n');
+  } catch (const std::system_error& error) {
+    spdlog::warn("{}; --rejoin will not find run {}", error.what(), spec.name);
+  }
+}
+
 run_place open_place(const fs::path& out, const run_spec& spec, run_start how) {
   check_name(spec.name, "run");
   run_place place;
@@ -65,10 +88,34 @@ run_place open_place(const fs::path& out, const run_spec& spec, run_start how) {
     drop_torn_line(place.rounds_file);
   else
     claim(place.rounds_file);
+  keep_last_run(out, spec);
   return place;
 }
 
 } // namespace
+
+std::optional<earlier_run> read_last_run(const fs::path& out) {
+  const auto file = out / last_run_name;
+  std::ifstream in(file, std::ios::binary);
+  if (!in)
+    return std::nullopt;
+  try {
+    const auto kept = nlohmann::json::parse(in);
+    earlier_run run;
+    const auto id = kept.at("run").get<std::string>();
+    if (std::from_chars(id.data(), id.data() + id.size(), run.run, 16).ptr != id.data() + id.size() ||
+        run.run == 0)
+      throw std::runtime_error{"its \"run\" is no hexadecimal number above 0"};
+    run.name = kept.at("name").get<std::string>();
+    check_name(run.name, "run");
+    for (const auto& node : kept.at("nodes"))
+      run.nodes.push_back(parse_endpoint(node.get<std::string>()));
+    return run;
+  } catch (const std::exception& error) {
+    spdlog::warn("{} cannot be read, so no run is joined again: {}", file.string(), error.what());
+    return std::nullopt;
+  }
+}
 
 node_writer make_node_writer(const std::optional<fs::path>& out) {
   node_writer files;

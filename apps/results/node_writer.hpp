@@ -10,6 +10,11 @@ namespace dybw {
 /// What a node does to files below its `--out` (none: it keeps nothing): DIR/NAME/ holds one run, as a run on
 /// one host writes it: run.json, report.html and the policy's directory with rounds.jsonl of the workers
 /// here, evals.jsonl and model.npy; and checkpoints/. A run never overwrites another.
+/// DIR/last-run.json says where its nodes are.
 node_writer make_node_writer(const std::optional<std::filesystem::path>& out);
+
+/// The run that was opened last below `out` (DIR/last-run.json), for `dybw node --rejoin`; none if there was
+/// none, or the file cannot be read, which is logged.
+std::optional<earlier_run> read_last_run(const std::filesystem::path& out);
 
 } // namespace dybw

@@ -4,6 +4,7 @@
 #include "apps/results/run_json.hpp"
 #include "apps/text/json_text.hpp"
 #include "learning/base/error.hpp"
+#include "learning/base/option_text.hpp"
 #include "learning/consensus/policies/make_policy.hpp"
 
 #include <algorithm>
@@ -27,6 +28,7 @@ constexpr std::array run_files = {"run.json", "report.html", saved_options_name}
 constexpr std::array policy_files = {"rounds.jsonl", "evals.jsonl", "model.npy",
                                      "model.npz",    "model.json",  "events.log"};
 constexpr auto* checkpoints_name = "checkpoints";
+const std::string seed_prefix = "seed-";
 
 std::string directory_name(std::string policy) {
   std::replace(policy.begin(), policy.end(), ':', '-');
@@ -141,14 +143,7 @@ void run_directory::claim() {
 }
 
 run_directory run_directory::create_new(const fs::path& directory, std::span<const std::string> policies) {
-  auto name = directory;
-  refusing_failures(directory, [&] {
-    if (directory.has_parent_path())
-      create_directories_durably(directory.parent_path());
-    for (int i = 2; !fs::create_directory(name); ++i)
-      name = fs::path{directory}.concat("-").concat(std::to_string(i));
-  });
-  return {std::move(name), policies, false};
+  return {make_new_directory(directory), policies, false};
 }
 
 run_directory run_directory::resume(fs::path directory, std::span<const std::string> policies) {
@@ -253,6 +248,37 @@ void run_directory::write_model(const std::string& policy, std::span<const float
   if (!layout.empty() && fits_npz(layout))
     write_durably(fs::path{file}.replace_extension("npz"),
                   [&](const byte_sink& write) { write_npz(layout, parameters, write); });
+}
+
+fs::path make_new_directory(const fs::path& directory) {
+  auto name = directory;
+  refusing_failures(directory, [&] {
+    if (directory.has_parent_path())
+      create_directories_durably(directory.parent_path());
+    for (int i = 2; !fs::create_directory(name); ++i)
+      name = fs::path{directory}.concat("-").concat(std::to_string(i));
+  });
+  return name;
+}
+
+fs::path seed_directory(const fs::path& directory, std::uint64_t seed) {
+  return directory / (seed_prefix + std::to_string(seed));
+}
+
+std::vector<fs::path> seed_directories(const fs::path& directory) {
+  std::map<std::uint64_t, fs::path> found;
+  std::error_code unreadable;
+  for (const auto& entry : fs::directory_iterator(directory, unreadable)) {
+    const auto name = entry.path().filename().string();
+    if (!name.starts_with(seed_prefix) || !entry.is_directory())
+      continue;
+    if (const auto seed = parse_number<std::uint64_t>(name.substr(seed_prefix.size())))
+      found.emplace(*seed, entry.path());
+  }
+  std::vector<fs::path> directories;
+  for (auto& [seed, path] : found)
+    directories.push_back(std::move(path));
+  return directories;
 }
 
 void drop_torn_line(const fs::path& file) {

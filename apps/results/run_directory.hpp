@@ -80,6 +80,14 @@ private:
   directory_claim claim_;
 };
 
+/// Where `dybw run --seeds` writes the run of one seed below its directory.
+std::filesystem::path seed_directory(const std::filesystem::path& directory, std::uint64_t seed);
+/// All of them that are there, by seed.
+std::vector<std::filesystem::path> seed_directories(const std::filesystem::path& directory);
+/// Makes a directory of a name that nothing has yet: `directory`, else with -2, -3 and so on behind it.
+/// Throws `input_error` (configuration fault).
+std::filesystem::path make_new_directory(const std::filesystem::path& directory);
+
 /// Before lines are appended: a process that was killed may have left half of one, to which they must not be
 /// joined. Throws `std::system_error`.
 void drop_torn_line(const std::filesystem::path& file);

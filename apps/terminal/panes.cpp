@@ -55,6 +55,21 @@ terminal_style severity_style(event_view::severity how) {
                                     : terminal_style::plain;
 }
 
+/// Shorter waits come and go faster than anybody reads.
+constexpr double readable_wait_s = 0.1;
+
+/// The waits that are listed, the longest ones; the rest is one line.
+std::size_t readable_waits(const run_view& view) {
+  const auto end =
+      std::ranges::find_if(view.waits, [](const wait_view& w) { return w.waited_s < readable_wait_s; });
+  return static_cast<std::size_t>(end - view.waits.begin());
+}
+
+std::size_t lines_of_waits(const run_view& view) {
+  const auto listed = readable_waits(view);
+  return listed + (listed < view.waits.size() ? 1 : 0);
+}
+
 struct node_column {
   std::string_view name;
   std::size_t width = 0; ///< to the right; the first column to the left
@@ -164,9 +179,19 @@ void draw_chart(terminal_frame& frame, const chart& c, terminal_area area, std::
 void draw_waits(terminal_frame& frame, const run_view& view, terminal_area area, std::size_t first) {
   if (area.rows == 0)
     return;
-  const auto [begin, shown] = window_of(area, 1, view.waits.size(), first);
-  frame.rule(area.top, list_title("who waits for whom", begin, shown, view.waits.size()));
+  const auto listed = readable_waits(view);
+  const auto [begin, shown] = window_of(area, 1, lines_of_waits(view), first);
+  frame.rule(area.top, shown < lines_of_waits(view)
+                           ? list_title("who waits for whom", begin, shown, view.waits.size())
+                           : list_title("who waits for whom", 0, view.waits.size(), view.waits.size()));
   for (std::size_t i = 0; i < shown; ++i) {
+    if (begin + i == listed) {
+      frame.write(area.top + 1 + i, 2,
+                  (listed > 0 ? "and " : "") + std::to_string(view.waits.size() - listed) +
+                      " of less than 0.1 s",
+                  terminal_style::dim);
+      break;
+    }
     const auto& wait = view.waits[begin + i];
     const auto text = wait_text(wait);
     frame.write(area.top + 1 + i, 2, frame.columns() < columns_roomy ? without_worker(text) : text,
@@ -240,7 +265,7 @@ void draw_large(terminal_frame& frame, const run_view& view, terminal_pane pane,
   assert(pane != terminal_pane::lanes);
   const auto nodes = pane == terminal_pane::nodes;
   const auto count = nodes                            ? view.nodes.size()
-                     : pane == terminal_pane::waiting ? view.waits.size()
+                     : pane == terminal_pane::waiting ? lines_of_waits(view)
                                                       : view.events.size();
   const std::size_t above = nodes ? 2 : 1;
   const auto room = area.rows > above ? area.rows - above : 0;

@@ -15,6 +15,7 @@ namespace dybw {
 namespace {
 
 constexpr std::string_view bearer = "bearer ";
+constexpr std::size_t addresses_max = 1024;
 
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(),
@@ -66,9 +67,28 @@ http_access::http_access(const endpoint& address, const std::string& token)
     : host_(lower(address.host)), token_(token), cookie_name_("dybw_" + std::to_string(address.port)),
       cookie_value_(hash_of(token)) {}
 
-http_access::verdict http_access::judge(const http_credentials& who) const {
+http_access::verdict http_access::judge(const http_credentials& who, moment now) {
   if (token_.empty())
     return host_fits(who.host) ? verdict::granted : verdict::wrong_host;
+  const auto guesses = who.token || !who.authorization.empty() || cookie_of(who.cookies, cookie_name_);
+  if (!guesses)
+    return verdict::refused;
+  const auto found = wrong_.find(who.from);
+  if (found != wrong_.end() && found->second - now > (guesses_at_once - 1) * one_guess)
+    return verdict::too_soon;
+  const auto judged = judge_token(who);
+  if (judged == verdict::refused) {
+    if (wrong_.size() >= addresses_max)
+      std::erase_if(wrong_, [&](const auto& x) { return x.second <= now; });
+    if (wrong_.size() >= addresses_max)
+      wrong_.clear();
+    auto& until = wrong_[who.from];
+    until = std::max(until, now) + one_guess;
+  }
+  return judged;
+}
+
+http_access::verdict http_access::judge_token(const http_credentials& who) const {
   if (who.token)
     return same(*who.token, token_) ? verdict::granted_by_link : verdict::refused;
   if (lower(who.authorization.substr(0, bearer.size())) == bearer)

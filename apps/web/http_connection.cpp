@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <array>
 
 namespace dybw {
@@ -26,10 +27,23 @@ constexpr std::size_t step_bytes_max = 64 * 1024; ///< at a time, so that one do
 
 constexpr std::string_view head_end = "\r\n\r\n";
 
+/// Whoever has one address of IPv6 has the 2^64 beside it, too.
+std::string source_of(const tcp::socket& socket) {
+  error_code error;
+  const auto address = socket.remote_endpoint(error).address();
+  if (error)
+    return {};
+  if (!address.is_v6() || address.to_v6().is_v4_mapped())
+    return address.to_string();
+  auto bytes = address.to_v6().to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
+  return asio::ip::address_v6{bytes}.to_string();
+}
+
 } // namespace
 
 http_connection::http_connection(tcp::socket socket, const answerer& answer)
-    : socket_(std::move(socket)), answer_(answer) {
+    : socket_(std::move(socket)), answer_(answer), from_(source_of(socket_)) {
   ::fcntl(socket_.native_handle(), F_SETFD, FD_CLOEXEC);
   error_code ignored;
   socket_.set_option(tcp::no_delay{true}, ignored);
@@ -97,7 +111,7 @@ void http_connection::reply() {
   const auto end = in_.find(head_end);
   const auto head = in_.substr(0, end == std::string::npos ? end : end + head_end.size()); // all, if too long
   in_.erase(0, head.size());
-  auto reply = answer_(head, requests_ >= http_responder::requests_max);
+  auto reply = answer_(head, from_, requests_ >= http_responder::requests_max);
   enter(reply.events ? phase::streaming : phase::replying);
   if (reply.events)
     discard(); // who only listens has nothing to say; but one sees it go

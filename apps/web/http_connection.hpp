@@ -14,7 +14,7 @@ class http_connection : public std::enable_shared_from_this<http_connection> {
 public:
   using clock = http_responder::clock;
   /// As `http_responder::answer`.
-  using answerer = std::function<http_reply(std::string_view head, bool last)>;
+  using answerer = std::function<http_reply(std::string_view head, const std::string& from, bool last)>;
 
   enum class phase {
     reading,   ///< waits for a request, or for the rest of one
@@ -49,6 +49,7 @@ private:
 
   boost::asio::ip::tcp::socket socket_;
   const answerer& answer_;
+  std::string from_; ///< the other end's address, of IPv6 what a network shares
   phase phase_ = phase::reading;
   std::string in_;
   http_reply out_;

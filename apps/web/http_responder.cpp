@@ -108,6 +108,7 @@ std::optional<std::string> token_of(std::string_view query) {
 /// A request and what is made of it.
 struct http_responder::exchange {
   const http::request<http::empty_body>& request;
+  const std::string& from;
   const http_load& load;
   clock::time_point now;
   std::string_view path;
@@ -134,8 +135,8 @@ struct http_responder::exchange {
   }
 };
 
-http_reply http_responder::answer(std::string_view head, bool last, const http_load& load,
-                                  clock::time_point now) {
+http_reply http_responder::answer(std::string_view head, const std::string& from, bool last,
+                                  const http_load& load, clock::time_point now) {
   http::request_parser<http::empty_body> parser;
   parser.header_limit(head_bytes_max);
   parser.body_limit(std::numeric_limits<std::uint64_t>::max()); // none is read
@@ -143,7 +144,7 @@ http_reply http_responder::answer(std::string_view head, bool last, const http_l
   parser.put(boost::asio::buffer(head.data(), head.size()), error);
 
   const auto& request = parser.get();
-  exchange x{request, load, now, {}, {}, {status::ok, 11}, {}};
+  exchange x{request, from, load, now, {}, {}, {status::ok, 11}, {}};
   for (const auto& [name, value] : standing_headers)
     x.response.set(name, value);
   const std::string_view target{request.target().data(), request.target().size()};
@@ -188,8 +189,13 @@ void http_responder::route(exchange& x) {
   }
   if (x.path == "/healthz") // for whoever watches over the process: says nothing else
     return x.say(status::ok, "ok");
-  switch (access_.judge(
-      {x.header(field::host), x.header(field::authorization), x.header(field::cookie), token_of(x.query)})) {
+  switch (access_.judge({x.from, x.header(field::host), x.header(field::authorization),
+                         x.header(field::cookie), token_of(x.query)},
+                        x.now)) {
+  case http_access::verdict::too_soon:
+    x.response.set(field::retry_after, "1");
+    return x.say(status::too_many_requests,
+                 "Too many wrong tokens came from this address: one more per second is looked at.");
   case http_access::verdict::refused:
     x.response.set(field::www_authenticate, "Bearer");
     return x.say(status::unauthorized,
@@ -266,6 +272,11 @@ shared_text http_responder::metrics(const exchange& x) {
   add("dybw_http_connections_turned_away_total",
       "HTTP connections closed to make room for others, or because they took too long", Counter,
       x.load.turned_away);
+  if (certificates_)
+    for (const auto& [name, end] : certificates_())
+      add("dybw_certificate_expiry_timestamp_seconds",
+          "When a certificate ends that this process shows or was shown, in Unix time", Gauge, end)
+          .label = {{"certificate", name}};
   return std::make_shared<const std::string>(*of_view + text.Serialize(own));
 }
 

@@ -45,13 +45,15 @@ public:
   using clock = std::chrono::steady_clock;
 
   /// `address` with the port that is listened on.
-  http_responder(const endpoint& address, const std::string& token, view_source views)
-      : access_(address, token), views_(std::move(views)) {}
+  http_responder(const endpoint& address, const std::string& token, view_source views,
+                 certificate_source certificates = {})
+      : access_(address, token), views_(std::move(views)), certificates_(std::move(certificates)) {}
 
   /// `head` ends with the empty line behind the headers, or is `head_bytes_max` long and goes on; bodies are
-  /// not read, the reply then says `close`. `last`: keep the connection open for no further request. Throws
-  /// what the source of views throws.
-  http_reply answer(std::string_view head, bool last, const http_load& load, clock::time_point now);
+  /// not read, the reply then says `close`. `from`: the visitor's address. `last`: keep the connection open
+  /// for no further request. Throws what the source of views throws.
+  http_reply answer(std::string_view head, const std::string& from, bool last, const http_load& load,
+                    clock::time_point now);
 
   /// The newest view as one server-sent event; shared by all streams.
   shared_text event(clock::time_point now);
@@ -72,6 +74,7 @@ private:
 
   http_access access_;
   view_source views_;
+  certificate_source certificates_;
   std::shared_ptr<const run_view> newest_;
   clock::time_point newest_at_{};
   remembered json_;

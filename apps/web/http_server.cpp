@@ -28,8 +28,9 @@ listening_socket listen_on(const endpoint& where, bool only_loopback) {
   try {
     return listening_socket{where, only_loopback};
   } catch (const listen_failure& failure) {
-    const auto what = "cannot serve HTTP on " + to_string(where) + ": " + failure.what() +
-                      (failure.exposed ? ", so it needs a token (DYBW_HTTP_TOKEN)" : "");
+    const auto what =
+        "cannot serve HTTP on " + to_string(where) + ": " + failure.what() +
+        (failure.exposed ? ", so it needs a token of at least 16 characters (DYBW_HTTP_TOKEN)" : "");
     if (failure.error == EADDRINUSE)
       throw input_error{input_fault::network, what, "",
                         "give another port, or stop the program that uses it"};
@@ -51,9 +52,11 @@ class http_server::loop {
 public:
   loop(const http_options& options, view_source views)
       // The family matters only to sockets that are opened by it.
-      : acceptor_(context_, tcp::v4(), listen_on(options.address, options.token.empty()).release()),
+      : acceptor_(context_, tcp::v4(),
+                  listen_on(options.address, options.token.size() < remote_token_bytes_min).release()),
         address_{options.address.host, acceptor_.local_endpoint().port()},
-        responder_(address_, options.token, std::move(views)), thread_([this] { run(); }) {}
+        responder_(address_, options.token, std::move(views), options.certificates),
+        thread_([this] { run(); }) {}
 
   ~loop() {
     context_.stop();
@@ -110,9 +113,10 @@ private:
     accepting_ = true;
   }
 
-  http_reply answer(std::string_view head, bool last) {
+  http_reply answer(std::string_view head, const std::string& from, bool last) {
     clear_away();
-    auto reply = responder_.answer(head, last, {connections_.size(), streams(), turned_away_}, clock::now());
+    auto reply =
+        responder_.answer(head, from, last, {connections_.size(), streams(), turned_away_}, clock::now());
     const auto bytes = reply.head.size() + reply.body.size();
     while (unsent() > 0 && unsent() + bytes > unsent_bytes_max)
       turn_away([](const http_connection& c) { return c.unsent() > 0; });
@@ -152,7 +156,9 @@ private:
   bool accepting_ = false;
   endpoint address_; ///< with the port that is listened on
   http_responder responder_;
-  const http_connection::answerer answer_ = [this](auto head, auto last) { return answer(head, last); };
+  const http_connection::answerer answer_ = [this](auto head, const auto& from, auto last) {
+    return answer(head, from, last);
+  };
   std::vector<std::shared_ptr<http_connection>> connections_;
   std::uint64_t turned_away_ = 0;
   std::thread thread_; ///< last: uses all of the above

@@ -70,7 +70,9 @@ void add_totals(families& all, const run_view& v) {
   counter(all, "timeouts_total", "Rounds that a timeout closed", real(v.timeouts));
   gauge(all, "loss", "Mean mini-batch loss over the last few seconds", v.loss);
   gauge(all, "useful_gradients_per_second",
-        "Gradient steps used per second, all workers, over the last few seconds", v.steps_per_s);
+        "Gradient steps used per second, all workers, over the last few seconds; over the run once it has "
+        "ended",
+        v.steps_per_s);
   gauge(all, "no_wait_gradients_per_second",
         "The bound on it: what all workers would do if nobody ever waited", v.no_wait_per_s);
   gauge(all, "backup_workers",

@@ -3,6 +3,7 @@
 
 #include "bench/exchange/exchange.hpp"
 
+#include "bench/exchange/handshake_flood.hpp"
 #include "bench/exchange/peer_process.hpp"
 #include "bench/exchange/raw_tcp.hpp"
 #include "bench/support.hpp"
@@ -44,6 +45,7 @@ struct exchange_options {
   std::vector<std::string> transports;
   std::uint64_t rounds = 0;  ///< 0: by size
   std::size_t processes = 0; ///< 0: one per worker
+  unsigned handshakes = 0;   ///< per second, by strangers; 0: none
 };
 
 std::vector<std::string> split(const std::string& text) {
@@ -75,6 +77,8 @@ std::optional<exchange_options> parse(const std::vector<std::string>& arguments)
       "worker");
   add("transports", po::value(&transports)->default_value("plain,tls"), "plain, tls");
   add("rounds", po::value(&x.rounds)->default_value(0), "to measure; 0: by size, 10 to 1000");
+  add("handshakes", po::value(&x.handshakes)->default_value(0),
+      "also measures, with tls, what so many handshakes a second without a certificate cost");
   po::variables_map given;
   po::store(po::command_line_parser(arguments).options(known).run(), given);
   po::notify(given);
@@ -103,7 +107,8 @@ exchange_case case_of(const std::string& graph, std::size_t parameters, const ex
 }
 
 /// What all processes say at the end of one case.
-std::vector<json> run_processes(const exchange_case& what, const tls_files* certificates) {
+std::vector<json> run_processes(const exchange_case& what, const tls_files* certificates,
+                                unsigned handshakes = 0) {
   std::vector<peer_process> peers;
   json task{{"topology", what.topology},     {"workers", what.workers}, {"processes", what.processes},
             {"parameters", what.parameters}, {"rounds", what.rounds},   {"warm_up", what.warm_up}};
@@ -124,6 +129,9 @@ std::vector<json> run_processes(const exchange_case& what, const tls_files* cert
     p.send({{"ports", ports}});
   for (auto& p : peers)
     p.receive(deadline);
+  std::optional<handshake_flood> flood;
+  if (handshakes > 0)
+    flood.emplace(ports.at(0).get<std::uint16_t>(), handshakes);
   for (auto& p : peers)
     p.send({{"begin", true}});
   deadline = peer_process::clock::now() + patience;
@@ -228,6 +236,34 @@ json measure(const std::string& graph_name, const exchange_case& what, const tls
   return line;
 }
 
+/// The same rounds in turns, without and with strangers at the port of the first process.
+json measure_flood(const std::string& graph_name, const exchange_case& what, const tls_files& certificates,
+                   unsigned handshakes) {
+  constexpr auto turns = 5;
+  const auto mean_round_s = [&](unsigned per_s) {
+    const auto all = gather(run_processes(what, &certificates, per_s), "round_s");
+    return std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size());
+  };
+  std::vector<double> without;
+  std::vector<double> with;
+  std::vector<double> kept;
+  for (int i = 0; i < turns; ++i) {
+    without.push_back(mean_round_s(0));
+    with.push_back(mean_round_s(handshakes));
+    kept.push_back(without.back() / with.back());
+  }
+  return {{"bench", "exchange_under_handshakes"},
+          {"graph", graph_name},
+          {"parameters", what.parameters},
+          {"rounds", what.rounds},
+          {"handshakes_per_s", handshakes},
+          {"mean_round_ms", median(without) * 1e3},
+          {"mean_round_under_handshakes_ms", median(with) * 1e3},
+          {"rounds_kept", median(kept)},
+          {"rounds_kept_min", *std::ranges::min_element(kept)},
+          {"rounds_kept_max", *std::ranges::max_element(kept)}};
+}
+
 void measure_all(const exchange_options& options) {
   const auto raw = measure_raw_tcp();
   const auto print = [](const json& line) { std::cout << line.dump() << std::endl; };
@@ -239,9 +275,12 @@ void measure_all(const exchange_options& options) {
   const auto certificates = authority.issue("bench");
   for (const auto& transport : options.transports)
     for (const auto& graph : options.graphs)
-      for (auto parameters : options.parameters)
-        print(measure(graph, case_of(graph, parameters, options),
-                      transport == "tls" ? &certificates : nullptr));
+      for (auto parameters : options.parameters) {
+        const auto what = case_of(graph, parameters, options);
+        print(measure(graph, what, transport == "tls" ? &certificates : nullptr));
+        if (transport == "tls" && options.handshakes > 0)
+          print(measure_flood(graph, what, certificates, options.handshakes));
+      }
 }
 
 } // namespace

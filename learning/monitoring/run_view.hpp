@@ -36,7 +36,7 @@ struct worker_view {
   double compute_s = 0;         ///< since the run's start, of the steps used
   double wait_s = 0;            ///< since the run's start
   std::uint32_t neighbours = 0; ///< planned degree
-  // Over the last few seconds:
+  // Over the last few seconds; of a worker that is done over its whole run:
   std::optional<double> loss; ///< mini-batch loss; none without a model or before the first round
   double backup_workers = 0;  ///< mean per round
   double wait_share = 0;      ///< of the time that rounds take: waiting / (computing + waiting), [0,1]
@@ -129,7 +129,7 @@ struct run_view {
   round_number newest_round = 0;
   std::uint64_t local_steps = 0;
   std::uint64_t timeouts = 0;
-  // Over the last few seconds:
+  // Over the last few seconds; of a run that is over means of all of it, and the last loss:
   std::optional<double> loss;
   double steps_per_s = 0;   ///< useful gradients, all workers
   double no_wait_per_s = 0; ///< the bound: every worker computes all the time; sum of 1 / mean step time

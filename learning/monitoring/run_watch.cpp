@@ -268,15 +268,20 @@ void run_watch::note_history(nanoseconds now) {
     return;
   if (std::none_of(workers_.begin(), workers_.end(), [](const worker& w) { return w.heard; }))
     return;
+  run_view v;
+  for (std::size_t i = 0; i < workers_.size(); ++i)
+    v.workers.push_back(view_of_worker(i, now));
+  const auto works = [](const worker_view& w) {
+    return w.standing == worker_standing::working || w.standing == worker_standing::silent;
+  };
+  if (std::ranges::none_of(v.workers, works))
+    return; // nothing is recent any more
   if (history_.size() >= run_view::history_max) {
     for (std::size_t i = 0; 2 * i < history_.size(); ++i)
       history_[i] = history_[2 * i];
     history_.resize((history_.size() + 1) / 2);
     history_every_s_ *= 2;
   }
-  run_view v;
-  for (std::size_t i = 0; i < workers_.size(); ++i)
-    v.workers.push_back(view_of_worker(i, now));
   add_totals(v);
   history_point p;
   p.time_s = at_s;

@@ -28,6 +28,44 @@ double median(std::vector<double> all) {
   return *middle;
 }
 
+bool has_ended(const worker_view& w) {
+  return w.standing == worker_standing::done || w.standing == worker_standing::lost;
+}
+
+/// Nothing is recent of a worker that has ended: what it did is what its whole run was.
+void show_whole_run(worker_view& v, const worker_metrics& x) {
+  const auto rounds = static_cast<double>(x.rounds);
+  v.backup_workers = ratio(static_cast<double>(x.backup_workers), rounds);
+  v.wait_share = ratio(v.wait_s, v.wait_s + v.compute_s);
+  v.round_s = ratio(v.wait_s + v.compute_s, rounds);
+  v.step_s = ratio(v.compute_s, rounds);
+}
+
+/// Means over all of a run that has ended, from those of its workers.
+void add_whole_run(run_view& v) {
+  double rounds = 0;
+  double backup_workers = 0;
+  double compute_s = 0;
+  double wait_s = 0;
+  std::vector<double> steps_s;
+  for (const auto& w : v.workers) {
+    rounds += static_cast<double>(w.rounds);
+    backup_workers += w.backup_workers * static_cast<double>(w.rounds);
+    compute_s += w.compute_s;
+    wait_s += w.wait_s;
+    v.steps_per_s += ratio(static_cast<double>(w.local_steps), w.compute_s + w.wait_s);
+    if (w.step_s > 0) {
+      v.no_wait_per_s += 1 / w.step_s;
+      steps_s.push_back(w.step_s);
+    }
+  }
+  v.backup_workers = ratio(backup_workers, rounds);
+  v.wait_share = ratio(wait_s, wait_s + compute_s);
+  const auto typical = median(steps_s);
+  for (auto& w : v.workers)
+    w.straggler = steps_s.size() > 2 && w.step_s >= 2 * typical;
+}
+
 } // namespace
 
 double run_watch::elapsed_s(nanoseconds now) const {
@@ -104,6 +142,8 @@ worker_view run_watch::view_of_worker(std::size_t i, nanoseconds now) const {
   v.round_s = std::max(ratio(r.elapsed_s, r.rounds), waiting_s);
   v.step_s = ratio(r.compute_s, r.rounds);
   v.recent_round_s = w.round_s;
+  if (has_ended(v) || over_)
+    show_whole_run(v, x);
   return v;
 }
 
@@ -169,14 +209,21 @@ double run_watch::typical_step_s(const worker& w) {
 
 /// From the workers that are in it already.
 void run_watch::add_totals(run_view& v) const {
+  for (const auto& w : v.workers) {
+    v.newest_round = std::max(v.newest_round, w.round);
+    v.local_steps += w.local_steps;
+    v.timeouts += w.timeouts;
+  }
+  if (over_ || std::ranges::all_of(v.workers, has_ended)) {
+    if (!history_.empty())
+      v.loss = history_.back().loss;
+    return add_whole_run(v);
+  }
   auto sums = fading_sums{};
   auto rates = 0.0;
   std::vector<double> steps_s; // of those who work
   for (const auto& w : v.workers) {
     const auto& r = workers_[index_of(w.id)].recent;
-    v.newest_round = std::max(v.newest_round, w.round);
-    v.local_steps += w.local_steps;
-    v.timeouts += w.timeouts;
     if (w.standing != worker_standing::working)
       continue;
     rates += ratio(r.steps, r.elapsed_s);
@@ -220,6 +267,7 @@ run_view run_watch::view(nanoseconds now) const {
     ++v.workers[index_of(e.link.a)].neighbours;
     ++v.workers[index_of(e.link.b)].neighbours;
   }
+  const auto is_over = over_ || std::ranges::all_of(v.workers, has_ended);
   add_totals(v);
   for (const auto& e : edges_)
     v.edges.push_back(view_of_edge(e, v.workers));
@@ -236,14 +284,8 @@ run_view run_watch::view(nanoseconds now) const {
     if (*v.fraction > 0)
       v.remaining_s = v.elapsed_s * (1 / *v.fraction - 1);
   }
-  const auto ended = [](const worker_view& w) {
-    return w.standing == worker_standing::done || w.standing == worker_standing::lost;
-  };
   const auto may_answer = [](const node& n) { return n.reachable; }; // one not heard yet may
-  if (over_ || std::all_of(v.workers.begin(), v.workers.end(), ended))
-    v.now = run_view::state::over;
-  else
-    v.now = run_view::state::running;
+  v.now = is_over ? run_view::state::over : run_view::state::running;
   if (!over_ && std::none_of(nodes_.begin(), nodes_.end(), may_answer)) {
     v.now = run_view::state::lost;
     v.trouble = nodes_.empty() || nodes_.front().why_not.empty() ? "no node answers" : nodes_.front().why_not;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <thread>
 
 #include <signal.h>
 
@@ -249,6 +250,33 @@ TEST_CASE("scripts/make-certs: nodes with its certificates work together and tur
   CHECK(node.wait(patience).code == 0);
 }
 
+TEST_CASE("dybw run --nodes: commands in messages have the TLS options that they need") {
+  if (!has_openssl()) {
+    MESSAGE("skipped: openssl is not installed");
+    return;
+  }
+  const temporary_directory place;
+  make_certificates(place.path(), "localhost");
+  const auto ours = tls_options(place.path(), "localhost");
+  const auto port = free_port();
+  const auto address = "127.0.0.1:" + std::to_string(port);
+  child_process nodes{std::vector<std::string>{"/usr/bin/env", "DYBW=" + dybw_command({}).front(),
+                                               script("cluster-local"), "1", "--port", std::to_string(port)} +
+                          ours,
+                      place.path()};
+  REQUIRE(nodes.go_on_until("Ctrl-C ends them", patience)); // it reached the node itself
+  const std::string needed = " --tls-cert " + ours[1] + " --tls-key " + ours[3] + " --tls-ca " + ours[5];
+  CHECK(contains(nodes.errors(), "--time-limit 20" + needed));
+  const std::vector<std::string> run{"run", "--nodes", address, "--quiet", "--detach"};
+  const auto begun = dybw(run + endless_run + ours);
+  CHECK(contains(begun.out, "dybw stop " + address + needed));
+  const auto busy = dybw(run + endless_run + ours);
+  CHECK(busy.code == 4);
+  CHECK(contains(busy.err, "dybw stop " + address + needed));
+  nodes.send(SIGINT);
+  CHECK(nodes.wait(patience).shell_code() == 130);
+}
+
 TEST_CASE("scripts/make-certs: what is there stays, and wrong names are refused") {
   if (!has_openssl()) {
     MESSAGE("skipped: openssl is not installed");
@@ -264,12 +292,57 @@ TEST_CASE("scripts/make-certs: what is there stays, and wrong names are refused"
   CHECK(fs::exists(folder / "192.0.2.1.key"));
   CHECK((fs::status(folder / "192.0.2.1.key").permissions() & fs::perms::mask) ==
         (fs::perms::owner_read | fs::perms::owner_write));
-  for (const std::string name : {"a b", "../x", "ca", "-x"}) {
+  for (const std::string name : {"a b", "../x", "ca", "-x", "a+", "+a"}) {
     CAPTURE(name);
     end = child_process{{script("make-certs"), folder.string(), name}}.wait();
     CHECK(end.code == 1);
     CHECK(contains(end.err, "scripts/make-certs: error: "));
   }
+}
+
+TEST_CASE("scripts/make-certs: writes roles and hosts, and a revocation list that nodes believe") {
+  if (!has_openssl()) {
+    MESSAGE("skipped: openssl is not installed");
+    return;
+  }
+  const temporary_directory place;
+  const auto folder = place.path() / "certs";
+  const auto make = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {script("make-certs"), folder.string()});
+    return child_process{words}.wait();
+  };
+  auto end = make(
+      {"--role", "node", "localhost+a.example.org", "--role", "launcher", "ann", "--role", "monitor", "eve"});
+  CAPTURE(end.err);
+  REQUIRE(end.code == 0);
+  const auto with = [&](std::vector<std::string> words, const std::string& name) {
+    return words + tls_options(folder, name) +
+           std::vector<std::string>{"--tls-crl", (folder / "ca.crl").string()};
+  };
+  const auto address = "127.0.0.1:" + std::to_string(free_port());
+  const std::vector<std::string> advertised{"--advertise", "localhost:" + address.substr(10)};
+  child_process node{
+      dybw_command(with(std::vector<std::string>{"node", "--listen", address} + advertised, "localhost"))};
+  for (auto left = 100; left > 0 && dybw(with({"status", address}, "eve")).code != 0; --left)
+    node.go_on(milliseconds{100});
+  const std::vector<std::string> run{"run",      "--nodes", "localhost:" + address.substr(10),
+                                     "--policy", "full",    "--quiet"};
+  end = dybw(with(run + short_run, "ann"));
+  CAPTURE(end.err);
+  CHECK(end.code == 0);
+  CHECK(dybw(with(run + short_run, "eve")).code == 2);
+  CHECK(dybw(with({"status", address}, "eve")).code == 0);
+  end = make({"--revoke", "eve"});
+  CHECK(end.code == 0);
+  std::this_thread::sleep_for(seconds{2}); // the node looks at its files once a second
+  end = dybw(std::vector<std::string>{"status", address} + tls_options(folder, "eve"));
+  CHECK(end.code == 4);
+  CHECK(contains(end.err, "our certificate is revoked, says the other side"));
+  CHECK(dybw(with({"status", address}, "ann")).code == 0);
+  CHECK(make({"--revoke", "nobody"}).code == 1);
+  CHECK(make({"--role", "boss", "x"}).code == 1);
+  node.send(SIGTERM);
+  CHECK(node.wait(patience).code == 0);
 }
 
 TEST_CASE("scripts/cluster-local: starts nodes, says how to use them, and ends them with itself") {

@@ -62,6 +62,20 @@ std::vector<std::string> tls_options(const tls_files& files) {
           "--tls-ca",   files.authority.string()};
 }
 
+/// The same files for all commands, by the environment.
+struct tls_environment {
+  explicit tls_environment(const tls_files& files) {
+    ::setenv("DYBW_TLS_CERT", files.certificate.c_str(), 1);
+    ::setenv("DYBW_TLS_KEY", files.key.c_str(), 1);
+    ::setenv("DYBW_TLS_CA", files.authority.c_str(), 1);
+    ::setenv("DYBW_TLS_CRL", files.revoked.c_str(), 1);
+  }
+  ~tls_environment() {
+    for (const auto* name : {"DYBW_TLS_CERT", "DYBW_TLS_KEY", "DYBW_TLS_CA", "DYBW_TLS_CRL"})
+      ::unsetenv(name);
+  }
+};
+
 void check_one_line(const process_end& end, const std::string& word) {
   CAPTURE(end.err);
   CHECK(end.err.starts_with("dybw: error: "));
@@ -250,6 +264,57 @@ TEST_CASE("dybw run --nodes: only nodes that share an edge exchange estimates") 
   const auto crossed = run["link_bytes_sent"].get<double>() / (100 * 7850 * 4);
   CHECK(crossed > 3.6);
   CHECK(crossed < 4.4); // among all three it would be 6
+}
+
+TEST_CASE(
+    "dybw node: with TLS a killed node takes its place again, a monitor only looks on, a stop reaches all") {
+  const test_authority authority;
+  auto files = authority.issue("localhost");
+  files.revoked = authority.revoke({authority.issue("gone")});
+  const tls_environment environment{files};
+  cluster nodes{3};
+  const auto out = nodes.directory() / "launcher";
+  auto launcher =
+      nodes.launch({"--workers", "3", "--topology", "path", "--step-time", "const:0.01", "--quiet",
+                    "--suspect-after", "1.5", "--time-limit", "60", "--out", out.string()});
+  REQUIRE(nodes.wait_until(2, is_running));
+  nodes.kill(2);
+  nodes.start(2, {"--join", nodes.address(0)});
+  REQUIRE(nodes.wait_until(2, is_running));
+  const auto looking_on = tls_options(authority.issue_with("grafana", {"monitor"}));
+  CHECK(dybw(std::vector<std::string>{"status", nodes.address(1)} + looking_on).code == 0);
+  const std::vector<std::string> watch{"monitor", nodes.address(1), "--waiting"};
+  CHECK(dybw(watch + looking_on).code == 0);
+  const auto stopped = dybw(std::vector<std::string>{"stop", nodes.address(1)} + looking_on);
+  CHECK(stopped.code == 2);
+  check_one_line(stopped, "the certificate of grafana names monitor, this needs the role launcher");
+  CHECK(nodes.wait_until(1, is_running));
+  CHECK(dybw({"stop", nodes.address(2)}).code == 0); // no neighbour of the first one's
+  const auto end = launcher->wait(patience);
+  CAPTURE(end.err);
+  CAPTURE(nodes.errors());
+  CHECK(end.code == 0);
+  for (const std::size_t i : {0, 1, 2})
+    CHECK(nodes.wait_until(i, is_idle));
+  std::ifstream in(out / "run.json");
+  check_audit(json::parse(in, nullptr, false)["runs"][0]);
+}
+
+TEST_CASE("dybw node, run: a certificate that is for something else is refused at the start, in one line") {
+  const test_authority authority;
+  const std::vector<std::string> node{"node", "--listen", "127.0.0.1:0"};
+  auto end = dybw(node + tls_options(authority.issue_for("b", "DNS:b.example")));
+  CHECK(end.code == 2);
+  check_one_line(end, "the certificate of b is not for 127.0.0.1, by which others reach this node");
+  end = dybw(node + std::vector<std::string>{"--advertise", "c.example:7400"} +
+             tls_options(authority.issue_for("b", "DNS:b.example")));
+  check_one_line(end, "the certificate of b is not for c.example");
+  end = dybw(node + tls_options(authority.issue_with("ann", {"launcher"})));
+  check_one_line(end, "the certificate of ann names launcher, this needs the role node");
+  end = dybw(std::vector<std::string>{"run", "--nodes", "127.0.0.1:1"} +
+             tls_options(authority.issue_with("grafana", {"monitor"})));
+  CHECK(end.code == 2);
+  check_one_line(end, "the certificate of grafana names monitor, this needs the role launcher");
 }
 
 } // namespace dybw::test

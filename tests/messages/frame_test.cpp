@@ -263,7 +263,7 @@ TEST_CASE("frame: hello and refusal come back") {
   CHECK(got->incarnation == 7);
   const auto refused = parse_greeting(framed(refusal{"no\nsuch\x1b[1mrun"}));
   REQUIRE(only<refusal>(refused) != nullptr);
-  CHECK(only<refusal>(refused)->reason == "no?such?[1mrun");
+  CHECK(only<refusal>(refused)->reason == "no such?[1mrun");
 }
 
 TEST_CASE("frame: a hello of another protocol or byte order still says who sent it, whatever follows") {

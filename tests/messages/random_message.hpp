@@ -56,8 +56,8 @@ private:
   }
   void fill_compound(std::string& x) {
     x.clear();
-    for (auto n = below(20); n > 0; --n)
-      x += static_cast<char>(generator_());
+    for (auto n = below(20); n > 0; --n) // any other would come back cleaned
+      x += below(8) == 0 ? std::string{"\xc3\xa9"} : std::string(1, static_cast<char>(' ' + below(95)));
   }
   void fill_compound(std::filesystem::path& x) {
     std::string text;

@@ -88,6 +88,7 @@ const std::vector<std::string>& floors() {
       "apps/text",
       "apps/pages",
       "apps/results",
+      "apps/comparison",
       "apps/web",
       "apps/terminal",
       "apps/options",

@@ -28,6 +28,11 @@ void extend(X509* certificate, X509* issuer, int kind, const std::string& value)
   X509_EXTENSION_free(extension);
 }
 
+void add_to_subject(X509* certificate, const char* field, const std::string& value) {
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), field, MBSTRING_UTF8,
+                             reinterpret_cast<const unsigned char*>(value.c_str()), -1, -1, 0);
+}
+
 certificate_ptr blank(const std::string& name, EVP_PKEY* key, std::chrono::seconds from,
                       std::chrono::seconds until) {
   static long serial = 1;
@@ -36,8 +41,7 @@ certificate_ptr blank(const std::string& name, EVP_PKEY* key, std::chrono::secon
   ASN1_INTEGER_set(X509_get_serialNumber(x.get()), ++serial);
   X509_gmtime_adj(X509_getm_notBefore(x.get()), from.count());
   X509_gmtime_adj(X509_getm_notAfter(x.get()), until.count());
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(x.get()), "CN", MBSTRING_UTF8,
-                             reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
+  add_to_subject(x.get(), "CN", name);
   require(X509_set_pubkey(x.get(), key) == 1, "public key");
   return x;
 }
@@ -67,7 +71,7 @@ test_authority::test_authority(const std::string& name) : secret_(std::make_uniq
   require(::mkdtemp(pattern.data()) != nullptr, "directory");
   directory_ = pattern;
   secret_->key.reset(EVP_EC_gen("P-256"));
-  secret_->certificate = blank(name, secret_->key.get(), std::chrono::hours{-3}, std::chrono::hours{1});
+  secret_->certificate = blank(name, secret_->key.get(), std::chrono::hours{-3}, std::chrono::days{90});
   auto* x = secret_->certificate.get();
   X509_set_issuer_name(x, X509_get_subject_name(x));
   extend(x, x, NID_basic_constraints, "critical,CA:TRUE");
@@ -84,16 +88,46 @@ tls_files test_authority::issue(const std::string& name, const wishes& wanted) c
   const key_ptr key{EVP_EC_gen("P-256")};
   const auto x = blank(name, key.get(), wanted.from, wanted.until);
   X509_set_issuer_name(x.get(), X509_get_subject_name(secret_->certificate.get()));
+  for (const auto& role : wanted.roles)
+    add_to_subject(x.get(), "OU", "dybw-" + role);
+  if (!wanted.names.empty())
+    extend(x.get(), secret_->certificate.get(), NID_subject_alt_name, wanted.names);
   if (!wanted.purposes.empty())
     extend(x.get(), secret_->certificate.get(), NID_ext_key_usage, wanted.purposes);
   require(X509_sign(x.get(), secret_->key.get(), EVP_sha256()) > 0, "signature");
-  const tls_files files{directory_ / (name + ".pem"), directory_ / (name + ".key"),
-                        directory_ / "authority.pem"};
+  const tls_files files{
+      directory_ / (name + ".pem"), directory_ / (name + ".key"), directory_ / "authority.pem", {}};
   write_certificate(files.certificate, x.get());
   write_file(files.key, [&](FILE* file) {
     return PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
   });
+  std::filesystem::permissions(files.key,
+                               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   return files;
+}
+
+std::filesystem::path test_authority::revoke(const std::vector<tls_files>& those,
+                                             std::chrono::seconds until) const {
+  const std::unique_ptr<X509_CRL, freed_by<X509_CRL_free>> list{X509_CRL_new()};
+  X509_CRL_set_version(list.get(), X509_CRL_VERSION_2);
+  X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(secret_->certificate.get()));
+  const std::unique_ptr<ASN1_TIME, freed_by<ASN1_TIME_free>> from{X509_gmtime_adj(nullptr, -3600)};
+  const std::unique_ptr<ASN1_TIME, freed_by<ASN1_TIME_free>> end{X509_gmtime_adj(nullptr, until.count())};
+  X509_CRL_set1_lastUpdate(list.get(), from.get());
+  X509_CRL_set1_nextUpdate(list.get(), end.get());
+  for (const auto& files : those) {
+    const bio_ptr in{BIO_new_file(files.certificate.c_str(), "r")};
+    const certificate_ptr gone{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)};
+    auto* entry = X509_REVOKED_new();
+    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(gone.get()));
+    X509_REVOKED_set_revocationDate(entry, from.get());
+    X509_CRL_add0_revoked(list.get(), entry);
+  }
+  X509_CRL_sort(list.get());
+  require(X509_CRL_sign(list.get(), secret_->key.get(), EVP_sha256()) > 0, "revocation list");
+  const auto path = directory_ / "revoked.pem";
+  write_file(path, [&](FILE* file) { return PEM_write_X509_CRL(file, list.get()); });
+  return path;
 }
 
 } // namespace dybw::test

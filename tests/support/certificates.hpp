@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace dybw::test {
 
@@ -19,15 +20,33 @@ public:
 
   struct wishes {
     std::chrono::seconds from{-3600};
-    std::chrono::seconds until{3600}; ///< from now
+    std::chrono::seconds until{std::chrono::days{60}}; ///< from now
     std::string purposes = "serverAuth,clientAuth";
+    std::string names = "DNS:localhost,IP:127.0.0.1"; ///< alternative ones
+    std::vector<std::string> roles{"node", "launcher"};
   };
-  /// A certificate that it signs, with its key; valid for an hour.
+  /// A certificate that it signs, with its key.
   tls_files issue(const std::string& name) const { return issue(name, wishes{}); }
   tls_files issue(const std::string& name, const wishes& wanted) const;
   tls_files issue_expired(const std::string& name) const {
-    return issue(name, {std::chrono::hours{-2}, std::chrono::hours{-1}, "serverAuth,clientAuth"});
+    wishes old;
+    old.from = std::chrono::hours{-2};
+    old.until = std::chrono::hours{-1};
+    return issue(name, old);
   }
+  tls_files issue_for(const std::string& name, const std::string& names) const {
+    wishes wanted;
+    wanted.names = names;
+    return issue(name, wanted);
+  }
+  tls_files issue_with(const std::string& name, const std::vector<std::string>& roles) const {
+    wishes wanted;
+    wanted.roles = roles;
+    return issue(name, wanted);
+  }
+  /// A list of these certificates, in force until then; the file is always the same one.
+  std::filesystem::path revoke(const std::vector<tls_files>& those,
+                               std::chrono::seconds until = std::chrono::hours{1}) const;
 
   const std::filesystem::path& directory() const noexcept { return directory_; }
 

@@ -164,4 +164,42 @@ TEST_CASE("control_table: nobody is stuck when it was this process that did noth
   CHECK(x.until_stuck(id, seconds{30}) == progress_within + milliseconds{50});
 }
 
+TEST_CASE("control_table: all requests together hold so much memory, and the longest at it goes first") {
+  control_table table;
+  constexpr std::uint64_t part = request_memory_max / 4;
+  ids all;
+  for (std::int64_t i = 0; i < 6; ++i)
+    all.push_back(table.add(i, true, start));
+  for (std::size_t i = 0; i < 4; ++i)
+    CHECK(table.hold(all[i], part, start + seconds{static_cast<int>(i)}).empty());
+  CHECK(table.hold(all[0], 0, start + seconds{5}).empty()); // is whole
+  CHECK(table.hold(all[4], part, start + seconds{6}).empty());
+  CHECK(table.hold(all[0], part, start + seconds{7}) == ids{all[1]}); // the first began anew
+  table.remove(all[1]);
+  CHECK(table.hold(all[5], 2 * part, start + seconds{8}) == ids{all[2], all[3]});
+  const auto dialled = table.add(9, false, start);
+  CHECK(table.hold(dialled, 10 * request_memory_max, start + seconds{9}).empty()); // an answer that we wanted
+}
+
+TEST_CASE("control_table: all connections together bring so many bytes at once, and the rest later") {
+  watched_table x;
+  ids all;
+  for (std::int64_t i = 0; i < 8; ++i)
+    all.push_back(x.add(i));
+  constexpr std::uint64_t request = 12 * 1024 * 1024; // one connection's own allowance has room for it
+  std::size_t taken = 0;
+  for (const auto id : all) {
+    x.flows[x.table.find(id)->handle].read += request;
+    taken += x.charge(id) ? 1 : 0;
+  }
+  CHECK(taken == static_cast<std::size_t>(request_bytes_at_once) / request);
+  CHECK(x.look().resumed.empty());
+  auto waited = nanoseconds{0};
+  const auto begin = x.now;
+  for (std::size_t resumed = 0; resumed < all.size() - taken && waited < seconds{60}; waited = x.now - begin)
+    resumed += x.look_later().resumed.size();
+  CHECK(waited > seconds{0});
+  CHECK(waited <= seconds{2});
+}
+
 } // namespace dybw::test

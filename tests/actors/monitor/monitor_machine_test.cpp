@@ -42,6 +42,15 @@ metrics_reply metrics_of(std::size_t node, std::uint64_t rounds, run_id run = th
   return reply;
 }
 
+constexpr run_id other_run = 77;
+
+/// Another run, which b and a third node serve.
+run_spec other_spec() {
+  auto spec = ring_spec(0, other_run);
+  spec.nodes = {{"b", 7401}, {"c", 7402}};
+  return spec;
+}
+
 /// A monitor that was given node a, and what it asks of whom.
 class probe {
 public:
@@ -65,10 +74,14 @@ public:
   }
   template <class Answers>
   void answer(Answers answers) {
-    for (auto asked = std::exchange(questions, {}); !asked.empty(); asked = std::exchange(questions, {}))
-      for (const auto& [node, question] : asked)
-        if (answers(node)) {
-          if (std::holds_alternative<describe_request>(*question))
+    for (auto all = std::exchange(questions, {}); !all.empty(); all = std::exchange(questions, {}))
+      for (const auto& [node, question] : all)
+        if (++asked; answers(node)) {
+          if (node == elsewhere && std::holds_alternative<describe_request>(*question))
+            say(node, describe_reply{true, other_spec(), 10});
+          else if (node == elsewhere)
+            say(node, metrics_of(node, 5, other_run));
+          else if (std::holds_alternative<describe_request>(*question))
             say(node, describe_reply{run != 0, ring_spec(node, run), 10});
           else
             say(node, run == 0 ? metrics_reply{} : metrics_of(node, ++rounds, run));
@@ -94,6 +107,8 @@ public:
 
   run_id run = this_run;
   std::uint64_t rounds = 0;
+  std::optional<std::size_t> elsewhere; ///< a node that serves another run
+  std::size_t asked = 0;                ///< questions
   std::vector<std::size_t> called;
   std::vector<endpoint> addresses;
   std::vector<std::size_t> hung_up;
@@ -266,6 +281,42 @@ TEST_CASE("monitor_machine: the address it was given may be another name of a no
   CHECK(m.addresses.back() == endpoint{"a", 7400}); // the first, a connection of its own
   m.say(0, metrics_of(1, 5));
   CHECK(m.view().workers[1].rounds == 5);
+}
+
+TEST_CASE("monitor_machine: a node that was started again and serves another run turns nobody's view away") {
+  probe m;
+  m.attach();
+  m.go_on(seconds{2});
+  const auto rounds = m.view().workers[0].rounds;
+  const auto calls = m.addresses.size();
+  m.elsewhere = 1;
+  m.asked = 0;
+  m.go_on(seconds{2});
+  CHECK(m.view().name == "r42");
+  CHECK(m.view().now == run_view::state::running);
+  CHECK(m.view().workers[0].rounds > rounds);
+  CHECK(m.addresses.size() == calls); // nobody new is called
+  CHECK(m.asked > 8);
+  CHECK(m.asked <= 2 * 10); // of two nodes, about four questions a second each
+}
+
+TEST_CASE("monitor_machine: the node that it was given takes it along to another run, also after a restart") {
+  probe m;
+  m.attach();
+  m.go_on(seconds{1});
+  m.say(0, metrics_of(0, 1, 77));
+  m.say(0, describe_reply{true, ring_spec(0, 77), 10});
+  CHECK(m.view().name == "r77");
+}
+
+TEST_CASE("monitor_machine: without that node the others lead on to the next run, once this one is over") {
+  probe m;
+  m.attach();
+  m.go_on(seconds{1});
+  m.step(node_hung_up{node_at(0), "closed"});
+  m.run = 43;
+  m.go_on(seconds{3}, [](std::size_t node) { return node == 1; });
+  CHECK(m.view().name == "r43");
 }
 
 } // namespace dybw::test

@@ -65,7 +65,7 @@ TEST_CASE(
     const auto refused = node.prepare(spec_of(6), connection_id{8}, "12:31:00");
     REQUIRE(refused);
     CHECK(refused->line == "it is busy with run evening/dtur since 12:30:00; wait for its end, or stop it "
-                           "with `dybw stop 10.0.0.2:7400`");
+                           "with `dybw stop 10.0.0.2:7400` and the options by which you reach it");
     CHECK(refused->exit_code == 4);
     CHECK(node.serves(5));
     CHECK(node.now() == p);

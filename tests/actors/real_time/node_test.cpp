@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,12 @@ public:
       return false;
     });
     return whom;
+  }
+
+  /// Who was called up to now.
+  std::vector<endpoint> calls() const {
+    const std::lock_guard guard{mutex_};
+    return calls_;
   }
 
   std::atomic<bool> answers = false; ///< whoever is called is there
@@ -415,6 +422,42 @@ TEST_CASE(
   node.book().answers = true; // it was only hung
   node.say(other, node_moved{this_run, node_at(1), elsewhere});
   CHECK(node.book().told<node_moved>() == there);
+}
+
+TEST_CASE("node: a stop is passed on along the edges of the graph, not to every node") {
+  auto spec = spec_of();
+  spec.self = node_at(1);
+  spec.config.workers = 5;
+  spec.edges.clear();
+  for (std::uint32_t i = 0; i < 4; ++i)
+    spec.edges.push_back(edge{worker_at(i), worker_at(i + 1)});
+  const endpoint far{"far", 4}, farther{"farther", 5};
+  spec.nodes = {there, here, elsewhere, far, farther};
+  spec.placement = {node_at(0), node_at(1), node_at(2), node_at(3), node_at(4)};
+  lone_node node;
+  node.book().answers = true;
+  node.prepare(spec);
+  node.say(launcher, connect_request{this_run});
+  for (const std::size_t neighbour : {0, 2})
+    node.tell(link_changed{this_run, node_at(neighbour), true, ""});
+  REQUIRE(node.hear<connect_reply>(launcher).refusal == "");
+  node.say(launcher, begin_request{this_run});
+  REQUIRE(node.hear<begin_reply>(launcher).refusal == "");
+  const auto before = node.book().calls().size();
+  node.say(other, stop_request{this_run});
+  CHECK(node.hear<stop_reply>(other).refusal == "");
+  const auto since = [&] {
+    const auto all = node.book().calls();
+    return std::vector<endpoint>(all.begin() + static_cast<std::ptrdiff_t>(before), all.end());
+  };
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{1};
+  while (std::chrono::steady_clock::now() < until) // whoever else were to be called would be by then
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  const auto called = since();
+  CHECK(std::ranges::count(called, there) == 1);
+  CHECK(std::ranges::count(called, elsewhere) == 1);
+  CHECK(std::ranges::count(called, far) == 0);
+  CHECK(std::ranges::count(called, farther) == 0);
 }
 
 } // namespace dybw::test

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <sstream>
 #include <sys/resource.h>
+#include <unistd.h>
 
 namespace dybw {
 
@@ -45,6 +46,30 @@ void check_refused(const std::function<void(const std::string&)>& read_line, con
 }
 
 } // namespace
+
+TEST_CASE("node_command: options may come from a file, the command line wins") {
+  const auto file = std::filesystem::temp_directory_path() / ("node-" + std::to_string(getpid()) + ".ini");
+  std::ofstream(file) << "listen = 127.0.0.1:7400\nout = o\nrejoin = true\nslots = 3\n";
+  const auto given = read("--config " + file.string() + " --slots 5");
+  CHECK(given.listen == endpoint{"127.0.0.1", 7400});
+  CHECK(given.rejoin);
+  CHECK(given.slots == 5);
+  const auto node = [](const std::string& line) { read(line); };
+  std::ofstream(file) << "workers = 3\n";
+  check_refused(node, "--config " + file.string(), file.string());
+  const auto status = [](const std::string& line) { status_command(words_of(line)); };
+  check_refused(status, "127.0.0.1:1 --config " + file.string(), file.string());
+  std::filesystem::remove(file);
+}
+
+TEST_CASE("node_command: --rejoin needs to know the run, and an address that stays") {
+  const auto node = [](const std::string& line) { read(line); };
+  CHECK(read("--listen 127.0.0.1:7400 --rejoin --out o").rejoin);
+  check_refused(node, "--listen 127.0.0.1:7400 --rejoin",
+                "--rejoin needs to know which run this node was in");
+  check_refused(node, "--listen 127.0.0.1:0 --rejoin --out o", "an address that stays the same");
+  check_refused(node, "--listen 127.0.0.1:7400 --rejoin --out o --join a:1", "--rejoin contradicts --join");
+}
 
 TEST_CASE("node_command: the options say where to listen, what to offer and where things lie") {
   const auto plain = read("--listen 127.0.0.1:7400");
@@ -142,6 +167,15 @@ TEST_CASE("node: TLS files may come from the environment, and hints name those t
   ::unsetenv("DYBW_TLS_CERT");
   CHECK(tls_words(files) == " --tls-cert 'cert of the environment' --tls-key 'my key' --tls-ca ca.pem");
   CHECK(tls_words(std::nullopt).empty());
+  tls_files listed = files;
+  listed.revoked = "ca.crl";
+  CHECK(tls_words(listed) ==
+        " --tls-cert 'cert of the environment' --tls-key 'my key' --tls-ca ca.pem --tls-crl ca.crl");
+  ::setenv("DYBW_TLS_CRL", "ca.crl", 1);
+  CHECK(tls_words(listed) == " --tls-cert 'cert of the environment' --tls-key 'my key' --tls-ca ca.pem");
+  CHECK_THROWS_WITH_AS(read({"--listen", "127.0.0.1:1"}), doctest::Contains("--tls-cert is not given"),
+                       input_error); // a list alone is no certificate
+  ::unsetenv("DYBW_TLS_CRL");
 }
 
 TEST_CASE("node: takes all descriptors that it may have") {

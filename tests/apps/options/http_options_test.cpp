@@ -52,16 +52,26 @@ TEST_CASE_FIXTURE(without_variable, "http_options: beyond loopback a token is ne
   CHECK(refusal({"--http=0.0.0.0:7480"}) ==
         "--http=0.0.0.0:7480 can be reached from other machines, so it needs a token; set the environment "
         "variable DYBW_HTTP_TOKEN or --http-token, or listen on 127.0.0.1");
-  const auto options = read({"--http=0.0.0.0:7480", "--http-token=s3cret"});
+  const auto options = read({"--http=0.0.0.0:7480", "--http-token=correct-horse-battery"});
   REQUIRE(options);
-  CHECK(options->token == "s3cret");
+  CHECK(options->token == "correct-horse-battery");
+}
+
+TEST_CASE_FIXTURE(without_variable, "http_options: beyond loopback a token has at least 16 characters") {
+  CHECK(refusal({"--http=0.0.0.0:7480", "--http-token=fifteen-letters"}) ==
+        "--http=0.0.0.0:7480 can be reached from other machines, so its token needs at least 16 characters; "
+        "set "
+        "DYBW_HTTP_TOKEN to what \"openssl rand -hex 16\" prints, or listen on 127.0.0.1");
+  CHECK(refusal({"--http=a.example:7480", "--http-token=x"}) != "");
+  CHECK(read({"--http=0.0.0.0:7480", "--http-token=sixteen-letters!"})->token == "sixteen-letters!");
+  CHECK(read({"--http=127.0.0.1:7480", "--http-token=x"})->token == "x");
 }
 
 TEST_CASE_FIXTURE(without_variable,
                   "http_options: the token may come from the environment, the option wins") {
-  ::setenv(variable, "from-environment", 1);
-  CHECK(read({"--http=0.0.0.0:7480"})->token == "from-environment");
-  CHECK(read({"--http=0.0.0.0:7480", "--http-token=given"})->token == "given");
+  ::setenv(variable, "from-the-environment", 1);
+  CHECK(read({"--http=0.0.0.0:7480"})->token == "from-the-environment");
+  CHECK(read({"--http=0.0.0.0:7480", "--http-token=given-as-an-option"})->token == "given-as-an-option");
   ::setenv(variable, "", 1);
   CHECK(refusal({"--http=0.0.0.0:7480"}) != "");
 }

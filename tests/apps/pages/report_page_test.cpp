@@ -85,6 +85,40 @@ json busy_report() {
   return data;
 }
 
+/// Twelve groups of five seeds each, of two settings: what `dybw report` makes of sixty runs.
+json seeds_report() {
+  auto data = make_report_data({.policies = {"full", "static:1", "dtur", "adpsgd", "hop:1:3", "adaptive"}});
+  auto& document = data["document"];
+  document["differing"] = {"link-bandwidth", "step-size"};
+  document["config"]["seed"] = "1, 2, 3, 4, 5";
+  const auto runs = document["runs"];
+  const auto series = data["series"];
+  document["runs"] = json::array();
+  for (const auto* setting :
+       {"(link-bandwidth 125000000, step-size 0.05)", "(link-bandwidth 12500000, step-size 0.1)"})
+    for (auto run : runs) {
+      run["label"] = run["policy"].get<std::string>() + " " + setting;
+      run["variant"] = setting[17] == '0' ? 1 : 0;
+      run["seeds"] = {1, 2, 3, 4, 5};
+      run["half_widths"] = {{"time_to_target_s", 1.2}, {"test_accuracy", 0.01}, {"compute_share", 0.02}};
+      run["counts"] = {{"time_to_target_s", setting[17] == '0' ? 3 : 5}};
+      run["full"] = document["runs"].size() / runs.size() * runs.size();
+      run["speed_up"] = {{"mean", 1.5}, {"low", 1.3}, {"high", 1.8}, {"count", 5}};
+      for (auto& e : run["evaluations"])
+        e["half_widths"] = {{"test_accuracy", 0.02}, {"test_loss", 0.1}, {"consensus_distance", 0.001}};
+      run["evaluations"].back()["at_end"] = true;
+      document["runs"].push_back(run);
+    }
+  for (const auto& each : series)
+    data["series"].push_back(each);
+  return data;
+}
+
+/// Says in the page's element whether it is wider than the window.
+const std::string overflow_probe =
+    "<script>document.documentElement.dataset.width = document.documentElement.scrollWidth > "
+    "document.documentElement.clientWidth ? 'overflows' : 'fits';</script>\n";
+
 } // namespace
 
 TEST_CASE("report page: it holds every part and no marker of the template") {
@@ -170,11 +204,12 @@ TEST_CASE("report page: samples are written as files that stand on their own") {
        make_report_data({.topology = "path", .policies = {"dtur"}, .stragglers = {}, .target = {}})},
       {"missed",
        make_report_data({.topology = "complete", .workers = 12, .target = 0.99, .time_limit_s = 15})},
+      {"seeds", seeds_report()},
       {"empty", json::object()},
   };
   for (const auto& [name, data] : samples) {
     const auto path = folder / (name + ".html");
-    std::ofstream{path, std::ios::binary} << render_report(data);
+    std::ofstream{path, std::ios::binary} << render_report(data) << overflow_probe;
     std::ifstream file{path, std::ios::binary};
     std::stringstream content;
     content << file.rdbuf();

@@ -48,6 +48,30 @@ finished_run sample_run() {
 
 } // namespace
 
+TEST_CASE("node_writer: the run opened last is found again, and what is no such file is none") {
+  const temporary_directory place;
+  CHECK_FALSE(read_last_run(place.path()));
+  const auto files = make_node_writer(place.path());
+  auto spec = spec_of("first");
+  spec.run = 0xfedcba9876543210U;
+  spec.nodes = {{"a.example", 7400}, {"::1", 7401}};
+  files.open(spec, run_start::afresh);
+  const auto found = read_last_run(place.path());
+  REQUIRE(found);
+  CHECK(found->run == spec.run);
+  CHECK(found->name == "first");
+  CHECK(found->nodes == spec.nodes);
+  spec.run = 1;
+  files.open(spec, run_start::joined);
+  CHECK(read_last_run(place.path())->run == 1);
+  for (const auto* text :
+       {"", "[]", R"({"run": "xyz", "name": "a", "nodes": []})", R"({"run": "", "name": "a", "nodes": []})",
+        R"({"run": "1", "name": "../a", "nodes": []})", R"({"run": "1", "name": "a", "nodes": ["b"]})"}) {
+    std::ofstream(place.path() / "last-run.json") << text;
+    CHECK_FALSE(read_last_run(place.path()));
+  }
+}
+
 TEST_CASE("node_writer: a run gets a directory of its own below --out, with the files of a run on one host") {
   const temporary_directory place;
   const auto files = make_node_writer(place.path() / "out");

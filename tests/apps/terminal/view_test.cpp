@@ -87,13 +87,10 @@ TEST_CASE("terminal view: a run of eight workers fits 80x24 with everything that
 TEST_CASE("terminal view: a larger terminal shows addresses, more columns, charts and nodes") {
   const auto text = picture(sample_view(), 200, 60);
   CAPTURE(text);
-  for (const std::string part :
-       {"worst worker 86.1 %", "norm of the mean 3.2", "  127.0.0.1:7401  computing",
-        "round times, full height 2", "straggler   ", "timeouts     late      steps", "history, 0:00 to 0:41",
-        "loss 0.5", "accuracy 8", "nodes (2)", "127.0.0.1:7400  leads",
-        "worker 4 waits for worker 3 to accept or close round 1233, 0.0 s; ends with the answer, or when it "
-        "is declared down\n",
-        "n nodes"}) {
+  for (const std::string part : {"worst worker 86.1 %", "norm of the mean 3.2", "  127.0.0.1:7401  computing",
+                                 "round times, full height 2", "straggler   ", "timeouts     late      steps",
+                                 "history, 0:00 to 0:41", "loss 0.5", "accuracy 8", "nodes (2)",
+                                 "127.0.0.1:7400  leads", "  and 1 of less than 0.1 s\n", "n nodes"}) {
     CAPTURE(part);
     CHECK(has(text, part));
   }
@@ -351,7 +348,7 @@ TEST_CASE("terminal view: a list that became shorter is still filled, and one ke
 TEST_CASE("terminal view: waiting and events become large and scroll") {
   auto view = sample_view();
   for (int i = 0; i < 50; ++i) {
-    view.waits.push_back(view.waits.back());
+    view.waits.insert(view.waits.begin(), view.waits.front());
     view.events.push_back({50.0 + i, event_view::severity::info, "event " + std::to_string(i)});
   }
   view.events_before = 1234;

@@ -78,7 +78,7 @@ TEST_CASE("dashboard: loads without an error, and its charts, strips, graph and 
   CHECK(page.evaluate("document.querySelectorAll('#graph .edge').length") == 8);
   CHECK(page.evaluate("document.querySelectorAll('#graph .node.straggler').length") == 1);
   CHECK(page.evaluate("document.querySelectorAll('#table tbody tr').length") == 8);
-  CHECK(page.evaluate("document.querySelectorAll('#waits li').length") == 2);
+  CHECK(page.evaluate("document.querySelectorAll('#waits li').length") == 1);
   CHECK(page.evaluate("document.querySelectorAll('#events li').length") == 3);
   CHECK(page.evaluate("document.querySelectorAll('#nodes tbody tr').length") == 2);
   CHECK(page.evaluate("document.querySelector('#headline').textContent") == "dtur on ring, 8 workers");

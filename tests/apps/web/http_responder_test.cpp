@@ -27,7 +27,7 @@ struct asked {
                   }) {}
 
   seen raw(const std::string& head, bool last = false) {
-    const auto reply = responder.answer(head, last, load, now);
+    const auto reply = responder.answer(head, from, last, load, now);
     return {reply.head + std::string{reply.body}, reply.close, reply.events};
   }
   seen get(const std::string& path, const std::string& headers = "", const std::string& method = "GET") {
@@ -35,6 +35,7 @@ struct asked {
   }
 
   int views = 0;
+  std::string from = "10.0.0.1";
   http_load load;
   http_responder::clock::time_point now{};
   http_responder responder;
@@ -108,8 +109,8 @@ TEST_CASE("http_responder: replies of the same view share it, and those of an as
   for (const std::string path : {"/", "/assets/chart.js", "/api/view", "/api/events"}) {
     CAPTURE(path);
     const auto head = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    const auto one = a.responder.answer(head, false, {}, a.now),
-               other = a.responder.answer(head, false, {}, a.now);
+    const auto one = a.responder.answer(head, "", false, {}, a.now),
+               other = a.responder.answer(head, "", false, {}, a.now);
     CHECK_FALSE(one.body.empty());
     CHECK(static_cast<const void*>(one.body.data()) == other.body.data());
   }
@@ -311,6 +312,34 @@ TEST_CASE("http_responder: replies are not compressed, and no body is asked for"
   CHECK(status(reply) == 200);
   CHECK_FALSE(has(reply, "Content-Encoding"));
   CHECK_FALSE(has(reply, "100 Continue"));
+}
+
+TEST_CASE("http_responder: after wrong tokens an address is told to wait") {
+  asked a{"correct-horse-battery"};
+  for (int i = 0; i < http_access::guesses_at_once; ++i)
+    CHECK(status(a.get("/", "Authorization: Bearer wrong\r\n")) == 401);
+  const auto early = a.get("/", "Authorization: Bearer wrong\r\n");
+  CHECK(status(early) == 429);
+  CHECK(has(early, "\r\nRetry-After: 1\r\n"));
+  CHECK(status(a.get("/healthz")) == 200);
+  a.from = "10.0.0.2";
+  CHECK(status(a.get("/metrics", "Authorization: Bearer correct-horse-battery\r\n")) == 200);
+}
+
+TEST_CASE("http_responder: /metrics says when certificates end, if there are any") {
+  const auto views = [] { return std::make_shared<const run_view>(sample_view()); };
+  http_responder with{{"127.0.0.1", 7480}, "", views, [] {
+                        return std::vector<certificate_end>{{"a.example", 1'800'000'000}, {"b \"q\"", 1}};
+                      }};
+  const auto text = [](http_responder& r) {
+    return std::string{r.answer("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "", false, {}, {}).body};
+  };
+  const auto shown = text(with);
+  CHECK(shown.find("dybw_certificate_expiry_timestamp_seconds{certificate=\"a.example\"} 1800000000\n") !=
+        std::string::npos);
+  CHECK(shown.find("{certificate=\"b \\\"q\\\"\"} 1\n") != std::string::npos);
+  http_responder without{{"127.0.0.1", 7480}, "", views};
+  CHECK(text(without).find("certificate") == std::string::npos);
 }
 
 } // namespace dybw::test

@@ -203,7 +203,9 @@ TEST_CASE("http_server: a port that is taken, an address of somebody else and on
 
 TEST_CASE("http_server: an address that others can reach needs a token, whatever checked the options") {
   CHECK(refusal({"0.0.0.0", 0}, "", input_fault::configuration).find("needs a token") != std::string::npos);
-  CHECK(refusal({"0.0.0.0", 0}, "token", input_fault::configuration) == "");
+  CHECK(refusal({"0.0.0.0", 0}, "fifteen-letters", input_fault::configuration) != "");
+  CHECK(refusal({"0.0.0.0", 0}, "sixteen-letters!", input_fault::configuration) == "");
+  CHECK(refusal({"127.0.0.1", 0}, "x", input_fault::configuration) == "");
 }
 
 TEST_CASE("http_server: malformed requests are hung up on, and others do not notice") {

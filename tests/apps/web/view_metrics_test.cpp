@@ -50,11 +50,15 @@ std::string promtool_says(const std::string& command, const std::string& text) {
 
 /// What `/metrics` shows of the sample, with the server's own figures.
 std::string served_text() {
-  http_responder responder{
-      {"127.0.0.1", 7480}, "", [] { return std::make_shared<const run_view>(sample_view()); }};
+  http_responder responder{{"127.0.0.1", 7480},
+                           "",
+                           [] { return std::make_shared<const run_view>(sample_view()); },
+                           [] {
+                             return std::vector<certificate_end>{{"a", 1}};
+                           }};
   http_reply reply;
   for (int i = 0; i < 2; ++i) // the first reply is counted in the second
-    reply = responder.answer("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", false, {}, {});
+    reply = responder.answer("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "", false, {}, {});
   return std::string{reply.body};
 }
 
@@ -142,6 +146,22 @@ TEST_CASE("config/grafana-dashboard.json: every metric that it draws exists") {
     CHECK(known.contains(name));
   }
   CHECK(drawn.size() > 20);
+}
+
+TEST_CASE("config/grafana-dashboard.json: a run counts once, however many of its nodes are scraped") {
+  const auto dashboard = nlohmann::json::parse(content("config/grafana-dashboard.json"));
+  const std::regex metric{"dybw_[a-z0-9_]+\\{"};
+  const std::regex once{"max by \\(job[a-z, ]*\\) \\((rate\\()?dybw_[a-z0-9_]+\\{"};
+  for (const auto& panel : dashboard["panels"])
+    for (const auto& target : panel.value("targets", nlohmann::json::array())) {
+      const auto text = target["expr"].get<std::string>();
+      CAPTURE(text);
+      const auto count = [&](const std::regex& what) {
+        return std::distance(std::sregex_iterator{text.begin(), text.end(), what}, std::sregex_iterator{});
+      };
+      CHECK(count(metric) > 0);
+      CHECK(count(metric) == count(once));
+    }
 }
 
 TEST_CASE("docs/web-page.md: lists every metric, and no other") {

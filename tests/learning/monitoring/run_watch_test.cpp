@@ -378,6 +378,34 @@ TEST_CASE("run_watch: a run is over when every worker is, or when its nodes have
   CHECK(v.elapsed_s == doctest::Approx(1));
 }
 
+TEST_CASE("run_watch: when a run is over its figures are means of all of it, and stay so") {
+  scene s;
+  s.go_on(seconds{10});
+  const auto done = [&](std::size_t, process_metrics& x) {
+    for (auto& w : x.workers) {
+      w = steady(index_of(w.worker), 100);
+      w.done = true;
+      w.phase = phase::idle;
+    }
+    return true;
+  };
+  s.go_on(seconds{60}, done); // nothing is recent any more
+  for (int i = 0; i < 2; ++i) {
+    const auto v = s.watch.view(s.now + seconds{i * 100});
+    CHECK(v.now == run_view::state::over);
+    CHECK(v.steps_per_s == doctest::Approx(40));
+    CHECK(v.no_wait_per_s == doctest::Approx(4 / 0.06));
+    CHECK(v.wait_share == doctest::Approx(0.4));
+    CHECK(v.backup_workers == doctest::Approx(0.5));
+    REQUIRE(v.loss);
+    CHECK(*v.loss == doctest::Approx(0.5).epsilon(0.01));
+    CHECK(v.workers[2].round_s == doctest::Approx(0.1));
+    CHECK(v.workers[2].step_s == doctest::Approx(0.06));
+    CHECK(v.workers[2].wait_share == doctest::Approx(0.4));
+    s.watch.over(s.now);
+  }
+}
+
 TEST_CASE("run_watch: what another program says of workers and edges that are not there is ignored") {
   scene s;
   s.go_on(seconds{1}, [](std::size_t node, process_metrics& x) {

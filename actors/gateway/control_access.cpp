@@ -1,0 +1,107 @@
+#include "actors/gateway/control_access.hpp"
+
+#include "actors/transport/address.hpp"
+
+#include <algorithm>
+
+namespace dybw {
+
+namespace {
+
+constexpr auto* needs_role = "; make one with that role (scripts/make-certs --role)";
+
+/// Judges one request after the other; each `check` gives the reason against it, or nothing.
+struct judge {
+  const peer_identity& who;
+  const run_places* here;
+
+  bool is_here(run_id run) const { return here != nullptr && here->run == run; }
+  std::string needs(peer_role role, const char* name) const {
+    if (who.is(role))
+      return {};
+    return "the certificate of " + who.name + " names " + roles_text(who) + ", this is for a " + name +
+           needs_role;
+  }
+  std::string needs_host(const std::string& host) const {
+    return who.is_for(host) ? std::string{} : "the certificate of " + who.name + " is not for " + host;
+  }
+  bool is_node_of_run() const {
+    return who.is(peer_role::node) && here != nullptr &&
+           std::ranges::any_of(here->nodes, [&](const endpoint& x) { return who.is_for(x.host); });
+  }
+
+  /// Reads only.
+  std::string watching() const {
+    return who.roles != 0 ? std::string{} : "the certificate of " + who.name + " names no role" + needs_role;
+  }
+  /// Of the run that is going on: launchers, and the nodes that are part of it.
+  std::string taking_part(run_id run) const {
+    if (who.is(peer_role::launcher))
+      return {};
+    if (!who.is(peer_role::node))
+      return needs(peer_role::launcher, "launcher");
+    return here == nullptr || (run != 0 && !is_here(run)) || is_node_of_run()
+               ? std::string{}
+               : "the certificate of " + who.name + " is for no node of the run" + needs_role;
+  }
+
+  std::string check(const prepare_run_request&) const { return needs(peer_role::launcher, "launcher"); }
+  std::string check(const connect_request&) const { return needs(peer_role::launcher, "launcher"); }
+  std::string check(const begin_request&) const { return needs(peer_role::launcher, "launcher"); }
+  std::string check(const abandon_request&) const { return needs(peer_role::launcher, "launcher"); }
+  std::string check(const stop_request& x) const { return taking_part(x.run); }
+  std::string check(const subscribe_request& x) const { return taking_part(x.run); }
+  std::string check(const snapshot_request& x) const { return taking_part(x.run); }
+  std::string check(const result_request& x) const { return taking_part(x.run); }
+  std::string check(const run_over& x) const { return taking_part(x.run); }
+  std::string check(const node_status_request&) const { return watching(); }
+  std::string check(const describe_request&) const { return watching(); }
+  std::string check(const metrics_request&) const { return watching(); }
+
+  std::string check(const join_request& x) const {
+    const auto no_node = needs(peer_role::node, "node");
+    return no_node.empty() ? needs_host(x.advertised.host) : no_node;
+  }
+  std::string check(const node_moved& x) const {
+    if (auto no_node = needs(peer_role::node, "node"); !no_node.empty())
+      return no_node;
+    if (!is_here(x.run) || index_of(x.node) >= here->nodes.size())
+      return "this node takes no part in that run";
+    const auto& host = here->nodes[index_of(x.node)].host;
+    if (!same_host(host, x.advertised.host))
+      return "place " + std::to_string(index_of(x.node)) + " of the run belongs to " + host;
+    // Our own may have been given away while we were hung: a node of the run says so, and we look ourselves.
+    return x.node == here->self && is_node_of_run() ? std::string{} : needs_host(host);
+  }
+  std::string check(const welcome_request& x) const {
+    if (auto no_node = needs(peer_role::node, "node"); !no_node.empty())
+      return no_node;
+    if (!is_here(x.run) || index_of(x.joiner) >= here->placement.size())
+      return {}; // gets nothing
+    return needs_host(here->nodes[index_of(here->placement[index_of(x.joiner)])].host);
+  }
+  template <class Answer>
+  std::string check(const Answer&) const {
+    return {}; // nobody asked for it: it is not looked at
+  }
+};
+
+} // namespace
+
+std::string refusal_of(const control_message& request, const peer_identity& who, const run_places* here) {
+  return std::visit([&](const auto& x) { return judge{who, here}.check(x); }, request);
+}
+
+std::string refusal_as_node(const peer_identity& who, const std::string& host) {
+  const judge x{who, nullptr};
+  auto no_node = x.needs(peer_role::node, "node");
+  if (!no_node.empty())
+    return no_node;
+  auto other = x.needs_host(host);
+  return other.empty()
+             ? other
+             : other +
+                   "; make one for that host (scripts/make-certs), or dial it by a name in its certificate";
+}
+
+} // namespace dybw
