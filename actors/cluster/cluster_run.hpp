@@ -19,6 +19,7 @@ struct cluster_plan {
   std::vector<node_index> placement; ///< [workers]
   std::string name;                  ///< of the directories below each node's --out
   std::string resume;                ///< see `run_spec`
+  std::vector<std::string> options;  ///< likewise
 };
 
 /// Asks the nodes whether they are there and free, plans the run and places the workers. Throws

@@ -96,6 +96,22 @@ bool is_clean(const stored_run& x) {
          mixing.value("max_column_error", 0.0) <= 1e-9;
 }
 
+/// Who audits says so at the end.
+std::string audit_word(const stored_run& x) {
+  return is_unfinished(x) ? "-" : is_clean(x) ? "ok" : "WRONG";
+}
+
+/// A line for each that has not come to its end.
+std::string unfinished_text(const std::vector<stored_run>& runs) {
+  std::string text;
+  for (const auto& x : runs)
+    if (is_unfinished(x))
+      text += x.directory.string() + " " + policy_of(x) +
+              ": not at its end (it still runs, or was killed); figures up to " +
+              seconds_text(x.run.value("duration_s", 0.0)) + "\n";
+  return text;
+}
+
 std::string backup_text(double b) {
   return fixed_text(b, 2);
 }
@@ -125,10 +141,10 @@ std::string table_of(const std::vector<stored_run>& runs) {
                count_text(run["rounds"].get<std::uint64_t>()), seconds_text(run["mean_round_s"]),
                or_dash(share_of_no_wait(x), percent_text), percent_text(run["compute_share"]),
                or_dash(number(run, "mean_backup_workers"), backup_text),
-               or_dash(ratio(by, runs.front().run, run), backup_text), is_clean(x) ? "ok" : "WRONG"});
+               or_dash(ratio(by, runs.front().run, run), backup_text), audit_word(x)});
   }
   const auto common = common_setting(runs);
-  auto text = common + table.text() + "* by " + by.text + "\n";
+  auto text = common + table.text() + "* by " + by.text + "\n" + unfinished_text(runs);
   if (common.empty())
     for (const auto& x : runs)
       text += x.directory.string() + " " + policy_of(x) + ": " + setting(x) + "\n";
@@ -212,7 +228,8 @@ std::string grouped_table_of(const std::vector<stored_run>& runs) {
   }
   const auto common = common_setting(runs);
   auto text = common + table.text() + "* by " + by.text +
-              ", geometric mean over runs of the same seed; ± and (to): 95 % intervals over the seeds\n";
+              ", geometric mean over runs of the same seed; ± and (to): 95 % intervals over the seeds\n" +
+              unfinished_text(runs);
   if (common.empty())
     for (const auto& g : groups)
       text += policy_of(*g.front()) + ": " + setting(*g.front()) + "\n";
@@ -305,7 +322,17 @@ std::string report_help() {
       report_option_list());
 }
 
-int report_command(std::span<const std::string> arguments) {
+namespace {
+
+/// What somebody else has written into a run.json.
+[[noreturn]] void refuse_content(const json::exception& error) {
+  throw input_error{input_fault::data, "a run.json is not what dybw run writes", error.what(),
+                    "name directories that dybw run --out wrote"};
+}
+
+} // namespace
+
+int report_command(std::span<const std::string> arguments) try {
   const auto known = report_option_list();
   option_values given{known, "dybw report", directories_max};
   given.add_arguments(arguments);
@@ -324,6 +351,8 @@ int report_command(std::span<const std::string> arguments) {
   if (given.given("out"))
     write_page(runs, given.text("out"));
   return 0;
+} catch (const json::exception& error) {
+  refuse_content(error);
 }
 
 } // namespace dybw

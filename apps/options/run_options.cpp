@@ -224,8 +224,10 @@ void read_checkpointing(const option_values& given, run_options& options) {
                  "is for one run, not one for each of " + std::to_string(config.policies.size()) +
                      " policies",
                  "give one --policy");
-  if (options.nodes)
-    return; // each keeps its workers' below its own --out
+  if (options.nodes) { // each keeps its workers' below its own --out
+    options.nodes->saved = saved_options(given);
+    return;
+  }
   if (!options.output.directory)
     given.refuse("checkpoint-every", "needs a directory to write to", "add --out DIR");
   options.saved = saved_options(given);
@@ -296,7 +298,7 @@ output_options read_output(const option_values& given, const run_config& config,
   return output;
 }
 
-std::optional<nodes_options> read_nodes(const option_values& given, const run_config& config) {
+std::optional<nodes_options> read_nodes(const option_values& given) {
   if (!names_nodes(given)) {
     for (const auto* option : {"tls-cert", "tls-key", "tls-ca"})
       if (given.given(option))
@@ -313,13 +315,25 @@ std::optional<nodes_options> read_nodes(const option_values& given, const run_co
                       ? given.reading("nodes", [&] { return parse_nodes(given.text("nodes")); })
                       : read_nodes_file(given.text("nodes-file"));
   options.detach = given.flag("detach");
-  if (options.detach && config.policies.size() > 1)
+  options.tls = read_tls(given);
+  return options;
+}
+
+void check_detached(const std::optional<nodes_options>& nodes, const run_config& config) {
+  if (nodes && nodes->detach && config.policies.size() > 1)
     throw input_error{input_fault::configuration,
                       "--detach leaves one run behind, not one for each of " +
                           std::to_string(config.policies.size()) + " policies",
                       "", "give one --policy, or stay until they are done"};
-  options.tls = read_tls(given);
-  return options;
+}
+
+/// A run of an earlier version has none to tell: then all are to be given again.
+void add_options_of_nodes(option_values& given, const ask_options& ask) {
+  const auto& run = given.text("resume");
+  if (const auto lines = ask(*read_nodes(given), run); !lines.empty())
+    add_saved_options(given, lines, "the options of " + run + " on the nodes");
+  else if (given.given("config"))
+    given.add_file(given.text("config"));
 }
 
 bool is_shaped(const option_values& given, const boost::program_options::options_description& known) {
@@ -331,7 +345,8 @@ bool is_shaped(const option_values& given, const boost::program_options::options
 
 } // namespace
 
-run_options read_run_options(std::span<const std::string> arguments, const std::string& date) {
+run_options read_run_options(std::span<const std::string> arguments, const std::string& date,
+                             const ask_options& ask) {
   const auto known = run_option_list();
   option_values given{known, "dybw run"};
   given.add_arguments(arguments);
@@ -341,6 +356,8 @@ run_options read_run_options(std::span<const std::string> arguments, const std::
     given.refuse("resume", "is empty", "name the run to go on with");
   if (given.given("resume") && !names_nodes(given))
     add_saved_options(given, given.text("resume"));
+  else if (given.given("resume") && ask)
+    add_options_of_nodes(given, ask);
   else if (given.given("config"))
     given.add_file(given.text("config"));
   else if (options.demo)
@@ -349,6 +366,7 @@ run_options read_run_options(std::span<const std::string> arguments, const std::
   auto& config = options.config;
   config.seed = given.whole("seed", 0, whole_max);
   config.threads = given.whole("threads", 0, threads_max);
+  config.log_bytes_max = given.whole("log-max", 0, whole_max >> 20U) << 20U;
   config.eval_every_s = given.real("eval-every", fits_duration, a_duration);
   read_data(given, config);
   const auto graph = read_graph(given, config);
@@ -358,7 +376,8 @@ run_options read_run_options(std::span<const std::string> arguments, const std::
   read_times(given, config);
   read_virtual_time(given, config);
   check_pairwise(given, config);
-  options.nodes = read_nodes(given, config);
+  options.nodes = read_nodes(given);
+  check_detached(options.nodes, config);
   options.http = read_http(given);
   options.output = read_output(given, config, date);
   read_checkpointing(given, options);
