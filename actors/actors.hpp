@@ -246,10 +246,12 @@ struct preparation;
 struct measurement;
 using run_loader_client_actor = caf::typed_actor<caf::reacts_to<run_prepared>>;
 /// Reads what a run needs, one run at a time.
-using run_loader_actor = caf::typed_actor<caf::reacts_to<std::shared_ptr<const preparation>>>;
+using run_loader_actor =
+    caf::typed_actor<caf::reacts_to<std::shared_ptr<const preparation>>, caf::reacts_to<run_discarded>>;
 using run_measurer_client_actor = caf::typed_actor<caf::reacts_to<run_measured>>;
 /// Measures and writes the end of a run.
-using run_measurer_actor = caf::typed_actor<caf::reacts_to<std::shared_ptr<const measurement>>>;
+using run_measurer_actor =
+    caf::typed_actor<caf::reacts_to<std::shared_ptr<const measurement>>, caf::reacts_to<run_standing>>;
 
 /// Offers this process to runs: serves one at a time, answers clients, outlives its runs. `stop_work`: its
 /// workers end, what was measured is written, then its standing is "left". Never blocks.

@@ -131,6 +131,7 @@ struct run_progress {
   std::size_t workers_done = 0;       ///< finished or lost
   std::optional<double> measured;     ///< the run is over: share of its end that is measured, 0 to 1
   std::optional<std::string> failure; ///< why the run cannot go on
+  std::string not_written;            ///< the first file that could not be written, and why; empty: none
   std::string waiting; ///< who waits for whom, for what, how long; empty unless nothing has moved for a while
 };
 
@@ -268,6 +269,7 @@ struct cluster_status {
   std::string failure; ///< one line, of `failed`
   int exit_code = 0;
   std::vector<bool> reachable;          ///< [nodes]
+  std::vector<std::string> left;        ///< [nodes] why it left the run by itself; empty: it did not
   std::vector<std::string> waiting_for; ///< before `running`: the nodes that have not answered, and for what
   std::uint64_t parameters = 0;         ///< as the nodes say
   std::uint64_t training_samples = 0;
@@ -331,6 +333,17 @@ struct run_measured {
   std::shared_ptr<const result_reply> result;
 };
 
+/// A run that this node leads goes on: what is on the disk of it is renewed.
+struct run_standing {
+  run_id run = 0;
+  std::shared_ptr<const run_spec> spec;
+  run_progress progress;
+};
+/// The directories of a run that did not begin, to be taken away again.
+struct run_discarded {
+  std::shared_ptr<const run_place> place;
+};
+
 struct node_tick {};
 
 /// Whether `T` is one of the others.
@@ -339,18 +352,17 @@ concept one_of = (std::same_as<T, Others> || ...);
 
 /// CAF asks of every message whether it may stay without a form for the wire.
 template <class T>
-concept local_message =
-    one_of<T, mini_batch, recorded_events, training_done, batch_wanted, trainer_idle, delay_over,
-           gather_timeout_due, heartbeat_due, checkpoint_due, checkpoint_handled, checkpoints_wanted,
-           end_of_checkpoints, checkpoints_status, stop_work, status_wanted, snapshot_wanted, evaluation_due,
-           answers_due, flush_due, progress_wanted, outcome_wanted, snapshot, worker_status, worker_finished,
-           run_progress, run_outcome_ptr, begin_work, link_broken, control_opened, control_failed,
-           control_received, control_closed, send_control, close_control, link_changed, leave_run, traffic,
-           traffic_wanted, backlog_wanted, backlog, workers_gone, workers_back, welcome_wanted,
-           target_reached, part_changed, local_reports_ptr, pass_on_due, cluster_status,
-           cluster_status_wanted, run_client_tick, result_wanted, release_run, node_standing,
-           node_standing_wanted, node_request_done, node_request_timer, run_prepared, run_measured, node_tick,
-           metrics_wanted, process_metrics_ptr, view_wanted, run_view_ptr, monitor_tick>;
+concept local_message = one_of<
+    T, mini_batch, recorded_events, training_done, batch_wanted, trainer_idle, delay_over, gather_timeout_due,
+    heartbeat_due, checkpoint_due, checkpoint_handled, checkpoints_wanted, end_of_checkpoints,
+    checkpoints_status, stop_work, status_wanted, snapshot_wanted, evaluation_due, answers_due, flush_due,
+    progress_wanted, outcome_wanted, snapshot, worker_status, worker_finished, run_progress, run_outcome_ptr,
+    begin_work, link_broken, control_opened, control_failed, control_received, control_closed, send_control,
+    close_control, link_changed, leave_run, traffic, traffic_wanted, backlog_wanted, backlog, workers_gone,
+    workers_back, welcome_wanted, target_reached, part_changed, local_reports_ptr, pass_on_due,
+    cluster_status, cluster_status_wanted, run_client_tick, result_wanted, release_run, node_standing,
+    node_standing_wanted, node_request_done, node_request_timer, run_prepared, run_measured, run_standing,
+    run_discarded, node_tick, metrics_wanted, process_metrics_ptr, view_wanted, run_view_ptr, monitor_tick>;
 
 } // namespace dybw
 

@@ -42,6 +42,7 @@ struct run_spec {
   std::vector<node_index> placement; ///< [workers]
   std::string resume;                ///< run directory below each node's --out to go on from; empty: afresh
   std::string name;                  ///< directory below each node's --out to write to
+  std::vector<std::string> options;  ///< lines for config.ini there, to go on with; empty: none
 };
 
 // --- Starting a run: prepare, connect, begin ---
@@ -91,7 +92,7 @@ struct node_status_request {};
 struct node_status {
   std::string version;
   endpoint advertised;
-  std::string state; ///< "idle", "preparing", "running", "finishing"
+  std::string state; ///< "idle", "joining" (it seeks a place), "preparing", "running", "finishing"
   run_id run = 0;
   std::string run_name;
   std::string policy;
@@ -134,7 +135,8 @@ struct report_batch {
   std::uint64_t rounds_dropped = 0;    ///< since the subscription began
   std::uint32_t component = 0;         ///< workers in this node's part of the network
   std::uint32_t lead = 0;
-  std::string failure;               ///< why the run cannot go on; empty: it can
+  std::string failure; ///< why the run cannot go on; empty: it can
+  std::string left;    ///< why this node leaves the run, on which the others go on; empty: it stays
   std::uint64_t link_bytes_sent = 0; ///< in this run
   std::uint64_t eval_bytes_sent = 0;
   double cpu_s = 0; ///< processor time of the node in this run
@@ -200,6 +202,17 @@ struct welcome_reply {
   parameter_block parameters;
 };
 
+// --- Going on with a run ---
+
+/// The options that a run below --out was given, to go on with it.
+struct saved_options_request {
+  std::string run; ///< its directory there
+};
+struct saved_options_reply {
+  std::string refusal;              ///< empty: here they are
+  std::vector<std::string> options; ///< lines of config.ini
+};
+
 // --- Monitors ---
 
 /// Which run is going on here, and where does it live? For who begins to watch.
@@ -225,6 +238,7 @@ using control_message =
                  begin_reply, abandon_request, stop_request, stop_reply, node_status_request, node_status,
                  subscribe_request, report_batch, snapshot_request, snapshot_reply, result_request,
                  result_reply, run_over, join_request, join_reply, node_moved, welcome_request, welcome_reply,
-                 describe_request, describe_reply, metrics_request, metrics_reply>;
+                 describe_request, describe_reply, metrics_request, metrics_reply, saved_options_request,
+                 saved_options_reply>;
 
 } // namespace dybw

@@ -44,10 +44,10 @@ auto inspect(auto& f, run_config& x) {
            x.on_miss, x.weights, x.start, x.rounds, x.time_limit_s, x.target_accuracy, x.batch, x.sgd,
            x.clock, x.step_time, x.straggler, x.link_latency, x.link_bandwidth, x.mix_time_s,
            x.round_timeout_s, x.suspect_after_s, x.threads, x.seed, x.eval_every_s, x.exchange,
-           x.checkpoint_every_s);
+           x.checkpoint_every_s, x.log_bytes_max);
 }
 auto inspect(auto& f, run_spec& x) {
-  return f(x.run, x.self, x.config, x.edges, x.connecting, x.nodes, x.placement, x.resume, x.name);
+  return f(x.run, x.self, x.config, x.edges, x.connecting, x.nodes, x.placement, x.resume, x.name, x.options);
 }
 
 // --- What workers report ---
@@ -95,7 +95,7 @@ auto inspect(auto& f, edge_activity& x) {
   return f(x.link, x.active_share);
 }
 auto inspect(auto& f, run_node& x) {
-  return f(x.address, x.workers, x.lost);
+  return f(x.address, x.workers, x.lost, x.left);
 }
 auto inspect(auto& f, resumed_part& x) {
   return f(x.round, x.duration_s);
@@ -118,7 +118,7 @@ auto inspect(auto& f, run_result& x) {
            x.steps_discarded, x.coverage_sweeps, x.samples, x.bytes_sent, x.link_bytes_sent,
            x.eval_bytes_sent, x.host_cpu_s, x.eval_cpu_s, x.peak_rss_bytes, x.threshold_delay_p99_s,
            x.threshold_delay_max_s, x.mixing, x.workers_lost, x.nodes, x.interrupted, x.failed, x.failure,
-           x.per_worker, x.per_edge, x.evaluations, x.model_layout);
+           x.per_worker, x.per_edge, x.evaluations, x.model_layout, x.not_written);
 }
 
 // --- The messages ---
@@ -163,7 +163,7 @@ auto inspect(auto& f, subscribe_request& x) {
 }
 auto inspect(auto& f, report_batch& x) {
   return f(x.run, x.elapsed_s, x.rounds, x.finished, x.lost, x.evaluations, x.rounds_dropped, x.component,
-           x.lead, x.failure, x.link_bytes_sent, x.eval_bytes_sent, x.cpu_s);
+           x.lead, x.failure, x.left, x.link_bytes_sent, x.eval_bytes_sent, x.cpu_s);
 }
 auto inspect(auto& f, snapshot_request& x) {
   return f(x.run, x.worker);
@@ -221,6 +221,12 @@ auto inspect(auto& f, describe_request&) {
 }
 auto inspect(auto& f, describe_reply& x) {
   return f(x.found, x.spec, x.parameters);
+}
+auto inspect(auto& f, saved_options_request& x) {
+  return f(x.run);
+}
+auto inspect(auto& f, saved_options_reply& x) {
+  return f(x.refusal, x.options);
 }
 auto inspect(auto& f, metrics_request& x) {
   return f(x.sketch);

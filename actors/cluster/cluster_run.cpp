@@ -1,5 +1,6 @@
 #include "actors/cluster/cluster_run.hpp"
 
+#include "actors/ask.hpp"
 #include "actors/client/ask_nodes.hpp"
 #include "actors/cluster/placement.hpp"
 #include "actors/cluster/run_client.hpp"
@@ -73,6 +74,9 @@ wait_until_idle(caf::actor_system& system, const gateway_actor& gateway, std::sp
       return all;
     if (busy->state != "finishing" || std::chrono::steady_clock::now() - begin > idle_patience) {
       const auto where = to_string(nodes[static_cast<std::size_t>(busy - all.begin())]);
+      if (busy->state == "joining")
+        throw input_error{input_fault::network, "node " + where + " is joining another run", "",
+                          "wait for its end, or name other nodes"};
       throw input_error{input_fault::network, "node " + where + " is busy with run " + busy->run_name,
                         busy->state, "wait for its end, or end it with: dybw stop " + where + tls_words};
     }
@@ -92,6 +96,7 @@ run_spec spec_of(const cluster_plan& plan, std::size_t policy) {
   spec.nodes = plan.nodes;
   spec.placement = plan.placement;
   spec.resume = plan.resume;
+  spec.options = plan.options;
   spec.name = name_of_run(plan, policy);
   return spec;
 }
@@ -124,6 +129,8 @@ public:
       graph = std::make_shared<const topology>(graph->workers(), std::vector<edge>{}, graph->name());
     reporter_options reports{std::move(graph), controls.rounds_file};
     reports.trace = controls.trace;
+    reports.evals_file = controls.evals_file;
+    reports.log_bytes_max = plan.inputs.config.log_bytes_max;
     reports.in_pairs = plan.inputs.policies[policy].averages_in_pairs();
     reports_ = system.spawn<caf::detached>(reporter, std::move(reports));
     client_ = system.spawn(run_client,
@@ -157,11 +164,10 @@ private:
 
   template <class Answer, class Handle, class Question>
   std::optional<Answer> ask(const Handle& whom, Question question) {
-    std::optional<Answer> answer;
-    self_->request(whom, std::chrono::seconds{30}, std::move(question))
-        .receive([&](Answer& x) { answer = std::move(x); },
-                 [&](const caf::error& e) { give_up(1, "the program failed: " + caf::to_string(e)); });
-    return answer;
+    return ask_and_wait<Answer>(
+        self_, whom, std::chrono::seconds{30},
+        [&](const caf::error& e) { give_up(1, "the program failed: " + caf::to_string(e)); },
+        std::move(question));
   }
 
   void give_up(int exit_code, const std::string& why) {
@@ -221,6 +227,7 @@ private:
       auto progress = ask<run_progress>(reports_, progress_wanted{});
       if (!status || !progress)
         return;
+      tell_who_left(*status);
       if (status->phase == cluster_phase::over)
         return;
       if (std::exchange(steps_seen, progress->local_steps) != progress->local_steps)
@@ -241,6 +248,13 @@ private:
       }
       pause();
     }
+  }
+
+  void tell_who_left(const cluster_status& status) {
+    left_.resize(result().nodes.size());
+    for (std::size_t i = 0; i < std::min(status.left.size(), left_.size()); ++i)
+      if (const auto before = std::exchange(left_[i], status.left[i]); before.empty() && !left_[i].empty())
+        spdlog::warn("node {} leaves the run: {}; the others go on", result().nodes[i].address, left_[i]);
   }
 
   /// Asks for the result without blocking; it comes as a message.
@@ -284,6 +298,7 @@ private:
       if (found)
         return found;
       auto progress = last_;
+      progress.elapsed += time_since(since);
       progress.waiting = "the leading node to measure the end";
       if (shows_interrupt(progress))
         result().interrupted = true;
@@ -318,6 +333,11 @@ private:
     result().host_cpu_s = status->cpu_s;
     for (std::size_t i = 0; i < result().nodes.size(); ++i)
       result().nodes[i].lost = !status->reachable[i];
+    tell_who_left(*status);
+    for (std::size_t i = 0; i < result().nodes.size(); ++i)
+      result().nodes[i].left = left_[i];
+    if (const auto why = all_left_text(result().nodes); !why.empty())
+      give_up(1, why);
     if (measured)
       adopt_measured(*measured);
     else if (!result().interrupted)
@@ -344,6 +364,8 @@ private:
     r.consensus_distance = x.consensus_distance;
     r.mixing.mean_drift = x.mixing.mean_drift;
     note_earlier(r, x.resumed);
+    for (const auto& why : x.not_written)
+      r.not_written.push_back("on the leading node: " + why);
     r.eval_cpu_s = x.eval_cpu_s;
     r.peak_rss_bytes = x.peak_rss_bytes;
     for (std::size_t i = 0; i < std::min(r.per_worker.size(), x.per_worker.size()); ++i) {
@@ -363,6 +385,7 @@ private:
   reporter_actor reports_;
   run_client_actor client_;
   cluster_end end_;
+  std::vector<std::string> left_; ///< [nodes] see `run_node`
   run_progress last_;
   std::optional<std::chrono::steady_clock::time_point> stopping_since_;
 };

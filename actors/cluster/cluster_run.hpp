@@ -20,6 +20,7 @@ struct cluster_plan {
   std::string name;                  ///< of the directories below each node's --out
   std::string resume;                ///< see `run_spec`
   std::string tls_words;             ///< what commands in messages need to reach a node; empty without TLS
+  std::vector<std::string> options;  ///< likewise
 };
 
 /// Asks the nodes whether they are there and free, plans the run and places the workers. Throws

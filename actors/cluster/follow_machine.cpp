@@ -101,6 +101,7 @@ void follow_machine::hear(member& n, const report_batch& x) {
   n.newest.eval_bytes_sent = x.eval_bytes_sent;
   n.newest.cpu_s = x.cpu_s;
   n.has_reported = true;
+  n.left = x.left;
   if (!x.failure.empty() && failure_.empty()) {
     failure_ = fmt::format("node {}: {}", n.name(), x.failure);
     exit_code_ = exit_run_failed;
@@ -288,7 +289,9 @@ cluster_status follow_machine::status(cluster_status known) const {
   x.failure = failure_;
   x.exit_code = exit_code_;
   x.reachable.clear();
+  x.left.clear();
   for (const auto& n : nodes_) {
+    x.left.push_back(n.left);
     x.reachable.push_back(is_here(n) || answers(n));
     x.rounds_dropped += n.dropped_before + n.dropped;
     x.link_bytes_sent += n.newest.link_bytes_sent;

@@ -52,6 +52,7 @@ private:
     bool gone = false; ///< the reporter knows
     nanoseconds gone_since{0};
     std::string waiting; ///< its longest wait
+    std::string left;    ///< why it leaves the run; empty: it does not
     report_batch newest; ///< without its reports
     bool has_reported = false;
     std::uint64_t dropped_before = 0; ///< reports dropped in earlier subscriptions

@@ -3,12 +3,20 @@
 #include "actors/transport/address.hpp"
 
 #include <algorithm>
+#include <concepts>
 
 namespace dybw {
 
 namespace {
 
 constexpr auto* needs_role = "; make one with that role (scripts/make-certs --role)";
+
+template <class T, class... Ts>
+concept one_of = (std::same_as<T, Ts> || ...);
+template <class T>
+concept answer_message = one_of<T, prepare_run_reply, connect_reply, begin_reply, stop_reply, node_status,
+                                report_batch, snapshot_reply, result_reply, join_reply, welcome_reply,
+                                describe_reply, metrics_reply, saved_options_reply>;
 
 /// Judges one request after the other; each `check` gives the reason against it, or nothing.
 struct judge {
@@ -54,6 +62,7 @@ struct judge {
   std::string check(const snapshot_request& x) const { return taking_part(x.run); }
   std::string check(const result_request& x) const { return taking_part(x.run); }
   std::string check(const run_over& x) const { return taking_part(x.run); }
+  std::string check(const saved_options_request&) const { return needs(peer_role::launcher, "launcher"); }
   std::string check(const node_status_request&) const { return watching(); }
   std::string check(const describe_request&) const { return watching(); }
   std::string check(const metrics_request&) const { return watching(); }
@@ -80,9 +89,10 @@ struct judge {
       return {}; // gets nothing
     return needs_host(here->nodes[index_of(here->placement[index_of(x.joiner)])].host);
   }
-  template <class Answer>
+  /// Nobody asked for it: it is not looked at. A request that is judged nowhere does not compile.
+  template <answer_message Answer>
   std::string check(const Answer&) const {
-    return {}; // nobody asked for it: it is not looked at
+    return {};
   }
 };
 

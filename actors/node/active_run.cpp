@@ -1,6 +1,7 @@
 #include "actors/node/active_run.hpp"
 
 #include "actors/node/run_lifecycle.hpp"
+#include "actors/run/run_end.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -79,9 +80,16 @@ bool active_run::fail(const std::string& why) {
   return true;
 }
 
+bool active_run::withdraw(const std::string& why) {
+  if (has_withdrawn())
+    return false;
+  withdrawn_ = why;
+  return true;
+}
+
 bool active_run::is_overdue(nanoseconds now, bool leaving) const {
   return stopping_since_ && !finishing_since_ &&
-         now - *stopping_since_ > (leaving ? leave_patience : stop_patience);
+         now - *stopping_since_ > (leaving || has_withdrawn() ? leave_patience : stop_patience);
 }
 
 // --- Subscribers ---
@@ -111,6 +119,7 @@ active_run::batches(run_id run, const local_reports& x, const expenses& spent, n
   common.component = static_cast<std::uint32_t>(part_->component());
   common.lead = static_cast<std::uint32_t>(part_->lead());
   common.failure = failure_;
+  common.left = withdrawn_;
   common.link_bytes_sent = spent.sent.link_bytes_sent;
   common.eval_bytes_sent = spent.sent.eval_bytes_sent;
   common.cpu_s = spent.cpu_s;
@@ -129,11 +138,12 @@ active_run::batches(run_id run, const local_reports& x, const expenses& spent, n
     batch = common;
     if (!full) {
       batch->rounds = std::exchange(s.gets_first_rounds, false) ? first_rounds_ : x.rounds; // both with `x`
-      take_rest(batch->evaluations, evaluations_, s.evaluations_sent);
+      batch->evaluations = evaluations_.since(std::exchange(s.evaluations_sent, evaluations_.count()));
     }
     take_rest(batch->finished, ends_, s.ends_sent);
     s.lost_sent = lost_.size();
     s.failure_sent = !failure_.empty();
+    s.withdrawal_sent = has_withdrawn();
     batch->rounds_dropped = rounds_dropped_ - s.dropped_before + s.dropped;
   }
   return all;
@@ -141,7 +151,8 @@ active_run::batches(run_id run, const local_reports& x, const expenses& spent, n
 
 /// There is something that no subscriber may miss, however slow it is.
 bool active_run::is_owed(const subscriber& s) const {
-  return s.ends_sent < ends_.size() || s.lost_sent < lost_.size() || (!s.failure_sent && !failure_.empty());
+  return s.ends_sent < ends_.size() || s.lost_sent < lost_.size() || (!s.failure_sent && !failure_.empty()) ||
+         (!s.withdrawal_sent && has_withdrawn());
 }
 
 local_reports active_run::ends() const {
@@ -167,8 +178,8 @@ void active_run::complete(node_status& x, const expenses& spent, nanoseconds now
 }
 
 void active_run::complete(process_metrics& x, const expenses& spent) const {
-  if (!evaluations_.empty())
-    x.newest_evaluation = evaluations_.back();
+  if (!evaluations_.kept().empty())
+    x.newest_evaluation = evaluations_.kept().back();
   if (x.failure.empty())
     x.failure = failure_;
   x.link_bytes_sent = spent.sent.link_bytes_sent;
@@ -212,7 +223,16 @@ run_result active_run::known_result(const run_spec& spec, const cluster_status& 
   known.failure = failure_.empty() ? x.failure : failure_;
   known.failed = !known.failure.empty();
   for (std::size_t i = 0; i < spec.nodes.size(); ++i)
-    known.nodes.push_back({to_string(spec.nodes[i]), {}, !x.reachable[i]});
+    known.nodes.push_back({to_string(spec.nodes[i]),
+                           {},
+                           !x.reachable[i],
+                           node_at(i) == spec.self ? withdrawn_
+                           : i < x.left.size()     ? x.left[i]
+                                                   : std::string{}});
+  if (const auto why = all_left_text(known.nodes); !known.failed && !why.empty()) {
+    known.failed = true;
+    known.failure = why;
+  }
   for (std::size_t w = 0; w < spec.placement.size(); ++w)
     known.nodes[index_of(spec.placement[w])].workers.push_back(static_cast<std::uint32_t>(w));
   known.link_bytes_sent = x.link_bytes_sent + spent.sent.link_bytes_sent;
@@ -223,6 +243,8 @@ run_result active_run::known_result(const run_spec& spec, const cluster_status& 
 
 bool active_run::may_let_go(nanoseconds now, bool leaving) const {
   const auto finished_for = now - *finishing_since_;
+  if (leads_ && has_withdrawn() && !measuring_) // the others go on, another node measures their end
+    return finished_for > withdrawn_time;
   if (leads_ && !measured_at_) // whoever says that it is over: this part's result would be lost
     return leaving && finished_for > stop_patience;
   const auto owed = std::any_of(subscribers_.begin(), subscribers_.end(),
@@ -231,6 +253,8 @@ bool active_run::may_let_go(nanoseconds now, bool leaving) const {
     return false;
   if (leaving || over_elsewhere_)
     return true;
+  if (has_withdrawn() && !measured_at_)
+    return finished_for > withdrawn_time;
   const auto listened_to = !subscribers_.empty();
   const auto unasked_for = now - asked_at_;
   if (measured_at_)

@@ -2,6 +2,7 @@
 
 #include "actors/local_messages.hpp"
 #include "actors/node/leadership.hpp"
+#include "learning/model/evaluation_history.hpp"
 
 #include <map>
 #include <optional>
@@ -34,6 +35,9 @@ public:
   /// messages.
   static constexpr nanoseconds stop_patience{std::chrono::seconds{10}};
   static constexpr nanoseconds leave_patience{std::chrono::milliseconds{1500}};
+  /// How long a node that left the run stays, should it be over for everybody: for its estimates, or to
+  /// measure.
+  static constexpr nanoseconds withdrawn_time{std::chrono::seconds{3}};
   /// How long a node whose workers are done waits to be asked for something; at most, while somebody listens.
   static constexpr nanoseconds linger_time{std::chrono::seconds{15}};
   static constexpr nanoseconds linger_time_max{std::chrono::minutes{10}};
@@ -65,9 +69,12 @@ public:
   expenses in_this_run(expenses all) const;
 
   void note(const local_reports& x, nanoseconds now);
-  void note(const evaluation& x) { evaluations_.push_back(x); }
+  void note(const evaluation& x) { evaluations_.add(x); }
   /// Whether it had not failed before: the first reason is the one to tell.
   bool fail(const std::string& why);
+  /// The node leaves the run, on which the others go on. Whether it had not left before.
+  bool withdraw(const std::string& why);
+  bool has_withdrawn() const noexcept { return !withdrawn_.empty(); }
   /// Somebody wants its end, not the run itself.
   void interrupt() { interrupted_ = true; }
   void stop(nanoseconds now) { stopping_since_ = stopping_since_.value_or(now); }
@@ -116,6 +123,7 @@ private:
     std::size_t ends_sent = 0; ///< of the run's
     std::size_t lost_sent = 0;
     bool failure_sent = false;
+    bool withdrawal_sent = false;
     std::size_t evaluations_sent = 0;
     std::uint64_t dropped_before = 0; ///< by the reporter, when the subscription began
     std::uint64_t dropped = 0;
@@ -141,12 +149,13 @@ private:
   run_progress progress_;
   std::vector<worker_end> ends_;
   std::vector<worker_id> lost_;
-  std::vector<evaluation> evaluations_;
+  evaluation_history evaluations_;
   std::uint64_t rounds_dropped_ = 0;
   std::vector<round_report> first_rounds_; ///< for subscribers that come just after the beginning
   std::uint64_t rounds_passed_ = 0;
   std::map<connection_id, subscriber> subscribers_;
   std::string failure_;
+  std::string withdrawn_; ///< why
   bool interrupted_ = false;
   std::optional<nanoseconds> stopping_since_;
   // finishing

@@ -49,9 +49,9 @@ void node_state::start(node_options options) {
   epoch_ = std::chrono::steady_clock::now();
   lifecycle_ = run_lifecycle{options_.slots};
   loader_ = self_->spawn<caf::detached + caf::monitored>(
-      run_loader, run_loader_client_actor{node_actor{self_}}, options_.files.open);
+      run_loader, run_loader_client_actor{node_actor{self_}}, options_.files);
   measurer_ = self_->spawn<caf::detached + caf::monitored>(
-      run_measurer, run_measurer_client_actor{node_actor{self_}}, options_.files.write);
+      run_measurer, run_measurer_client_actor{node_actor{self_}}, options_.files);
 }
 
 void node_state::open(const gateway_opened& x) {
@@ -95,7 +95,7 @@ void node_state::helper_down(const caf::down_msg& down) {
     failure_ = "the node failed: " + reason_of(down.reason);
     exit_code_ = 1;
   } else if (host_ && host_->trainers() && down.source == host_->trainers().address()) {
-    fail_run("training failed: " + reason_of(down.reason));
+    withdraw("training failed: " + reason_of(down.reason));
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/gateway/gateway_options.hpp"
+#include "actors/local_messages.hpp"
 #include "actors/run/finished_run.hpp"
 
 #include <filesystem>
@@ -20,9 +21,12 @@ enum class run_start {
 
 /// Where a run writes on this node. Empty paths: not at all.
 struct run_place {
-  std::filesystem::path rounds_file; ///< rounds.jsonl of the workers here; joined: appended to
-  std::filesystem::path checkpoints; ///< directory of worker-N.ckpt
-  std::filesystem::path resume;      ///< directory of the worker-N.ckpt to go on from
+  std::filesystem::path rounds_file;  ///< rounds.jsonl of the workers here; joined: appended to
+  std::filesystem::path checkpoints;  ///< directory of worker-N.ckpt
+  std::filesystem::path resume;       ///< directory of the worker-N.ckpt to go on from
+  std::filesystem::path evals_file{}; ///< evals.jsonl, for the node that leads
+  std::filesystem::path made{};       ///< directory that was made for the run; empty: none was
+  std::string policy{};               ///< to which its directory below that belongs
 };
 
 /// What a node does to files. Their formats live in apps/, so the program gives these functions. Each is
@@ -31,6 +35,13 @@ struct run_place {
 struct node_writer {
   /// Makes the directories of a run below --out. What it throws is the refusal that the launcher gets.
   std::function<run_place(const run_spec&, run_start)> open;
+  /// Takes away what `open` made for a run that does not begin.
+  std::function<void(const run_place&)> discard;
+  /// How a run stands that this node leads; what it throws is logged.
+  std::function<void(const run_spec&, const run_progress&)> renew;
+  /// Lines of the options of the run of this name, to go on with it. Reads one small file, from the node's
+  /// own thread. What it throws is the refusal.
+  std::function<std::vector<std::string>(const std::string& name)> saved_options;
   /// The measured end of the run, or of the part of the network that this node leads. What it throws is
   /// logged.
   std::function<void(const run_spec&, const finished_run&)> write;

@@ -91,8 +91,11 @@ void node_state::prepare(const run_spec& spec, run_start how, std::uint64_t data
 }
 
 void node_state::prepared(const run_prepared& x) {
-  if (!lifecycle_.prepared(x.run))
-    return; // nobody wants it any more
+  if (!lifecycle_.prepared(x.run)) { // nobody wants it any more
+    if (x.place)
+      self_->send(loader_, run_discarded{x.place});
+    return;
+  }
   const auto owner = lifecycle_.owner();
   if (owner)
     reply(*owner, x.reply);
@@ -176,7 +179,7 @@ void node_state::send_status(connection_id to, const std::string& waiting) {
   node_status s;
   s.version = options_.version;
   s.advertised = advertised_;
-  s.state = lifecycle_.state_text();
+  s.state = joining_ && !run_ ? "joining" : lifecycle_.state_text();
   s.slots = options_.slots;
   s.connections_refused = traffic_.connections_refused;
   s.peak_rss_bytes = peak_rss_bytes();
@@ -255,6 +258,19 @@ void node_state::on(connection_id from, const metrics_request& x) {
             reply(from, std::move(answer));
           },
           [this, from](const caf::error&) { reply(from, metrics_reply{}); });
+}
+
+void node_state::on(connection_id from, const saved_options_request& x) {
+  saved_options_reply answer;
+  try {
+    if (options_.files.saved_options)
+      answer.options = options_.files.saved_options(x.run);
+    else
+      answer.refusal = "it keeps no runs";
+  } catch (const std::exception& e) {
+    answer.refusal = e.what();
+  }
+  reply(from, std::move(answer));
 }
 
 // --- Joining ---

@@ -12,6 +12,8 @@ namespace dybw {
 namespace {
 
 constexpr auto gateway_patience = std::chrono::seconds{2};
+/// How often the standing of a run is written.
+constexpr nanoseconds renew_every{std::chrono::seconds{10}};
 /// How long a stop is told to nodes that do not answer.
 constexpr nanoseconds pass_stop_on_for{std::chrono::seconds{30}};
 
@@ -103,6 +105,8 @@ void node_state::take(const local_reports_ptr& x) {
     lead_->take(*x);
   if (x->progress.failure)
     fail_run(*x->progress.failure);
+  else if (!x->progress.not_written.empty())
+    withdraw(x->progress.not_written);
   if (!run_)
     return; // it had not begun
   // Each batch says what has been sent up to now; the gateway's answers keep them in order.
@@ -163,15 +167,23 @@ expenses node_state::spent() const {
 
 void node_state::start_lead() {
   const auto late = lifecycle_.has_begun();
-  run_lead_options options{gateway_, prepared_.inputs,  lifecycle_.spec(), host_->workers(), host_->graph(),
-                           late,     node_actor{self_}, node_actor{self_}};
+  run_lead_options options{gateway_,
+                           prepared_.inputs,
+                           lifecycle_.spec(),
+                           host_->workers(),
+                           host_->graph(),
+                           late,
+                           prepared_.place->evals_file,
+                           node_actor{self_},
+                           node_actor{self_}};
   lead_ = std::make_unique<run_lead>(self_->home_system(), std::move(options));
   if (!late)
     return;
+  renewed_at_.reset();
   spdlog::info("run {}: this node leads now", lifecycle_.spec().name);
   lead_->begin(host_->origin());
   lead_->take(run_->ends());
-  if (lifecycle_.stopping())
+  if (lifecycle_.stopping() && !leaves())
     self_->send(lead_->client(), stop_work{});
 }
 
@@ -184,6 +196,21 @@ void node_state::keep_lead() {
     spdlog::info("run {}: this node does not lead any more", lifecycle_.spec().name);
     lead_.reset();
   }
+}
+
+/// Of a run that this node leads there is something on the disk from its first second on.
+void node_state::renew_standing() {
+  if (!lead_ || lifecycle_.now() != run_lifecycle::phase::running ||
+      (renewed_at_ && now() - *renewed_at_ < renew_every))
+    return;
+  renewed_at_ = now();
+  self_->request(lead_->reports(), gateway_patience, progress_wanted{})
+      .then(
+          [this, spec = std::make_shared<const run_spec>(lifecycle_.spec())](const run_progress& x) {
+            if (lead_ && lifecycle_.serves(spec->run))
+              self_->send(measurer_, run_standing{spec->run, spec, x});
+          },
+          [](const caf::error&) {}); // it was taken down
 }
 
 void node_state::measure(const cluster_status& x) {
@@ -250,6 +277,16 @@ void node_state::fail_run(const std::string& why) {
     stop_run(true);
 }
 
+void node_state::withdraw(const std::string& why) {
+  if (!run_->withdraw(why))
+    return;
+  spdlog::error("run {}: {}; this node leaves it, the others go on", lifecycle_.spec().name, why);
+  if (!lifecycle_.has_begun())
+    return turn_down(why, exit_failed);
+  if (lifecycle_.stop(0) == run_lifecycle::stop_verdict::stop)
+    stop_run(false);
+}
+
 void node_state::finish() {
   spdlog::info("run {}: the workers here are done", lifecycle_.spec().name);
   lifecycle_.finishing();
@@ -258,6 +295,8 @@ void node_state::finish() {
 
 void node_state::let_go() {
   spdlog::info("run {}: done with it", lifecycle_.spec().name);
+  if (!lifecycle_.has_begun() && prepared_.place)
+    self_->send(loader_, run_discarded{prepared_.place});
   self_->send(gateway_, leave_run{lifecycle_.spec().run});
   lead_.reset();
   host_.reset();
@@ -298,7 +337,9 @@ void node_state::tick() {
   advance_linking();
   if (!run_)
     return;
-  keep_lead();
+  if (lead_ || !leaves())
+    keep_lead();
+  renew_standing();
   const auto& spec = lifecycle_.spec();
   const auto all = spec.placement.size();
   if (const auto size = run_->news_of_part(); size && *size < all)

@@ -60,6 +60,7 @@ private:
   void on(connection_id from, const welcome_request& x);
   void on(connection_id from, const describe_request& x);
   void on(connection_id from, const metrics_request& x);
+  void on(connection_id from, const saved_options_request& x);
   template <class Answer>
   void on(connection_id, const Answer&) {} // nobody asked for it
 
@@ -85,10 +86,15 @@ private:
   void send_reports(const local_reports& x);
   void keep_lead();
   void start_lead();
+  void renew_standing();
   void measure(const cluster_status& x);
   void finish();
   void let_go();
   void fail_run(const std::string& why);
+  /// This node cannot go on with the run, the others can.
+  void withdraw(const std::string& why);
+  /// The node is to end, or has withdrawn: its workers end, those of others do not.
+  bool leaves() const { return leaving_ || (run_ && run_->has_withdrawn()); }
   void hear_traffic(std::function<void()> then);
   expenses spent() const;
   nanoseconds now() const { return time_since(epoch_); }
@@ -118,7 +124,8 @@ private:
   run_prepared prepared_; ///< what came of preparing it
   std::unique_ptr<run_host> host_;
   std::unique_ptr<run_lead> lead_;
-  traffic traffic_; ///< newest known
+  std::optional<nanoseconds> renewed_at_; ///< when the standing of the run was last written
+  traffic traffic_;                       ///< newest known
   std::uint64_t newest_key_ = 0;
   std::map<std::uint64_t, request_handler> requests_;
   bool leaving_ = false;

@@ -11,6 +11,8 @@ run_lead::run_lead(caf::actor_system& system, run_lead_options options)
   reporter_options reports;
   reports.graph = options_.graph;
   reports.late = options_.late;
+  reports.evals_file = options_.evals_file;
+  reports.append = true; // it may have led before
   reports.in_pairs = options_.inputs->policies.front().averages_in_pairs();
   reports_ = adopt(system.spawn<caf::detached>(reporter, reports));
   run_client_options follows;

@@ -10,7 +10,8 @@ struct run_lead_options {
   run_spec spec;
   std::vector<worker_actor> here; ///< [workers], null for those of other nodes
   std::shared_ptr<const topology> graph;
-  bool late = false; ///< takes over in the middle of the run
+  bool late = false;                ///< takes over in the middle of the run
+  std::filesystem::path evals_file; ///< empty: none
   evaluation_sink_actor on_evaluation;
   target_listener_actor on_target;
 };

@@ -14,11 +14,22 @@ namespace dybw {
 
 namespace {
 
-run_prepared prepare(const preparation& x, const decltype(node_writer::open)& open) {
+void discard(const node_writer& files, const std::shared_ptr<const run_place>& place) {
+  if (!files.discard || !place || place->made.empty())
+    return;
+  try {
+    files.discard(*place);
+  } catch (const std::exception& error) {
+    spdlog::warn("what was made for a run that does not begin stays: {}", error.what());
+  }
+}
+
+run_prepared prepare(const preparation& x, const node_writer& files) {
   run_prepared done;
   done.run = x.spec.run;
   done.reply.config_hash = spec_hash(x.spec);
   const auto refuse = [&](const std::string& why, int exit_code) {
+    discard(files, std::exchange(done.place, nullptr));
     done.reply.refusal = why;
     done.reply.exit_code = exit_code;
   };
@@ -44,7 +55,7 @@ run_prepared prepare(const preparation& x, const decltype(node_writer::open)& op
       throw input_error{input_fault::configuration,
                         "its data, or the file of --step-time, are not those of the run", x.data.string(),
                         "give the same files as on the other nodes"};
-    done.place = std::make_shared<const run_place>(open ? open(spec, x.how) : run_place{});
+    done.place = std::make_shared<const run_place>(files.open ? files.open(spec, x.how) : run_place{});
     if (!done.place->resume.empty() && has_model(*inputs))
       done.resumed = read_checkpoints(done.place->resume, *inputs, 0, workers_here(spec));
     done.inputs = std::move(inputs);
@@ -63,10 +74,10 @@ run_prepared prepare(const preparation& x, const decltype(node_writer::open)& op
 } // namespace
 
 run_loader_actor::behavior_type run_loader(run_loader_actor::stateful_pointer<run_loader_state> self,
-                                           const run_loader_client_actor& node,
-                                           const decltype(node_writer::open)& open) {
+                                           const run_loader_client_actor& node, const node_writer& files) {
   return {
-      [=](const std::shared_ptr<const preparation>& x) { self->send(node, prepare(*x, open)); },
+      [=](const std::shared_ptr<const preparation>& x) { self->send(node, prepare(*x, files)); },
+      [=](const run_discarded& x) { discard(files, x.place); },
   };
 }
 

@@ -18,9 +18,8 @@ struct run_loader_state {
 };
 
 /// Loads what runs need, one at a time: that takes long, and blocks. Knows nothing of the state of the node;
-/// tells it what came of each. `open` is that of `node_writer`. Spawn with `caf::detached`.
+/// tells it what came of each. Uses `open` and `discard` of `files`. Spawn with `caf::detached`.
 run_loader_actor::behavior_type run_loader(run_loader_actor::stateful_pointer<run_loader_state> self,
-                                           const run_loader_client_actor& node,
-                                           const decltype(node_writer::open)& open);
+                                           const run_loader_client_actor& node, const node_writer& files);
 
 } // namespace dybw

@@ -41,7 +41,7 @@ void finish(const ending& e) {
       e.write(x.spec, run);
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
-    fail(result, error.what());
+    result.not_written.emplace_back(error.what());
   }
   auto reply = std::make_shared<result_reply>();
   reply->ready = reply->leads = true;
@@ -78,20 +78,29 @@ void collect(const std::shared_ptr<ending>& e) {
 
 run_measurer_actor::behavior_type run_measurer(run_measurer_actor::stateful_pointer<run_measurer_state> self,
                                                const run_measurer_client_actor& node,
-                                               const decltype(node_writer::write)& write) {
-  return {[=](const std::shared_ptr<const measurement>& x) {
-    const auto e = std::make_shared<ending>(ending{self, node, write, x});
-    self->request(x->reports, local_patience, outcome_wanted{})
-        .then(
-            [e](const run_outcome_ptr& outcome) {
-              e->outcome = outcome;
-              collect(e);
-            },
-            [=](const caf::error& error) {
-              spdlog::error("the reporter failed: {}", caf::to_string(error));
-              self->send(node, run_measured{x->spec.run, nullptr});
-            });
-  }};
+                                               const node_writer& files) {
+  return {[=, write = files.write](const std::shared_ptr<const measurement>& x) {
+            self->state.newest_measured = x->spec.run;
+            const auto e = std::make_shared<ending>(ending{self, node, write, x});
+            self->request(x->reports, local_patience, outcome_wanted{})
+                .then(
+                    [e](const run_outcome_ptr& outcome) {
+                      e->outcome = outcome;
+                      collect(e);
+                    },
+                    [=](const caf::error& error) {
+                      spdlog::error("the reporter failed: {}", caf::to_string(error));
+                      self->send(node, run_measured{x->spec.run, nullptr});
+                    });
+          },
+          [=, renew = files.renew](const run_standing& x) {
+            try {
+              if (renew && self->state.newest_measured != x.run)
+                renew(*x.spec, x.progress);
+            } catch (const std::exception& error) {
+              spdlog::debug("{}", error.what()); // its end will be tried again
+            }
+          }};
 }
 
 } // namespace dybw

@@ -17,13 +17,14 @@ struct measurement {
 
 struct run_measurer_state {
   static inline const char* name = "run_measurer";
+  run_id newest_measured = 0; ///< its standing may come late
 };
 
-/// Collects the last estimates of runs, measures them and writes the end, by `node_writer::write`: that takes
-/// long, and blocks. Knows nothing of the state of the node; tells it what came of each. Spawn with
-/// `caf::detached`.
+/// Collects the last estimates of runs, measures them and writes the end, by `node_writer::write`, and how
+/// they stand before, by `renew`: that takes long, and blocks. Knows nothing of the state of the node; tells
+/// it what came of each. Spawn with `caf::detached`.
 run_measurer_actor::behavior_type run_measurer(run_measurer_actor::stateful_pointer<run_measurer_state> self,
                                                const run_measurer_client_actor& node,
-                                               const decltype(node_writer::write)& write);
+                                               const node_writer& files);
 
 } // namespace dybw

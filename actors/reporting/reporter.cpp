@@ -1,5 +1,6 @@
 #include "actors/reporting/reporter.hpp"
 
+#include "actors/reporting/evals_file.hpp"
 #include "actors/system/process_usage.hpp"
 
 #include <spdlog/spdlog.h>
@@ -83,9 +84,11 @@ void reporter_state::start(const reporter_options& options) {
     self_->delayed_send(self_, pass_on_every, pass_on_due{});
   }
   if (!options.rounds_file.empty())
-    rounds_.emplace(options.rounds_file, options.append);
+    rounds_.emplace(options.rounds_file, options.append, options.log_bytes_max);
   if (!options.events_file.empty())
-    events_.emplace(options.events_file, options.append);
+    events_.emplace(options.events_file, options.append, options.log_bytes_max);
+  if (!options.evals_file.empty())
+    evals_.emplace(options.evals_file, options.append);
   flush_files();
 }
 
@@ -151,7 +154,11 @@ void reporter_state::add(const worker_finished& last_word) {
 }
 
 void reporter_state::add(const evaluation& e) {
-  evaluations_.push_back(e);
+  evaluations_.add(e);
+  if (!evals_)
+    return;
+  evals_->add(evaluation_line(e) + '\n');
+  flush(evals_); // as rare as dear
 }
 
 void reporter_state::add(const part_changed& x) {
@@ -227,10 +234,12 @@ void reporter_state::flush() {
 }
 
 run_progress reporter_state::progress() const {
-  auto p = progress_of(*statistics_, evaluations_);
+  auto p = progress_of(*statistics_, evaluations_.kept());
   p.elapsed = time_since(origin_);
   p.workers_done = done_;
   p.failure = failure_;
+  if (!not_written_.empty())
+    p.not_written = not_written_.front();
   return p;
 }
 
@@ -239,7 +248,9 @@ run_outcome_ptr reporter_state::outcome() {
   flush_trace();
   auto x =
       std::make_shared<run_outcome>(outcome_of(*statistics_, done_ == expected_ ? end_ : time_since(origin_),
-                                               audit_ ? &*audit_ : nullptr, evaluations_));
+                                               audit_ ? &*audit_ : nullptr, evaluations_.kept()));
+  x->result.eval_cpu_s = evaluations_.cpu_s();
+  x->result.not_written = not_written_;
   x->result.threshold_delay_p99_s = to_seconds(threshold_delays_.quantile(0.99));
   x->result.threshold_delay_max_s = to_seconds(threshold_delays_.max());
   x->result.workers_lost = lost_;
@@ -248,19 +259,28 @@ run_outcome_ptr reporter_state::outcome() {
   return x;
 }
 
-/// Writes out what is buffered. A file that cannot be written fails the run: better early than with nothing
-/// to show.
+/// Writes out what is buffered. The run goes on without a file that cannot be written, and its result says
+/// so.
 void reporter_state::flush_files() {
-  if (rounds_ && !rounds_->flush() && !failure_)
-    failure_ = "cannot write " + rounds_->name();
-  if (events_ && !events_->flush() && !failure_)
-    failure_ = "cannot write " + events_->name();
+  flush(rounds_);
+  flush(events_);
+  flush(evals_);
+}
+
+template <class File>
+void reporter_state::flush(std::optional<File>& file) {
+  if (!file || file->flush())
+    return;
+  not_written_.push_back(file->failure());
+  spdlog::error("{}; the run goes on without that file", not_written_.back());
+  file.reset();
 }
 
 /// A trace is a help to understand a run, no part of its results.
 void reporter_state::flush_trace() {
   if (!trace_ || trace_->flush())
     return;
+  not_written_.emplace_back("cannot write the trace to its end");
   spdlog::error("the trace cannot be written any more; it ends here");
   trace_.reset();
 }

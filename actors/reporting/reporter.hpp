@@ -4,6 +4,7 @@
 #include "actors/reporting/rounds_file.hpp"
 #include "actors/reporting/trace_file.hpp"
 #include "learning/consensus/audit/run_audit.hpp"
+#include "learning/model/evaluation_history.hpp"
 #include "learning/monitoring/edge_commits.hpp"
 
 #include <filesystem>
@@ -30,6 +31,8 @@ struct reporter_options {
   std::shared_ptr<const topology> graph; ///< the planned one
   std::filesystem::path rounds_file;     ///< rounds.jsonl; empty for none
   std::filesystem::path events_file{};   ///< event log of a recorded run; empty for none
+  std::filesystem::path evals_file{};    ///< evals.jsonl; empty for none
+  std::uint64_t log_bytes_max = 0;       ///< see `run_config`
   bool append = false;                   ///< to what the files hold already
   std::vector<worker_id> expected{};     ///< those that will report; empty: all
   bool audit = true;                     ///< needs the reports of all workers
@@ -92,6 +95,8 @@ private:
 
   void add(worker_id id, const exchange_news& x, round_number round);
   void flush_files();
+  template <class File>
+  void flush(std::optional<File>& file);
   void flush_trace();
   void log_violations();
   void mark_lost(std::size_t index);
@@ -107,14 +112,16 @@ private:
   std::size_t done_ = 0;
   std::size_t expected_ = 0;
   std::vector<parameter_block> finals_;
-  std::vector<evaluation> evaluations_;
+  evaluation_history evaluations_;
   std::vector<std::uint32_t> lost_;
   duration_histogram threshold_delays_;
   nanoseconds end_{0}; ///< when the last worker was done
   std::optional<std::string> failure_;
+  std::vector<std::string> not_written_;
   std::size_t violations_logged_ = 0;
   std::optional<rounds_file> rounds_;
   std::optional<line_file> events_;
+  std::optional<line_file> evals_;
   std::shared_ptr<trace_file> trace_;
   report_sink_actor sink_;
   local_reports_ptr to_pass_on_;

@@ -94,8 +94,8 @@ void reporter_state::answered(inquiry& all) {
     x->sketch = std::move(all.sketch);
   if (all.sketch_cpu_s > 0)
     next_sketch_ = now + std::max(sketch_every_min, from_seconds(all.sketch_cpu_s / sketch_share_max));
-  if (!evaluations_.empty())
-    x->newest_evaluation = evaluations_.back();
+  if (!evaluations_.kept().empty())
+    x->newest_evaluation = evaluations_.kept().back();
   x->failure = failure_.value_or("");
   x->cpu_s = process_cpu_s() - cpu_before_s_;
   x->peak_rss_bytes = peak_rss_bytes();

@@ -1,6 +1,6 @@
 #include "actors/reporting/trace_file.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 
 #include <string_view>
 
@@ -22,9 +22,9 @@ std::size_t lane_of(worker_id id) {
 } // namespace
 
 trace_file::trace_file(const std::filesystem::path& file, const std::string& run, std::size_t number,
-                       std::size_t workers)
+                       std::size_t workers, std::uint64_t bytes_max)
     : out_(file, std::ios::binary | (number == 0 ? std::ios::trunc : std::ios::in)),
-      is_file_(std::filesystem::is_regular_file(file)), number_(number) {
+      is_file_(std::filesystem::is_regular_file(file)), number_(number), bytes_max_(bytes_max) {
   if (number > 0)
     out_.seekp(-static_cast<std::streamoff>(end_of_array.size()), std::ios::end);
   line_ = number == 0 ? "[\n" : ",\n";
@@ -52,6 +52,13 @@ void trace_file::interval(const char* name, std::size_t thread, nanoseconds begi
 }
 
 void trace_file::add(const round_report& r) {
+  if (is_full_)
+    return;
+  if (bytes_max_ > 0 && bytes_ > bytes_max_) {
+    is_full_ = true;
+    spdlog::warn("the trace ends here: it has reached the size of --log-max");
+    return;
+  }
   const auto lane = lane_of(r.mixed.worker);
   const auto round = r.mixed.round;
   const auto computing = r.joined - r.compute;
@@ -62,6 +69,7 @@ void trace_file::add(const round_report& r) {
   interval("settle", lane, r.closed, r.done, round);
   interval("mix", lane, r.mix_began, r.mix_ended, round);
   interval("send", lane + 1, r.joined, r.acknowledged, round);
+  bytes_ += line_.size();
   out_ << line_;
 }
 

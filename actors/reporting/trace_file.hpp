@@ -16,8 +16,9 @@ namespace dybw {
 class trace_file {
 public:
   /// Begins the file, or goes on with it for another run.
+  /// `bytes_max`: with so much of this run it ends, which is logged; 0: no limit.
   trace_file(const std::filesystem::path& file, const std::string& run, std::size_t number,
-             std::size_t workers);
+             std::size_t workers, std::uint64_t bytes_max = 0);
   ~trace_file() { flush(); }
   trace_file(const trace_file&) = delete;
   trace_file& operator=(const trace_file&) = delete;
@@ -33,6 +34,9 @@ private:
   bool is_file_; ///< no pipe: what was written can be written over
   std::size_t number_;
   std::string line_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t bytes_max_;
+  bool is_full_ = false;
 };
 
 } // namespace dybw

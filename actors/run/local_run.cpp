@@ -1,5 +1,6 @@
 #include "actors/run/local_run.hpp"
 
+#include "actors/ask.hpp"
 #include "actors/reporting/longest_wait.hpp"
 #include "actors/run/checkpoints.hpp"
 #include "actors/run/run_end.hpp"
@@ -50,19 +51,19 @@ private:
 /// Asks the reporter; nothing if it does not answer, which is said in `failure`.
 template <class Answer, class Question>
 std::optional<Answer> ask(caf::scoped_actor& self, const reporter_actor& reporter, std::string& failure) {
-  std::optional<Answer> answer;
-  self->request(reporter, std::chrono::seconds{30}, Question{})
-      .receive([&](Answer& x) { answer = std::move(x); },
-               [&](const caf::error& e) { failure = "the reporter failed: " + caf::to_string(e); });
-  return answer;
+  return ask_and_wait<Answer>(
+      self, reporter, std::chrono::seconds{30},
+      [&](const caf::error& e) { failure = "the reporter failed: " + caf::to_string(e); }, Question{});
 }
 
 std::string ask_for_longest_wait(caf::scoped_actor& self, const std::vector<worker_actor>& workers) {
   longest_wait longest;
   for (const auto& w : workers)
-    self->request(w, std::chrono::milliseconds{100}, status_wanted{})
-        .receive([&](const worker_status& s) { longest.add(s); },
-                 [](const caf::error&) {}); // it is gone, or very busy: the others tell
+    if (const auto s = ask_and_wait<worker_status>(
+            self, w, std::chrono::milliseconds{100},
+            [](const caf::error&) {}, // it is gone, or very busy: the others tell
+            status_wanted{}))
+      longest.add(*s);
   return longest.text();
 }
 
@@ -72,6 +73,7 @@ run_host_options options_of(const run_inputs& inputs, std::size_t policy, const 
   options.here = all_workers(inputs.config);
   options.reports.rounds_file = controls.rounds_file;
   options.reports.events_file = controls.events_file;
+  options.reports.evals_file = controls.evals_file;
   options.reports.trace = controls.trace;
   options.reports.append = !controls.resumed.empty();
   options.checkpoints = controls.checkpoints;
@@ -168,24 +170,24 @@ run_progress follow(caf::scoped_actor& self, run_host& host, const run_controls&
 void ask_for_missing(caf::scoped_actor& self, run_host& host, run_outcome& outcome) {
   for (std::size_t i = 0; i < host.workers().size(); ++i)
     if (!outcome.finals[i] && host.trainers())
-      self->request(host.workers()[i], std::chrono::milliseconds{100}, snapshot_wanted{})
-          .receive([&](const snapshot& x) { outcome.finals[i] = x.parameters; },
-                   [](const caf::error&) {}); // lost
+      if (const auto x = ask_and_wait<snapshot>(
+              self, host.workers()[i], std::chrono::milliseconds{100}, [](const caf::error&) {}, // lost
+              snapshot_wanted{}))
+        outcome.finals[i] = x->parameters;
 }
 
 /// Until all checkpoints are on the disk that were sent to be written.
-void wait_for_checkpoints(caf::scoped_actor& self, const run_host& host) {
+void wait_for_checkpoints(caf::scoped_actor& self, const run_host& host, run_result& result) {
   if (!host.checkpoints())
     return;
-  self->request(host.checkpoints(), checkpoint_patience, checkpoints_wanted{})
-      .receive(
-          [](const checkpoints_status& status) {
-            if (!status.failure.empty())
-              spdlog::error("the last checkpoints are missing: {}", status.failure);
-          },
-          [](const caf::error& e) {
-            spdlog::error("the last checkpoints may be missing: {}", caf::to_string(e));
-          });
+  std::string failure;
+  const auto status = ask_and_wait<checkpoints_status>(
+      self, host.checkpoints(), checkpoint_patience,
+      [&](const caf::error& e) { failure = caf::to_string(e); }, checkpoints_wanted{});
+  if (status)
+    failure = status->failure;
+  if (!failure.empty())
+    result.not_written.push_back("the last checkpoints are missing: " + failure);
 }
 
 } // namespace
@@ -203,7 +205,7 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
   if (controls.monitor)
     caf::anon_send(controls.monitor, watch_run{plan_of(host, inputs, spec.text), host.reports()});
   const auto last = follow(self, host, controls, run.result);
-  wait_for_checkpoints(self, host);
+  wait_for_checkpoints(self, host, run.result);
   std::string no_answer;
   const auto outcome = ask<run_outcome_ptr, outcome_wanted>(self, host.reports(), no_answer);
   const auto cpu_s = process_cpu_s() - cpu_before;

@@ -18,6 +18,7 @@ struct run_controls {
   std::function<bool(const run_progress&)> watch;
   std::shared_ptr<trace_file> trace{};       ///< null for none
   std::filesystem::path events_file{};       ///< likewise: every event of every worker, to be replayed
+  std::filesystem::path evals_file{};        ///< evals.jsonl, likewise; appended to if the run resumes
   local_monitor_actor monitor{};             ///< told of the run; null for none
   std::filesystem::path checkpoints{};       ///< directory for those of `--checkpoint-every`; empty for none
   std::map<worker_id, checkpoint> resumed{}; ///< of every worker, if the run goes on

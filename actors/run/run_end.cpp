@@ -37,6 +37,13 @@ void fail(run_result& result, const std::string& why) {
   result.failure = why;
 }
 
+std::string all_left_text(const std::vector<run_node>& nodes) {
+  const auto stays = [](const run_node& n) { return n.left.empty(); };
+  if (nodes.empty() || std::any_of(nodes.begin(), nodes.end(), stays))
+    return {};
+  return "every node left the run; " + nodes.front().address + ": " + nodes.front().left;
+}
+
 void judge(run_result& result, const run_config& config, const run_outcome& outcome) {
   const auto& target = config.target_accuracy;
   const auto reached =
@@ -67,6 +74,7 @@ void conclude(finished_run& run, const run_inputs& inputs, const policy_spec& po
   result.interrupted = ended.interrupted;
   result.failed = ended.failed;
   result.failure = ended.failure;
+  result.not_written.insert(result.not_written.end(), ended.not_written.begin(), ended.not_written.end());
   run.series = outcome.series;
   run.bin_width_s = outcome.bin_width_s;
   if (has_model(inputs))

@@ -18,6 +18,9 @@ void note_earlier(run_result& result, const std::optional<resumed_part>& before)
 /// Fails the run; the first reason is the one that is told.
 void fail(run_result& result, const std::string& why);
 
+/// Why a run has failed that every node has left by itself; empty: not every one has.
+std::string all_left_text(const std::vector<run_node>& nodes);
+
 /// Notes when the target was reached (no later than the run ended), and fails the run for what the reporter
 /// found wrong. `result` has its evaluations, mixing and lost workers.
 void judge(run_result& result, const run_config& config, const run_outcome& outcome);

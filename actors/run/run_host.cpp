@@ -52,6 +52,7 @@ run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host
   }
   options.reports.graph = graph_;
   options.reports.seed = config.seed;
+  options.reports.log_bytes_max = config.log_bytes_max;
   options.reports.in_pairs = inputs.policies[options.policy].averages_in_pairs();
   reports_ = adopt(system.spawn<caf::detached>(reporter, options.reports));
   if (setup_ && config.checkpoint_every_s && !options.checkpoints.empty()) {

@@ -1,5 +1,6 @@
 #include "actors/run/simulated_run.hpp"
 
+#include "actors/reporting/evals_file.hpp"
 #include "actors/reporting/reporter.hpp"
 #include "actors/reporting/rounds_file.hpp"
 #include "actors/run/checkpoints.hpp"
@@ -53,9 +54,12 @@ public:
         hash_(inputs.config.checkpoint_every_s ? run_hash(inputs, policy) : 0),
         run_(options_of(inputs, policy), crew_, [this](const round_report& r) { add(r); }) {
     if (!controls.rounds_file.empty())
-      file_.emplace(controls.rounds_file, false);
+      file_.emplace(controls.rounds_file, false, inputs.config.log_bytes_max);
     if (!controls.events_file.empty())
-      events_.emplace(controls.events_file, false);
+      events_.emplace(controls.events_file, false, inputs.config.log_bytes_max);
+    if (!controls.evals_file.empty() && has_model(inputs))
+      evals_.emplace(controls.evals_file, false);
+    check_files();
     if (has_model(inputs))
       bench_.emplace(inputs.learner, inputs.data.test, inputs.config.seed, &crew_);
   }
@@ -87,13 +91,11 @@ public:
     auto x = outcome_of(run_.statistics(), run_.ended(), &run_.audit(), evaluations_);
     x.finals = run_.estimates();
     x.result.no_wait_rate = run_.no_wait_rate().value_or(x.result.no_wait_rate);
-    if (file_ && !file_->flush() && !failure_)
-      failure_ = "cannot write " + file_->name();
-    if (events_ && !events_->flush() && !failure_)
-      failure_ = "cannot write " + events_->name();
-    if (controls_.trace)
-      controls_.trace->flush();
+    check_files();
+    if (controls_.trace && !controls_.trace->flush())
+      not_written_.emplace_back("cannot write the trace to its end");
     x.failure = failure_;
+    x.result.not_written = not_written_;
     return x;
   }
 
@@ -101,10 +103,28 @@ public:
     auto p = progress_of(run_.statistics(), evaluations_);
     p.elapsed = run_.now();
     p.workers_done = run_.workers_done();
+    if (!not_written_.empty())
+      p.not_written = not_written_.front();
     return p;
   }
 
 private:
+  /// The run goes on without a file that cannot be written, and its result says so.
+  template <class File>
+  void check(std::optional<File>& file) {
+    if (!file || file->flush())
+      return;
+    not_written_.push_back(file->failure());
+    spdlog::error("{}; the run goes on without that file", not_written_.back());
+    file.reset();
+  }
+
+  void check_files() {
+    check(file_);
+    check(events_);
+    check(evals_);
+  }
+
   /// Asked now and then. Never ends the simulation at once: rounds in progress end first.
   bool pause() {
     if (wants_stop())
@@ -132,7 +152,10 @@ private:
   virtual_run_options options_of(const run_inputs& inputs, std::size_t policy) {
     auto x = virtual_options_for(inputs, policy);
     if (!controls_.events_file.empty())
-      x.recorded = [this](std::string_view line) { events_->add(line); };
+      x.recorded = [this](std::string_view line) {
+        if (events_)
+          events_->add(line);
+      };
     x.remembers = saves();
     x.resumed = controls_.resumed_virtually;
     if (x.resumed) {
@@ -214,6 +237,10 @@ private:
     const auto scored = scores ? std::min(workers, test_bench::scored_workers_max) : 0;
     budget_.spend(at, bench_->samples(), scored * bench_->interim_samples(workers));
     evaluations_.push_back(*e);
+    if (evals_) {
+      evals_->add(evaluation_line(*e) + '\n');
+      check(evals_);
+    }
     const auto target = inputs_.config.target_accuracy;
     if (target && e->test_accuracy >= *target)
       stop();
@@ -246,6 +273,8 @@ private:
   thread_crew crew_;
   std::optional<rounds_file> file_;
   std::optional<line_file> events_;
+  std::optional<line_file> evals_;
+  std::vector<std::string> not_written_;
   std::optional<test_bench> bench_;
   evaluation_budget budget_;
   std::uint64_t changes_seen_ = 0; ///< by the newest evaluation

@@ -82,7 +82,12 @@ int dispatch(std::span<const std::string> arguments, std::span<const command> co
     err << "dybw: error: " << error.what() << std::endl;
     return error.exit_code();
   } catch (const std::system_error& error) {
-    err << "dybw: error: " << one_line(error.what()) << std::endl;
+    if (error.code() == std::errc::resource_unavailable_try_again)
+      err << "dybw: error: the system gives no more threads; give fewer --threads or --workers, or raise its "
+             "limits (ulimit -u, ulimit -v)"
+          << std::endl;
+    else
+      err << "dybw: error: " << one_line(error.what()) << std::endl;
   } catch (const std::bad_alloc&) {
     err << "dybw: error: there is not enough memory; make the model, the data or --workers smaller, or let "
            "the process have more (ulimit -v)"

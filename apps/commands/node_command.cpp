@@ -1,3 +1,4 @@
+#include "actors/ask.hpp"
 #include "actors/monitor/monitor.hpp"
 #include "actors/node/node.hpp"
 #include "actors/transport/address.hpp"
@@ -14,7 +15,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cstdlib>
 #include <iostream>
+#include <thread>
 
 namespace dybw {
 
@@ -23,6 +26,18 @@ namespace {
 constexpr auto poll_every = std::chrono::milliseconds{50};
 /// How long a run in progress may take to end when the node is to end.
 constexpr auto leave_patience = std::chrono::seconds{20};
+
+/// Then CAF waits for all threads; one that is deep in the gradient of a large model takes minutes.
+constexpr auto threads_patience = std::chrono::seconds{2};
+
+/// All results are written. Ends the process when the last checkpoints have had their time, should a thread
+/// keep it.
+void end_soon(int exit_code) {
+  std::thread{[exit_code] {
+    std::this_thread::sleep_for(threads_patience);
+    std::_Exit(exit_code);
+  }}.detach();
+}
 
 /// What lies on this machine is checked before anybody relies on it.
 void check_places(const node_command_options& options) {
@@ -44,7 +59,7 @@ node_options to_node_options(const node_command_options& options) {
   node.threads = options.threads;
   node.slots = options.slots;
   node.join = options.join;
-  node.files = make_node_writer(options.out);
+  node.files = make_node_writer(options.out, options.keep);
   if (options.rejoin)
     node.rejoin = read_last_run(*options.out);
   return node;
@@ -80,11 +95,10 @@ int serve(caf::actor_system& system, const node_actor& node) {
   caf::scoped_actor self{system};
   std::optional<std::chrono::steady_clock::time_point> leaving_since;
   for (;;) {
-    std::optional<node_standing> standing;
     std::string failure;
-    self->request(node, std::chrono::seconds{30}, node_standing_wanted{})
-        .receive([&](node_standing& x) { standing = std::move(x); },
-                 [&](const caf::error& e) { failure = caf::to_string(e); });
+    const auto standing = ask_and_wait<node_standing>(
+        self, node, std::chrono::seconds{30}, [&](const caf::error& e) { failure = caf::to_string(e); },
+        node_standing_wanted{});
     if (!standing)
       throw std::runtime_error{"the node failed: " + failure};
     if (!standing->failure.empty()) {
@@ -143,7 +157,10 @@ int node_command(std::span<const std::string> arguments) {
     if (page)
       std::cout << "dybw node: web page at " << page->url() << std::endl;
   }
-  return serve(system, node->handle);
+  const auto exit_code = serve(system, node->handle);
+  if (interrupt_guard::interrupted())
+    end_soon(exit_code);
+  return exit_code;
 }
 
 } // namespace dybw

@@ -63,6 +63,12 @@ std::vector<std::string> with_seeds(const std::vector<std::string>& directories)
   return all;
 }
 
+/// What somebody else has written into a run.json.
+[[noreturn]] void refuse_content(const json::exception& error) {
+  throw input_error{input_fault::data, "a run.json is not what dybw run writes", error.what(),
+                    "name directories that dybw run --out wrote"};
+}
+
 } // namespace
 
 std::vector<stored_run> read_all_runs(const std::vector<std::string>& named) {
@@ -114,7 +120,7 @@ std::string report_help() {
       report_option_list());
 }
 
-int report_command(std::span<const std::string> arguments) {
+int report_command(std::span<const std::string> arguments) try {
   const auto known = report_option_list();
   option_values given{known, "dybw report", directories_max};
   given.add_arguments(arguments);
@@ -140,6 +146,8 @@ int report_command(std::span<const std::string> arguments) {
   if (given.given("out"))
     write_report_page(all, given.text("out"));
   return 0;
+} catch (const json::exception& error) {
+  refuse_content(error);
 }
 
 } // namespace dybw

@@ -67,17 +67,28 @@ int run_each(const run_inputs& inputs, run_output& output,
              const std::function<finished_run(std::size_t policy)>& run, bool is_part) {
   std::string failure;
   for (std::size_t i = 0; i < inputs.policies.size() && !interrupt_guard::interrupted(); ++i) {
-    const auto done = run(i);
-    output.add(done);
-    failure = done.result.failure;
-    if (done.result.failed)
-      break;
+    try {
+      const auto done = run(i);
+      output.add(done);
+      failure = done.result.failure;
+      if (done.result.failed)
+        break;
+    } catch (...) { // there was no memory, or no thread, for it
+      output.discard();
+      throw;
+    }
   }
   return finish(output, failure, is_part);
 }
 
 run_controls controls_of(run_output& output, const std::string& policy) {
-  return {output.rounds_file(policy), output.watch(policy), output.trace(policy), output.events_file(policy)};
+  run_controls controls;
+  controls.rounds_file = output.rounds_file(policy);
+  controls.evals_file = output.evals_file(policy);
+  controls.watch = output.watch(policy);
+  controls.trace = output.trace(policy);
+  controls.events_file = output.events_file(policy);
+  return controls;
 }
 
 /// What was read, so that people see whether it is what they meant; what they may not expect even if quiet.
@@ -176,7 +187,7 @@ int run_seeds(std::span<const std::string> arguments, const run_options& options
 } // namespace
 
 int run_command(std::span<const std::string> arguments) {
-  const auto options = read_run_options(arguments, date_text());
+  const auto options = read_run_options(arguments, date_text(), options_on_nodes);
   set_up_log(options.output.level);
   const auto guard = interrupt_guard{};
   return options.seeds.empty() ? run_one(options) : run_seeds(arguments, options);

@@ -1,5 +1,6 @@
 #include "apps/commands/run_on_nodes.hpp"
 
+#include "actors/client/ask_nodes.hpp"
 #include "actors/cluster/cluster_run.hpp"
 #include "actors/monitor/monitor.hpp"
 #include "apps/commands/commands.hpp"
@@ -17,10 +18,13 @@
 #include <spdlog/spdlog.h>
 
 #include <iostream>
+#include <sstream>
 
 namespace dybw {
 
 namespace {
+
+constexpr nanoseconds ask_patience{std::chrono::seconds{4}};
 
 int say(const std::string& failure, int exit_code) {
   std::cerr << "dybw: error: " << failure << std::endl;
@@ -47,6 +51,18 @@ void print_begun(const run_options& options, const cluster_plan& plan) {
 
 } // namespace
 
+std::vector<std::string> options_on_nodes(const nodes_options& nodes, const std::string& run) {
+  network net{nodes.tls};
+  for (const auto& node : nodes.nodes) {
+    const auto answers = ask_nodes(net.system(), net.gateway(), std::span{&node, 1},
+                                   saved_options_request{run}, ask_patience, interrupt_guard::interrupted);
+    if (const auto options = expect_answer<saved_options_reply>(answers.front(), node);
+        options.refusal.empty())
+      return options.options;
+  }
+  return {};
+}
+
 int run_on_nodes(const run_options& options) {
   network net{options.nodes->tls};
   const auto name = date_text() + '-' + std::to_string(options.config.seed);
@@ -55,6 +71,9 @@ int run_on_nodes(const run_options& options) {
   if (!plan)
     return interrupt_guard::exit_code;
   plan->resume = options.resume.value_or("");
+  for (std::istringstream lines{options.nodes->saved}; !lines.eof();)
+    if (std::string line; std::getline(lines, line))
+      plan->options.push_back(line);
   if (!options.config.data.path.empty())
     spdlog::warn("--data={} is not used: nodes read data from their own --data",
                  options.config.data.path.string());
@@ -73,6 +92,7 @@ int run_on_nodes(const run_options& options) {
     const auto& policy = plan->inputs.policies[i].text;
     cluster_controls controls;
     controls.rounds_file = output.rounds_file(policy);
+    controls.evals_file = output.evals_file(policy);
     controls.watch = output.watch(policy);
     controls.trace = output.trace(policy);
     controls.detach = options.nodes->detach;
@@ -84,6 +104,8 @@ int run_on_nodes(const run_options& options) {
     }
     if (end.began)
       output.add(end.run);
+    else
+      output.discard();
     if (end.run.result.failed) {
       if (!output.empty())
         output.print();

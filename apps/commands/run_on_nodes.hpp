@@ -9,4 +9,7 @@ namespace dybw {
 /// starts. REQUIRES: `options.nodes`, and a living `interrupt_guard`.
 int run_on_nodes(const run_options& options);
 
+/// For `read_run_options`: asks one node after another.
+std::vector<std::string> options_on_nodes(const nodes_options& nodes, const std::string& run);
+
 } // namespace dybw

@@ -18,6 +18,8 @@ namespace dybw {
 
 namespace {
 
+constexpr auto renew_every = std::chrono::seconds{10};
+
 /// How far the run is towards the limit that will end it first.
 progress to_progress(const run_config& config, const std::string& policy, const run_progress& now) {
   progress p;
@@ -60,11 +62,14 @@ run_output::run_output(const run_options& options)
 
 void run_output::go_on(const std::string& policy, const std::map<worker_id, checkpoint>& from) {
   std::map<worker_id, round_number> last;
-  for (const auto& [id, x] : from)
+  nanoseconds done{0};
+  for (const auto& [id, x] : from) {
     last[id] = x.round;
+    done = std::max(done, x.elapsed);
+  }
   directory_->trim_rounds(policy, last);
   drop_torn_line(directory_->events_file(policy));
-  earlier_evals_ = directory_->read_evals(policy);
+  directory_->trim_evals(policy, to_seconds(done));
   directory_->write_options(options_.saved);
 }
 
@@ -76,6 +81,10 @@ std::filesystem::path run_output::rounds_file(const std::string& policy) const {
   return directory_ ? directory_->rounds_file(policy) : std::filesystem::path{};
 }
 
+std::filesystem::path run_output::evals_file(const std::string& policy) const {
+  return directory_ ? directory_->evals_file(policy) : std::filesystem::path{};
+}
+
 std::filesystem::path run_output::events_file(const std::string& policy) const {
   return options_.output.record ? directory_->events_file(policy) : std::filesystem::path{};
 }
@@ -84,7 +93,8 @@ std::shared_ptr<trace_file> run_output::trace(const std::string& policy) {
   const auto& file = options_.output.trace;
   if (!file)
     return nullptr;
-  auto trace = std::make_shared<trace_file>(*file, policy, traces_++, options_.config.workers);
+  auto trace = std::make_shared<trace_file>(*file, policy, traces_++, options_.config.workers,
+                                            options_.config.log_bytes_max);
   if (!trace->flush())
     throw input_error{input_fault::configuration, "--trace=" + file->string() + " cannot be written", "",
                       "give a file in a directory that is there"};
@@ -92,21 +102,64 @@ std::shared_ptr<trace_file> run_output::trace(const std::string& policy) {
 }
 
 std::function<bool(const run_progress&)> run_output::watch(const std::string& policy) {
+  run_progress beginning;
+  beginning.begun = false;
+  renew(policy, beginning);
+  hint_ = target_hint{options_.config};
   return [this, policy](const run_progress& now) {
+    if (std::chrono::steady_clock::now() - renewed_at_ > renew_every)
+      renew(policy, now);
+    if (const auto hint = hint_.note(now.elapsed, now.accuracy); !hint.empty() && !options_.output.quiet) {
+      display_.clear();
+      std::cerr << hint << std::endl;
+    }
     if (!options_.output.quiet)
       display_.show(to_progress(options_.config, policy, now));
     return interrupt_guard::interrupted();
   };
 }
 
+/// Whatever ends the program, there is a run.json that says how far the run was. The end will tell if nothing
+/// can be written.
+void run_output::renew(const std::string& policy, const run_progress& now) {
+  renewed_at_ = std::chrono::steady_clock::now();
+  if (!directory_)
+    return;
+  try {
+    directory_->write_run(running_to_json(options_.config, results_, policy, now));
+  } catch (const std::system_error&) {
+    return;
+  }
+}
+
+void run_output::discard() {
+  display_.clear();
+  const auto has_begun = [&](const std::string& policy) {
+    std::error_code none;
+    const auto bytes = std::filesystem::file_size(directory_->rounds_file(policy), none);
+    return !none && bytes > 0;
+  };
+  const auto& policies = options_.config.policies;
+  if (!directory_ || !results_.empty() || (options_.resume && !options_.nodes) ||
+      std::any_of(policies.begin(), policies.end(), has_begun))
+    return;
+  try {
+    directory_->discard(policies);
+  } catch (const std::system_error& error) {
+    failure_ = error.what();
+  }
+}
+
 void run_output::add(const finished_run& run) {
   display_.clear();
   results_.push_back(run.result);
   series_.push_back(series_to_json(run));
+  if (!run.result.not_written.empty() && failure_.empty())
+    failure_ = run.result.not_written.front();
   if (!directory_)
     return;
   try {
-    write_files(*directory_, options_.config, results_, series_, run, earlier_evals_);
+    write_files(*directory_, options_.config, results_, series_, run);
   } catch (const std::system_error& error) {
     failure_ = error.what();
   }

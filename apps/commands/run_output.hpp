@@ -7,6 +7,7 @@
 #include "apps/text/progress.hpp"
 #include "learning/checkpoint/checkpoint.hpp"
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
@@ -30,11 +31,14 @@ public:
   std::filesystem::path checkpoints(const std::string& policy) const;
   /// Where the rounds of a policy go; empty for nowhere.
   std::filesystem::path rounds_file(const std::string& policy) const;
+  /// Where the evaluations of a policy go; empty for nowhere.
+  std::filesystem::path evals_file(const std::string& policy) const;
   /// Where the events of a policy's workers go; empty for nowhere.
   std::filesystem::path events_file(const std::string& policy) const;
   /// Where the intervals of a policy's workers go; null for nowhere. Once for each policy, in order.
   std::shared_ptr<trace_file> trace(const std::string& policy);
-  /// Shows how a run stands; says whether the user wants an end. For `run_controls`.
+  /// Shows how a run stands, keeps run.json at it, and says whether the user wants an end. For
+  /// `run_controls`.
   std::function<bool(const run_progress&)> watch(const std::string& policy);
   /// Writes what is known now, so that an interrupt or a crash later loses nothing. What cannot be written is
   /// no reason to lose the rest: see `failure`.
@@ -44,6 +48,8 @@ public:
   bool empty() const noexcept { return results_.empty(); }
   /// Prints the results, if they are not to be shown with those of other runs. REQUIRES: at least one.
   void print() const;
+  /// Nothing began: takes the files away that were made for it, which would be in the way of the next try.
+  void discard();
   /// Says where the web page is.
   void tell_page(const std::string& url) const;
   /// Wipes the progress line.
@@ -55,8 +61,11 @@ private:
   progress_display display_;
   std::vector<run_result> results_;
   nlohmann::json series_ = nlohmann::json::array();
-  std::string earlier_evals_;
+  void renew(const std::string& policy, const run_progress& now);
+
   std::string failure_;
+  std::chrono::steady_clock::time_point renewed_at_; ///< run.json, while a run lasts
+  target_hint hint_;
   std::size_t traces_ = 0;
 };
 

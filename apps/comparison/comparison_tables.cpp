@@ -46,8 +46,29 @@ std::string ratio_text(const std::optional<interval>& x) {
          (x->count > 1 ? " (" + plain_number(x->low) + " to " + plain_number(x->high) + ")" : "");
 }
 
-bool all_clean(const comparison& all, const run_group& g) {
-  return std::all_of(g.runs.begin(), g.runs.end(), [&](std::size_t i) { return is_clean(all.runs[i]); });
+/// Who audits says so at the end: nothing is known of a run that has not come to it.
+std::string audit_word(const stored_run& x) {
+  return is_unfinished(x) ? "-" : is_clean(x) ? "ok" : "WRONG";
+}
+
+/// The worst of them.
+std::string audit_word(const comparison& all, const run_group& g) {
+  std::string worst = "ok";
+  for (auto i : g.runs)
+    if (const auto word = audit_word(all.runs[i]); word == "WRONG" || worst == "ok")
+      worst = word;
+  return worst;
+}
+
+/// A line for each run that has not come to its end.
+std::string unfinished_text(const comparison& all) {
+  std::string text;
+  for (const auto& x : all.runs)
+    if (is_unfinished(x))
+      text += x.directory.string() + " " + policy_of(x) +
+              ": not at its end (it still runs, or was killed); figures up to " +
+              or_dash(figure(x, "duration_s"), seconds_text) + "\n";
+  return text;
 }
 
 /// What a table of groups has of one of them.
@@ -62,7 +83,7 @@ std::vector<std::string> cells_of(const comparison& all, const run_group& g) {
           mean_text(all, g, of("compute_share"), percent_text),
           mean_text(all, g, of("mean_backup_workers"), plain_number),
           ratio_text(paired_ratio(all, g, all.groups[g.reference], all.by)),
-          all_clean(all, g) ? "ok" : "WRONG"};
+          audit_word(all, g)};
 }
 
 const std::vector<std::string> group_columns{
@@ -162,13 +183,14 @@ std::string runs_table(const comparison& all) {
                of("worst_worker_accuracy", percent_text), count_text(x.run["rounds"].get<std::uint64_t>()),
                of("mean_round_s", seconds_text), or_dash(share_of_no_wait(x), percent_text),
                of("compute_share", percent_text), of("mean_backup_workers", plain_number),
-               or_dash(ratio_to_reference(all, i), plain_number), is_clean(x) ? "ok" : "WRONG"});
+               or_dash(ratio_to_reference(all, i), plain_number), audit_word(x)});
   }
   const auto common = common_setting(all);
   const auto several =
       std::any_of(all.groups.begin(), all.groups.end(), [](const run_group& g) { return g.runs.size() > 1; });
   auto text = common + table.text() + "* by " + all.by.text + ", the first" + reference_text(all) +
-              " with the same seed" + (several ? "; --group shows means over the seeds" : "") + "\n";
+              " with the same seed" + (several ? "; --group shows means over the seeds" : "") + "\n" +
+              unfinished_text(all);
   if (common.empty())
     for (const auto& x : all.runs)
       text += x.directory.string() + " " + policy_of(x) + ": " + setting_text(x) + "\n";
@@ -183,7 +205,7 @@ std::string groups_table(const comparison& all) {
   const auto common = common_setting(all);
   auto text = common + table.text() + "* by " + all.by.text + ", geometric mean over runs of the same seed" +
               (reference_text(all).empty() ? "" : ", the first" + reference_text(all)) +
-              "; ± and (to): 95 % intervals over the seeds\n";
+              "; ± and (to): 95 % intervals over the seeds\n" + unfinished_text(all);
   if (common.empty())
     for (const auto& g : all.groups)
       text += g.label + ": " + setting_text(all.runs[g.runs.front()]) + "\n";

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint64_t slots_max = 100'000;
 constexpr std::uint64_t threads_max = 4096;
+constexpr std::uint64_t keep_max = 1'000'000;
 
 std::optional<endpoint> read_endpoint(const option_values& given, const std::string& name) {
   if (!given.given(name))
@@ -80,6 +81,8 @@ po::options_description node_option_list() {
       "directory of the mnist or cifar10 files, or the csv or libsvm file, on this machine")(
       "out", text_value("DIR"),
       "write results, models and checkpoints there, a directory per run; default: nowhere")(
+      "keep", text_value("N", "0"),
+      "most runs kept below --out: the oldest go when another begins; 0: all stay")(
       "slots", text_value("N", "0"), "most workers that it takes; 0: no limit")(
       "threads", text_value("T", "0"),
       "threads that compute gradients; 0: as the run says, or one per processor")(
@@ -121,6 +124,9 @@ node_command_options read_node_options(std::span<const std::string> arguments) {
   options.data = read_path(given, "data").value_or(std::filesystem::path{});
   options.out = read_path(given, "out");
   check_rejoin(options);
+  options.keep = given.whole("keep", 0, keep_max);
+  if (options.keep > 0 && !options.out)
+    given.refuse("keep", "is about the runs below --out", "add --out DIR or leave it out");
   options.slots = static_cast<std::uint32_t>(given.whole("slots", 0, slots_max));
   options.threads = given.whole("threads", 0, threads_max);
   options.level =

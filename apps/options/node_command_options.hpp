@@ -19,6 +19,7 @@ struct node_command_options {
   bool rejoin = false;        ///< `out` is given, and holds the run if there is one
   std::filesystem::path data; ///< empty: only data that is built in
   std::optional<std::filesystem::path> out;
+  std::size_t keep = 0; ///< runs below `out`; 0: all
   std::uint32_t slots = 0;
   std::size_t threads = 0; ///< 0: as many as the run asks for
   std::optional<tls_files> tls;

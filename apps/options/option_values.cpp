@@ -221,7 +221,9 @@ void option_values::refuse_unknown(const std::string& word, const std::string& p
   const auto bare = without_dashes(name);
   const auto list = command_ + " --help lists all";
   const auto near = nearest_option(known_, bare);
-  auto mend = near.empty() ? list : "did you mean --" + near + "? (" + list + ")";
+  auto mend = near.empty() || name == "--" + near ? list : "did you mean --" + near + "? (" + list + ")";
+  if (!prefix.empty() && !near.empty()) // in a file
+    mend = near == bare ? "write it without dashes: " + near : "did you mean " + near + "? (" + list + ")";
   if (!prefix.empty() && bare.find('.') != std::string::npos)
     mend = "options stand in no [section]";
   throw input_error{input_fault::configuration, prefix + "unknown option " + (prefix.empty() ? name : bare),

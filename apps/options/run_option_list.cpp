@@ -167,9 +167,11 @@ po::options_description output_group() {
       "write every event of every worker below --out, so that dybw replay can play the run again")(
       "trace", text_value("FILE"),
       "write when each worker computed, waited, mixed and sent, to be opened in Perfetto (ui.perfetto.dev)")(
-      "eval-every", text_value("S", number_text(standard.eval_every_s)),
-      "seconds between tests of the model")("log-level", text_value("LEVEL", "warn"),
-                                            "debug, info, warn, error or off; goes to standard error")(
+      "log-max", text_value("MIB", std::to_string(standard.log_bytes_max >> 20U)),
+      "most that rounds.jsonl holds before every second of its rounds goes, and events.log and the trace "
+      "before they end; 0: no limit")("eval-every", text_value("S", number_text(standard.eval_every_s)),
+                                      "seconds between tests of the model")(
+      "log-level", text_value("LEVEL", "warn"), "debug, info, warn, error or off; goes to standard error")(
       "quiet", po::bool_switch(), "show no progress")("help", po::bool_switch(), "show this page");
   return list;
 }

@@ -259,8 +259,10 @@ void read_checkpointing(const option_values& given, run_options& options) {
                  "is for one run, not one for each of " + std::to_string(config.policies.size()) +
                      " policies",
                  "give one --policy");
-  if (options.nodes)
-    return; // each keeps its workers' below its own --out
+  if (options.nodes) { // each keeps its workers' below its own --out
+    options.nodes->saved = saved_options(given);
+    return;
+  }
   if (!options.output.directory)
     given.refuse("checkpoint-every", "needs a directory to write to", "add --out DIR");
   options.saved = saved_options(given);
@@ -332,7 +334,7 @@ output_options read_output(const option_values& given, const run_config& config,
   return output;
 }
 
-std::optional<nodes_options> read_nodes(const option_values& given, const run_config& config) {
+std::optional<nodes_options> read_nodes(const option_values& given) {
   if (!names_nodes(given)) {
     for (const auto* option : {"tls-cert", "tls-key", "tls-ca", "tls-crl"})
       if (given.given(option))
@@ -349,14 +351,26 @@ std::optional<nodes_options> read_nodes(const option_values& given, const run_co
                       ? given.reading("nodes", [&] { return parse_nodes(given.text("nodes")); })
                       : read_nodes_file(given.text("nodes-file"));
   options.detach = given.flag("detach");
-  if (options.detach && config.policies.size() > 1)
+  options.tls = read_tls(given);
+  check_role(options.tls, {peer_role::launcher}, "the role launcher");
+  return options;
+}
+
+void check_detached(const std::optional<nodes_options>& nodes, const run_config& config) {
+  if (nodes && nodes->detach && config.policies.size() > 1)
     throw input_error{input_fault::configuration,
                       "--detach leaves one run behind, not one for each of " +
                           std::to_string(config.policies.size()) + " policies",
                       "", "give one --policy, or stay until they are done"};
-  options.tls = read_tls(given);
-  check_role(options.tls, {peer_role::launcher}, "the role launcher");
-  return options;
+}
+
+/// A run of an earlier version has none to tell: then all are to be given again.
+void add_options_of_nodes(option_values& given, const ask_options& ask) {
+  const auto& run = given.text("resume");
+  if (const auto lines = ask(*read_nodes(given), run); !lines.empty())
+    add_saved_options(given, lines, "the options of " + run + " on the nodes");
+  else if (given.given("config"))
+    given.add_file(given.text("config"));
 }
 
 bool is_shaped(const option_values& given, const boost::program_options::options_description& known) {
@@ -366,13 +380,9 @@ bool is_shaped(const option_values& given, const boost::program_options::options
   });
 }
 
-} // namespace
-
-namespace {
-
 /// `one`: of `--seeds` the one that is to be read; none for the first.
 run_options read_options(std::span<const std::string> arguments, const std::string& date,
-                         const std::optional<std::uint64_t>& one) {
+                         const std::optional<std::uint64_t>& one, const ask_options& ask) {
   const auto known = run_option_list();
   option_values given{known, "dybw run"};
   given.add_arguments(arguments);
@@ -382,6 +392,8 @@ run_options read_options(std::span<const std::string> arguments, const std::stri
     given.refuse("resume", "is empty", "name the run to go on with");
   if (given.given("resume") && !names_nodes(given))
     add_saved_options(given, given.text("resume"));
+  else if (given.given("resume") && ask)
+    add_options_of_nodes(given, ask);
   else if (given.given("config"))
     given.add_file(given.text("config"));
   else if (options.demo)
@@ -394,6 +406,7 @@ run_options read_options(std::span<const std::string> arguments, const std::stri
   auto& config = options.config;
   config.seed = given.whole("seed", 0, whole_max);
   config.threads = given.whole("threads", 0, threads_max);
+  config.log_bytes_max = given.whole("log-max", 0, whole_max >> 20U) << 20U;
   config.eval_every_s = given.real("eval-every", fits_duration, a_duration);
   read_data(given, config);
   const auto graph = read_graph(given, config);
@@ -403,7 +416,8 @@ run_options read_options(std::span<const std::string> arguments, const std::stri
   read_times(given, config);
   read_virtual_time(given, config);
   check_pairwise(given, config);
-  options.nodes = read_nodes(given, config);
+  options.nodes = read_nodes(given);
+  check_detached(options.nodes, config);
   options.http = read_http(given);
   options.output = read_output(given, config, date);
   read_checkpointing(given, options);
@@ -413,13 +427,14 @@ run_options read_options(std::span<const std::string> arguments, const std::stri
 
 } // namespace
 
-run_options read_run_options(std::span<const std::string> arguments, const std::string& date) {
-  return read_options(arguments, date, std::nullopt);
+run_options read_run_options(std::span<const std::string> arguments, const std::string& date,
+                             const ask_options& ask) {
+  return read_options(arguments, date, std::nullopt, ask);
 }
 
 run_options read_seed_options(std::span<const std::string> arguments, std::uint64_t seed,
                               const std::filesystem::path& directory) {
-  auto options = read_options(arguments, "", seed);
+  auto options = read_options(arguments, "", seed, {});
   options.output.directory = seed_directory(directory, seed);
   options.output.directory_is_ours = false;
   options.output.is_part = true;

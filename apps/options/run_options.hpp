@@ -7,6 +7,7 @@
 #include "messages/endpoint.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,6 +35,7 @@ struct nodes_options {
   std::vector<endpoint> nodes;
   bool detach = false; ///< do not wait for the end
   std::optional<tls_files> tls;
+  std::string saved; ///< as `run_options::saved`, for every node to keep; empty without checkpoints
 };
 
 /// The options of `dybw run`, checked as far as that goes without reading the data.
@@ -53,6 +55,11 @@ struct run_options {
   bool demo = false;
 };
 
+/// The lines of the options that a run of this name on these nodes was given; nothing if none of them has
+/// any. Throws `input_error` (network fault).
+using ask_options =
+    std::function<std::vector<std::string>(const nodes_options& nodes, const std::string& run)>;
+
 /// Reads the options of `dybw run`: `arguments` (without "dybw run"), under them the file of `--config`,
 /// under it the defaults; the preset if nothing but `--out`, `--force`, `--format`, `--log-level`, `--quiet`,
 /// `--threads`, `--seed`, `--seeds` and what names nodes is given. `date` (see `date_text`) goes into the
@@ -60,7 +67,9 @@ struct run_options {
 /// `--out`. Of a run that goes on (`--resume`) the options that it had are under those of `arguments`. Reads
 /// the files of topologies, connecting edges and traces, but no data. Throws `input_error` for whatever is
 /// wrong (data fault for a malformed file).
-run_options read_run_options(std::span<const std::string> arguments, const std::string& date);
+/// If the run is one on nodes, `ask` gets its options from them.
+run_options read_run_options(std::span<const std::string> arguments, const std::string& date,
+                             const ask_options& ask = {});
 
 /// The same for one seed of `--seeds`, which writes below `directory` (see `seed_directory`).
 run_options read_seed_options(std::span<const std::string> arguments, std::uint64_t seed,

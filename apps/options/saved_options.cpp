@@ -18,8 +18,8 @@ constexpr std::array not_saved = {"out",    "force",      "format",  "log-level"
                                   "http",   "http-token", "record",  "seeds"};
 
 /// Those of the saved ones that may be others when a run goes on.
-constexpr std::array may_change = {"rounds", "time-limit", "target-accuracy", "threads",
-                                   "data",   "eval-every", "checkpoint-every"};
+constexpr std::array may_change = {"rounds", "time-limit", "target-accuracy",  "threads",
+                                   "data",   "eval-every", "checkpoint-every", "log-max"};
 
 template <class Names>
 bool is_among(const Names& names, const std::string& name) {
@@ -57,22 +57,10 @@ std::string saved_options(const option_values& given) {
   return text;
 }
 
-void add_saved_options(option_values& given, const fs::path& directory) {
-  const auto file = directory / saved_options_name;
-  if (!fs::is_regular_file(file))
-    given.refuse("resume", "holds no run with checkpoints: there is no " + file.string(),
-                 "name the --out of a run with --checkpoint-every");
-  for (const auto* option : {"config", "force"})
-    if (given.given(option))
-      throw input_error{input_fault::configuration,
-                        std::string{"--"} + option + " contradicts --resume=" + directory.string(), "",
-                        "leave it out: the run goes on as it began"};
-  if (given.given("out") &&
-      fs::absolute(given.text("out")).lexically_normal() != fs::absolute(directory).lexically_normal())
-    given.refuse("out", "contradicts --resume=" + directory.string(),
-                 "leave it out: the run goes on where it is");
-  auto saved = given.without_values();
-  saved.add_file(file);
+namespace {
+
+/// What `saved` has is below what is given; `place` stands for it in messages.
+void add_checked(option_values& given, const option_values& saved, const std::string& place) {
   const auto before = saved.all_given();
   for (const auto& [name, value] : given.all_given()) {
     if (is_among(not_saved, name) || is_among(may_change, name))
@@ -80,10 +68,47 @@ void add_saved_options(option_values& given, const fs::path& directory) {
     const auto found = before.find(name);
     const auto was = found != before.end() ? found->second : given.standard(name);
     if (anywhere(name, value) != was)
-      given.refuse(name, "contradicts " + file.string() + (was.empty() ? "" : ", which has " + was),
-                   "leave it out");
+      given.refuse(name, "contradicts " + place + (was.empty() ? "" : ", which has " + was), "leave it out");
   }
+}
+
+void refuse_contradictions(const option_values& given, const std::string& run) {
+  for (const auto* option : {"config", "force"})
+    if (given.given(option))
+      throw input_error{input_fault::configuration,
+                        std::string{"--"} + option + " contradicts --resume=" + run, "",
+                        "leave it out: the run goes on as it began"};
+}
+
+} // namespace
+
+void add_saved_options(option_values& given, const fs::path& directory) {
+  const auto file = directory / saved_options_name;
+  if (!fs::is_regular_file(file))
+    given.refuse("resume", "holds no run with checkpoints: there is no " + file.string(),
+                 "name the --out of a run with --checkpoint-every");
+  refuse_contradictions(given, directory.string());
+  if (given.given("out") &&
+      fs::absolute(given.text("out")).lexically_normal() != fs::absolute(directory).lexically_normal())
+    given.refuse("out", "contradicts --resume=" + directory.string(),
+                 "leave it out: the run goes on where it is");
+  auto saved = given.without_values();
+  saved.add_file(file);
+  add_checked(given, saved, file.string());
   given.add_file(file);
+}
+
+void add_saved_options(option_values& given, const std::vector<std::string>& lines,
+                       const std::string& place) {
+  std::string text;
+  for (const auto& line : lines)
+    text += line + '\n';
+  if (given.given("config"))
+    refuse_contradictions(given, given.text("resume"));
+  auto saved = given.without_values();
+  saved.add_text(text, place);
+  add_checked(given, saved, place);
+  given.add_text(text, place);
 }
 
 } // namespace dybw

@@ -16,4 +16,7 @@ std::string saved_options(const option_values& given);
 /// the place of the data, threads and output.
 void add_saved_options(option_values& given, const std::filesystem::path& directory);
 
+/// The same with the lines of the file, which a node has; `place` says where in messages.
+void add_saved_options(option_values& given, const std::vector<std::string>& lines, const std::string& place);
+
 } // namespace dybw

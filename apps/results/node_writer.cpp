@@ -1,6 +1,7 @@
 #include "apps/results/node_writer.hpp"
 
 #include "actors/system/durable_file.hpp"
+#include "apps/results/run_json.hpp"
 #include "apps/results/run_writer.hpp"
 #include "apps/text/json_text.hpp"
 #include "learning/base/error.hpp"
@@ -83,13 +84,37 @@ run_place open_place(const fs::path& out, const run_spec& spec, run_start how) {
   const auto directory = joined ? run_directory::reopen(out / spec.name, policies)
                                 : run_directory{out / spec.name, policies, false};
   place.rounds_file = directory.rounds_file(policies.front());
+  place.evals_file = directory.evals_file(policies.front());
   place.checkpoints = directory.checkpoints(policies.front());
   if (joined)
     drop_torn_line(place.rounds_file);
   else
     claim(place.rounds_file);
   keep_last_run(out, spec);
+  if (joined)
+    return place;
+  place.made = directory.path();
+  place.policy = policies.front();
+  if (!spec.options.empty()) {
+    std::string text;
+    for (const auto& line : spec.options)
+      text += line + '\n';
+    directory.write_options(text);
+  }
   return place;
+}
+
+std::vector<std::string> read_options(const fs::path& out, const std::string& name) {
+  check_name(name, "run to go on from");
+  const auto file = out / name / saved_options_name;
+  std::ifstream in(file);
+  if (!in)
+    throw input_error{input_fault::configuration, "the options of " + name + " are not there", file.string(),
+                      "name a run with --checkpoint-every that this node has written"};
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);)
+    lines.push_back(line);
+  return lines;
 }
 
 } // namespace
@@ -117,7 +142,7 @@ std::optional<earlier_run> read_last_run(const fs::path& out) {
   }
 }
 
-node_writer make_node_writer(const std::optional<fs::path>& out) {
+node_writer make_node_writer(const std::optional<fs::path>& out, std::size_t keep) {
   node_writer files;
   if (!out) {
     files.open = [](const run_spec& spec, run_start) -> run_place {
@@ -129,7 +154,22 @@ node_writer make_node_writer(const std::optional<fs::path>& out) {
     files.write = [](const run_spec&, const finished_run&) {};
     return files;
   }
-  files.open = [out = *out](const run_spec& spec, run_start how) { return open_place(out, spec, how); };
+  files.open = [out = *out, keep](const run_spec& spec, run_start how) {
+    auto place = open_place(out, spec, how);
+    if (keep > 0 && how != run_start::joined)
+      forget_oldest_runs(out, keep, std::array{spec.name, spec.resume});
+    return place;
+  };
+  files.discard = [](const run_place& place) {
+    run_directory::at(place.made).discard(std::array{place.policy});
+    if (fs::is_empty(place.made))
+      fs::remove(place.made);
+  };
+  files.saved_options = [out = *out](const std::string& name) { return read_options(out, name); };
+  files.renew = [out = *out](const run_spec& spec, const run_progress& now) {
+    const auto directory = run_directory::reopen(out / spec.name, spec.config.policies);
+    directory.write_run(running_to_json(spec.config, {}, spec.config.policies.front(), now));
+  };
   files.write = [out = *out](const run_spec& spec, const finished_run& run) {
     const auto directory = run_directory::reopen(out / spec.name, spec.config.policies);
     auto series = nlohmann::json::array();

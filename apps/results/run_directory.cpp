@@ -1,5 +1,6 @@
 #include "apps/results/run_directory.hpp"
 
+#include "actors/system/durable_file.hpp"
 #include "apps/results/npz_file.hpp"
 #include "apps/results/run_json.hpp"
 #include "apps/text/json_text.hpp"
@@ -97,6 +98,13 @@ void remove_run(const leftovers& found) {
       fs::remove(directory);
 }
 
+/// Whether it says so: the program was killed.
+bool is_unfinished(const fs::path& run_file) {
+  std::ifstream in(run_file, std::ios::binary);
+  const auto document = nlohmann::json::parse(in, nullptr, false);
+  return document.is_object() && document.value("state", nlohmann::json{}) == "running";
+}
+
 void check_writable(const fs::path& directory) {
   if (access(directory.c_str(), W_OK | X_OK) != 0)
     throw fs::filesystem_error{"", std::error_code{errno, std::generic_category()}};
@@ -120,14 +128,17 @@ void refusing_failures(const fs::path& directory, const std::function<void()>& a
 run_directory::run_directory(fs::path directory, std::span<const std::string> policies, bool force)
     : run_directory(std::move(directory)) {
   refusing_failures(directory_, [&] {
+    made_ = !fs::exists(directory_);
     create_directories_durably(directory_);
     claim();
     const auto found = find_leftovers(directory_);
     if (!found.files.empty() && !force)
-      throw input_error{input_fault::configuration,
-                        "--out=" + directory_.string() + " holds another run (" +
-                            found.files.front().string() + ")",
-                        "", "give another --out, or --force to replace that run"};
+      throw input_error{
+          input_fault::configuration,
+          "--out=" + directory_.string() + " holds another run (" +
+              (is_unfinished(run_file()) ? "that has not come to its end" : found.files.front().string()) +
+              ")",
+          "", "give another --out, or --force to replace that run"};
     check_writable(directory_);
     remove_run(found); // nothing is removed where nothing can be written
     make_directories(policies);
@@ -143,7 +154,9 @@ void run_directory::claim() {
 }
 
 run_directory run_directory::create_new(const fs::path& directory, std::span<const std::string> policies) {
-  return {make_new_directory(directory), policies, false};
+  auto created = run_directory{make_new_directory(directory), policies, false};
+  created.made_ = true;
+  return created;
 }
 
 run_directory run_directory::resume(fs::path directory, std::span<const std::string> policies) {
@@ -195,11 +208,6 @@ void run_directory::write_report(const std::string& html) const {
   write_durably(report_file(), html);
 }
 
-std::string run_directory::read_evals(const std::string& policy) const {
-  std::ifstream in(evals_file(policy), std::ios::binary);
-  return {std::istreambuf_iterator<char>{in}, {}};
-}
-
 void run_directory::write_options(const std::string& text) const {
   write_durably(directory_ / saved_options_name, text);
 }
@@ -226,12 +234,51 @@ void run_directory::trim_rounds(const std::string& policy,
   });
 }
 
-void run_directory::write_evals(const std::string& policy, std::span<const nlohmann::ordered_json> lines,
-                                const std::string& earlier) const {
-  auto text = earlier;
-  for (const auto& line : lines)
-    text += json_text(line) + '\n';
-  write_durably(evals_file(policy), text);
+void run_directory::complete_evals(const std::string& policy, std::span<const std::string> lines) const {
+  const auto file = evals_file(policy);
+  drop_torn_line(file);
+  std::string last;
+  if (std::ifstream in{file, std::ios::binary})
+    for (std::string line; std::getline(in, line);)
+      last = line;
+  auto known = std::find(lines.begin(), lines.end(), last);
+  std::string text;
+  for (auto line = known == lines.end() ? lines.begin() : std::next(known); line != lines.end(); ++line)
+    text += *line + '\n';
+  append_durably(file, fs::exists(file) ? fs::file_size(file) : 0, std::as_bytes(std::span{text}));
+}
+
+void run_directory::trim_evals(const std::string& policy, double until_s) const {
+  const auto file = evals_file(policy);
+  drop_torn_line(file);
+  std::ifstream in(file, std::ios::binary);
+  std::string text;
+  double newest_s = 0;
+  for (std::string line; std::getline(in, line);) {
+    const auto e = nlohmann::json::parse(line, nullptr, false);
+    if (!e.is_object() || e.value("at_end", false) || e.value("time_s", 0.0) < newest_s)
+      return; // ended in good order, or went on before: its times count from elsewhere
+    newest_s = e.value("time_s", 0.0);
+    if (newest_s <= until_s)
+      text += line + '\n';
+  }
+  if (newest_s > until_s)
+    write_durably(file, text);
+}
+
+void run_directory::discard(std::span<const std::string> policies) const {
+  leftovers found = find_leftovers(directory_);
+  std::erase_if(found.directories, [&](const fs::path& each) {
+    return std::none_of(policies.begin(), policies.end(), [&](const std::string& policy) {
+      return each == directory_ / directory_name(policy) || each == checkpoints(policy);
+    });
+  });
+  remove_run(found);
+  for (const auto& policy : policies)
+    if (const auto own = directory_ / directory_name(policy); fs::is_directory(own) && fs::is_empty(own))
+      fs::remove(own);
+  if (made_ && fs::is_empty(directory_))
+    fs::remove(directory_);
 }
 
 void run_directory::write_model(const std::string& policy, std::span<const float> parameters,
@@ -279,6 +326,32 @@ std::vector<fs::path> seed_directories(const fs::path& directory) {
   for (auto& [seed, path] : found)
     directories.push_back(std::move(path));
   return directories;
+}
+
+void forget_oldest_runs(const fs::path& parent, std::size_t keep, std::span<const std::string> needed) {
+  struct run {
+    fs::file_time_type written;
+    fs::path directory;
+    leftovers files;
+  };
+  std::vector<run> runs;
+  for (const auto& entry : fs::directory_iterator(parent)) {
+    if (!fs::is_directory(entry.symlink_status()))
+      continue;
+    run each{fs::file_time_type::min(), entry.path(), find_leftovers(entry.path())};
+    for (const auto& file : each.files.files)
+      each.written = std::max(each.written, fs::last_write_time(file));
+    if (!each.files.files.empty())
+      runs.push_back(std::move(each));
+  }
+  std::ranges::sort(runs, std::ranges::greater{}, &run::written);
+  for (std::size_t i = keep; i < runs.size(); ++i) {
+    if (std::ranges::find(needed, runs[i].directory.filename().string()) != needed.end())
+      continue;
+    remove_run(runs[i].files);
+    if (fs::is_empty(runs[i].directory))
+      fs::remove(runs[i].directory);
+  }
 }
 
 void drop_torn_line(const fs::path& file) {

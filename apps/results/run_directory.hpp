@@ -61,11 +61,13 @@ public:
   /// again, and what is left of a line that was cut short.
   void trim_rounds(const std::string& policy, const std::map<worker_id, round_number>& last) const;
   void write_report(const std::string& html) const;
-  /// One line per value; `earlier` lines before them.
-  void write_evals(const std::string& policy, std::span<const nlohmann::ordered_json> lines,
-                   const std::string& earlier = {}) const;
-  /// The lines that are there.
-  std::string read_evals(const std::string& policy) const;
+  /// Adds those of the lines that are not there yet: those behind the last one that is.
+  void complete_evals(const std::string& policy, std::span<const std::string> lines) const;
+  /// Before a run goes on that had worked for so long: drops the lines of what came later, unless it ended in
+  /// good order, and what is left of a line that was cut short.
+  void trim_evals(const std::string& policy, double until_s) const;
+  /// Takes away what this run has made so far. REQUIRES: it has not begun.
+  void discard(std::span<const std::string> policies) const;
   /// The parameters as they are, as an archive of named arrays (if that can hold them) and, for those who
   /// read the first, where each array lies.
   void write_model(const std::string& policy, std::span<const float> parameters,
@@ -78,6 +80,7 @@ private:
 
   std::filesystem::path directory_;
   directory_claim claim_;
+  bool made_ = false; ///< was not there before
 };
 
 /// Where `dybw run --seeds` writes the run of one seed below its directory.
@@ -87,6 +90,11 @@ std::vector<std::filesystem::path> seed_directories(const std::filesystem::path&
 /// Makes a directory of a name that nothing has yet: `directory`, else with -2, -3 and so on behind it.
 /// Throws `input_error` (configuration fault).
 std::filesystem::path make_new_directory(const std::filesystem::path& directory);
+
+/// Of the runs below `parent`, a directory each, the files of all but the newest `keep` go, those of `needed`
+/// in no case. Touches nothing that no run wrote. Throws `std::system_error`.
+void forget_oldest_runs(const std::filesystem::path& parent, std::size_t keep,
+                        std::span<const std::string> needed);
 
 /// Before lines are appended: a process that was killed may have left half of one, to which they must not be
 /// joined. Throws `std::system_error`.

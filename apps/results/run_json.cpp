@@ -1,5 +1,6 @@
 #include "apps/results/run_json.hpp"
 
+#include "actors/reporting/evals_file.hpp"
 #include "apps/program/version.hpp"
 
 #include <bit>
@@ -52,7 +53,10 @@ ordered_json worker_to_json(const worker_summary& worker) {
 }
 
 ordered_json node_to_json(const run_node& node) {
-  return {{"node", node.address}, {"workers", node.workers}, {"lost", node.lost}};
+  return {{"node", node.address},
+          {"workers", node.workers},
+          {"lost", node.lost},
+          {"left", node.left.empty() ? ordered_json(nullptr) : ordered_json(node.left)}};
 }
 
 ordered_json resumed_to_json(const std::optional<resumed_part>& before) {
@@ -81,6 +85,10 @@ ordered_json or_null(const std::optional<Value>& value) {
   return value ? ordered_json(*value) : ordered_json(nullptr);
 }
 
+std::string state_of(const run_result& result) {
+  return result.failed ? "failed" : result.interrupted ? "interrupted" : "done";
+}
+
 /// Null if nothing was read.
 ordered_json data_to_json(const data_summary& data) {
   if (data.training_samples == 0)
@@ -101,22 +109,13 @@ ordered_json data_to_json(const data_summary& data) {
 } // namespace
 
 ordered_json to_json(const evaluation& measured) {
-  return {
-      {"time_s", number(measured.time_s)},
-      {"local_steps", measured.local_steps},
-      {"test_accuracy", number(measured.test_accuracy)},
-      {"test_loss", number(measured.test_loss)},
-      {"worst_worker_accuracy", number(measured.worst_worker_accuracy)},
-      {"consensus_distance", number(measured.consensus_distance)},
-      {"scored_workers", measured.scored_workers},
-      {"scored_samples", measured.scored_samples},
-      {"at_end", measured.at_end},
-  };
+  return ordered_json::parse(evaluation_line(measured));
 }
 
 ordered_json to_json(const run_result& result) {
   return {
       {"policy", result.policy},
+      {"state", state_of(result)},
       {"workers", result.workers},
       {"edges", result.edges},
       {"topology", result.topology},
@@ -161,6 +160,7 @@ ordered_json to_json(const run_result& result) {
       {"mixing", mixing_to_json(result.mixing)},
       {"workers_lost", ordered_json(result.workers_lost)},
       {"nodes", array(result.nodes, node_to_json)},
+      {"not_written", ordered_json(result.not_written)},
       {"interrupted", result.interrupted},
       {"failed", result.failed},
       {"failure", result.failed ? ordered_json(result.failure) : ordered_json(nullptr)},
@@ -207,6 +207,7 @@ ordered_json config_to_json(const run_config& config) {
       {"seed", config.seed},
       {"eval-every", number(config.eval_every_s)},
       {"checkpoint-every", number(config.checkpoint_every_s)},
+      {"log-max", config.log_bytes_max >> 20U},
   };
   if (config.weights)
     json["weights"] = *config.weights == weight_rule::active ? "active" : "graph";
@@ -216,9 +217,34 @@ ordered_json config_to_json(const run_config& config) {
 ordered_json results_to_json(const run_config& config, std::span<const run_result> results) {
   return {
       {"dybw", version()},
+      {"state", results.empty() ? "done" : state_of(results.back())},
       {"config", config_to_json(config)},
       {"runs", array(results, [](const run_result& each) { return to_json(each); })},
   };
+}
+
+ordered_json running_to_json(const run_config& config, std::span<const run_result> results,
+                             const std::string& policy, const run_progress& now) {
+  auto document = results_to_json(config, results);
+  document["state"] = "running";
+  document["runs"].push_back({
+      {"policy", policy},
+      {"state", "running"},
+      {"workers", config.workers},
+      {"topology", config.topology},
+      {"dataset", config.model == "none" ? "none" : config.data.name},
+      {"partition", config.partition_text},
+      {"model", config.model},
+      {"seed", config.seed},
+      {"clock", config.clock == clock_kind::real ? "real" : "virtual"},
+      {"rounds", now.newest_round},
+      {"local_steps", now.local_steps},
+      {"duration_s", now.begun ? number(to_seconds(now.elapsed)) : ordered_json(0.0)},
+      {"test_accuracy", number(now.accuracy)},
+      {"not_written",
+       now.not_written.empty() ? ordered_json::array() : ordered_json::array({now.not_written})},
+  });
+  return document;
 }
 
 ordered_json to_json(const parameter_layout& layout) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/local_messages.hpp"
 #include "learning/run/run_config.hpp"
 #include "learning/run/run_result.hpp"
 
@@ -20,7 +21,12 @@ nlohmann::ordered_json config_to_json(const run_config& config);
 /// The document that `--format json` prints and that `run.json` holds.
 nlohmann::ordered_json results_to_json(const run_config& config, std::span<const run_result> results);
 
-/// One line of `evals.jsonl`, without its end.
+/// What `run.json` holds while a run lasts, and afterwards if the program was killed: the results so far, and
+/// last the run of `policy` with its "state" "running" and as much as is known of it `now`.
+nlohmann::ordered_json running_to_json(const run_config& config, std::span<const run_result> results,
+                                       const std::string& policy, const run_progress& now);
+
+/// As in one line of `evals.jsonl`.
 nlohmann::ordered_json to_json(const evaluation& measured);
 
 /// What a vector of parameters consists of, for `model.json` and `run.json`: [{name, shape, offset}, ..].

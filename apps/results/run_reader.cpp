@@ -2,6 +2,7 @@
 
 #include "apps/results/line_reader.hpp"
 #include "apps/results/run_directory.hpp"
+#include "apps/results/run_json.hpp"
 #include "apps/results/run_writer.hpp"
 #include "learning/base/error.hpp"
 #include "learning/consensus/reports/run_statistics.hpp"
@@ -46,7 +47,76 @@ round_report to_report(const json& line) {
   return r;
 }
 
+/// Adds up the rounds; how many the file has.
+std::uint64_t sum_up(const std::filesystem::path& file, run_statistics& sums, std::size_t workers,
+                     nanoseconds& last) {
+  line_reader in{file};
+  std::uint64_t count = 0;
+  while (in.is_open() && in.next()) {
+    const auto line = json::parse(in.line(), nullptr, false);
+    try {
+      const auto report = to_report(line);
+      if (index_of(report.mixed.worker) >= workers)
+        throw std::runtime_error{"a worker that is none"};
+      sums.add(report);
+      last = std::max(last, report.done);
+      ++count;
+    } catch (const std::exception&) {
+      refuse(file, "line " + std::to_string(in.number()) + " is no round");
+    }
+  }
+  return count;
+}
+
+std::vector<json> read_evaluations(const std::filesystem::path& file) {
+  std::vector<json> all;
+  line_reader in{file};
+  while (in.is_open() && in.next())
+    if (auto e = json::parse(in.line(), nullptr, false);
+        e.is_object() && e.contains("time_s") && e["time_s"].is_number())
+      all.push_back(std::move(e));
+  return all;
+}
+
+/// Of a run of which only this is known, and its files; null if it has no round.
+json figures_of(const std::filesystem::path& directory, const json& config, const json& known,
+                const std::filesystem::path& file) {
+  if (!known.is_object() || !known.contains("policy") || !known["policy"].is_string() ||
+      !known.contains("workers") || !known["workers"].is_number_unsigned())
+    refuse(file, "a run without a policy or workers");
+  const auto policy = known["policy"].get<std::string>();
+  const auto workers = known["workers"].get<std::size_t>();
+  const auto files = run_directory::at(directory);
+  run_statistics sums{workers};
+  nanoseconds last{0};
+  if (sum_up(files.rounds_file(policy), sums, workers, last) == 0)
+    return nullptr;
+  run_result result;
+  sums.fill(result, last);
+  json run = to_json(result);
+  run.update(known);
+  run["rounds"] = result.rounds;
+  run["local_steps"] = std::max(result.local_steps, known.value("local_steps", std::uint64_t{0}));
+  run["duration_s"] = result.duration_s;
+  const auto evaluations = read_evaluations(files.evals_file(policy));
+  run["evaluations"] = evaluations;
+  if (!evaluations.empty())
+    for (const auto* name : {"test_accuracy", "test_loss", "worst_worker_accuracy", "consensus_distance"})
+      run[name] = evaluations.back().value(name, json(nullptr));
+  const auto target = config.value("target-accuracy", json(nullptr));
+  for (const auto& e : evaluations)
+    if (target.is_number() && e.value("test_accuracy", json(nullptr)) >= target) {
+      run["time_to_target_s"] = e["time_s"];
+      break;
+    }
+  return run;
+}
+
 } // namespace
+
+bool is_unfinished(const stored_run& run) {
+  return run.run.value("state", json(nullptr)) == "running";
+}
 
 std::vector<stored_run> read_runs(const std::filesystem::path& directory) {
   const auto file = run_directory::at(directory).run_file();
@@ -58,32 +128,29 @@ std::vector<stored_run> read_runs(const std::filesystem::path& directory) {
       document["runs"].empty())
     refuse(file, "no runs are found");
   std::vector<stored_run> runs;
-  for (const auto& run : document["runs"]) {
+  const auto config = document.value("config", json::object());
+  for (auto run : document["runs"]) {
+    if (run.is_object() && run.value("state", json(nullptr)) == "running")
+      run = figures_of(directory, config, run, file);
+    if (run.is_null())
+      continue;
     check(run, file);
-    runs.push_back({directory, document.value("config", json::object()), run});
+    runs.push_back({directory, config, run});
   }
+  if (runs.empty())
+    refuse(directory, "its run has not done a round yet");
   return runs;
 }
 
 json read_series(const stored_run& recorded) {
   const auto policy = recorded.run["policy"].get<std::string>();
   const auto file = run_directory::at(recorded.directory).rounds_file(policy);
-  line_reader in{file};
-  if (!in.is_open())
+  if (!std::filesystem::exists(file))
     return nullptr;
   const auto workers = recorded.run["workers"].get<std::size_t>();
   run_statistics sums{workers};
-  while (in.next()) {
-    const auto line = json::parse(in.line(), nullptr, false);
-    try {
-      const auto report = to_report(line);
-      if (index_of(report.mixed.worker) >= workers)
-        throw std::runtime_error{"a worker that is none"};
-      sums.add(report);
-    } catch (const std::exception&) {
-      refuse(file, "line " + std::to_string(in.number()) + " is no round");
-    }
-  }
+  nanoseconds last{0};
+  sum_up(file, sums, workers, last);
   finished_run run;
   run.result.policy = policy;
   run.series = sums.series();

@@ -1,5 +1,6 @@
 #include "apps/results/run_writer.hpp"
 
+#include "actors/reporting/evals_file.hpp"
 #include "apps/pages/report_page.hpp"
 #include "apps/results/run_json.hpp"
 
@@ -42,14 +43,14 @@ nlohmann::json series_to_json(const finished_run& run) {
 
 void write_files(const run_directory& directory, const run_config& config,
                  std::span<const run_result> results, const nlohmann::json& series,
-                 const finished_run& newest, const std::string& earlier_evals) {
-  std::vector<nlohmann::ordered_json> lines;
+                 const finished_run& newest) {
+  std::vector<std::string> lines;
   for (const auto& e : newest.result.evaluations)
-    lines.push_back(to_json(e));
+    lines.push_back(evaluation_line(e));
   // In the order of what is missed most, should the disk fill up.
   const auto document = results_to_json(config, results);
   directory.write_run(document);
-  directory.write_evals(newest.result.policy, lines, earlier_evals);
+  directory.complete_evals(newest.result.policy, lines);
   if (newest.average)
     directory.write_model(newest.result.policy, newest.average.values(), newest.result.model_layout);
   directory.write_report(render_report({{"document", document}, {"series", series}}));

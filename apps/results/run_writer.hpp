@@ -12,10 +12,9 @@ namespace dybw {
 nlohmann::json series_to_json(const finished_run& run);
 
 /// Writes run.json and report.html from all that is known so far, and the newest run's evaluations and model.
-/// `series` has one SERIES per result. `earlier_evals`: lines of a run that went on. Throws
-/// `std::system_error`.
+/// `series` has one SERIES per result. Throws `std::system_error`.
 void write_files(const run_directory& directory, const run_config& config,
                  std::span<const run_result> results, const nlohmann::json& series,
-                 const finished_run& newest, const std::string& earlier_evals = {});
+                 const finished_run& newest);
 
 } // namespace dybw

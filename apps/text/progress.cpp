@@ -79,4 +79,23 @@ std::optional<std::size_t> terminal_columns(int descriptor) {
   return size.ws_col;
 }
 
+std::string target_hint::note(nanoseconds elapsed, std::optional<double> accuracy) {
+  constexpr double rise = 0.001; // less is noise
+  if (!target_ || !accuracy)
+    return {};
+  if (*accuracy > best_ + rise) {
+    best_ = *accuracy;
+    risen_at_ = elapsed;
+  }
+  if (elapsed - risen_at_ < patience)
+    return {};
+  const auto text = "accuracy " + percent_text(best_) + " has not risen for " +
+                    seconds_text(to_seconds(elapsed - risen_at_)) +
+                    ", and nothing but --target-accuracy=" + number_text(*target_) +
+                    " ends this run; Ctrl-C ends it with its results, --time-limit or "
+                    "--rounds would have";
+  target_.reset();
+  return text;
+}
+
 } // namespace dybw

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "learning/base/types.hpp"
+#include "learning/run/run_config.hpp"
 
 #include <cstddef>
 #include <iosfwd>
@@ -27,6 +28,25 @@ struct progress {
 
 /// One line without its end.
 std::string progress_line(const progress& now);
+
+/// A target alone may never be reached. Says so once, when the accuracy has not risen for a while and nothing
+/// else will end the run.
+class target_hint {
+public:
+  static constexpr nanoseconds patience{std::chrono::seconds{60}};
+
+  target_hint() = default;
+  explicit target_hint(const run_config& config)
+      : target_(!config.rounds && !config.time_limit_s ? config.target_accuracy : std::nullopt) {}
+
+  /// The hint when it is time for it, else empty. `elapsed`: of the run.
+  std::string note(nanoseconds elapsed, std::optional<double> accuracy);
+
+private:
+  std::optional<double> target_;
+  double best_ = 0;
+  nanoseconds risen_at_{0};
+};
 
 /// Shows progress on a stream: on a terminal one line that is refreshed, else a line now and then.
 class progress_display {

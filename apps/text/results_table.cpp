@@ -57,8 +57,12 @@ std::vector<std::string> remarks(const run_result& run) {
       (lost += ' ') += std::to_string(run.workers_lost[i]);
     lines.push_back(lost + (run.workers_lost.size() > 10 ? " .." : ""));
   }
+  for (const auto& why : run.not_written)
+    lines.push_back("results are missing: " + why);
   for (const auto& node : run.nodes)
-    if (node.lost)
+    if (!node.left.empty())
+      lines.push_back("node " + node.address + " left the run: " + node.left);
+    else if (node.lost)
       lines.push_back("node " + node.address + " was out of reach at the end");
   if (scores_some(run))
     lines.push_back("the worst worker is that of " + counted(run.scored_workers, "worker") +

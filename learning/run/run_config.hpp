@@ -29,6 +29,9 @@ enum class clock_kind {
   virtual_ ///< a simulation computes when everything would happen
 };
 
+/// 256 MiB.
+constexpr std::uint64_t log_bytes_standard = std::uint64_t{1} << 28;
+
 /// Everything a run needs to know, checked: the options of `dybw run` in plain values. Times in seconds.
 struct run_config {
   data_options data;
@@ -62,6 +65,9 @@ struct run_config {
   std::uint64_t seed = 1;
   double eval_every_s = 0.5;
   std::optional<double> checkpoint_every_s;
+  /// Most that rounds.jsonl may hold before it is thinned, events.log and a trace before they end; 0: no
+  /// limit.
+  std::uint64_t log_bytes_max = log_bytes_standard;
   bool exchange = true; ///< false: sends and mixes nothing; only to measure what the exchange costs
 };
 

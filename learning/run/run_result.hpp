@@ -64,6 +64,7 @@ struct run_node {
   std::string address;
   std::vector<std::uint32_t> workers; ///< that live there
   bool lost = false;                  ///< could not be reached at the end
+  std::string left{};                 ///< why it left before the end, by itself; empty: it did not
 };
 
 /// What a run had done before it went on from checkpoints.
@@ -123,7 +124,8 @@ struct run_result {
   double threshold_delay_max_s = 0;
   mixing_summary mixing;
   std::vector<std::uint32_t> workers_lost;
-  std::vector<run_node> nodes; ///< empty on one host
+  std::vector<run_node> nodes;          ///< empty on one host
+  std::vector<std::string> not_written; ///< files that are missing or end early, each with the reason
   bool interrupted = false;
   bool failed = false; ///< the run did not end as asked; `failure` says why
   std::string failure;

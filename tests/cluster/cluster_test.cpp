@@ -305,14 +305,31 @@ TEST_CASE("dybw run --resume: all nodes are killed, a new run goes on from their
   nodes.start(1);
   for (std::size_t i = 0; i < 2; ++i)
     REQUIRE(nodes.wait_until(i, is_idle));
-  const auto end = nodes
-                       .launch(paced + std::vector<std::string>{"--resume", name, "--time-limit", "2",
-                                                                "--format", "json", "--quiet"})
-                       ->wait(patience);
+  const auto other = nodes.launch({"--resume", name, "--batch", "17", "--quiet"})->wait(patience);
+  CHECK(other.code == 2);
+  CHECK(other.err.find("--batch=17 contradicts the options of " + name) != std::string::npos);
+  const auto checkpoints = nodes.out(1) / name / "dtur" / "checkpoints";
+  const auto aside = nodes.out(1) / "aside";
+  fs::rename(checkpoints, aside);
+  const auto out = nodes.directory() / "launcher";
+  const std::vector<std::string> resume{"--resume", name,      "--time-limit", "2",         "--format",
+                                        "json",     "--quiet", "--out",        out.string()};
+  const auto before = std::distance(fs::directory_iterator{nodes.out(0)}, {});
+  const auto refused = nodes.launch(resume)->wait(patience);
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("there are no checkpoints of") != std::string::npos);
+  CHECK_FALSE(fs::exists(out)); // nothing is in the way of the next try
+  fs::rename(aside, checkpoints);
+  for (std::size_t i = 0; i < 2; ++i)
+    REQUIRE(nodes.wait_until(i, is_idle));
+  CHECK(std::distance(fs::directory_iterator{nodes.out(0)}, {}) == before);
+  const auto end = nodes.launch(resume)->wait(patience); // with the options that it had
   CAPTURE(end.err);
   CAPTURE(nodes.errors());
   REQUIRE(end.code == 0);
-  const auto run = json::parse(end.out)["runs"][0];
+  const auto document = json::parse(end.out);
+  CHECK(document["config"]["step-time"] == "const:0.01");
+  const auto run = document["runs"][0];
   check_audit(run);
   auto first = ~std::uint64_t{0};
   for (std::size_t i = 0; i < 2; ++i)

@@ -140,6 +140,58 @@ TEST_CASE("dybw node: one that is told to end and is started again to join does 
   }
 }
 
+TEST_CASE("dybw node: told to end, it does not wait for a gradient that takes long") {
+  cluster nodes{1};
+  // A step of this takes some 20 s, on a fast processor too.
+  auto launcher =
+      nodes.launch({"--workers", "2", "--threads", "1", "--policy", "full", "--topology", "path", "--model",
+                    "mlp:4096,4096", "--batch", "4096", "--time-limit", "600", "--quiet"});
+  const auto begun = [](const json& s) { return s.is_object() && s["state"] == "running"; };
+  REQUIRE(nodes.wait_until(0, begun, patience));
+  nodes.go_on(seconds{1});
+  CHECK(nodes.leave(0) == 0); // within its patience
+}
+
+TEST_CASE("dybw node: one of three with a full disk leaves, and the two others reach their rounds") {
+  cluster_place full; // no file of its processes grows beyond 48 KiB
+  full.prefix = {"/bin/bash", "-c", "ulimit -f 48; exec \"$@\"", "bash"};
+  struct trouble {
+    std::string policy;
+    std::size_t node;
+  };
+  for (const auto& [policy, where] : {trouble{"full", 2}, trouble{"dtur", 0}, trouble{"adaptive", 1}}) {
+    CAPTURE(policy);
+    std::vector<cluster_place> places(3);
+    places[where] = full;
+    cluster nodes{3, {}, places};
+    const auto end = nodes
+                         .launch(paced + std::vector<std::string>{"--policy", policy, "--rounds", "500",
+                                                                  "--format", "json"})
+                         ->wait(patience);
+    CAPTURE(end.err);
+    CAPTURE(nodes.errors());
+    REQUIRE(end.code == 0);
+    CHECK(contains(end.err, "leaves the run: cannot write "));
+    const auto run = json::parse(end.out)["runs"][0];
+    check_audit(run);
+    CHECK(run["failed"] == false);
+    CHECK(run["test_accuracy"].is_number());
+    for (std::size_t i = 0; i < 3; ++i) {
+      CAPTURE(i);
+      CHECK(run["nodes"][i]["left"].is_string() == (i == where));
+      CHECK(nodes.wait_until(i, is_idle, patience));
+      std::uint64_t newest = 0;
+      for (const auto& round : nodes.rounds(i))
+        newest = std::max(newest, round["round"].get<std::uint64_t>());
+      CHECK((newest >= 499) == (i != where)); // the last step may be one that is stopped
+    }
+    if (where == 0) { // the lead: the next one has measured and written the end
+      CHECK(nodes.result(1)["state"] == "done");
+      CHECK(nodes.result(0)["state"] == "running");
+    }
+  }
+}
+
 TEST_CASE("dybw node: whose place was taken while it was stopped gives the run up when it goes on") {
   cluster nodes{3};
   const auto out = nodes.directory() / "launcher";

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <fstream>
 #include <random>
+#include <sstream>
 
 #include <signal.h>
 
@@ -123,6 +124,52 @@ TEST_CASE("dybw run: files that may not grow are a run that says so, with what w
   CHECK(end.code == 1);
   CHECK(end.err.find("dybw: error: ") != std::string::npos);
   CHECK(end.out.find("dtur") != std::string::npos);
+}
+
+TEST_CASE("dybw run: killed, it leaves what it had measured; that can be reported, and gone on with") {
+  const temporary_directory place;
+  const auto out = place.path() / "out";
+  const auto content = [](const fs::path& file) {
+    std::ifstream in(file);
+    return std::string{std::istreambuf_iterator<char>{in}, {}};
+  };
+  child_process run{long_run(out, {"--checkpoint-every", "0.2"})};
+  REQUIRE(until_exists(run, out / "dtur" / "rounds.jsonl"));
+  CHECK(json::parse(content(out / "run.json"))["state"] == "running"); // from the first moment on
+  const auto evaluations = [&] { return std::ranges::count(content(out / "dtur" / "evals.jsonl"), '\n'); };
+  for (auto left = patience / milliseconds{50}; left > 0 && evaluations() < 12; --left)
+    run.go_on(milliseconds{50});
+  REQUIRE(evaluations() >= 12);
+  run.send(SIGKILL);
+  run.wait();
+  const auto document = json::parse(content(out / "run.json"));
+  CHECK(document["state"] == "running");
+  CHECK(document["runs"][0]["policy"] == "dtur");
+  CHECK(document["config"]["workers"] == 6);
+
+  const auto report = dybw({"report", out.string(), "--out", (place.path() / "page.html").string()});
+  CAPTURE(report.err);
+  REQUIRE(report.code == 0);
+  CHECK(report.out.find("dtur: not at its end") != std::string::npos);
+  const auto told = dybw({"report", out.string(), "--format", "json"});
+  REQUIRE(told.code == 0);
+  const auto reported = json::parse(told.out)["runs"][0];
+  CHECK(reported["test_accuracy"] > 0.2);
+  CHECK(reported["rounds"] > 50);
+  CHECK(reported["evaluations"].size() >= 12);
+  CHECK(reported["useful_gradient_rate"] > 10);
+
+  const auto again = dybw({"run", "--quiet", "--rounds", "5", "--out", out.string()});
+  CHECK(again.code == 2);
+  CHECK(again.err.find("has not come to its end") != std::string::npos);
+  const auto resumed = dybw({"run", "--resume", out.string(), "--time-limit", "1", "--quiet"});
+  CAPTURE(resumed.err);
+  CHECK(resumed.code == 0);
+  CHECK(json::parse(content(out / "run.json"))["state"] == "done");
+  CHECK(evaluations() >= 6);
+  std::istringstream lines(content(out / "dtur" / "evals.jsonl"));
+  for (std::string each; std::getline(lines, each);)
+    CHECK(json::parse(each, nullptr, false).is_object());
 }
 
 TEST_CASE("dybw run: nobody reads what it prints, its results are in their files") {

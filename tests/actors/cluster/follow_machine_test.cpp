@@ -380,11 +380,11 @@ TEST_CASE("follow_machine: a stop reaches all nodes, also those that come back l
 TEST_CASE("follow_machine: a node's failure is the run's, told once with its name") {
   probe p;
   auto batch = batch_of({});
-  batch.failure = "cannot write out/rounds.jsonl";
+  batch.failure = "the loss is no longer a number";
   p.say(1, batch);
   batch.failure = "something later";
   p.say(2, batch);
-  CHECK(p.status().failure == "node b:7401: cannot write out/rounds.jsonl");
+  CHECK(p.status().failure == "node b:7401: the loss is no longer a number");
   CHECK(p.status().exit_code == 1);
   CHECK(p.phase() == cluster_phase::running); // its workers still have to end
 }
@@ -403,6 +403,18 @@ TEST_CASE("follow_machine: who follows a run calls the others, subscribes, and s
   CHECK(p.news<workers_gone>().empty());
   for (const auto& x : p.all<call_node>())
     CHECK(x.node == node_at(2));
+}
+
+TEST_CASE("follow_machine: why a node leaves the run is known, and the run goes on without it") {
+  probe p;
+  auto batch = batch_of({});
+  batch.left = "the disk is full";
+  p.say(1, batch);
+  CHECK(p.status().failure.empty());
+  CHECK(p.phase() == cluster_phase::running);
+  CHECK(p.status().left == std::vector<std::string>{"", "the disk is full", ""});
+  p.step(node_hung_up{one, "closed"});
+  CHECK(p.status().left[1] == "the disk is full");
 }
 
 } // namespace dybw::test

@@ -414,4 +414,66 @@ TEST_CASE(
   CHECK(run.may_let_go(101 * second, false));
 }
 
+TEST_CASE("active_run: who leaves by itself says why, also to a slow subscriber, and is no failure") {
+  auto run = running();
+  run.subscribe(launcher, 5 * second);
+  CHECK_FALSE(run.has_withdrawn());
+  CHECK(run.withdraw("the disk is full"));
+  CHECK_FALSE(run.withdraw("something later"));
+  run.note(launcher, too_much);
+  const auto batch = report(run, reports_of(1), 6 * second);
+  REQUIRE(batch);
+  CHECK(batch->left == "the disk is full");
+  CHECK(batch->failure.empty());
+  run.stop(6 * second); // its workers end soon, or are not waited for
+  CHECK(run.is_overdue(7 * second + active_run::leave_patience, false));
+}
+
+TEST_CASE("active_run: who left by itself goes soon, also as the lead of a run that goes on") {
+  for (const std::size_t self : {0, 1}) {
+    CAPTURE(self);
+    auto run = running(self);
+    run.withdraw("the disk is full");
+    run.finish(100 * second);
+    CHECK_FALSE(run.may_let_go(100 * second + active_run::withdrawn_time, false));
+    CHECK(run.may_let_go(101 * second + active_run::withdrawn_time, false));
+    CHECK_FALSE(run.note(cluster_of(cluster_phase::running), false)); // others measure the end
+  }
+  auto last = running(0);
+  last.withdraw("the disk is full");
+  last.finish(100 * second);
+  CHECK(last.note(cluster_of(cluster_phase::over), false)); // nobody else is left
+  CHECK_FALSE(last.may_let_go(1000 * second, false));
+}
+
+TEST_CASE("active_run: a run that every node has left has failed, and says why") {
+  auto run = running(0);
+  auto cluster = cluster_of(cluster_phase::over);
+  cluster.left = {"", "no memory", "no memory"};
+  CHECK_FALSE(run.known_result(spec_of(0), cluster, {}).failed);
+  run.withdraw("the disk is full");
+  const auto known = run.known_result(spec_of(0), cluster, {});
+  CHECK(known.failure == "every node left the run; a:1: the disk is full");
+  CHECK(known.nodes[1].left == "no memory");
+}
+
+TEST_CASE("active_run: of many evaluations everybody gets the new ones, who comes late those that are kept") {
+  auto run = running(0);
+  run.subscribe(launcher, 5 * second);
+  evaluation e;
+  std::size_t got = 0;
+  for (std::size_t i = 0; i < 2 * evaluation_history::kept_max; ++i) {
+    e.time_s = static_cast<double>(i);
+    run.note(e);
+    const auto batch = report(run, reports_of(0), 6 * second);
+    REQUIRE(batch->evaluations.size() == 1);
+    got += batch->evaluations.front().time_s == e.time_s ? 1 : 0;
+  }
+  CHECK(got == 2 * evaluation_history::kept_max);
+  run.subscribe(other, 7 * second);
+  const auto late = report(run, reports_of(0), 7 * second, other);
+  CHECK(late->evaluations.size() <= evaluation_history::kept_max);
+  CHECK(late->evaluations.back().time_s == e.time_s);
+}
+
 } // namespace dybw::test

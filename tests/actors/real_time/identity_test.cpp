@@ -186,6 +186,7 @@ TEST_CASE("identity: a monitor only reads, a launcher is no node, a node begins 
   CHECK(answer_to_request(node, monitor, describe_request{}) == "got");
   CHECK(answer_to_request(node, monitor, metrics_request{}) == "got");
   mentions(answer_to_request(node, monitor, stop_request{}), "names monitor, this is for a launcher");
+  mentions(answer_to_request(node, monitor, saved_options_request{"a"}), "this is for a launcher");
   mentions(answer_to_request(node, monitor, snapshot_request{}), "this is for a launcher");
   mentions(answer_to_request(node, monitor, subscribe_request{}), "this is for a launcher");
   CHECK(answer_to_request(node, launcher, prepare_run_request{}) == "got");

@@ -1,3 +1,5 @@
+// Long: one real node, in all that clients, other nodes and its own machine may do to it.
+
 #include "actors/node/node.hpp"
 #include "actors/transport/system_config.hpp"
 #include "learning/base/error.hpp"
@@ -9,11 +11,15 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <fstream>
 #include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 /// A real node, its workers and its helpers in real time, around it a gateway that only writes down. Whatever
 /// is waited for has a generous limit; nothing else depends on time.
@@ -459,5 +465,117 @@ TEST_CASE("node: a stop is passed on along the edges of the graph, not to every 
   CHECK(std::ranges::count(called, far) == 0);
   CHECK(std::ranges::count(called, farther) == 0);
 }
+
+TEST_CASE("node: one that seeks its place in a run says so, and is not taken for idle") {
+  node_options options;
+  options.join = there; // which answers later, or never
+  lone_node node{std::move(options)};
+  node.book().answers = true;
+  CHECK(node.comes_to_be("joining"));
+}
+
+TEST_CASE("node: a file that cannot be written is no failure of the run; this node leaves it") {
+  node_options options;
+  options.files.open = [](const run_spec&, run_start) { return run_place{"/dev/full", {}, {}}; };
+  lone_node node{std::move(options)};
+  node.begin(spec_of());
+  std::string left;
+  for (std::size_t count = 1; left.empty() && count < 600; ++count) {
+    const auto batch = node.hear<report_batch>(launcher, count);
+    CHECK(batch.failure.empty());
+    left = batch.left;
+  }
+  CHECK(left == "cannot write /dev/full: No space left on device");
+  node.say(launcher, result_request{this_run});
+  const auto answer = node.hear<result_reply>(launcher);
+  CHECK(node.comes_to_be("finishing"));
+  CHECK(answer.leads);
+}
+
+TEST_CASE("node: what was made for a run that does not begin is taken away, that of one that began stays") {
+  for (const auto begins : {false, true}) {
+    CAPTURE(begins);
+    std::promise<std::filesystem::path> gone;
+    node_options options;
+    options.files.open = [](const run_spec&, run_start) {
+      run_place place;
+      place.made = "there";
+      return place;
+    };
+    options.files.discard = [&](const run_place& x) { gone.set_value(x.made); };
+    auto waiting = gone.get_future();
+    {
+      lone_node node{std::move(options)};
+      if (begins)
+        node.begin(spec_of(5));
+      else
+        node.connect(spec_of());
+      node.say(other,
+               begins ? control_message{run_over{this_run}} : control_message{abandon_request{this_run}});
+      CHECK(node.comes_to_be("idle"));
+      if (!begins)
+        CHECK(waiting.wait_for(long_enough) == std::future_status::ready);
+    }
+    if (begins)
+      CHECK(waiting.wait_for(std::chrono::seconds{0}) == std::future_status::timeout);
+  }
+}
+
+TEST_CASE("node: the options of a run are told to who wants to go on with it, or why they are not there") {
+  node_options options;
+  options.files.saved_options = [](const std::string& name) {
+    if (name != "a")
+      throw input_error{input_fault::configuration, "the options of " + name + " are not there", "", "look"};
+    return std::vector<std::string>{"workers = 4", "model = none"};
+  };
+  lone_node node{std::move(options)};
+  node.say(launcher, saved_options_request{"a"});
+  CHECK(node.hear<saved_options_reply>(launcher).options ==
+        std::vector<std::string>{"workers = 4", "model = none"});
+  node.say(launcher, saved_options_request{"b"});
+  CHECK(node.hear<saved_options_reply>(launcher, 2).refusal.starts_with("the options of b are not there"));
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+namespace {
+
+/// As long as it lives this process gets no memory for the stack of another thread.
+class no_more_threads {
+public:
+  no_more_threads() {
+    getrlimit(RLIMIT_AS, &before_);
+    std::ifstream in("/proc/self/statm");
+    rlim_t pages = 0;
+    in >> pages;
+    auto limit = before_;
+    limit.rlim_cur = pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + (rlim_t{2} << 20U);
+    setrlimit(RLIMIT_AS, &limit);
+  }
+  ~no_more_threads() { setrlimit(RLIMIT_AS, &before_); }
+  no_more_threads(const no_more_threads&) = delete;
+  no_more_threads& operator=(const no_more_threads&) = delete;
+
+private:
+  rlimit before_{};
+};
+
+} // namespace
+
+TEST_CASE(
+    "node: a thread that the system does not give refuses the run with the reason, and the node lives") {
+  lone_node node;
+  node.prepare(spec_of());
+  {
+    const no_more_threads limit;
+    node.say(launcher, connect_request{this_run});
+    const auto answer = node.hear<connect_reply>(launcher);
+    CHECK(answer.refusal.starts_with("it cannot begin the run: "));
+    CHECK(answer.refusal.find("raise its limits") != std::string::npos);
+  }
+  CHECK(node.comes_to_be("idle"));
+  node.say(launcher, prepare_run_request{spec_of(5)}); // and serves the next one
+  CHECK(node.hear<prepare_run_reply>(launcher, 2).refusal == "");
+}
+#endif
 
 } // namespace dybw::test

@@ -1,3 +1,4 @@
+#include "actors/reporting/evals_file.hpp"
 #include "actors/reporting/reporter.hpp"
 #include "tests/actors/support/fakes.hpp"
 #include "tests/actors/support/test_system.hpp"
@@ -212,18 +213,45 @@ TEST_CASE("reporter: buffered rounds are written out every second") {
   }
 }
 
-TEST_CASE("reporter: a rounds file that cannot be written is the run's failure") {
-  watched_pair full_disk{"/dev/full"};
-  full_disk.actors.tell(full_disk.handle, report_of(zero, 1, one));
-  full_disk.actors.advance(std::chrono::seconds{1});
-  auto failure = full_disk.progress().failure;
-  REQUIRE(failure);
-  CHECK(failure->find("/dev/full") != std::string::npos);
+TEST_CASE(
+    "reporter: a file that cannot be written does not stop the run, its result says why it is missing") {
+  for (const std::string file : {"/dev/full", "/nowhere/rounds.jsonl"}) {
+    CAPTURE(file);
+    watched_pair run{file};
+    run.actors.tell(run.handle, report_of(zero, 1, one));
+    run.actors.advance(std::chrono::seconds{1});
+    run.actors.tell(run.handle, report_of(zero, 2, one));
+    run.actors.advance(std::chrono::seconds{1});
+    const auto now = run.progress();
+    CHECK_FALSE(now.failure);
+    CHECK(now.not_written.starts_with("cannot write " + file + ": "));
+    const auto outcome = run.outcome();
+    CHECK_FALSE(outcome->failure);
+    CHECK(outcome->result.not_written == std::vector{now.not_written}); // once
+    CHECK(outcome->result.local_steps == 2);
+  }
+}
 
-  watched_pair nowhere{"/nowhere/rounds.jsonl"};
-  failure = nowhere.progress().failure;
-  REQUIRE(failure);
-  CHECK(failure->find("/nowhere/rounds.jsonl") != std::string::npos);
+TEST_CASE("reporter: evaluations are in their file as soon as they are measured, and not all in memory") {
+  const temporary_directory place;
+  reporter_options options;
+  options.evals_file = place.path() / "evals.jsonl";
+  watched_pair run{options};
+  evaluation e;
+  constexpr std::size_t count = 3 * evaluation_history::kept_max;
+  for (std::size_t i = 0; i < count; ++i) {
+    e.time_s = static_cast<double>(i);
+    e.cpu_s = 0.5;
+    run.actors.tell(run.handle, e);
+    if (i == 0)
+      CHECK(lines_of(options.evals_file) == std::vector{evaluation_line(e)});
+  }
+  CHECK(lines_of(options.evals_file).size() == count);
+  const auto result = run.outcome()->result;
+  CHECK(result.evaluations.size() <= evaluation_history::kept_max);
+  CHECK(result.evaluations.front().time_s == 0);
+  CHECK(result.evaluations.back().time_s == count - 1);
+  CHECK(result.eval_cpu_s == count / 2);
 }
 
 TEST_CASE("reporter: a worker that dies before its last word is lost, and done, the run goes on") {

@@ -73,6 +73,10 @@ TEST_CASE("dispatch: every exception ends as one line and a code") {
       throwing(std::system_error{ENOSPC, std::generic_category(), "cannot write run.json"}), {"run"});
   CHECK(disk.code == 1);
   CHECK(disk.err == "dybw: error: cannot write run.json: No space left on device\n");
+  const auto threads = dispatch_to(throwing(std::system_error{EAGAIN, std::generic_category()}), {"run"});
+  CHECK(threads.code == 1);
+  CHECK(threads.err.find("no more threads") != std::string::npos);
+  CHECK(threads.err.find("ulimit -u") != std::string::npos);
   const auto other = dispatch_to(throwing(std::runtime_error{"two\nlines"}), {"run"});
   CHECK(other.code == 1);
   CHECK(other.err == "dybw: error: internal: two lines\n");

@@ -350,7 +350,8 @@ TEST_CASE("run_options: what is wrong in a file is reported with the file's name
     CHECK(got.code == 2);
     CHECK_MESSAGE(got.line.starts_with(file.string() + ": " + fragment), got.line);
   };
-  check("worker = 4\n", "unknown option worker; did you mean --workers?");
+  check("worker = 4\n", "unknown option worker; did you mean workers?");
+  check("--workers = 4\n", "unknown option workers; write it without dashes: workers");
   check("[data]\ndataset = digits\n", "unknown option data.dataset; options stand in no [section]");
   check("workers = 0\n", "--workers=0 is out of range");
   check("topology = mesh\n", "--topology");

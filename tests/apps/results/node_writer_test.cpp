@@ -4,6 +4,7 @@
 #include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include <fstream>
 #include <iterator>
@@ -157,6 +158,62 @@ TEST_CASE("node_writer: without --out nothing is written, and nothing can be res
   files.write(spec, sample_run());
   spec.resume = "b";
   CHECK(refusal(files, spec, run_start::resumed).find("--out is not given") != std::string::npos);
+}
+
+TEST_CASE("node_writer: a run that did not begin leaves nothing behind, and its name can be used again") {
+  const temporary_directory place;
+  const auto files = make_node_writer(place.path());
+  auto spec = spec_of("a");
+  spec.options = {"workers = 2"};
+  files.discard(files.open(spec, run_start::afresh));
+  CHECK_FALSE(fs::exists(place.path() / "a"));
+  files.open(spec, run_start::afresh);
+  CHECK(files.open(spec, run_start::joined).made.empty()); // what is there is another process's
+}
+
+TEST_CASE("node_writer: the options of a run are kept for who goes on with it") {
+  const temporary_directory place;
+  const auto files = make_node_writer(place.path());
+  auto spec = spec_of("a");
+  spec.options = {"# of a run", "workers = 2"};
+  files.open(spec, run_start::afresh);
+  CHECK(files.saved_options("a") == spec.options);
+  CHECK_THROWS_WITH_AS(files.saved_options("b"), doctest::Contains("--checkpoint-every"), input_error);
+  CHECK_THROWS_AS(files.saved_options("../a"), input_error);
+}
+
+TEST_CASE("node_writer: while a run lasts its run.json says that it runs, and how far it is") {
+  const temporary_directory place;
+  const auto files = make_node_writer(place.path());
+  const auto spec = spec_of("a");
+  files.open(spec, run_start::afresh);
+  run_progress now;
+  now.newest_round = 17;
+  files.renew(spec, now);
+  const auto document = nlohmann::json::parse(content(place.path() / "a" / "run.json"));
+  CHECK(document["state"] == "running");
+  CHECK(document["runs"][0]["rounds"] == 17);
+  files.write(spec, sample_run());
+  CHECK(nlohmann::json::parse(content(place.path() / "a" / "run.json"))["state"] == "done");
+}
+
+TEST_CASE("node_writer: told to keep some runs, the oldest go when another begins, and nothing of others") {
+  const temporary_directory place;
+  const auto all = make_node_writer(place.path());
+  const auto now = fs::file_time_type::clock::now();
+  for (const auto& [name, age_h] : std::map<std::string, int>{{"a", 1}, {"b", 4}, {"c", 3}, {"d", 2}})
+    fs::last_write_time(all.open(spec_of(name), run_start::afresh).rounds_file,
+                        now - std::chrono::hours{age_h});
+  std::ofstream(place.path() / "c" / "notes.txt") << "mine";
+  fs::create_directories(place.path() / "else");
+  auto spec = spec_of("e");
+  spec.resume = "b";
+  fs::create_directories(place.path() / "b" / "static-1" / "checkpoints");
+  make_node_writer(place.path(), 3).open(spec, run_start::resumed);
+  for (const std::string name : {"a", "b", "d", "e", "else"}) // b is the oldest, but needed
+    CHECK(fs::exists(place.path() / name));
+  CHECK_FALSE(fs::exists(place.path() / "c" / "static-1"));
+  CHECK(fs::exists(place.path() / "c" / "notes.txt"));
 }
 
 } // namespace dybw

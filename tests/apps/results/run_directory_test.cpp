@@ -7,6 +7,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <map>
 
 #include <unistd.h>
 
@@ -52,7 +53,7 @@ TEST_CASE("run_directory: each result is written where its name says") {
   const run_directory directory{place.path(), policies, false};
   directory.write_run({{"dybw", "0"}});
   directory.write_report("<html>");
-  directory.write_evals("full", std::vector<nlohmann::ordered_json>{{{"time_s", 1}}, {{"time_s", 2}}});
+  directory.complete_evals("full", std::vector<std::string>{R"({"time_s":1})", R"({"time_s":2})"});
   directory.write_model("full", std::vector<float>{1, 2}, {{"a", {1}, 0}, {"b", {1}, 1}});
   CHECK(content(place.path() / "run.json") == "{\n  \"dybw\": \"0\"\n}\n");
   CHECK(content(place.path() / "report.html") == "<html>");
@@ -196,6 +197,72 @@ TEST_CASE("run_directory: one that is opened again keeps its files and gets what
   CHECK(again.checkpoints("static:1") == path / "static-1" / "checkpoints");
   write(place.path() / "file", "");
   CHECK_THROWS_AS(run_directory::reopen(place.path() / "file", policies), input_error);
+}
+
+TEST_CASE("run_directory: the end adds the evaluations that are not in their file yet") {
+  const temporary_directory place;
+  const run_directory directory{place.path(), policies, false};
+  const auto file = directory.evals_file("full");
+  const std::vector<std::string> lines{"{1}", "{2}", "{3}"};
+  for (const auto& [there, then] : std::map<std::string, std::string>{
+           {"", "{1}\n{2}\n{3}\n"},
+           {"{1}\n{2}\n", "{1}\n{2}\n{3}\n"},
+           {"{1}\n{2}\n{3", "{1}\n{2}\n{3}\n"},              // killed, or the disk was full
+           {"{1}\n{1.5}\n{3}\n", "{1}\n{1.5}\n{3}\n"},       // in memory they are thinned
+           {"{earlier}\n", "{earlier}\n{1}\n{2}\n{3}\n"}}) { // of the part before
+    CAPTURE(there);
+    write(file, there);
+    directory.complete_evals("full", lines);
+    CHECK(content(file) == then);
+  }
+}
+
+TEST_CASE("run_directory: a run that goes on drops the evaluations that are to be made again") {
+  const temporary_directory place;
+  const run_directory directory{place.path(), policies, false};
+  const auto file = directory.evals_file("full");
+  const std::string first = R"({"time_s":1,"at_end":false})"
+                            "\n";
+  const std::string second = R"({"time_s":2,"at_end":false})"
+                             "\n";
+  const std::string end = R"({"time_s":2.5,"at_end":true})"
+                          "\n";
+  for (const auto& [there, then] :
+       std::map<std::string, std::string>{{first + second, first},
+                                          {first + second + R"({"time_s)", first},
+                                          {first + second + end, first + second + end},
+                                          {second + first + second, second + first + second}}) {
+    CAPTURE(there);
+    write(file, there);
+    directory.trim_evals("full", 1.5);
+    CHECK(content(file) == then);
+  }
+}
+
+TEST_CASE("run_directory: what was made for a run that does not begin goes, and nothing else") {
+  const temporary_directory place;
+  const auto out = place.path() / "out";
+  {
+    const run_directory directory{out, policies, false};
+    directory.write_run({{"state", "running"}});
+    write(directory.rounds_file("full"), "");
+    directory.discard(policies);
+  }
+  CHECK_FALSE(fs::exists(out));
+  fs::create_directories(out);
+  write(out / "notes.txt", "mine");
+  const run_directory directory{out, policies, false};
+  write(directory.rounds_file("full"), "");
+  directory.discard(policies);
+  CHECK(std::distance(fs::directory_iterator{out}, {}) == 1);
+  CHECK(content(out / "notes.txt") == "mine");
+}
+
+TEST_CASE("run_directory: a run that was killed is called so") {
+  const temporary_directory place;
+  write(place.path() / "run.json", R"({"state":"running"})");
+  CHECK(refusal(place.path()).find("has not come to its end") != std::string::npos);
+  CHECK(refusal(place.path(), true).empty());
 }
 
 } // namespace dybw

@@ -55,7 +55,7 @@ TEST_CASE("run_json: the fields hold what their names say") {
   run.workers_lost = {1};
   run.link_bytes_sent = 8;
   run.eval_bytes_sent = 9;
-  run.nodes = {{"a:7400", {0}, false}, {"b:7400", {1}, true}};
+  run.nodes = {{"a:7400", {0}, false}, {"b:7400", {1}, true, "no memory"}};
   const auto json = to_json(run);
   CHECK(json.at("policy") == "static:1");
   CHECK(json.at("clock") == "real");
@@ -71,8 +71,8 @@ TEST_CASE("run_json: the fields hold what their names say") {
   CHECK(json.at("workers_lost").dump() == "[1]");
   CHECK(json.at("link_bytes_sent") == 8);
   CHECK(json.at("eval_bytes_sent") == 9);
-  CHECK(json.at("nodes").dump() ==
-        R"([{"node":"a:7400","workers":[0],"lost":false},{"node":"b:7400","workers":[1],"lost":true}])");
+  CHECK(json.at("nodes").dump() == R"([{"node":"a:7400","workers":[0],"lost":false,"left":null},)"
+                                   R"({"node":"b:7400","workers":[1],"lost":true,"left":"no memory"}])");
   CHECK(to_json(sample_result("full")).at("nodes").empty());
   CHECK(json.at("failure").is_null());
   CHECK(json.at("per_worker").at(1).at("worker") == 1);
@@ -122,7 +122,7 @@ TEST_CASE("run_json: the document names version, options and runs") {
   config.weights = weight_rule::graph;
   const std::vector runs = {sample_result("full"), sample_result("dtur")};
   const auto json = results_to_json(config, runs);
-  CHECK(keys(json) == words("dybw config runs"));
+  CHECK(keys(json) == words("dybw state config runs"));
   CHECK(json.at("dybw") == version());
   CHECK(json.at("config").at("policy").dump() == R"(["full","dtur"])");
   CHECK(json.at("config").at("weights") == "graph");

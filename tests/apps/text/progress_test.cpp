@@ -101,4 +101,22 @@ TEST_CASE("progress: what a run waits for before it begins is shown apart from t
   CHECK(out.str().find("dtur  5.5 s  round 0") != std::string::npos);
 }
 
+TEST_CASE("progress: a target that is not reached gets a hint, once, if nothing else ends the run") {
+  const auto at = [](double s) { return from_seconds(s); };
+  run_config config;
+  config.target_accuracy = 0.99;
+  target_hint hint{config};
+  CHECK(hint.note(at(1), std::nullopt).empty());
+  CHECK(hint.note(at(100), 0.5).empty()); // it rises
+  CHECK(hint.note(at(159), 0.5005).empty());
+  const auto text = hint.note(at(161), 0.5002);
+  CHECK(text.find("50.0 % has not risen for 61") != std::string::npos);
+  CHECK(text.find("--target-accuracy=0.99") != std::string::npos);
+  CHECK(text.find("--time-limit") != std::string::npos);
+  CHECK(hint.note(at(300), 0.5).empty());
+  config.time_limit_s = 1000;
+  CHECK(target_hint{config}.note(at(500), 0.5).empty());
+  CHECK(target_hint{config}.note(at(900), 0.5).empty());
+}
+
 } // namespace dybw

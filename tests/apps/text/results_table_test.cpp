@@ -85,6 +85,12 @@ TEST_CASE("results_table: a run on nodes says what crossed between them, and whi
         std::string::npos);
   CHECK(text.find("node b:7400 was out of reach at the end\n") != std::string::npos);
   CHECK(text.find("node a:7400") == std::string::npos);
+  run.nodes[1].left = "the disk is full";
+  run.not_written = {"cannot write evals.jsonl: no space"};
+  const auto why = results_table(std::vector{run});
+  CHECK(why.find("node b:7400 left the run: the disk is full\n") != std::string::npos);
+  CHECK(why.find("out of reach") == std::string::npos);
+  CHECK(why.find("results are missing: cannot write evals.jsonl: no space\n") != std::string::npos);
 }
 
 TEST_CASE("results_table: one run is shown in full, with its workers") {

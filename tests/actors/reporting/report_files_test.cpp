@@ -1,0 +1,85 @@
+#include "actors/reporting/evals_file.hpp"
+#include "actors/reporting/rounds_file.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <fstream>
+#include <limits>
+
+namespace dybw::test {
+
+namespace {
+
+std::vector<std::string> lines_of(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);)
+    lines.push_back(line);
+  return lines;
+}
+
+round_report report_of(std::size_t worker, round_number round) {
+  round_report r;
+  r.mixed.worker = worker_at(worker);
+  r.mixed.round = round;
+  r.mixed.committed = {{worker_at(1 - worker), 0.5}};
+  r.degree = 1;
+  return r;
+}
+
+} // namespace
+
+TEST_CASE("reporter: a line of evals.jsonl is JSON, with null for what is not there") {
+  evaluation e;
+  e.time_s = 0.1;
+  e.local_steps = 7;
+  e.test_loss = std::numeric_limits<double>::infinity();
+  e.at_end = true;
+  const auto json = nlohmann::json::parse(evaluation_line(e));
+  CHECK(json["time_s"] == 0.1);
+  CHECK(json["local_steps"] == 7);
+  CHECK(json["test_loss"].is_null());
+  CHECK(json["worst_worker_accuracy"].is_null());
+  CHECK(json["at_end"] == true);
+  CHECK(json.size() == 9);
+}
+
+TEST_CASE("rounds_file: beyond its size it keeps fewer rounds, of the whole run and evenly") {
+  const temporary_directory place;
+  const auto file = place.path() / "rounds.jsonl";
+  constexpr std::uint64_t bytes_max = 20'000;
+  rounds_file rounds{file, false, bytes_max};
+  for (round_number round = 1; round <= 2000; ++round)
+    for (const std::size_t worker : {0, 1})
+      rounds.add(report_of(worker, round));
+  REQUIRE(rounds.flush());
+  CHECK(std::filesystem::file_size(file) <= bytes_max);
+  std::vector<round_number> kept;
+  for (const auto& line : lines_of(file))
+    if (const auto x = nlohmann::json::parse(line); x["worker"] == 0)
+      kept.push_back(x["round"]);
+  REQUIRE(kept.size() > 10);
+  const auto every = kept.front();
+  CHECK(every >= 32);
+  for (std::size_t i = 0; i < kept.size(); ++i)
+    CHECK(kept[i] == every * (i + 1));
+  CHECK(kept.back() > 2000 - every);
+}
+
+TEST_CASE("line_file: beyond its size it ends with a whole line") {
+  const temporary_directory place;
+  const auto name = place.path() / "events.log";
+  line_file file{name, false, 12};
+  for (int i = 0; i < 4; ++i)
+    file.add("hello\n");
+  CHECK(file.flush());
+  CHECK(lines_of(name).size() == 2);
+  line_file further{name, true, 12}; // also when a run goes on
+  further.add("hello\n");
+  CHECK(further.flush());
+  CHECK(lines_of(name).size() == 2);
+}
+
+} // namespace dybw::test
