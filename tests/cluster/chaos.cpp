@@ -1,4 +1,5 @@
 #include "tests/cluster/cluster.hpp"
+#include "tests/support/certificates.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -6,18 +7,23 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <random>
+#include <sstream>
 
 #include <signal.h>
 #include <zlib.h>
 
 // Random schedules of kill -9, SIGTERM, SIGSTOP and SIGCONT, and restart with --join against real node
-// processes, in some of them kill -9 of the launcher. After each the run must have ended in time, with a
-// clean audit, and with nothing left running. No data may be lost: every worker of a node that lived to the
-// end has rounds to the end and a checkpoint, all checkpoints are whole, also those of killed nodes, and only
-// a killed node may have left half a line, its last one.
+// processes, under every kind of policy, some with TLS, some with a node whose disk is full, in some of them
+// kill -9 of the launcher. After each the run must have ended in time, with a clean audit, and with nothing
+// left running. No data may be lost: every worker of a node that lived to the end has rounds to the end and a
+// checkpoint, all checkpoints are whole, also those of killed nodes, and only a killed node may have left
+// half a line, its last one. A node that cannot write leaves the run.
 //
 //   chaos SCHEDULES [SEED]
+//   chaos --story "full ring kill3 join3 launcher .." TIMES [SEED]    what one line of the output tells,
+//   again
 
 namespace {
 
@@ -30,6 +36,7 @@ using std::chrono::seconds;
 constexpr std::size_t node_count = 4;
 constexpr std::size_t worker_count = 8;
 constexpr auto run_s = 7.0;
+constexpr std::uintmax_t disk_kib = 48; ///< no file of a node with a full disk grows beyond it
 /// Between the last rounds of a worker and the end, longer than a suspicion.
 constexpr auto rest_s = 2.0;
 
@@ -40,53 +47,123 @@ struct tally {
   std::size_t joins = 0;
   std::size_t refused = 0;   ///< of the joins: whom they asked was gone
   std::size_t launchers = 0; ///< killed
+  std::size_t full = 0;      ///< left for want of disk
+  std::size_t tls = 0;
 };
+
+const std::vector<std::string> policies{"full",   "static:1", "dtur",   "adaptive",
+                                        "adpsgd", "hop:1:8",  "barrier"};
+const std::vector<std::string> graphs{"ring", "complete", "circulant:1,2"};
+
+/// How the run is set up, and for one that is told what happens in it.
+struct setting {
+  std::string policy;
+  std::string graph;
+  bool tls = false;
+  std::optional<std::size_t> full_disk; ///< the node that has it
+  std::vector<std::string> deeds;       ///< as stories tell them; empty: drawn
+
+  bool has_checkpoints() const { return policy != "adaptive" && policy != "adpsgd"; }
+  std::string text() const {
+    return policy + " " + graph + (tls ? " tls" : "") +
+           (full_disk ? " disk" + std::to_string(*full_disk) : "");
+  }
+};
+
+std::size_t node_in(const std::string& word) {
+  const auto i = static_cast<std::size_t>(word.back() - '0');
+  if (i >= node_count)
+    throw std::invalid_argument{word + " names no node from 0 to " + std::to_string(node_count - 1)};
+  return i;
+}
+
+/// The opposite of `text` and of what a schedule tells.
+setting parse_setting(const std::string& story) {
+  setting x;
+  std::istringstream in(story);
+  if (!(in >> x.policy >> x.graph) || std::ranges::find(policies, x.policy) == policies.end() ||
+      std::ranges::find(graphs, x.graph) == graphs.end())
+    throw std::invalid_argument{"a story begins with a policy and a graph, as in \"full ring kill1\""};
+  for (std::string word; in >> word;) {
+    if (word == "tls")
+      x.tls = true;
+    else if (word.starts_with("disk"))
+      x.full_disk = node_in(word);
+    else if (word == "launcher" || word.starts_with("kill") || word.starts_with("leave") ||
+             word.starts_with("stop") || word.starts_with("cont") || word.starts_with("join"))
+      x.deeds.push_back(word);
+    else
+      throw std::invalid_argument{"no story has \"" + word + "\" in it"};
+  }
+  return x;
+}
+
+setting draw_setting(std::mt19937_64& generator) {
+  setting x;
+  x.policy = policies[generator() % policies.size()];
+  x.graph = graphs[generator() % graphs.size()];
+  x.tls = generator() % 4 == 0;
+  if (generator() % 4 == 0)
+    x.full_disk = 1 + generator() % (node_count - 1); // the first one's is the launcher's, too
+  return x;
+}
+
+std::vector<cluster_place> places_of(const setting& x) {
+  std::vector<cluster_place> places(node_count);
+  if (x.full_disk)
+    places[*x.full_disk].prefix = {"/bin/bash", "-c",
+                                   "ulimit -f " + std::to_string(disk_kib) + "; exec \"$@\"", "bash"};
+  return places;
+}
 
 /// What became of one schedule: empty if all is well.
 using verdict = std::string;
 
 class schedule {
 public:
-  schedule(std::uint64_t seed, tally& counts) : generator_(seed), counts_(counts) {}
+  schedule(std::uint64_t seed, tally& counts, const std::optional<setting>& told)
+      : generator_(seed), counts_(counts), setting_(told ? *told : draw_setting(generator_)),
+        story_(" " + setting_.text()) {
+    counts_.tls += setting_.tls ? 1 : 0;
+  }
 
   verdict run() {
-    static const std::vector<std::string> policies{"full", "static:1", "dtur"};
-    static const std::vector<std::string> graphs{"ring", "complete", "circulant:1,2"};
     const auto out = nodes_.directory() / "launcher";
-    auto launcher = nodes_.launch({"--workers",
-                                   std::to_string(worker_count),
-                                   "--topology",
-                                   graphs[draw(3)],
-                                   "--policy",
-                                   policies[draw(3)],
-                                   "--time-limit",
-                                   std::to_string(run_s),
-                                   "--step-time",
-                                   "exp:0.01",
-                                   "--suspect-after",
-                                   "1",
-                                   "--eval-every",
-                                   "0.5",
-                                   "--checkpoint-every",
-                                   "0.5",
-                                   "--quiet",
-                                   "--log-level",
-                                   "off",
-                                   "--out",
-                                   out.string()});
+    std::vector<std::string> options{"--workers",
+                                     std::to_string(worker_count),
+                                     "--topology",
+                                     setting_.graph,
+                                     "--policy",
+                                     setting_.policy,
+                                     "--time-limit",
+                                     std::to_string(run_s),
+                                     "--step-time",
+                                     "exp:0.01",
+                                     "--quiet",
+                                     "--suspect-after",
+                                     "1",
+                                     "--eval-every",
+                                     "0.5",
+                                     "--log-level",
+                                     "off",
+                                     "--out",
+                                     out.string()};
+    if (setting_.has_checkpoints())
+      options.insert(options.end(), {"--checkpoint-every", "0.5"});
+    auto launcher = nodes_.launch(options);
     if (!nodes_.wait_until(0, [](const json& s) { return s.is_object() && s["newest_round"] > 5; }))
-      return "the run did not begin: " + nodes_.errors();
+      return "the run did not begin: " + launcher->errors() + nodes_.errors();
     const auto end_of_trouble = std::chrono::steady_clock::now() + milliseconds{3500};
-    while (std::chrono::steady_clock::now() < end_of_trouble) {
+    for (const auto& deed : setting_.deeds) {
       nodes_.go_on(milliseconds{100 + static_cast<int>(draw(700))});
-      if (!launcher_killed_ && draw(20) == 0) {
-        launcher->send(SIGKILL);
-        launcher_killed_ = true;
-        ++counts_.launchers;
-        story_ += " launcher";
-      } else {
+      play(deed, *launcher);
+    }
+    while (setting_.deeds.empty() && std::chrono::steady_clock::now() < end_of_trouble) {
+      nodes_.go_on(milliseconds{100 + static_cast<int>(draw(700))});
+      if (!launcher_killed_ && draw(20) == 0)
+        kill_launcher(*launcher);
+      else
         act();
-      }
     }
     for (std::size_t i = 0; i < node_count; ++i)
       if (stopped_[i])
@@ -120,36 +197,79 @@ private:
 
   void act() {
     const auto i = draw(node_count);
-    if (killed_[i]) {
-      const auto helper = std::find(killed_.begin(), killed_.end(), false) - killed_.begin();
-      if (helper < static_cast<std::ptrdiff_t>(node_count) && !stopped_[static_cast<std::size_t>(helper)]) {
-        nodes_.start(i, {"--join", nodes_.address(static_cast<std::size_t>(helper))});
-        killed_[i] = false;
-        joined_[i] = true;
-        hindered_[i] = std::find(stopped_.begin(), stopped_.end(), true) != stopped_.end();
-        ++counts_.joins;
-        note("join", i);
-      }
-    } else if (stopped_[i]) {
+    const auto gone = std::count(killed_.begin(), killed_.end(), true);
+    const auto stopped = std::find(stopped_.begin(), stopped_.end(), true) != stopped_.end();
+    if (killed_[i])
+      join(i);
+    else if (stopped_[i])
       wake(i);
-    } else if (draw(2) == 0) {
-      nodes_.node(i).send(SIGSTOP);
-      stopped_[i] = true;
-      ++counts_.stops;
-      note("stop", i);
-    } else if (std::count(killed_.begin(), killed_.end(), true) < 2 && draw(2) == 0 &&
-               std::find(stopped_.begin(), stopped_.end(), true) ==
-                   stopped_.end()) { // it might wait for those
-      nodes_.leave(i);
-      killed_[i] = true;
-      ++counts_.leaves;
-      note("leave", i);
-    } else if (std::count(killed_.begin(), killed_.end(), true) < 2) {
-      nodes_.kill(i);
-      killed_[i] = true;
-      ++counts_.kills;
-      note("kill", i);
+    else if (draw(2) == 0)
+      stop(i);
+    else if (gone < 2 && draw(2) == 0 && !stopped) // it might wait for those
+      leave(i);
+    else if (gone < 2)
+      kill(i);
+  }
+
+  void play(const std::string& deed, child_process& launcher) {
+    if (deed == "launcher")
+      return kill_launcher(launcher);
+    const auto i = node_in(deed);
+    if (deed.starts_with("join"))
+      join(i);
+    else if (deed.starts_with("cont"))
+      wake(i);
+    else if (deed.starts_with("stop"))
+      stop(i);
+    else if (deed.starts_with("leave"))
+      leave(i);
+    else
+      kill(i);
+  }
+
+  void kill_launcher(child_process& launcher) {
+    launcher.send(SIGKILL);
+    launcher_killed_ = true;
+    ++counts_.launchers;
+    story_ += " launcher";
+  }
+
+  /// By the first node that is neither gone nor hung; one without a place to write has left the run.
+  void join(std::size_t i) {
+    for (std::size_t helper = 0; helper < node_count; ++helper) {
+      if (killed_[helper] || helper == setting_.full_disk)
+        continue;
+      if (stopped_[helper])
+        return;
+      nodes_.start(i, {"--join", nodes_.address(helper)});
+      killed_[i] = false;
+      joined_[i] = true;
+      hindered_[i] = std::find(stopped_.begin(), stopped_.end(), true) != stopped_.end();
+      ++counts_.joins;
+      note("join", i);
+      return;
     }
+  }
+
+  void stop(std::size_t i) {
+    nodes_.node(i).send(SIGSTOP);
+    stopped_[i] = true;
+    ++counts_.stops;
+    note("stop", i);
+  }
+
+  void leave(std::size_t i) {
+    nodes_.leave(i);
+    killed_[i] = true;
+    ++counts_.leaves;
+    note("leave", i);
+  }
+
+  void kill(std::size_t i) {
+    nodes_.kill(i);
+    killed_[i] = true;
+    ++counts_.kills;
+    note("kill", i);
   }
 
   void wake(std::size_t i) {
@@ -189,6 +309,13 @@ private:
       if (!nodes_.wait_until(
               i, [](const json& s) { return s.is_object() && s["state"] == "idle"; }, seconds{45}))
         return name + " is not idle: " + nodes_.status(i).dump() + "\nThe nodes said:\n" + nodes_.errors();
+      if (i == setting_.full_disk && is_full(i)) {
+        nodes_.go_on(milliseconds{100}); // for what it has said
+        if (nodes_.errors().find("this node leaves it") == std::string::npos)
+          return name + " cannot write and has not left the run:\n" + nodes_.node(i).errors();
+        ++counts_.full;
+        continue;
+      }
       ++alive;
       if (auto problem = check_workers(i); !problem.empty())
         return name + " lost data: " + problem;
@@ -201,6 +328,14 @@ private:
     }
     // Each part of the network has a lead; who was left alone is one too.
     return alive > 0 && results == 0 ? "no node has written a result" : "";
+  }
+
+  /// Whether no more line of rounds has fitted on its disk.
+  bool is_full(std::size_t i) const {
+    constexpr std::uintmax_t longest_line = 1024;
+    return std::ranges::any_of(files(i, "rounds.jsonl"), [](const fs::path& file) {
+      return fs::file_size(file) + longest_line > disk_kib * 1024;
+    });
   }
 
   /// What a node that lived to the end must have of each of its workers. REQUIRES: the node is idle.
@@ -222,7 +357,7 @@ private:
         return "no rounds of " + name;
       if (newest_s[worker] < run_s - rest_s && !may_be_late(i))
         return "no rounds of " + name + " after " + std::to_string(newest_s[worker]) + " s";
-      if (files(i, "worker-" + std::to_string(worker) + ".ckpt").empty())
+      if (setting_.has_checkpoints() && files(i, "worker-" + std::to_string(worker) + ".ckpt").empty())
         return "no checkpoint of " + name;
     }
     return "";
@@ -231,8 +366,9 @@ private:
   /// Who joins waits for links with all nodes, also with those that are stopped, and begins when a neighbour
   /// tells it where the others are; in every graph the nodes before and after it have one.
   bool may_be_late(std::size_t i) const {
+    const auto gone = [&](std::size_t other) { return killed_[other] || other == setting_.full_disk; };
     return joined_[i] &&
-           (hindered_[i] || (killed_[(i + 1) % node_count] && killed_[(i + node_count - 1) % node_count]));
+           (hindered_[i] || (gone((i + 1) % node_count) && gone((i + node_count - 1) % node_count)));
   }
 
   /// All that are there are whole: their last four bytes are the CRC-32 of all before them.
@@ -265,7 +401,12 @@ private:
 
   std::mt19937_64 generator_;
   tally& counts_;
-  cluster nodes_{node_count};
+  setting setting_;
+  std::optional<test_authority> authority_ =
+      setting_.tls ? std::optional<test_authority>{std::in_place} : std::nullopt;
+  std::optional<tls_environment> environment_ =
+      setting_.tls ? std::optional<tls_environment>{authority_->issue("localhost")} : std::nullopt;
+  cluster nodes_{node_count, {}, places_of(setting_)};
   std::vector<bool> killed_ = std::vector<bool>(node_count);
   std::vector<bool> joined_ = std::vector<bool>(node_count);
   std::vector<bool> hindered_ = std::vector<bool>(node_count); ///< joined while another was stopped
@@ -276,14 +417,20 @@ private:
 
 } // namespace
 
-int main(int argc, char** argv) {
-  const auto count = argc > 1 ? std::stoul(argv[1]) : 100;
-  const auto seed = argc > 2 ? std::stoull(argv[2]) : std::random_device{}();
+int main(int argc, char** argv) try {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  std::optional<setting> told;
+  if (words.size() > 1 && words[0] == "--story") {
+    told = parse_setting(words[1]);
+    words.erase(words.begin(), words.begin() + 2);
+  }
+  const auto count = words.empty() ? 100 : std::stoul(words[0]);
+  const auto seed = words.size() > 1 ? std::stoull(words[1]) : std::random_device{}();
   std::printf("%lu schedules, seed %llu\n", count, static_cast<unsigned long long>(seed));
   tally counts;
   std::size_t failed = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    schedule one{seed + i, counts};
+    schedule one{seed + i, counts, told};
     const auto problem = one.run();
     std::printf("%3zu:%s%s\n", i, one.story().c_str(),
                 problem.empty() ? "" : ("\n     FAILED: " + problem).c_str());
@@ -291,8 +438,11 @@ int main(int argc, char** argv) {
     failed += problem.empty() ? 0 : 1;
   }
   std::printf("%lu schedules, seed %llu: %zu kills, %zu leaves, %zu stops, %zu joins (%zu refused), %zu "
-              "launchers; %zu failed\n",
+              "launchers, %zu full disks, %zu with TLS; %zu failed\n",
               count, static_cast<unsigned long long>(seed), counts.kills, counts.leaves, counts.stops,
-              counts.joins, counts.refused, counts.launchers, failed);
+              counts.joins, counts.refused, counts.launchers, counts.full, counts.tls, failed);
   return failed == 0 ? 0 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "chaos: error: %s\n", error.what());
+  return 2;
 }

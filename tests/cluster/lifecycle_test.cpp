@@ -62,20 +62,6 @@ std::vector<std::string> tls_options(const tls_files& files) {
           "--tls-ca",   files.authority.string()};
 }
 
-/// The same files for all commands, by the environment.
-struct tls_environment {
-  explicit tls_environment(const tls_files& files) {
-    ::setenv("DYBW_TLS_CERT", files.certificate.c_str(), 1);
-    ::setenv("DYBW_TLS_KEY", files.key.c_str(), 1);
-    ::setenv("DYBW_TLS_CA", files.authority.c_str(), 1);
-    ::setenv("DYBW_TLS_CRL", files.revoked.c_str(), 1);
-  }
-  ~tls_environment() {
-    for (const auto* name : {"DYBW_TLS_CERT", "DYBW_TLS_KEY", "DYBW_TLS_CA", "DYBW_TLS_CRL"})
-      ::unsetenv(name);
-  }
-};
-
 void check_one_line(const process_end& end, const std::string& word) {
   CAPTURE(end.err);
   CHECK(end.err.starts_with("dybw: error: "));

@@ -3,6 +3,7 @@
 #include "actors/transport/openssl_objects.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -128,6 +129,19 @@ std::filesystem::path test_authority::revoke(const std::vector<tls_files>& those
   const auto path = directory_ / "revoked.pem";
   write_file(path, [&](FILE* file) { return PEM_write_X509_CRL(file, list.get()); });
   return path;
+}
+
+tls_environment::tls_environment(const tls_files& files) {
+  ::setenv("DYBW_TLS_CERT", files.certificate.c_str(), 1);
+  ::setenv("DYBW_TLS_KEY", files.key.c_str(), 1);
+  ::setenv("DYBW_TLS_CA", files.authority.c_str(), 1);
+  if (!files.revoked.empty())
+    ::setenv("DYBW_TLS_CRL", files.revoked.c_str(), 1);
+}
+
+tls_environment::~tls_environment() {
+  for (const auto* name : {"DYBW_TLS_CERT", "DYBW_TLS_KEY", "DYBW_TLS_CA", "DYBW_TLS_CRL"})
+    ::unsetenv(name);
 }
 
 } // namespace dybw::test

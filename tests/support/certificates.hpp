@@ -56,4 +56,13 @@ private:
   std::unique_ptr<secret> secret_;
 };
 
+/// As long as it lives, every `dybw` that this process starts uses these files, by its environment.
+class tls_environment {
+public:
+  explicit tls_environment(const tls_files& files);
+  ~tls_environment();
+  tls_environment(const tls_environment&) = delete;
+  tls_environment& operator=(const tls_environment&) = delete;
+};
+
 } // namespace dybw::test
