@@ -2,6 +2,7 @@
 
 #include "actors/gateway/control_access.hpp"
 #include "actors/gateway/gateway_doorman.hpp"
+#include "actors/system/spare_threads.hpp"
 #include "actors/transport/address.hpp"
 #include "actors/transport/tls_channel.hpp"
 #include "actors/transport/tls_context.hpp"
@@ -420,6 +421,7 @@ void gateway_broker::dial(dial_attempt x, nanoseconds patience) {
   x.wanted = std::make_shared<char>();
   const auto id = ++last_attempt_;
   try {
+    require_threads(1);
     system().spawn<caf::detached>(dybw::dial,
                                   dial_request{id, x.to, patience, x.wanted, dialling_actor{this}});
   } catch (const std::system_error& e) { // no thread to be had

@@ -2,12 +2,14 @@
 
 #include "actors/cluster/run_client.hpp"
 #include "actors/node/remote_worker.hpp"
+#include "actors/system/spare_threads.hpp"
 #include "actors/training/evaluator.hpp"
 
 namespace dybw {
 
 run_lead::run_lead(caf::actor_system& system, run_lead_options options)
     : system_(system), options_(std::move(options)) {
+  require_threads(1);
   reporter_options reports;
   reports.graph = options_.graph;
   reports.late = options_.late;
@@ -50,6 +52,7 @@ void run_lead::begin(run_origin origin) {
     else
       options.workers.push_back(adopt(system_.spawn(remote_worker, client_, worker_at(i))));
   }
+  require_threads(1);
   evaluator_ = adopt(system_.spawn<caf::detached>(evaluator, std::move(options)));
 }
 

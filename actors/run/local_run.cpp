@@ -6,6 +6,7 @@
 #include "actors/run/run_end.hpp"
 #include "actors/run/run_host.hpp"
 #include "actors/system/process_usage.hpp"
+#include "actors/system/spare_threads.hpp"
 #include "actors/training/evaluator.hpp"
 
 #include <spdlog/spdlog.h>
@@ -100,6 +101,7 @@ void begin(caf::actor_system& system, run_host& host, const run_inputs& inputs) 
   options.every = from_seconds(config.eval_every_s);
   options.target_accuracy = config.target_accuracy;
   options.seed = config.seed;
+  require_threads(1);
   host.adopt(system.spawn<caf::detached>(evaluator, std::move(options)));
 }
 

@@ -2,6 +2,7 @@
 
 #include "actors/run/checkpoints.hpp"
 #include "actors/run/shared_parts.hpp"
+#include "actors/system/spare_threads.hpp"
 #include "actors/training/checkpointer.hpp"
 #include "actors/training/shard.hpp"
 #include "actors/training/trainer.hpp"
@@ -44,18 +45,21 @@ run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host
   machine.graph = graph_;
   parts_ = std::make_shared<shared_parts>(parts_for(machine));
   clocks_.emplace(config.step_time, config.straggler, config.workers, config.seed);
+  const auto threads =
+      config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
+  const auto trainers = has_model(inputs) ? std::min<std::size_t>(threads, here_.size()) : 0;
+  const auto checkpoints = has_model(inputs) && config.checkpoint_every_s && !options.checkpoints.empty();
+  require_threads(trainers + 1 + (checkpoints ? 1 : 0));
   if (has_model(inputs)) {
     setup_ = training_setup_for(inputs, here_);
-    const auto threads =
-        config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
-    trainers_ = adopt(system.spawn(trainer_pool, setup_, std::min(threads, here_.size()), true));
+    trainers_ = adopt(system.spawn(trainer_pool, setup_, trainers, true));
   }
   options.reports.graph = graph_;
   options.reports.seed = config.seed;
   options.reports.log_bytes_max = config.log_bytes_max;
   options.reports.in_pairs = inputs.policies[options.policy].averages_in_pairs();
   reports_ = adopt(system.spawn<caf::detached>(reporter, options.reports));
-  if (setup_ && config.checkpoint_every_s && !options.checkpoints.empty()) {
+  if (checkpoints) {
     checkpointer_ = adopt(system.spawn<caf::detached>(checkpointer, options.checkpoints));
     run_hash_ = run_hash(inputs, options.policy);
   }

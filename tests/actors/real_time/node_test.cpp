@@ -9,17 +9,39 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
-#include <fstream>
 #include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include <sys/resource.h>
-#include <unistd.h>
+#include <dlfcn.h>
+#include <pthread.h>
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // which have one of their own
+namespace {
+
+std::atomic<bool> threads_refused{false};
+
+/// As long as it lives this process gets no thread more.
+struct no_more_threads {
+  no_more_threads() { threads_refused = true; }
+  ~no_more_threads() { threads_refused = false; }
+  no_more_threads(const no_more_threads&) = delete;
+  no_more_threads& operator=(const no_more_threads&) = delete;
+};
+
+} // namespace
+
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*begin)(void*),
+                              void* argument) noexcept {
+  static auto* const real = reinterpret_cast<decltype(&pthread_create)>(::dlsym(RTLD_NEXT, "pthread_create"));
+  return threads_refused ? EAGAIN : real(thread, attributes, begin, argument);
+}
+#endif
 
 /// A real node, its workers and its helpers in real time, around it a gateway that only writes down. Whatever
 /// is waited for has a generous limit; nothing else depends on time.
@@ -474,7 +496,7 @@ TEST_CASE("node: one that seeks its place in a run says so, and is not taken for
   CHECK(node.comes_to_be("joining"));
 }
 
-TEST_CASE("node: a file that cannot be written is no failure of the run; this node leaves it") {
+TEST_CASE("node: a file that cannot be written is no failure of the run, this node leaves it") {
   node_options options;
   options.files.open = [](const run_spec&, run_start) { return run_place{"/dev/full", {}, {}}; };
   lone_node node{std::move(options)};
@@ -537,36 +559,12 @@ TEST_CASE("node: the options of a run are told to who wants to go on with it, or
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-namespace {
-
-/// As long as it lives this process gets no memory for the stack of another thread.
-class no_more_threads {
-public:
-  no_more_threads() {
-    getrlimit(RLIMIT_AS, &before_);
-    std::ifstream in("/proc/self/statm");
-    rlim_t pages = 0;
-    in >> pages;
-    auto limit = before_;
-    limit.rlim_cur = pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + (rlim_t{2} << 20U);
-    setrlimit(RLIMIT_AS, &limit);
-  }
-  ~no_more_threads() { setrlimit(RLIMIT_AS, &before_); }
-  no_more_threads(const no_more_threads&) = delete;
-  no_more_threads& operator=(const no_more_threads&) = delete;
-
-private:
-  rlimit before_{};
-};
-
-} // namespace
-
 TEST_CASE(
     "node: a thread that the system does not give refuses the run with the reason, and the node lives") {
   lone_node node;
   node.prepare(spec_of());
   {
-    const no_more_threads limit;
+    const no_more_threads refused;
     node.say(launcher, connect_request{this_run});
     const auto answer = node.hear<connect_reply>(launcher);
     CHECK(answer.refusal.starts_with("it cannot begin the run: "));
