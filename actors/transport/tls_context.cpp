@@ -229,14 +229,15 @@ SSL_CTX& tls_context::current() {
 void tls_context::take(std::shared_ptr<SSL_CTX> context, const peer_identity& own, certificate_end end) {
   context_ = std::move(context);
   fingerprint_ = own.fingerprint;
-  const auto lock = std::lock_guard{mutex_};
   own_ = std::move(end);
+  publish_ends();
 }
 
 void tls_context::note_peer(const peer_identity& who) {
-  const auto lock = std::lock_guard{mutex_};
-  if (peers_.size() < peers_max || peers_.contains(who.name))
-    peers_[who.name] = who.ends;
+  if (peers_.size() >= peers_max && !peers_.contains(who.name))
+    return;
+  if (std::exchange(peers_[who.name], who.ends) != who.ends)
+    publish_ends();
 }
 
 void tls_context::remind() {
@@ -263,13 +264,17 @@ void tls_context::remind() {
   }
 }
 
-std::vector<certificate_end> tls_context::ends() const {
-  const auto lock = std::lock_guard{mutex_};
-  std::vector<certificate_end> all{own_};
+void tls_context::publish_ends() {
+  auto all = std::make_shared<std::vector<certificate_end>>();
+  all->push_back(own_);
   for (const auto& [name, end] : peers_)
     if (name != own_.name)
-      all.push_back({name, end});
-  return all;
+      all->push_back({name, end});
+  ends_ = std::move(all);
+}
+
+std::vector<certificate_end> tls_context::ends() const {
+  return *ends_.load();
 }
 
 std::function<std::vector<certificate_end>()> ends_of(std::shared_ptr<const tls_context> context) {

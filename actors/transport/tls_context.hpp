@@ -2,13 +2,13 @@
 
 #include "actors/transport/peer_identity.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <ctime>
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -58,6 +58,7 @@ public:
 
 private:
   void take(std::shared_ptr<ssl_ctx_st> context, const peer_identity& own, certificate_end end);
+  void publish_ends();
 
   tls_files files_;
   std::vector<std::int64_t> seen_; ///< of the files
@@ -66,9 +67,9 @@ private:
   std::string fingerprint_; ///< of our certificate
   std::chrono::steady_clock::time_point next_reminder_;
   std::map<std::string, std::time_t> reminded_; ///< of names
-  mutable std::mutex mutex_;                    ///< of what follows
   certificate_end own_;
-  std::map<std::string, std::time_t> peers_; ///< the end for each name, bounded
+  std::map<std::string, std::time_t> peers_;                              ///< the end for each name, bounded
+  std::atomic<std::shared_ptr<const std::vector<certificate_end>>> ends_; ///< of both, for other threads
 };
 
 /// `ends` of it, for who does not know it; null without one.

@@ -15,9 +15,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include <cstdlib>
 #include <iostream>
-#include <thread>
 
 namespace dybw {
 
@@ -27,17 +25,9 @@ constexpr auto poll_every = std::chrono::milliseconds{50};
 /// How long a run in progress may take to end when the node is to end.
 constexpr auto leave_patience = std::chrono::seconds{20};
 
-/// Then CAF waits for all threads; one that is deep in the gradient of a large model takes minutes.
+/// The last checkpoints have so long. Then CAF waits for all threads, and one that is deep in the gradient of
+/// a large model takes minutes.
 constexpr auto threads_patience = std::chrono::seconds{2};
-
-/// All results are written. Ends the process when the last checkpoints have had their time, should a thread
-/// keep it.
-void end_soon(int exit_code) {
-  std::thread{[exit_code] {
-    std::this_thread::sleep_for(threads_patience);
-    std::_Exit(exit_code);
-  }}.detach();
-}
 
 /// What lies on this machine is checked before anybody relies on it.
 void check_places(const node_command_options& options) {
@@ -159,7 +149,7 @@ int node_command(std::span<const std::string> arguments) {
   }
   const auto exit_code = serve(system, node->handle);
   if (interrupt_guard::interrupted())
-    end_soon(exit_code);
+    end_within(threads_patience, exit_code); // all results are written
   return exit_code;
 }
 

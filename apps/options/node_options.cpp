@@ -55,7 +55,7 @@ std::string address_of(const std::string& line) {
 } // namespace
 
 po::options_description tls_option_group() {
-  auto list = option_group("Security: TLS between all machines (PEM files, see scripts/make-certs; or "
+  auto list = option_group("Security: TLS between all machines (PEM, see scripts/make-certs; or "
                            "DYBW_TLS_CERT, _KEY, _CA, _CRL)");
   list.add_options()("tls-cert", text_value("FILE"),
                      "certificate that this machine shows")("tls-key", text_value("FILE"), "its private key")(

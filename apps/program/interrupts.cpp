@@ -9,6 +9,11 @@ namespace dybw {
 namespace {
 
 std::atomic<int> interrupts{0};
+std::atomic<int> exit_code_of_alarm{0};
+
+extern "C" void on_alarm(int) {
+  _exit(exit_code_of_alarm);
+}
 
 extern "C" void on_interrupt(int) {
   if (interrupts.fetch_add(1) > 0)
@@ -55,6 +60,12 @@ bool interrupt_guard::interrupted() noexcept {
 void outlive_failed_writes() noexcept {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void end_within(std::chrono::seconds time, int exit_code) noexcept {
+  exit_code_of_alarm = exit_code;
+  catch_signal(SIGALRM, on_alarm);
+  alarm(static_cast<unsigned>(time.count()));
 }
 
 } // namespace dybw

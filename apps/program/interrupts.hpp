@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <csignal>
 
 namespace dybw {
@@ -28,5 +29,8 @@ private:
 /// A reader of our output that goes away and a limit on the size of files become writes that fail, which can
 /// be told, instead of the end of the process. For the whole process, from then on.
 void outlive_failed_writes() noexcept;
+
+/// Ends the process with this code after this time, whatever still keeps it. Once.
+void end_within(std::chrono::seconds time, int exit_code) noexcept;
 
 } // namespace dybw

@@ -284,10 +284,10 @@ TEST_CASE("dybw node --rejoin: a node that is started again by itself takes its 
   const auto run = read_json(out / "run.json")["runs"][0];
   check_audit(run);
   CHECK(run["workers_lost"].empty());
-  REQUIRE(nodes.wait_until(2, [](const json& s) { return s["state"] == "idle"; }));
+  REQUIRE(nodes.wait_until(2, is_idle));
   nodes.kill(2); // the run is over: it is idle, and serves the next one
   nodes.start(2);
-  CHECK(nodes.status(2)["state"] == "idle");
+  REQUIRE(nodes.wait_until(2, is_idle));
   auto next = nodes.launch(paced + std::vector<std::string>{"--time-limit", "1", "--quiet"});
   CHECK(next->wait(patience).code == 0);
 }
@@ -322,13 +322,16 @@ TEST_CASE("dybw run --resume: all nodes are killed, a new run goes on from their
   fs::rename(aside, checkpoints);
   for (std::size_t i = 0; i < 2; ++i)
     REQUIRE(nodes.wait_until(i, is_idle));
-  CHECK(std::distance(fs::directory_iterator{nodes.out(0)}, {}) == before);
+  const auto directories = [&] { return std::distance(fs::directory_iterator{nodes.out(0)}, {}); };
+  for (int i = 0; i < 100 && directories() != before; ++i) // the other node's refusal comes first
+    nodes.go_on(milliseconds{50});
+  CHECK(directories() == before);
   const auto end = nodes.launch(resume)->wait(patience); // with the options that it had
   CAPTURE(end.err);
   CAPTURE(nodes.errors());
   REQUIRE(end.code == 0);
   const auto document = json::parse(end.out);
-  CHECK(document["config"]["step-time"] == "const:0.01");
+  CHECK(document["config"]["step-time"] == "exp:0.01");
   const auto run = document["runs"][0];
   check_audit(run);
   auto first = ~std::uint64_t{0};

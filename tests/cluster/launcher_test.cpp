@@ -118,7 +118,8 @@ TEST_CASE("dybw run --nodes: the JSON document names nodes and what crossed betw
     CHECK(run["eval_bytes_sent"] > 0);
     CHECK(run["host_cpu_s"] > 0);
     REQUIRE(run["nodes"].size() == 2);
-    CHECK(run["nodes"][1] == json{{"node", nodes.address(1)}, {"workers", {1, 3}}, {"lost", false}});
+    CHECK(run["nodes"][1] ==
+          json{{"node", nodes.address(1)}, {"workers", {1, 3}}, {"lost", false}, {"left", nullptr}});
   }
 }
 
@@ -267,10 +268,12 @@ TEST_CASE("dybw run --nodes: commands in messages have the TLS options that they
   REQUIRE(nodes.go_on_until("Ctrl-C ends them", patience)); // it reached the node itself
   const std::string needed = " --tls-cert " + ours[1] + " --tls-key " + ours[3] + " --tls-ca " + ours[5];
   CHECK(contains(nodes.errors(), "--time-limit 20" + needed));
-  const std::vector<std::string> run{"run", "--nodes", address, "--quiet", "--detach"};
+  const std::vector<std::string> run{"run", "--nodes", address, "--detach"};
   const auto begun = dybw(run + endless_run + ours);
+  CAPTURE(begun.err);
   CHECK(contains(begun.out, "dybw stop " + address + needed));
   const auto busy = dybw(run + endless_run + ours);
+  CAPTURE(busy.err);
   CHECK(busy.code == 4);
   CHECK(contains(busy.err, "dybw stop " + address + needed));
   nodes.send(SIGINT);

@@ -81,7 +81,7 @@ TEST_CASE("dybw run: with --format json standard output is one JSON document wit
   const auto end = dybw(short_run({"--format", "json", "--policy", "full,dtur"}), place.path());
   check_clean_end(end);
   const auto document = json::parse(end.out); // throws if anything else is there
-  CHECK(keys_of(document) == std::set<std::string>{"config", "dybw", "runs"});
+  CHECK(keys_of(document) == std::set<std::string>{"config", "dybw", "runs", "state"});
   CHECK(document["dybw"].is_string());
   CHECK(document["config"]["rounds"] == 20);
   CHECK(document["config"]["policy"] == json{"full", "dtur"});

@@ -126,7 +126,7 @@ TEST_CASE("dybw run: files that may not grow are a run that says so, with what w
   CHECK(end.out.find("dtur") != std::string::npos);
 }
 
-TEST_CASE("dybw run: killed, it leaves what it had measured; that can be reported, and gone on with") {
+TEST_CASE("dybw run: killed, it leaves what it had measured, which can be reported and gone on with") {
   const temporary_directory place;
   const auto out = place.path() / "out";
   const auto content = [](const fs::path& file) {

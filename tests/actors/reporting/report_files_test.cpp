@@ -1,5 +1,6 @@
 #include "actors/reporting/evals_file.hpp"
 #include "actors/reporting/rounds_file.hpp"
+#include "tests/support/file_lines.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
@@ -11,14 +12,6 @@
 namespace dybw::test {
 
 namespace {
-
-std::vector<std::string> lines_of(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);)
-    lines.push_back(line);
-  return lines;
-}
 
 round_report report_of(std::size_t worker, round_number round) {
   round_report r;

@@ -2,6 +2,7 @@
 #include "actors/reporting/reporter.hpp"
 #include "tests/actors/support/fakes.hpp"
 #include "tests/actors/support/test_system.hpp"
+#include "tests/support/file_lines.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
@@ -62,14 +63,6 @@ struct watched_pair {
   std::vector<worker_actor> workers;
   passed_on_ptr sink = std::make_shared<passed_on>();
 };
-
-std::vector<std::string> lines_of(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);)
-    lines.push_back(line);
-  return lines;
-}
 
 } // namespace
 

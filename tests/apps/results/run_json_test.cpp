@@ -134,8 +134,8 @@ TEST_CASE("run_json: the document names version, options and runs") {
 
 TEST_CASE("run_json: an evaluation is one line of evals.jsonl") {
   CHECK(to_json(evaluation{0.5, 10, 0.25, 2, 0.125, 1, 0.1, 4, 500, true}).dump() ==
-        R"({"time_s":0.5,"local_steps":10,"test_accuracy":0.25,"test_loss":2.0,)"
-        R"("worst_worker_accuracy":0.125,"consensus_distance":1.0,"scored_workers":4,"scored_samples":500,)"
+        R"({"time_s":0.5,"local_steps":10,"test_accuracy":0.25,"test_loss":2,)"
+        R"("worst_worker_accuracy":0.125,"consensus_distance":1,"scored_workers":4,"scored_samples":500,)"
         R"("at_end":true})");
   CHECK(to_json(evaluation{}).at("worst_worker_accuracy").is_null());
 }
