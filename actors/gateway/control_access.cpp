@@ -1,9 +1,9 @@
 #include "actors/gateway/control_access.hpp"
 
+#include "actors/local_messages.hpp"
 #include "actors/transport/address.hpp"
 
 #include <algorithm>
-#include <concepts>
 
 namespace dybw {
 
@@ -11,8 +11,6 @@ namespace {
 
 constexpr auto* needs_role = "; make one with that role (scripts/make-certs --role)";
 
-template <class T, class... Ts>
-concept one_of = (std::same_as<T, Ts> || ...);
 template <class T>
 concept answer_message = one_of<T, prepare_run_reply, connect_reply, begin_reply, stop_reply, node_status,
                                 report_batch, snapshot_reply, result_reply, join_reply, welcome_reply,
