@@ -12,9 +12,9 @@ namespace {
 constexpr auto* needs_role = "; make one with that role (scripts/make-certs --role)";
 
 template <class T>
-concept answer_message = one_of<T, prepare_run_reply, connect_reply, begin_reply, stop_reply, node_status,
-                                report_batch, snapshot_reply, result_reply, join_reply, welcome_reply,
-                                describe_reply, metrics_reply, saved_options_reply>;
+concept reply_message = one_of<T, prepare_run_reply, connect_reply, begin_reply, stop_reply, node_status,
+                               report_batch, snapshot_reply, result_reply, join_reply, welcome_reply,
+                               describe_reply, metrics_reply, saved_options_reply>;
 
 /// Judges one request after the other; each `check` gives the reason against it, or nothing.
 struct judge {
@@ -88,7 +88,7 @@ struct judge {
     return needs_host(here->nodes[index_of(here->placement[index_of(x.joiner)])].host);
   }
   /// Nobody asked for it: it is not looked at. A request that is judged nowhere does not compile.
-  template <answer_message Answer>
+  template <reply_message Answer>
   std::string check(const Answer&) const {
     return {};
   }

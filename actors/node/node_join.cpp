@@ -11,7 +11,7 @@ namespace dybw {
 namespace {
 
 constexpr nanoseconds place_patience{std::chrono::seconds{5}};
-constexpr nanoseconds probe_patience{std::chrono::seconds{3}};
+constexpr nanoseconds seek_patience{std::chrono::seconds{3}};
 constexpr nanoseconds ask_earlier_every{std::chrono::seconds{1}};
 constexpr nanoseconds welcome_patience{std::chrono::seconds{2}};
 
@@ -51,7 +51,7 @@ void node_state::seek_earlier_run() {
     node_request_options probe;
     probe.to = node;
     probe.messages = {std::make_shared<const control_message>(node_status_request{})};
-    probe.patience = probe_patience;
+    probe.patience = seek_patience;
     send_request(std::move(probe), [this, all, node, run = options_.rejoin->run](const node_request_done& x) {
       const auto* status = x.answers.empty() ? nullptr : std::get_if<node_status>(x.answers.front().get());
       all->all_answered = all->all_answered && status != nullptr;
