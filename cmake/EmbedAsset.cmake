@@ -48,6 +48,7 @@ std::string_view @asset_name@() {
 } // namespace dybw::assets
 ]==] content @ONLY)
   file(CONFIGURE OUTPUT "${source}" CONTENT "${content}" @ONLY)
-  set_source_files_properties("${source}" PROPERTIES OBJECT_DEPENDS "${paths}")
+  # On its own: what a file compiled together with others depends on is forgotten.
+  set_source_files_properties("${source}" PROPERTIES OBJECT_DEPENDS "${paths}" SKIP_UNITY_BUILD_INCLUSION ON)
   target_sources(${target} PRIVATE "${source}")
 endfunction()

@@ -11,15 +11,20 @@ namespace {
 
 using echo_actor = caf::typed_actor<caf::replies_to<progress_wanted>::with<run_progress>>;
 
-echo_actor::behavior_type echo() {
-  return {[](const progress_wanted&) { return run_progress{}; }};
+/// With an argument: CAF 0.17.6 binds a reference to nothing where there is none.
+echo_actor::behavior_type echo(round_number newest) {
+  return {[newest](const progress_wanted&) {
+    run_progress x;
+    x.newest_round = newest;
+    return x;
+  }};
 }
 
 } // namespace
 
 TEST_CASE("ask_and_wait: who asked often waits no longer afterwards than it wants to") {
   process here;
-  const auto whom = here.system().spawn(echo);
+  const auto whom = here.system().spawn(echo, round_number{1});
   caf::scoped_actor self{here.system()};
   const auto patience = std::chrono::milliseconds{300};
   for (int i = 0; i < 60; ++i) { // for as long as the patience lasts, and longer
@@ -35,7 +40,7 @@ TEST_CASE("ask_and_wait: who asked often waits no longer afterwards than it want
 TEST_CASE("ask_and_wait: without an answer there is an error, after the patience or at once") {
   process here;
   caf::scoped_actor self{here.system()};
-  const auto whom = here.system().spawn(echo);
+  const auto whom = here.system().spawn(echo, round_number{1});
   caf::anon_send_exit(whom, caf::exit_reason::kill);
   self->wait_for(whom);
   caf::error error;
