@@ -266,16 +266,17 @@ TEST_CASE("dybw node --join: a restarted node takes its place in a live run agai
 TEST_CASE("dybw node --rejoin: a node that is started again by itself takes its place if the run goes on") {
   cluster nodes{3, {"--rejoin"}};
   const auto out = nodes.directory() / "launcher";
-  auto launcher = nodes.launch(
-      paced + std::vector<std::string>{"--policy", "dtur", "--time-limit", "14", "--quiet", "--topology",
-                                       "circulant:1,2", "--out", out.string(), "--log-level", "error"});
-  REQUIRE(nodes.wait_until(0, is_running));
+  auto launcher = nodes.launch(paced + std::vector<std::string>{"--policy", "dtur", "--time-limit",
+                                                                is_slow_build ? "90" : "14", "--quiet",
+                                                                "--topology", "circulant:1,2", "--out",
+                                                                out.string(), "--log-level", "error"});
+  REQUIRE(nodes.wait_until(0, is_running, patience));
   nodes.kill(2);
   nodes.start(2);
-  REQUIRE(nodes.wait_until(2, is_running));
+  REQUIRE(nodes.wait_until(2, is_running, patience));
   CHECK(nodes.leave(1) == 0); // as systemctl restart does
   nodes.start(1);
-  REQUIRE(nodes.wait_until(1, is_running));
+  REQUIRE(nodes.wait_until(1, is_running, patience));
   REQUIRE(nodes.wait_until(0, [](const json& s) { return workers_of(s) == 8; }));
   const auto end = launcher->wait(patience);
   CAPTURE(end.err);
@@ -284,10 +285,10 @@ TEST_CASE("dybw node --rejoin: a node that is started again by itself takes its 
   const auto run = read_json(out / "run.json")["runs"][0];
   check_audit(run);
   CHECK(run["workers_lost"].empty());
-  REQUIRE(nodes.wait_until(2, is_idle));
+  REQUIRE(nodes.wait_until(2, is_idle, patience));
   nodes.kill(2); // the run is over: it is idle, and serves the next one
   nodes.start(2);
-  REQUIRE(nodes.wait_until(2, is_idle));
+  REQUIRE(nodes.wait_until(2, is_idle, patience));
   auto next = nodes.launch(paced + std::vector<std::string>{"--time-limit", "1", "--quiet"});
   CHECK(next->wait(patience).code == 0);
 }
