@@ -139,8 +139,8 @@ nlohmann::json cluster::status(std::size_t node) const {
 }
 
 bool cluster::wait_until(std::size_t node, const std::function<bool(const nlohmann::json&)>& condition,
-                         std::chrono::seconds patience) {
-  const auto deadline = clock::now() + patience * (is_slow_build ? 4 : 1);
+                         std::chrono::seconds how_long) {
+  const auto deadline = clock::now() + how_long * (is_slow_build ? 4 : 1);
   while (clock::now() < deadline) {
     if (condition(status(node)))
       return true;
@@ -179,6 +179,24 @@ std::string cluster::errors() const {
   for (std::size_t i = 0; i < nodes_.size(); ++i)
     text += "node " + std::to_string(i) + ": " + nodes_[i]->errors() + "\n";
   return text;
+}
+
+process_end tell_to_end(child_process& launcher) {
+  launcher.send(SIGINT);
+  return launcher.wait(patience);
+}
+
+bool is_idle(const nlohmann::json& status) {
+  return status.is_object() && status["state"] == "idle";
+}
+
+bool is_running(const nlohmann::json& status) {
+  return status.is_object() && status["state"] == "running" && status["newest_round"] > 20;
+}
+
+std::vector<std::string> operator+(std::vector<std::string> x, const std::vector<std::string>& y) {
+  x.insert(x.end(), y.begin(), y.end());
+  return x;
 }
 
 } // namespace dybw::test

@@ -49,7 +49,7 @@ public:
   nlohmann::json status(std::size_t node) const;
   /// Asks a node again and again until its answer satisfies `condition`; collects output meanwhile.
   bool wait_until(std::size_t node, const std::function<bool(const nlohmann::json&)>& condition,
-                  std::chrono::seconds patience = std::chrono::seconds{30});
+                  std::chrono::seconds how_long = std::chrono::seconds{30});
   /// Lets all processes run on, their output collected.
   void go_on(std::chrono::milliseconds time);
 
@@ -85,5 +85,20 @@ constexpr bool is_slow_build = true; ///< sanitizers make everything many times 
 #else
 constexpr bool is_slow_build = false;
 #endif
+
+/// For the end of runs, on busy machines.
+constexpr std::chrono::seconds patience{is_slow_build ? 180 : 60};
+
+/// Options of a run that a test ends when it has seen what it waits for, however slow the machine is.
+inline const std::vector<std::string> until_told{"--time-limit", "280"};
+/// Ctrl-C, and waits for the launcher's end: code 130 if the run ended in good order.
+process_end tell_to_end(child_process& launcher);
+
+/// What `status` says, as `cluster::status` returns it.
+bool is_idle(const nlohmann::json& status);
+/// Some rounds are over.
+bool is_running(const nlohmann::json& status);
+
+std::vector<std::string> operator+(std::vector<std::string> x, const std::vector<std::string>& y);
 
 } // namespace dybw::test

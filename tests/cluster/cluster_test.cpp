@@ -26,17 +26,9 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// For the end of runs, on busy machines.
-constexpr auto patience = seconds{is_slow_build ? 180 : 60};
-
 /// Short rounds, so that seconds hold hundreds of them, of about equal length everywhere.
 const std::vector<std::string> paced = {"--workers",       "8",   "--step-time",  "exp:0.01",
                                         "--suspect-after", "1.5", "--eval-every", "0.3"};
-
-std::vector<std::string> operator+(std::vector<std::string> x, const std::vector<std::string>& y) {
-  x.insert(x.end(), y.begin(), y.end());
-  return x;
-}
 
 json read_json(const fs::path& file) {
   std::ifstream in(file);
@@ -74,14 +66,6 @@ double longest_gap_s(const std::map<int, std::vector<json>>& by_worker, const st
     }
   }
   return longest;
-}
-
-bool is_running(const json& status) {
-  return status.is_object() && status["state"] == "running" && status["newest_round"] > 20;
-}
-
-bool is_idle(const json& status) {
-  return status.is_object() && status["state"] == "idle";
 }
 
 std::size_t workers_of(const json& status) {
@@ -194,9 +178,9 @@ TEST_CASE("dybw node: a node is stopped for five seconds and goes on, memory sta
           "count again") {
   cluster nodes{3};
   const auto out = nodes.directory() / "launcher";
-  auto launcher =
-      nodes.launch(paced + std::vector<std::string>{"--model", "mlp:64", "--time-limit", "14", "--quiet",
-                                                    "--out", out.string(), "--log-level", "error"});
+  auto launcher = nodes.launch(paced + until_told +
+                               std::vector<std::string>{"--model", "mlp:64", "--quiet", "--out", out.string(),
+                                                        "--log-level", "error"});
   REQUIRE(nodes.wait_until(0, is_running));
   const auto before = peak_memory(nodes.node(0).id());
   nodes.node(1).send(SIGSTOP);
@@ -205,10 +189,11 @@ TEST_CASE("dybw node: a node is stopped for five seconds and goes on, memory sta
   nodes.node(1).send(SIGCONT);
   REQUIRE(nodes.wait_until(0, [](const json& s) { return workers_of(s) == 8; }));
   const auto after = peak_memory(nodes.node(0).id());
-  const auto end = launcher->wait(patience);
+  nodes.go_on(seconds{4});
+  const auto end = tell_to_end(*launcher);
   CAPTURE(end.err);
   CAPTURE(nodes.errors());
-  REQUIRE(end.code == 0);
+  REQUIRE(end.code == 130);
   CHECK(workers_of(during) < 8);
   CHECK(after < before + (std::uint64_t{64} << 20));
   const auto run = read_json(out / "run.json")["runs"][0];
@@ -230,9 +215,10 @@ TEST_CASE("dybw node --join: a restarted node takes its place in a live run agai
   for (const std::string policy : {"full", "dtur", "adpsgd", "adaptive"}) {
     cluster nodes{4};
     const auto out = nodes.directory() / "launcher";
-    auto launcher = nodes.launch(
-        paced + std::vector<std::string>{"--policy", policy, "--time-limit", "12", "--quiet", "--topology",
-                                         "circulant:1,2", "--out", out.string(), "--log-level", "error"});
+    auto launcher =
+        nodes.launch(paced + until_told +
+                     std::vector<std::string>{"--policy", policy, "--quiet", "--topology", "circulant:1,2",
+                                              "--out", out.string(), "--log-level", "error"});
     REQUIRE(nodes.wait_until(0, is_running));
     nodes.kill(2);
     REQUIRE(nodes.wait_until(0, [](const json& s) { return workers_of(s) == 6; }));
@@ -241,10 +227,11 @@ TEST_CASE("dybw node --join: a restarted node takes its place in a live run agai
     REQUIRE(nodes.wait_until(0, [](const json& s) { return workers_of(s) == 8; }));
     const auto joined = nodes.status(2);
     REQUIRE(joined.is_object());
-    const auto end = launcher->wait(patience);
+    nodes.go_on(seconds{4});
+    const auto end = tell_to_end(*launcher);
     CAPTURE(end.err);
     CAPTURE(nodes.errors());
-    REQUIRE(end.code == 0);
+    REQUIRE(end.code == 130);
     const auto run = read_json(out / "run.json")["runs"][0];
     check_audit(run);
     CHECK(run["workers_lost"].empty());
@@ -266,10 +253,10 @@ TEST_CASE("dybw node --join: a restarted node takes its place in a live run agai
 TEST_CASE("dybw node --rejoin: a node that is started again by itself takes its place if the run goes on") {
   cluster nodes{3, {"--rejoin"}};
   const auto out = nodes.directory() / "launcher";
-  auto launcher = nodes.launch(paced + std::vector<std::string>{"--policy", "dtur", "--time-limit",
-                                                                is_slow_build ? "90" : "14", "--quiet",
-                                                                "--topology", "circulant:1,2", "--out",
-                                                                out.string(), "--log-level", "error"});
+  auto launcher =
+      nodes.launch(paced + until_told +
+                   std::vector<std::string>{"--policy", "dtur", "--quiet", "--topology", "circulant:1,2",
+                                            "--out", out.string(), "--log-level", "error"});
   REQUIRE(nodes.wait_until(0, is_running, patience));
   nodes.kill(2);
   nodes.start(2);
@@ -278,10 +265,11 @@ TEST_CASE("dybw node --rejoin: a node that is started again by itself takes its 
   nodes.start(1);
   REQUIRE(nodes.wait_until(1, is_running, patience));
   REQUIRE(nodes.wait_until(0, [](const json& s) { return workers_of(s) == 8; }));
-  const auto end = launcher->wait(patience);
+  nodes.go_on(seconds{2});
+  const auto end = tell_to_end(*launcher);
   CAPTURE(end.err);
   CAPTURE(nodes.errors());
-  REQUIRE(end.code == 0);
+  REQUIRE(end.code == 130);
   const auto run = read_json(out / "run.json")["runs"][0];
   check_audit(run);
   CHECK(run["workers_lost"].empty());
@@ -295,8 +283,8 @@ TEST_CASE("dybw node --rejoin: a node that is started again by itself takes its 
 
 TEST_CASE("dybw run --resume: all nodes are killed, a new run goes on from their checkpoints") {
   cluster nodes{2};
-  auto launcher = nodes.launch(
-      paced + std::vector<std::string>{"--time-limit", "20", "--checkpoint-every", "0.3", "--quiet"});
+  auto launcher =
+      nodes.launch(paced + until_told + std::vector<std::string>{"--checkpoint-every", "0.3", "--quiet"});
   REQUIRE(nodes.wait_until(0, [](const json& s) { return is_running(s) && s["newest_round"] > 150; }));
   const auto name = nodes.status(0)["run"].get<std::string>();
   nodes.kill(0);
@@ -361,9 +349,9 @@ TEST_CASE("dybw node: the network falls into two halves and heals, both go on, t
     places.push_back(hosts->place(i));
   cluster nodes{4, {"--insecure"}, places};
   const auto out = nodes.directory() / "launcher";
-  auto launcher =
-      nodes.launch(paced + std::vector<std::string>{"--topology", "complete", "--time-limit", "16", "--quiet",
-                                                    "--out", out.string(), "--log-level", "error"});
+  auto launcher = nodes.launch(paced + until_told +
+                               std::vector<std::string>{"--topology", "complete", "--quiet", "--out",
+                                                        out.string(), "--log-level", "error"});
   REQUIRE(nodes.wait_until(0, is_running));
   hosts->set_link(3, false);
   REQUIRE(nodes.wait_until(0, [](const json& s) { return workers_of(s) == 6; }));
@@ -375,10 +363,10 @@ TEST_CASE("dybw node: the network falls into two halves and heals, both go on, t
   hosts->set_link(3, true);
   REQUIRE(nodes.wait_until(0, [](const json& s) { return workers_of(s) == 8; }));
   REQUIRE(nodes.wait_until(3, [](const json& s) { return workers_of(s) == 8; }));
-  const auto end = launcher->wait(patience);
+  const auto end = tell_to_end(*launcher);
   CAPTURE(end.err);
   CAPTURE(nodes.errors());
-  REQUIRE(end.code == 0);
+  REQUIRE(end.code == 130);
   const auto run = read_json(out / "run.json")["runs"][0];
   check_audit(run);
   CHECK(run["workers_lost"].empty());
@@ -411,8 +399,7 @@ TEST_CASE("dybw run --nodes: over a link of 50 ms and 1 MB/s nobody is suspected
 
 TEST_CASE("dybw node: ten thousand garbage connections do not disturb a run") {
   cluster nodes{2};
-  auto launcher = nodes.launch(paced + std::vector<std::string>{"--time-limit", is_slow_build ? "20" : "8",
-                                                                "--format", "json", "--quiet"});
+  auto launcher = nodes.launch(paced + until_told + std::vector<std::string>{"--format", "json", "--quiet"});
   REQUIRE(nodes.wait_until(0, is_running));
   const auto refused_before = nodes.status(0)["connections_refused"].get<std::uint64_t>();
   std::mt19937 generator{7};
@@ -440,10 +427,10 @@ TEST_CASE("dybw node: ten thousand garbage connections do not disturb a run") {
   CHECK(nodes.wait_until(0, [&](const json& status) {
     return status.is_object() && status["connections_refused"] > refused_before + 9'000;
   }));
-  const auto end = launcher->wait(patience);
+  const auto end = tell_to_end(*launcher);
   CAPTURE(end.err);
   CAPTURE(nodes.errors());
-  REQUIRE(end.code == 0);
+  REQUIRE(end.code == 130);
   if (!is_slow_build)
     CHECK(memory < (std::uint64_t{512} << 20));
   const auto run = json::parse(end.out)["runs"][0];

@@ -19,30 +19,15 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr auto patience = seconds{is_slow_build ? 180 : 60};
-
 const std::vector<std::string> short_run = {"--workers", "4", "--rounds", "30", "--eval-every", "0.2"};
 /// Runs until it is ended.
 const std::vector<std::string> endless_run = {"--workers",    "4",   "--policy",    "dtur",
                                               "--time-limit", "300", "--step-time", "const:0.01",
                                               "--eval-every", "0.2", "--quiet"};
 
-std::vector<std::string> operator+(std::vector<std::string> x, const std::vector<std::string>& y) {
-  x.insert(x.end(), y.begin(), y.end());
-  return x;
-}
-
 json read_json(const fs::path& file) {
   std::ifstream in(file);
   return json::parse(in, nullptr, false);
-}
-
-bool is_running(const json& status) {
-  return status.is_object() && status["state"] == "running" && status["newest_round"] > 10;
-}
-
-bool is_idle(const json& status) {
-  return status.is_object() && status["state"] == "idle";
 }
 
 bool contains(const std::string& text, const std::string& part) {

@@ -20,25 +20,10 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr auto patience = seconds{is_slow_build ? 180 : 60};
-
-std::vector<std::string> operator+(std::vector<std::string> x, const std::vector<std::string>& y) {
-  x.insert(x.end(), y.begin(), y.end());
-  return x;
-}
-
 /// Short rounds of about equal length everywhere.
 const std::vector<std::string> paced = {
     "--workers",    "6",   "--topology", "complete",        "--step-time", "const:0.01",
     "--eval-every", "0.3", "--quiet",    "--suspect-after", "1.5"};
-
-bool is_running(const json& status) {
-  return status.is_object() && status["state"] == "running" && status["newest_round"] > 20;
-}
-
-bool is_idle(const json& status) {
-  return status.is_object() && status["state"] == "idle";
-}
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -104,20 +89,19 @@ TEST_CASE("dybw node: one that is told to end and is started again to join does 
   for (const std::string policy : {"full", "dtur", "adaptive"}) {
     cluster nodes{3};
     const auto out = nodes.directory() / "launcher";
-    auto launcher =
-        nodes.launch(paced + std::vector<std::string>{"--policy", policy, "--time-limit",
-                                                      is_slow_build ? "40" : "9", "--out", out.string()});
+    auto launcher = nodes.launch(paced + until_told +
+                                 std::vector<std::string>{"--policy", policy, "--out", out.string()});
     REQUIRE(nodes.wait_until(0, is_running));
     for (const std::size_t i : {1, 2}) { // one after the other, as operators do it
       CHECK(nodes.leave(i) == 0);
       nodes.start(i, {"--join", nodes.address(0)});
       REQUIRE(nodes.wait_until(i, is_running));
     }
-    const auto end = launcher->wait(patience);
+    const auto end = tell_to_end(*launcher);
     CAPTURE(policy);
     CAPTURE(end.err);
     CAPTURE(nodes.errors());
-    CHECK(end.code == 0);
+    CHECK(end.code == 130);
     std::ifstream in(out / "run.json");
     const auto run = json::parse(in, nullptr, false)["runs"][0];
     check_audit(run);
@@ -136,6 +120,21 @@ TEST_CASE("dybw node: told to end, it does not wait for a gradient that takes lo
   REQUIRE(nodes.wait_until(0, begun, patience));
   nodes.go_on(seconds{1});
   CHECK(nodes.leave(0) == 0); // within its patience
+}
+
+TEST_CASE("dybw run --nodes: the others are killed, and the last has left with a full disk") {
+  std::vector<cluster_place> places(2);
+  places[1].prefix = {"/bin/bash", "-c", "ulimit -f 48; exec \"$@\"", "bash"};
+  cluster nodes{2, {}, places};
+  auto launcher = nodes.launch(paced + until_told);
+  REQUIRE(nodes.wait_until(0, is_running, patience));
+  REQUIRE(nodes.wait_until(1, is_idle, patience));
+  nodes.kill(0);
+  const auto end = launcher->wait(patience); // not for a result that nobody will have
+  CAPTURE(end.err);
+  CHECK_FALSE(end.killed);
+  CHECK(end.code == 4);
+  CHECK(contains(end.err, "dybw: error: "));
 }
 
 TEST_CASE("dybw node: one of three with a full disk leaves, and the two others reach their rounds") {
@@ -181,8 +180,7 @@ TEST_CASE("dybw node: one of three with a full disk leaves, and the two others r
 TEST_CASE("dybw node: whose place was taken while it was stopped gives the run up when it goes on") {
   cluster nodes{3};
   const auto out = nodes.directory() / "launcher";
-  auto launcher = nodes.launch(
-      paced + std::vector<std::string>{"--time-limit", is_slow_build ? "40" : "15", "--out", out.string()});
+  auto launcher = nodes.launch(paced + until_told + std::vector<std::string>{"--out", out.string()});
   REQUIRE(nodes.wait_until(0, is_running));
   nodes.node(2).send(SIGSTOP);
   const auto in_touch = [](std::size_t count) {
@@ -197,13 +195,13 @@ TEST_CASE("dybw node: whose place was taken while it was stopped gives the run u
   nodes.node(2).send(SIGCONT);
   CHECK(nodes.wait_until(2, is_idle));
   CHECK(is_running(nodes.status(0))); // the run goes on without it
-  const auto end = launcher->wait(patience);
+  const auto end = tell_to_end(*launcher);
   nodes.go_on(milliseconds{100}); // collects what they said
   heir.go_on(milliseconds{100});
   CAPTURE(end.err);
   CAPTURE(nodes.errors());
   CAPTURE(heir.errors());
-  REQUIRE(end.code == 0);
+  REQUIRE(end.code == 130);
   CHECK(contains(nodes.node(2).errors(), "this node is not part of it any more"));
   std::ifstream in(out / "run.json");
   const auto run = json::parse(in, nullptr, false)["runs"][0];

@@ -17,15 +17,9 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr auto patience = seconds{is_slow_build ? 180 : 60};
-
 const std::vector<std::string> watched_run = {"--workers",    "6",       "--policy",    "full",
-                                              "--time-limit", "60",      "--step-time", "exp:0.01",
+                                              "--time-limit", "300",     "--step-time", "exp:0.01",
                                               "--quiet",      "--detach"};
-
-bool is_running(const json& status) {
-  return status.is_object() && status["state"] == "running" && status["newest_round"] > 20;
-}
 
 /// Three nodes on which that run goes on.
 struct live_run {
