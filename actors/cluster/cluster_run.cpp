@@ -28,6 +28,8 @@ constexpr auto stop_patience = std::chrono::seconds{10};
 /// How long the leading node may take to collect the estimates and to measure the end.
 constexpr auto result_patience = std::chrono::seconds{120};
 constexpr auto result_patience_interrupted = std::chrono::seconds{10};
+/// How long a node that could lead, and measure, may be out of reach.
+constexpr auto nobody_patience = std::chrono::seconds{10};
 /// Nodes report ten times a second.
 constexpr auto next_report = std::chrono::milliseconds{250};
 constexpr auto ask_result_every = std::chrono::milliseconds{200};
@@ -275,13 +277,17 @@ private:
       return nullptr;
     const auto since = std::chrono::steady_clock::now();
     auto asked_at = since - ask_result_every;
+    auto could_come_at = since;
     auto under_way = false;
     result_ptr found;
     for (;;) {
       const auto now = std::chrono::steady_clock::now();
       const auto patience =
           result().interrupted || stopping_since_ ? result_patience_interrupted : result_patience;
-      if (now - since > patience || out_of_reach())
+      const auto chance = chance_of_result();
+      if (chance == chance_of::some)
+        could_come_at = now;
+      if (now - since > patience || chance == chance_of::none || now - could_come_at > nobody_patience)
         return nullptr;
       if (!under_way && now - asked_at >= ask_result_every) {
         asked_at = now;
@@ -305,10 +311,17 @@ private:
     }
   }
 
-  /// Nobody is left who could have the result.
-  bool out_of_reach() {
+  enum class chance_of { none, little, some };
+
+  /// Whether somebody is left who could have the result; a little if nodes may come back that do.
+  chance_of chance_of_result() {
     const auto status = ask<cluster_status>(client_, cluster_status_wanted{});
-    return !status || status->exit_code == static_cast<int>(input_fault::network);
+    if (!status || status->exit_code == static_cast<int>(input_fault::network))
+      return chance_of::none;
+    for (std::size_t i = 0; i < status->reachable.size(); ++i)
+      if (status->reachable[i] && (i >= status->left.size() || status->left[i].empty()))
+        return chance_of::some;
+    return chance_of::little;
   }
 
   void conclude(const result_ptr& measured) {

@@ -171,9 +171,8 @@ public:
     const auto end = launcher->wait(seconds{60});
     if (end.killed)
       return "the launcher hangs";
-    const auto alive = static_cast<std::size_t>(std::count(killed_.begin(), killed_.end(), false));
     if (!launcher_killed_) {
-      if (alive == 0)
+      if (nobody_is_left())
         return end.code == 4 ? "" : "all nodes are gone, but the exit code is " + std::to_string(end.code);
       if (end.code != 0)
         return "exit code " + std::to_string(end.code) + ": " + end.err;
@@ -293,6 +292,14 @@ private:
            nodes_.node(i).errors().find("dybw: error: ") != std::string::npos;
   }
 
+  /// Nobody who could measure the end.
+  bool nobody_is_left() {
+    for (std::size_t i = 0; i < node_count; ++i)
+      if (!killed_[i] && !was_refused(i) && !(i == setting_.full_disk && is_full(i)))
+        return false;
+    return true;
+  }
+
   verdict check_nodes() {
     std::size_t alive = 0;
     std::size_t results = 0;
@@ -302,13 +309,13 @@ private:
         return name + ": " + problem;
       if (killed_[i])
         continue;
+      if (!nodes_.wait_until(
+              i, [&](const json& status) { return was_refused(i) || is_idle(status); }, seconds{45}))
+        return name + " is not idle: " + nodes_.status(i).dump() + "\nThe nodes said:\n" + nodes_.errors();
       if (was_refused(i)) {
         ++counts_.refused; // whom it asked went away in the meantime; it says so and ends
         continue;
       }
-      if (!nodes_.wait_until(
-              i, [](const json& s) { return s.is_object() && s["state"] == "idle"; }, seconds{45}))
-        return name + " is not idle: " + nodes_.status(i).dump() + "\nThe nodes said:\n" + nodes_.errors();
       if (i == setting_.full_disk && is_full(i)) {
         nodes_.go_on(milliseconds{100}); // for what it has said
         const auto said = nodes_.node(i).errors();
