@@ -57,9 +57,11 @@ int finish(const run_output& output, const std::string& failure, bool is_part) {
       std::cerr << "dybw: error: " << each << std::endl;
   if (!failure.empty() || !output.failure().empty())
     return exit_failed;
-  if (interrupt_guard::interrupted() && !is_part)
+  if (!interrupt_guard::interrupted())
+    return 0;
+  if (!is_part)
     std::_Exit(interrupt_guard::exit_code); // all is written; a thread may still be deep in a gradient
-  return 0;
+  return interrupt_guard::exit_code;
 }
 
 /// Runs every policy, one after the other, until one fails.

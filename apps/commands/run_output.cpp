@@ -48,7 +48,7 @@ progress to_progress(const run_config& config, const std::string& policy, const 
 run_output::run_output(const run_options& options)
     : options_(options), display_(std::cerr, terminal_columns(STDERR_FILENO)) {
   const auto& directory = options.output.directory;
-  if (directory && options.resume && !options.nodes) {
+  if (directory && goes_on()) {
     directory_ = run_directory::resume(*directory, options.config.policies);
     return;
   }
@@ -102,12 +102,15 @@ std::shared_ptr<trace_file> run_output::trace(const std::string& policy) {
 }
 
 std::function<bool(const run_progress&)> run_output::watch(const std::string& policy) {
-  run_progress beginning;
-  beginning.begun = false;
-  renew(policy, beginning);
+  renewed_at_.reset();
+  if (!goes_on()) { // else run.json holds the results of the first part, and the run may yet be refused
+    run_progress beginning;
+    beginning.begun = false;
+    renew(policy, beginning);
+  }
   hint_ = target_hint{options_.config};
   return [this, policy](const run_progress& now) {
-    if (std::chrono::steady_clock::now() - renewed_at_ > renew_every)
+    if (renewed_at_ ? std::chrono::steady_clock::now() - *renewed_at_ > renew_every : now.begun)
       renew(policy, now);
     if (const auto hint = hint_.note(now.elapsed, now.accuracy); !hint.empty() && !options_.output.quiet) {
       display_.clear();
@@ -140,11 +143,14 @@ void run_output::discard() {
     return !none && bytes > 0;
   };
   const auto& policies = options_.config.policies;
-  if (!directory_ || !results_.empty() || (options_.resume && !options_.nodes) ||
-      std::any_of(policies.begin(), policies.end(), has_begun))
+  const auto done = static_cast<std::ptrdiff_t>(std::min(results_.size(), policies.size()));
+  if (!directory_ || goes_on() || std::any_of(policies.begin() + done, policies.end(), has_begun))
     return;
   try {
-    directory_->discard(policies);
+    if (results_.empty())
+      directory_->discard(policies);
+    else
+      directory_->write_run(results_to_json(options_.config, results_)); // no "running" is left
   } catch (const std::system_error& error) {
     failure_ = error.what();
   }

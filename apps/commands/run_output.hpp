@@ -48,7 +48,8 @@ public:
   bool empty() const noexcept { return results_.empty(); }
   /// Prints the results, if they are not to be shown with those of other runs. REQUIRES: at least one.
   void print() const;
-  /// Nothing began: takes the files away that were made for it, which would be in the way of the next try.
+  /// The policy that was to come did not begin: takes the files away that were made for it, which would be in
+  /// the way of the next try, or leaves the results of those before it as finished.
   void discard();
   /// Says where the web page is.
   void tell_page(const std::string& url) const;
@@ -62,9 +63,11 @@ private:
   std::vector<run_result> results_;
   nlohmann::json series_ = nlohmann::json::array();
   void renew(const std::string& policy, const run_progress& now);
+  /// Whether it writes where the first part of the run has written.
+  bool goes_on() const { return options_.resume && !options_.nodes; }
 
   std::string failure_;
-  std::chrono::steady_clock::time_point renewed_at_; ///< run.json, while a run lasts
+  std::optional<std::chrono::steady_clock::time_point> renewed_at_; ///< run.json, while a run lasts
   target_hint hint_;
   std::size_t traces_ = 0;
 };

@@ -12,10 +12,10 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Options that say where and how to print, or only what to do now.
-constexpr std::array not_saved = {"out",    "force",      "format",  "log-level", "quiet",
-                                  "config", "resume",     "help",    "nodes",     "nodes-file",
-                                  "detach", "tls-cert",   "tls-key", "tls-ca",    "trace",
-                                  "http",   "http-token", "record",  "seeds"};
+constexpr std::array not_saved = {"out",    "force",    "format",     "log-level", "quiet",
+                                  "config", "resume",   "help",       "nodes",     "nodes-file",
+                                  "detach", "tls-cert", "tls-key",    "tls-ca",    "tls-crl",
+                                  "trace",  "http",     "http-token", "record",    "seeds"};
 
 /// Those of the saved ones that may be others when a run goes on.
 constexpr std::array may_change = {"rounds", "time-limit", "target-accuracy",  "threads",

@@ -77,19 +77,21 @@ void keep_last_run(const fs::path& out, const run_spec& spec) {
 run_place open_place(const fs::path& out, const run_spec& spec, run_start how) {
   check_name(spec.name, "run");
   run_place place;
-  if (!spec.resume.empty())
-    place.resume = find_checkpoints(out, spec);
   const auto& policies = spec.config.policies;
   const auto joined = how == run_start::joined;
+  if (!joined && !spec.resume.empty()) // who joins starts from a neighbour's estimate
+    place.resume = find_checkpoints(out, spec);
   const auto directory = joined ? run_directory::reopen(out / spec.name, policies)
                                 : run_directory{out / spec.name, policies, false};
   place.rounds_file = directory.rounds_file(policies.front());
   place.evals_file = directory.evals_file(policies.front());
   place.checkpoints = directory.checkpoints(policies.front());
-  if (joined)
+  if (joined) {
     drop_torn_line(place.rounds_file);
-  else
+    drop_torn_line(place.evals_file);
+  } else {
     claim(place.rounds_file);
+  }
   keep_last_run(out, spec);
   if (joined)
     return place;
@@ -102,6 +104,15 @@ run_place open_place(const fs::path& out, const run_spec& spec, run_start how) {
     directory.write_options(text);
   }
   return place;
+}
+
+/// Old ones that stay are no reason to refuse a new one.
+void forget_runs(const fs::path& out, std::size_t keep, const run_spec& spec) {
+  try {
+    forget_oldest_runs(out, keep, std::array{spec.name, spec.resume});
+  } catch (const std::system_error& error) {
+    spdlog::warn("{}; more than {} runs stay below {}", error.what(), keep, out.string());
+  }
 }
 
 std::vector<std::string> read_options(const fs::path& out, const std::string& name) {
@@ -145,8 +156,8 @@ std::optional<earlier_run> read_last_run(const fs::path& out) {
 node_writer make_node_writer(const std::optional<fs::path>& out, std::size_t keep) {
   node_writer files;
   if (!out) {
-    files.open = [](const run_spec& spec, run_start) -> run_place {
-      if (!spec.resume.empty())
+    files.open = [](const run_spec& spec, run_start how) -> run_place {
+      if (how != run_start::joined && !spec.resume.empty())
         throw input_error{input_fault::configuration, "there are no checkpoints of " + spec.resume,
                           "--out is not given", "start the node with the --out of that run"};
       return {};
@@ -157,7 +168,7 @@ node_writer make_node_writer(const std::optional<fs::path>& out, std::size_t kee
   files.open = [out = *out, keep](const run_spec& spec, run_start how) {
     auto place = open_place(out, spec, how);
     if (keep > 0 && how != run_start::joined)
-      forget_oldest_runs(out, keep, std::array{spec.name, spec.resume});
+      forget_runs(out, keep, spec);
     return place;
   };
   files.discard = [](const run_place& place) {

@@ -5,13 +5,18 @@
 
 #include <cassert>
 #include <string>
+#include <string_view>
 
 namespace dybw {
 
 namespace {
 
+constexpr std::string_view npy_suffix = ".npy";
 constexpr std::size_t local_head_bytes = 30;
 constexpr std::size_t central_head_bytes = 46;
+constexpr std::size_t npy_head_bytes = 256; // at most, and for each extent so many more:
+constexpr std::size_t extent_bytes = 24;
+constexpr std::size_t extents_max = 32;           // that every NumPy takes
 constexpr std::uint16_t zip_version = 20;         // 2.0
 constexpr std::uint16_t first_day = 1U << 5U | 1; // 1 January 1980: no clock in results
 
@@ -61,14 +66,22 @@ void append_common(zip_bytes& out, const entry& e) {
 } // namespace
 
 bool fits_npz(const parameter_layout& layout) {
+  // The sizes are small from here on, so that their sum is right.
+  if (layout.size() >= 0xffff || !lies_within(layout, npz_bytes_max / sizeof(float)))
+    return false;
   std::uint64_t bytes = 0;
-  for (const auto& a : layout)
-    bytes += 4 * a.size() + 2 * a.name.size() + 256 + local_head_bytes + central_head_bytes;
-  return bytes <= npz_bytes_max && layout.size() < 0xffff;
+  for (const auto& a : layout) {
+    const auto name_bytes = a.name.size() + npy_suffix.size();
+    if (a.shape.empty() || a.shape.size() > extents_max || name_bytes > 0xffff)
+      return false;
+    bytes += sizeof(float) * a.size() + npy_head_bytes + extent_bytes * a.shape.size() + 2 * name_bytes +
+             local_head_bytes + central_head_bytes;
+  }
+  return bytes <= npz_bytes_max;
 }
 
 void write_npz(const parameter_layout& layout, std::span<const float> parameters, const byte_sink& write) {
-  assert(fits_npz(layout));
+  assert(fits_npz(layout) && lies_within(layout, parameters.size()));
   std::uint64_t written = 0;
   const auto pass = [&](std::span<const std::byte> bytes) {
     write(bytes);
@@ -77,7 +90,7 @@ void write_npz(const parameter_layout& layout, std::span<const float> parameters
   std::vector<entry> entries;
   for (const auto& a : layout) {
     auto& e = entries.emplace_back(
-        entry{a.name + ".npy", npy_header(a.shape), parameters.subspan(a.offset, a.size())});
+        entry{a.name + std::string{npy_suffix}, npy_header(a.shape), parameters.subspan(a.offset, a.size())});
     e.at = written;
     e.sum = checksum_of(e);
     zip_bytes head;

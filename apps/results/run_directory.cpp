@@ -13,8 +13,10 @@
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
+#include <exception>
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <system_error>
 
 #include <unistd.h>
@@ -98,11 +100,24 @@ void remove_run(const leftovers& found) {
       fs::remove(directory);
 }
 
+nlohmann::json read_document(const fs::path& run_file) {
+  std::ifstream in(run_file, std::ios::binary);
+  return nlohmann::json::parse(in, nullptr, false);
+}
+
 /// Whether it says so: the program was killed.
 bool is_unfinished(const fs::path& run_file) {
-  std::ifstream in(run_file, std::ios::binary);
-  const auto document = nlohmann::json::parse(in, nullptr, false);
+  const auto document = read_document(run_file);
   return document.is_object() && document.value("state", nlohmann::json{}) == "running";
+}
+
+/// Whether a run of this program wrote there, and not somebody whose files have names like ours.
+bool is_surely_ours(const fs::path& directory, const leftovers& found) {
+  const auto has_rounds = std::ranges::any_of(
+      found.files, [](const fs::path& file) { return file.filename() == policy_files.front(); });
+  const auto run_file = directory / run_files.front();
+  const auto has_run = std::ranges::find(found.files, run_file) != found.files.end();
+  return has_rounds || (has_run && read_document(run_file).contains("dybw"));
 }
 
 void check_writable(const fs::path& directory) {
@@ -292,7 +307,7 @@ void run_directory::write_model(const std::string& policy, std::span<const float
   const nlohmann::ordered_json arrays{
       {"file", file.filename().string()}, {"dtype", "<f4"}, {"arrays", to_json(layout)}};
   write_durably(fs::path{file}.replace_extension("json"), json_text(arrays, 2) + '\n');
-  if (!layout.empty() && fits_npz(layout))
+  if (!layout.empty() && lies_within(layout, parameters.size()) && fits_npz(layout))
     write_durably(fs::path{file}.replace_extension("npz"),
                   [&](const byte_sink& write) { write_npz(layout, parameters, write); });
 }
@@ -328,30 +343,53 @@ std::vector<fs::path> seed_directories(const fs::path& directory) {
   return directories;
 }
 
-void forget_oldest_runs(const fs::path& parent, std::size_t keep, std::span<const std::string> needed) {
-  struct run {
-    fs::file_time_type written;
-    fs::path directory;
-    leftovers files;
-  };
-  std::vector<run> runs;
-  for (const auto& entry : fs::directory_iterator(parent)) {
+namespace {
+
+struct old_run {
+  fs::file_time_type written;
+  fs::path directory;
+  leftovers files;
+};
+
+/// Nothing for what is no run, or cannot be read: it may be anybody's.
+std::optional<old_run> find_old_run(const fs::directory_entry& entry) {
+  try {
     if (!fs::is_directory(entry.symlink_status()))
-      continue;
-    run each{fs::file_time_type::min(), entry.path(), find_leftovers(entry.path())};
-    for (const auto& file : each.files.files)
-      each.written = std::max(each.written, fs::last_write_time(file));
-    if (!each.files.files.empty())
-      runs.push_back(std::move(each));
+      return std::nullopt;
+    old_run found{fs::file_time_type::min(), entry.path(), find_leftovers(entry.path())};
+    if (!is_surely_ours(found.directory, found.files))
+      return std::nullopt;
+    for (const auto& file : found.files.files)
+      found.written = std::max(found.written, fs::last_write_time(file));
+    return found;
+  } catch (const std::system_error&) {
+    return std::nullopt;
   }
-  std::ranges::sort(runs, std::ranges::greater{}, &run::written);
+}
+
+} // namespace
+
+void forget_oldest_runs(const fs::path& parent, std::size_t keep, std::span<const std::string> needed) {
+  std::vector<old_run> runs;
+  for (const auto& entry : fs::directory_iterator(parent))
+    if (auto found = find_old_run(entry))
+      runs.push_back(std::move(*found));
+  std::ranges::sort(runs, std::ranges::greater{}, &old_run::written);
+  std::exception_ptr failure;
   for (std::size_t i = keep; i < runs.size(); ++i) {
     if (std::ranges::find(needed, runs[i].directory.filename().string()) != needed.end())
       continue;
-    remove_run(runs[i].files);
-    if (fs::is_empty(runs[i].directory))
-      fs::remove(runs[i].directory);
+    try {
+      remove_run(runs[i].files);
+      if (fs::is_empty(runs[i].directory))
+        fs::remove(runs[i].directory);
+    } catch (const std::system_error&) { // the others go all the same
+      if (!failure)
+        failure = std::current_exception();
+    }
   }
+  if (failure)
+    std::rethrow_exception(failure);
 }
 
 void drop_torn_line(const fs::path& file) {

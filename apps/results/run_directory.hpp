@@ -92,7 +92,8 @@ std::vector<std::filesystem::path> seed_directories(const std::filesystem::path&
 std::filesystem::path make_new_directory(const std::filesystem::path& directory);
 
 /// Of the runs below `parent`, a directory each, the files of all but the newest `keep` go, those of `needed`
-/// in no case. Touches nothing that no run wrote. Throws `std::system_error`.
+/// in no case. Touches nothing that no run wrote; a directory that may be another's is none. Throws
+/// `std::system_error` when all has gone that can.
 void forget_oldest_runs(const std::filesystem::path& parent, std::size_t keep,
                         std::span<const std::string> needed);
 

@@ -7,6 +7,7 @@
 #include "learning/base/error.hpp"
 #include "learning/consensus/reports/run_statistics.hpp"
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 
@@ -78,6 +79,31 @@ std::vector<json> read_evaluations(const std::filesystem::path& file) {
   return all;
 }
 
+/// Lines may be missing: rounds.jsonl is thinned when it grows, and a node writes those of its own workers.
+/// What they add up to is then made right with those that are there and what is `known`.
+void make_up_for_missing(run_result& result, const json& known) {
+  double compute_s = 0;
+  double wait_s = 0;
+  std::size_t present = 0;
+  for (const auto& w : result.per_worker) {
+    compute_s += w.compute_s;
+    wait_s += w.wait_s;
+    present += w.rounds > 0 ? 1 : 0;
+  }
+  if (compute_s + wait_s > 0)
+    result.compute_share = compute_s / (compute_s + wait_s);
+  if (present > 0)
+    result.no_wait_rate *= static_cast<double>(result.per_worker.size()) / static_cast<double>(present);
+  const auto steps = known.value("local_steps", json(0U));
+  if (!steps.is_number_unsigned() || steps.get<std::uint64_t>() <= result.local_steps)
+    return;
+  result.local_steps = steps.get<std::uint64_t>();
+  const auto duration_s = known.value("duration_s", json(nullptr));
+  if (duration_s.is_number() && duration_s.get<double>() > 0)
+    result.useful_gradient_rate =
+        std::max(result.useful_gradient_rate, steps.get<double>() / duration_s.get<double>());
+}
+
 /// Of a run of which only this is known, and its files; null if it has no round.
 json figures_of(const std::filesystem::path& directory, const json& config, const json& known,
                 const std::filesystem::path& file) {
@@ -93,10 +119,11 @@ json figures_of(const std::filesystem::path& directory, const json& config, cons
     return nullptr;
   run_result result;
   sums.fill(result, last);
+  make_up_for_missing(result, known);
   json run = to_json(result);
   run.update(known);
   run["rounds"] = result.rounds;
-  run["local_steps"] = std::max(result.local_steps, known.value("local_steps", std::uint64_t{0}));
+  run["local_steps"] = result.local_steps;
   run["duration_s"] = result.duration_s;
   const auto evaluations = read_evaluations(files.evals_file(policy));
   run["evaluations"] = evaluations;

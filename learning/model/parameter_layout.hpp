@@ -24,4 +24,20 @@ struct parameter_array {
 /// All of a model's arrays, by their offsets: together they are the whole vector.
 using parameter_layout = std::vector<parameter_array>;
 
+/// Whether every array lies within a vector of so many values. Of a layout that comes from another machine
+/// nothing else is sure: its numbers may overflow `size`.
+inline bool lies_within(const parameter_layout& layout, std::uint64_t values) noexcept {
+  for (const auto& a : layout) {
+    std::uint64_t size = 1;
+    for (auto extent : a.shape) {
+      if (extent > 0 && size > values / extent)
+        return false;
+      size *= extent;
+    }
+    if (size > values || a.offset > values - size)
+      return false;
+  }
+  return true;
+}
+
 } // namespace dybw

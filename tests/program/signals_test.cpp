@@ -101,6 +101,18 @@ TEST_CASE("dybw run: a terminal that goes ends it as SIGTERM does, however often
   check_interrupted(run.wait(patience), place.path() / "out");
 }
 
+TEST_CASE("dybw run --seeds: Ctrl-C in the last run ends them with 130, and what was measured is shown") {
+  const temporary_directory place;
+  const auto out = place.path() / "out";
+  child_process run{long_run(out, {"--seeds", "7"})};
+  REQUIRE(until_exists(run, out / "seed-7" / "dtur" / "rounds.jsonl"));
+  run.go_on(milliseconds{300});
+  run.send(SIGINT);
+  const auto end = run.wait(patience);
+  check_interrupted(end, out / "seed-7");
+  CHECK(end.out.find("dtur") != std::string::npos);
+}
+
 TEST_CASE("dybw node: a terminal that goes ends it in good order") {
   child_process node{dybw_command({"node", "--listen", "127.0.0.1:0", "--quiet", "--log-level", "info"})};
   node.go_on(milliseconds{500});

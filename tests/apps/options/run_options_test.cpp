@@ -1,5 +1,8 @@
 #include "apps/options/run_options.hpp"
 
+#include "apps/options/option_values.hpp"
+#include "apps/options/run_option_list.hpp"
+#include "apps/options/saved_options.hpp"
 #include "apps/results/run_directory.hpp"
 #include "apps/results/run_json.hpp"
 #include "learning/base/error.hpp"
@@ -338,6 +341,15 @@ TEST_CASE("run_options: what a run that goes on was given comes back as it was, 
       "--dataset",          "csv", "--data",   "a ",   "--clock", "virtual", "--step-time", "const:1",
       "--checkpoint-every", "1",   "--policy", "full", "--out",   "x"};
   CHECK_THROWS_AS(read_run_options(odd, "20260131-142500"), input_error);
+}
+
+TEST_CASE("run_options: where TLS files lie is a matter of this machine and not kept with a run") {
+  const auto known = run_option_list();
+  option_values given{known, "dybw run"};
+  given.add_arguments(split_words("--workers 5 --tls-cert a --tls-key b --tls-ca c --tls-crl d"));
+  const auto saved = saved_options(given);
+  CHECK(saved.find("workers = 5") != std::string::npos);
+  CHECK_MESSAGE(saved.find("tls") == std::string::npos, saved);
 }
 
 TEST_CASE("run_options: what is wrong in a file is reported with the file's name") {

@@ -10,6 +10,9 @@
 #include <iterator>
 #include <map>
 
+#include <sys/prctl.h>
+#include <unistd.h>
+
 namespace dybw {
 
 namespace {
@@ -37,6 +40,25 @@ std::string refusal(const node_writer& files, const run_spec& spec, run_start ho
   }
   return "";
 }
+
+/// Root may read and write whatever the permissions say: as long as this lives, the test is somebody else.
+class unprivileged {
+public:
+  unprivileged() : was_(geteuid()) { is_so_ = was_ != 0 || seteuid(nobody) == 0; }
+  ~unprivileged() {
+    if (was_ == 0 && is_so_)
+      CHECK(seteuid(was_) == 0);
+    prctl(PR_SET_DUMPABLE, 1); // which the change took away, and who looks for leaks needs
+  }
+  explicit operator bool() const noexcept { return is_so_; }
+  unprivileged(const unprivileged&) = delete;
+  unprivileged& operator=(const unprivileged&) = delete;
+
+private:
+  static constexpr uid_t nobody = 65534;
+  uid_t was_;
+  bool is_so_ = false;
+};
 
 finished_run sample_run() {
   finished_run run;
@@ -124,6 +146,16 @@ TEST_CASE("node_writer: the line that a killed process was writing is dropped be
   }
 }
 
+TEST_CASE("node_writer: .. and so is that of the evaluations, which the leading node was writing") {
+  const temporary_directory place;
+  const auto files = make_node_writer(place.path());
+  const auto spec = spec_of("a");
+  const auto file = files.open(spec, run_start::afresh).evals_file;
+  std::ofstream(file, std::ios::binary) << "one\ntw";
+  files.open(spec, run_start::joined);
+  CHECK(content(file) == "one\n");
+}
+
 TEST_CASE("node_writer: a name that leads out of --out is refused") {
   const temporary_directory place;
   const auto files = make_node_writer(place.path());
@@ -149,6 +181,16 @@ TEST_CASE("node_writer: a run goes on from the checkpoints of an earlier one") {
   spec.name = "third";
   fs::create_directories(place.path() / "first" / "static-1" / "checkpoints");
   CHECK(files.open(spec, run_start::resumed).resume == place.path() / "first" / "static-1" / "checkpoints");
+}
+
+TEST_CASE("node_writer: who joins a run that goes on from checkpoints needs none") {
+  const temporary_directory place;
+  auto spec = spec_of("second");
+  spec.resume = "first";
+  CHECK(make_node_writer(place.path()).open(spec, run_start::joined).resume.empty());
+  CHECK(make_node_writer(std::nullopt).open(spec, run_start::joined).resume.empty());
+  fs::create_directories(place.path() / "first" / "static-1" / "checkpoints");
+  CHECK(make_node_writer(place.path()).open(spec, run_start::joined).resume.empty());
 }
 
 TEST_CASE("node_writer: without --out nothing is written, and nothing can be resumed") {
@@ -214,6 +256,30 @@ TEST_CASE("node_writer: told to keep some runs, the oldest go when another begin
     CHECK(fs::exists(place.path() / name));
   CHECK_FALSE(fs::exists(place.path() / "c" / "static-1"));
   CHECK(fs::exists(place.path() / "c" / "notes.txt"));
+}
+
+TEST_CASE("node_writer: what cannot be read or removed refuses no run, and the other old ones go") {
+  const temporary_directory place;
+  fs::permissions(place.path(), fs::perms::all); // for who gives up being root, too
+  const unprivileged user;
+  const auto out = place.path() / "out";
+  if (std::error_code refused; !user || !fs::create_directory(out, refused)) {
+    MESSAGE("skipped: there is nobody whom permissions hold back");
+    return;
+  }
+  const auto all = make_node_writer(out);
+  for (const auto* name : {"a", "b", "c"})
+    fs::last_write_time(all.open(spec_of(name), run_start::afresh).rounds_file,
+                        fs::file_time_type::clock::now() - std::chrono::hours{1});
+  fs::permissions(out / "a", fs::perms::none);
+  fs::permissions(out / "b" / "static-1", fs::perms::owner_read | fs::perms::owner_exec);
+  CHECK(refusal(make_node_writer(out, 1), spec_of("d")).empty());
+  CHECK(fs::exists(out / "a"));
+  CHECK(fs::exists(out / "b" / "static-1" / "rounds.jsonl"));
+  CHECK_FALSE(fs::exists(out / "c"));
+  CHECK(fs::exists(out / "d"));
+  for (const auto& locked : {out / "a", out / "b" / "static-1"})
+    fs::permissions(locked, fs::perms::owner_all);
 }
 
 } // namespace dybw

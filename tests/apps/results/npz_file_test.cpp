@@ -81,4 +81,14 @@ TEST_CASE("npz_file: what a ZIP archive cannot hold is known before") {
   CHECK_FALSE(fits_npz({{"a", {1U << 29U}, 0}, {"b", {1U << 29U}, 1U << 29U}}));
 }
 
+TEST_CASE("npz_file: a layout that another machine made up fits no archive") {
+  constexpr std::uint64_t huge = std::uint64_t{1} << 62U;
+  CHECK_FALSE(fits_npz({{"a", {huge}, 0}})); // times four it is 0
+  CHECK_FALSE(fits_npz({{"a", {huge, 4}, 0}}));
+  CHECK_FALSE(fits_npz({{"a", {1}, ~std::uint64_t{0}}}));
+  CHECK_FALSE(fits_npz({{"a", {}, 0}}));
+  CHECK_FALSE(fits_npz({{"a", std::vector<std::uint64_t>(33, 1), 0}}));
+  CHECK_FALSE(fits_npz({{std::string(0xffff, 'a'), {1}, 0}}));
+}
+
 } // namespace dybw

@@ -67,6 +67,14 @@ TEST_CASE("run_directory: each result is written where its name says") {
   CHECK(std::distance(fs::directory_iterator{place.path()}, {}) == 4); // nothing unfinished is left
 }
 
+TEST_CASE("run_directory: arrays that lie outside of the parameters are in no archive") {
+  const temporary_directory place;
+  const run_directory directory{place.path(), policies, false};
+  directory.write_model("full", std::vector<float>{1, 2}, {{"a", {2}, 1}});
+  CHECK(fs::exists(place.path() / "full" / "model.npy"));
+  CHECK_FALSE(fs::exists(place.path() / "full" / "model.npz"));
+}
+
 TEST_CASE("run_directory: another run is not overwritten unless told to") {
   for (const std::string file : {"run.json", "report.html", "dtur/rounds.jsonl", "full/model.npy",
                                  "full/model.npz", "full/model.json"}) {
@@ -256,6 +264,31 @@ TEST_CASE("run_directory: what was made for a run that does not begin goes, and 
   directory.discard(policies);
   CHECK(std::distance(fs::directory_iterator{out}, {}) == 1);
   CHECK(content(out / "notes.txt") == "mine");
+}
+
+TEST_CASE("run_directory: only what a run has surely written is an old run") {
+  const temporary_directory place;
+  const auto make = [&](const fs::path& file, const std::string& text) {
+    fs::create_directories((place.path() / file).parent_path());
+    write(place.path() / file, text);
+  };
+  const std::vector<fs::path> others = {"game/config.ini", "tests/report.html", "athlete/run.json",
+                                        "list/run.json", "papers/full/model.npy"};
+  make(others[0], "");
+  make(others[1], "");
+  make(others[2], R"({"pace": 4.5})");
+  make(others[3], R"(["dybw"])");
+  make(others[4], "");
+  make("first/run.json", R"({"dybw": "1.0"})");
+  make("second/dtur/rounds.jsonl", "");
+  make("second/config.ini", "");
+  forget_oldest_runs(place.path(), 0, {});
+  for (const auto& file : others) {
+    CAPTURE(file);
+    CHECK(fs::exists(place.path() / file));
+  }
+  CHECK_FALSE(fs::exists(place.path() / "first"));
+  CHECK_FALSE(fs::exists(place.path() / "second"));
 }
 
 TEST_CASE("run_directory: a run that was killed is called so") {
