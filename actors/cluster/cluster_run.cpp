@@ -6,6 +6,7 @@
 #include "actors/cluster/run_client.hpp"
 #include "actors/reporting/reporter.hpp"
 #include "actors/run/run_end.hpp"
+#include "actors/system/spare_threads.hpp"
 #include "learning/base/error.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -13,6 +14,7 @@
 
 #include <algorithm>
 #include <random>
+#include <system_error>
 
 namespace dybw {
 
@@ -134,6 +136,7 @@ public:
     reports.evals_file = controls.evals_file;
     reports.log_bytes_max = plan.inputs.config.log_bytes_max;
     reports.in_pairs = plan.inputs.policies[policy].averages_in_pairs();
+    require_threads(1);
     reports_ = system.spawn<caf::detached>(reporter, std::move(reports));
     client_ = system.spawn(run_client,
                            run_client_options{gateway, reports_, spec_of(plan, policy), true, std::nullopt});
@@ -369,7 +372,8 @@ private:
     r.dataset = x.dataset;
     r.data = x.data;
     r.model = x.model;
-    r.model_layout = x.model_layout;
+    if (lies_within(x.model_layout, r.parameters))
+      r.model_layout = x.model_layout;
     r.test_accuracy = x.test_accuracy;
     r.test_loss = x.test_loss;
     r.worst_worker_accuracy = x.worst_worker_accuracy;
@@ -459,7 +463,15 @@ cluster_end run_policy_on_nodes(caf::actor_system& system, const gateway_actor& 
     end.exit_code = error.exit_code();
     return end;
   }
-  return launched_run{system, gateway, plan, policy, controls}.play();
+  try {
+    return launched_run{system, gateway, plan, policy, controls}.play();
+  } catch (const std::system_error& e) {
+    describe(end.run.result, plan, policy);
+    fail(end.run.result,
+         fmt::format("this host cannot follow a run: {}; raise its limit of threads", e.what()));
+    end.exit_code = 1;
+    return end;
+  }
 }
 
 } // namespace dybw

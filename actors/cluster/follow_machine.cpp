@@ -201,6 +201,7 @@ void follow_machine::lose(member& n, const std::string& reason) {
 void follow_machine::regain(member& n) {
   if (!std::exchange(n.gone, false))
     return;
+  over_ = released_; // it was we who could not be reached
   if (auto ids = unfinished(n); !ids.empty())
     effects_.emplace_back(run_news{workers_back{std::move(ids)}});
 }
@@ -246,10 +247,11 @@ void follow_machine::notice_end() {
       return;
     lost_at = std::max(lost_at.value_or(n.gone_since), n.gone_since);
   }
-  if (lost_at && now_ - *lost_at < (ended > 0 ? straggler_patience : nobody_patience))
+  const auto somebody_is_there = options_.here || std::ranges::any_of(nodes_, answers);
+  if (lost_at && now_ - *lost_at < (ended > 0 && somebody_is_there ? straggler_patience : nobody_patience))
     return;
   over_ = true;
-  if (ended == 0 && lost_at && !options_.here && failure_.empty()) {
+  if (lost_at && !somebody_is_there && failure_.empty()) {
     failure_ = fmt::format("no node of the run answers any more (waited {:.0f} s); what they measured is in "
                            "their --out directories",
                            to_seconds(now_ - *lost_at));

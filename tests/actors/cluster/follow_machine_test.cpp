@@ -367,6 +367,26 @@ TEST_CASE("follow_machine: when no node answers any more the run is over for us,
   CHECK(mentions(p.status().failure, "no node of the run answers any more"));
 }
 
+TEST_CASE(
+    "follow_machine: one that has left does not hasten the end, and an end that was none is taken back") {
+  probe p;
+  auto last = batch_of({});
+  last.finished = {end_of(1), end_of(4)};
+  last.left = "cannot write";
+  p.say(1, last);
+  for (std::size_t i = 0; i < 3; ++i)
+    p.step(node_hung_up{node_at(i), "no route"});
+  p.pass(seconds{9}, {});
+  CHECK(p.phase() == cluster_phase::running);
+  p.pass(seconds{2}, {});
+  CHECK(p.phase() == cluster_phase::over);
+  CHECK(p.status().exit_code == 4);
+  p.step(node_reached{node_at(0)});
+  p.say(0, batch_of({}));
+  p.pass(milliseconds{100}, {0});
+  CHECK(p.phase() == cluster_phase::running);
+}
+
 TEST_CASE("follow_machine: a stop reaches all nodes, also those that come back later") {
   probe p;
   p.step(node_hung_up{one, "reset"});
