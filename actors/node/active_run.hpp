@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace dybw {
 
@@ -78,6 +79,8 @@ public:
   /// Somebody wants its end, not the run itself.
   void interrupt() { interrupted_ = true; }
   void stop(nanoseconds now) { stopping_since_ = stopping_since_.value_or(now); }
+  /// Whether a stop that was heard of is to be told to others: the first one.
+  bool passes_stop_on() { return !std::exchange(stop_passed_on_, true); }
   /// The workers do not come to the end that they were told to come to.
   bool is_overdue(nanoseconds now, bool leaving) const;
 
@@ -158,6 +161,7 @@ private:
   std::string withdrawn_; ///< why
   bool interrupted_ = false;
   std::optional<nanoseconds> stopping_since_;
+  bool stop_passed_on_ = false;
   // finishing
   std::optional<nanoseconds> finishing_since_;
   bool measuring_ = false; ///< or measured

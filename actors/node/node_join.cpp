@@ -1,5 +1,6 @@
 #include "actors/client/node_request.hpp"
 #include "actors/node/node_state.hpp"
+#include "learning/consensus/membership.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
@@ -140,10 +141,11 @@ void node_state::join_run_now() {
   const auto parameters = prepared_.reply.parameters; // 0 without a model
   std::map<worker_id, worker_start> starts;
   worker_start any;
-  std::vector<fact> facts;
+  membership known;
   for (const auto& w : welcomes) {
     if (w.facts.facts)
-      facts.insert(facts.end(), w.facts.facts->begin(), w.facts.facts->end());
+      for (const auto& f : *w.facts.facts)
+        known.learn(f);
     if (parameters > 0 && w.parameters.values().size() != parameters)
       continue;
     for (auto* start : {&any, &starts[w.joiner]})
@@ -152,14 +154,14 @@ void node_state::join_run_now() {
         start->parameters = w.parameters;
       }
   }
-  if (starts.empty() || facts.empty()) {
+  if (starts.empty() || known.empty()) {
     refuse_join(fmt::format("cannot join run {}: no neighbour of its workers answers; try again",
                             lifecycle_.spec().name),
                 exit_network);
     return let_go();
   }
   for (auto id : lifecycle_.workers_here())
-    starts.try_emplace(id, any).first->second.facts = facts;
+    starts.try_emplace(id, any).first->second.facts = known.facts();
   try {
     spawn_host(std::move(starts), std::nullopt);
   } catch (const std::exception& e) {

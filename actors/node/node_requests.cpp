@@ -4,6 +4,7 @@
 #include "actors/reporting/longest_wait.hpp"
 #include "actors/system/process_usage.hpp"
 #include "actors/transport/address.hpp"
+#include "learning/consensus/membership.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
@@ -151,7 +152,8 @@ void node_state::on(connection_id from, const stop_request& x) {
     run_->interrupt();
     stop_run(true);
     break;
-  case run_lifecycle::stop_verdict::nothing:
+  case run_lifecycle::stop_verdict::nothing: // it may have stopped for itself alone
+    pass_stop_on();
     break;
   }
   reply(from, stop_reply{});
@@ -420,7 +422,7 @@ void node_state::on(connection_id from, const welcome_request& x) {
     return reply(from, welcome_reply{x.joiner, false, {}, 0, {}});
   struct gathering {
     std::size_t missing = 1; // the loop below
-    std::vector<fact> facts;
+    membership known;
     welcome_reply sum;
   };
   const auto all = std::make_shared<gathering>();
@@ -428,7 +430,7 @@ void node_state::on(connection_id from, const welcome_request& x) {
   const auto answered = [this, all, from] {
     if (--all->missing > 0)
       return;
-    all->sum.facts.facts = std::make_shared<const std::vector<fact>>(std::move(all->facts));
+    all->sum.facts.facts = std::make_shared<const std::vector<fact>>(all->known.facts());
     reply(from, std::move(all->sum));
   };
   for (auto id : host_->graph()->neighbours(x.joiner)) {
@@ -440,7 +442,8 @@ void node_state::on(connection_id from, const welcome_request& x) {
         .then(
             [all, answered](const welcome_reply& one) {
               if (one.found) {
-                all->facts.insert(all->facts.end(), one.facts.facts->begin(), one.facts.facts->end());
+                for (const auto& f : *one.facts.facts)
+                  all->known.learn(f);
                 if (!all->sum.found || one.round > all->sum.round) {
                   all->sum.round = one.round;
                   all->sum.parameters = one.parameters;

@@ -91,8 +91,18 @@ void node_state::begin_run(run_origin origin) {
   spdlog::info("run {}: {} of {} workers are here", spec.name, host_->here().size(), spec.placement.size());
   run_->begin(origin - epoch_, process_cpu_s());
   host_->begin(origin);
-  if (lead_)
-    lead_->begin(origin);
+  try {
+    if (lead_)
+      lead_->begin(origin);
+  } catch (const std::exception& e) {
+    cannot_lead(e);
+  }
+}
+
+/// The others go on, and one of them leads.
+void node_state::cannot_lead(const std::exception& e) {
+  lead_.reset();
+  withdraw(fmt::format("it cannot lead the run: {}; raise its limits (threads, memory)", e.what()));
 }
 
 // --- Reports ---
@@ -191,7 +201,11 @@ void node_state::start_lead() {
 void node_state::keep_lead() {
   const auto leads = run_->keep_lead(now());
   if (leads && !lead_) {
-    start_lead();
+    try {
+      start_lead();
+    } catch (const std::exception& e) {
+      cannot_lead(e);
+    }
   } else if (!leads && lead_) {
     spdlog::info("run {}: this node does not lead any more", lifecycle_.spec().name);
     lead_.reset();
@@ -241,7 +255,13 @@ void node_state::measured(const run_measured& x) {
 void node_state::stop_run(bool pass_on) {
   run_->stop(now());
   host_->stop();
-  if (!pass_on)
+  if (pass_on)
+    pass_stop_on();
+}
+
+/// Once: everybody who hears of a stop does.
+void node_state::pass_stop_on() {
+  if (!host_ || !run_->passes_stop_on())
     return;
   if (lead_)
     self_->send(lead_->client(), stop_work{});
@@ -261,7 +281,7 @@ std::set<node_index> node_state::neighbour_nodes() const {
   const auto& spec = lifecycle_.spec();
   std::set<node_index> nodes;
   for (const auto id : host_->here())
-    for (const auto neighbour : host_->graph()->neighbours(id))
+    for (const auto neighbour : prepared_.inputs->graph->neighbours(id)) // also where nothing is exchanged
       nodes.insert(spec.placement[index_of(neighbour)]);
   nodes.erase(spec.self);
   return nodes;

@@ -82,10 +82,12 @@ private:
   void advance_linking();
   void begin_run(run_origin origin);
   void stop_run(bool pass_on);
+  void pass_stop_on();
   std::set<node_index> neighbour_nodes() const;
   void send_reports(const local_reports& x);
   void keep_lead();
   void start_lead();
+  void cannot_lead(const std::exception& e);
   void renew_standing();
   void measure(const cluster_status& x);
   void finish();

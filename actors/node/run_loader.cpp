@@ -56,7 +56,8 @@ run_prepared prepare(const preparation& x, const node_writer& files) {
                         "its data, or the file of --step-time, are not those of the run", x.data.string(),
                         "give the same files as on the other nodes"};
     done.place = std::make_shared<const run_place>(files.open ? files.open(spec, x.how) : run_place{});
-    if (!done.place->resume.empty() && has_model(*inputs))
+    // Who joins starts from a neighbour's estimate.
+    if (x.how != run_start::joined && !done.place->resume.empty() && has_model(*inputs))
       done.resumed = read_checkpoints(done.place->resume, *inputs, 0, workers_here(spec));
     done.inputs = std::move(inputs);
   } catch (const input_error& e) {

@@ -452,28 +452,47 @@ TEST_CASE(
   CHECK(node.book().told<node_moved>() == there);
 }
 
-TEST_CASE("node: a stop is passed on along the edges of the graph, not to every node") {
+TEST_CASE("node: a stop is passed on along the edges of the graph, once, not to every node") {
+  const endpoint far{"far", 4}, farther{"farther", 5};
+  auto exchange = true;
+  auto leaves = false;
+  SUBCASE("") {}
+  SUBCASE("nothing is exchanged") {
+    exchange = false;
+  }
+  SUBCASE("this node stops for itself before") {
+    leaves = true;
+  }
   auto spec = spec_of();
   spec.self = node_at(1);
   spec.config.workers = 5;
+  spec.config.exchange = exchange;
   spec.edges.clear();
   for (std::uint32_t i = 0; i < 4; ++i)
     spec.edges.push_back(edge{worker_at(i), worker_at(i + 1)});
-  const endpoint far{"far", 4}, farther{"farther", 5};
   spec.nodes = {there, here, elsewhere, far, farther};
   spec.placement = {node_at(0), node_at(1), node_at(2), node_at(3), node_at(4)};
-  lone_node node;
+  node_options options;
+  if (leaves)
+    options.files.open = [](const run_spec&, run_start) { return run_place{"/dev/full", {}, {}}; };
+  lone_node node{std::move(options)};
   node.book().answers = true;
   node.prepare(spec);
   node.say(launcher, connect_request{this_run});
   for (const std::size_t neighbour : {0, 2})
     node.tell(link_changed{this_run, node_at(neighbour), true, ""});
   REQUIRE(node.hear<connect_reply>(launcher).refusal == "");
+  node.say(launcher, subscribe_request{this_run});
   node.say(launcher, begin_request{this_run});
   REQUIRE(node.hear<begin_reply>(launcher).refusal == "");
+  for (std::size_t count = 1; leaves; ++count)
+    if (!node.hear<report_batch>(launcher, count).left.empty())
+      break;
   const auto before = node.book().calls().size();
-  node.say(other, stop_request{this_run});
-  CHECK(node.hear<stop_reply>(other).refusal == "");
+  for (const std::size_t count : {1, 2}) {
+    node.say(other, stop_request{this_run});
+    CHECK(node.hear<stop_reply>(other, count).refusal == "");
+  }
   const auto since = [&] {
     const auto all = node.book().calls();
     return std::vector<endpoint>(all.begin() + static_cast<std::ptrdiff_t>(before), all.end());
