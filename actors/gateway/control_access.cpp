@@ -20,6 +20,7 @@ concept reply_message = one_of<T, prepare_run_reply, connect_reply, begin_reply,
 struct judge {
   const peer_identity& who;
   const run_places* here;
+  const past_run* before;
 
   bool is_here(run_id run) const { return here != nullptr && here->run == run; }
   std::string needs(peer_role role, const char* name) const {
@@ -31,9 +32,19 @@ struct judge {
   std::string needs_host(const std::string& host) const {
     return who.is_for(host) ? std::string{} : "the certificate of " + who.name + " is not for " + host;
   }
-  bool is_node_of_run() const {
-    return who.is(peer_role::node) && here != nullptr &&
-           std::ranges::any_of(here->nodes, [&](const endpoint& x) { return who.is_for(x.host); });
+  bool is_one_of(const std::vector<endpoint>& nodes) const {
+    return who.is(peer_role::node) &&
+           std::ranges::any_of(nodes, [&](const endpoint& x) { return who.is_for(x.host); });
+  }
+  bool is_node_of_run() const { return here != nullptr && is_one_of(here->nodes); }
+  /// Null if its nodes are not known. 0: of the one that goes on.
+  const std::vector<endpoint>* nodes_of(run_id run) const {
+    if (here != nullptr && (run == 0 || here->run == run))
+      return &here->nodes;
+    return before != nullptr && run != 0 && before->run == run ? &before->nodes : nullptr;
+  }
+  std::string no_part_in(const char* what) const {
+    return "the certificate of " + who.name + " is for no node of " + what + needs_role;
   }
 
   /// Reads only.
@@ -46,19 +57,30 @@ struct judge {
       return {};
     if (!who.is(peer_role::node))
       return needs(peer_role::launcher, "launcher");
-    return here == nullptr || (run != 0 && !is_here(run)) || is_node_of_run()
-               ? std::string{}
-               : "the certificate of " + who.name + " is for no node of the run" + needs_role;
+    return here == nullptr || (run != 0 && !is_here(run)) || is_node_of_run() ? std::string{}
+                                                                              : no_part_in("the run");
+  }
+  /// The same, also of the run before. A run of which nothing is known, such as one that is being prepared,
+  /// may be one without them.
+  std::string known_to_take_part(run_id run) const {
+    if (who.is(peer_role::launcher))
+      return {};
+    if (!who.is(peer_role::node))
+      return needs(peer_role::launcher, "launcher");
+    const auto* nodes = nodes_of(run);
+    if (nodes == nullptr)
+      return no_part_in("a run that is known here");
+    return is_one_of(*nodes) ? std::string{} : no_part_in("the run");
   }
 
   std::string check(const prepare_run_request&) const { return needs(peer_role::launcher, "launcher"); }
   std::string check(const connect_request&) const { return needs(peer_role::launcher, "launcher"); }
   std::string check(const begin_request&) const { return needs(peer_role::launcher, "launcher"); }
   std::string check(const abandon_request&) const { return needs(peer_role::launcher, "launcher"); }
-  std::string check(const stop_request& x) const { return taking_part(x.run); }
+  std::string check(const stop_request& x) const { return known_to_take_part(x.run); }
   std::string check(const subscribe_request& x) const { return taking_part(x.run); }
   std::string check(const snapshot_request& x) const { return taking_part(x.run); }
-  std::string check(const result_request& x) const { return taking_part(x.run); }
+  std::string check(const result_request& x) const { return known_to_take_part(x.run); }
   std::string check(const run_over& x) const { return taking_part(x.run); }
   std::string check(const saved_options_request&) const { return needs(peer_role::launcher, "launcher"); }
   std::string check(const node_status_request&) const { return watching(); }
@@ -96,12 +118,13 @@ struct judge {
 
 } // namespace
 
-std::string refusal_of(const control_message& request, const peer_identity& who, const run_places* here) {
-  return std::visit([&](const auto& x) { return judge{who, here}.check(x); }, request);
+std::string refusal_of(const control_message& request, const peer_identity& who, const run_places* here,
+                       const past_run* before) {
+  return std::visit([&](const auto& x) { return judge{who, here, before}.check(x); }, request);
 }
 
 std::string refusal_as_node(const peer_identity& who, const std::string& host) {
-  const judge x{who, nullptr};
+  const judge x{who, nullptr, nullptr};
   auto no_node = x.needs(peer_role::node, "node");
   if (!no_node.empty())
     return no_node;

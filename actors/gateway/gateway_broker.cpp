@@ -1,7 +1,5 @@
 #include "actors/gateway/gateway_broker.hpp"
 
-#include "actors/gateway/control_access.hpp"
-#include "actors/gateway/gateway_doorman.hpp"
 #include "actors/system/spare_threads.hpp"
 #include "actors/transport/address.hpp"
 #include "actors/transport/tls_channel.hpp"
@@ -44,10 +42,12 @@ gateway_broker::~gateway_broker() {
 
 gateway_broker::behavior_type gateway_broker::make_behavior() {
   set_down_handler([this](const caf::down_msg& down) { client_down(down); });
-  if (listener_ >= 0)
-    add_doorman(
+  if (listener_ >= 0) {
+    doorman_ =
         caf::make_counted<gateway_doorman>(dynamic_cast<caf::io::network::default_multiplexer&>(backend()),
-                                           std::exchange(listener_, -1), options_.tls));
+                                           std::exchange(listener_, -1), options_.tls);
+    add_doorman(doorman_);
+  }
   if (options_.acceptor)
     watch(options_.acceptor);
   delayed_send(this, tick_every, gateway_tick{});
@@ -103,6 +103,7 @@ void gateway_broker::on_exit() {
   controls_ = {};
   linked_.clear();
   dirty_.clear();
+  doorman_.reset();
   options_.acceptor = nullptr;
 }
 
@@ -353,6 +354,8 @@ void gateway_broker::write_out(const attached& c) {
 void gateway_broker::tick() {
   const auto now = clock::now();
   check_deadlines(now);
+  if (doorman_)
+    doorman_->go_on_listening(now);
   if (options_.tls) {
     start_handshakes();
     options_.tls->remind();

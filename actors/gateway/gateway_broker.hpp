@@ -1,7 +1,9 @@
 #pragma once
 
+#include "actors/gateway/control_access.hpp"
 #include "actors/gateway/control_table.hpp"
 #include "actors/gateway/gateway.hpp"
+#include "actors/gateway/gateway_doorman.hpp"
 #include "actors/gateway/handshake_queue.hpp"
 #include "actors/gateway/link_table.hpp"
 #include "actors/transport/connection.hpp"
@@ -173,7 +175,8 @@ private:
   gateway_options options_;
   int listener_;
   std::uint64_t incarnation_;
-  std::vector<char> chunk_; ///< all connections read into it, one after the other
+  caf::intrusive_ptr<gateway_doorman> doorman_; ///< null if it dials only
+  std::vector<char> chunk_;                     ///< all connections read into it, one after the other
 
   std::unordered_map<std::int64_t, attached> attached_; ///< by handle
   std::map<std::uint64_t, dial_attempt> attempts_;
@@ -184,6 +187,7 @@ private:
   control_table controls_;
   handshake_queue handshakes_; ///< of accepted connections that are not read yet
   std::optional<link_table> links_;
+  std::optional<past_run> before_; ///< who may ask for what came of it
   std::map<node_index, attached> linked_;
 
   // traffic of connections that are closed, and counters

@@ -1,4 +1,3 @@
-#include "actors/gateway/control_access.hpp"
 #include "actors/gateway/gateway_broker.hpp"
 
 namespace dybw {
@@ -46,11 +45,12 @@ std::string gateway_broker::refusal_of_request(const attached_connection& c,
                                                const control_message& request) const {
   if (!c.accepted || !c.peer)
     return {};
+  const auto* before = before_ ? &*before_ : nullptr;
   if (!links_)
-    return dybw::refusal_of(request, *c.peer, nullptr);
+    return dybw::refusal_of(request, *c.peer, nullptr, before);
   const auto& run = links_->run();
   const run_places here{run.run, run.self, run.nodes, run.placement};
-  return dybw::refusal_of(request, *c.peer, &here);
+  return dybw::refusal_of(request, *c.peer, &here, before);
 }
 
 /// What has come of a request takes memory until the rest is here.

@@ -19,6 +19,9 @@ namespace {
 
 namespace net = caf::io::network;
 
+/// How long nothing is listened to that cannot be taken.
+constexpr auto deaf_for = std::chrono::milliseconds{100};
+
 int open_spare() {
   return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -29,7 +32,8 @@ int accept_one(int listener) {
 
 } // namespace
 
-sparing_tcp::sparing_tcp() : spare_(open_spare()) {}
+sparing_tcp::sparing_tcp(std::function<void()> starved)
+    : starved_(std::move(starved)), spare_(open_spare()) {}
 
 sparing_tcp::~sparing_tcp() {
   if (spare_ >= 0)
@@ -37,23 +41,31 @@ sparing_tcp::~sparing_tcp() {
 }
 
 bool sparing_tcp::try_accept(int& accepted, int listener) {
+  if (spare_ < 0)
+    spare_ = open_spare(); // another thread was faster the last time
   accepted = accept_one(listener);
   if (accepted >= 0)
     return true;
-  if (errno != EMFILE && errno != ENFILE)
+  const auto no_descriptor = errno == EMFILE || errno == ENFILE;
+  if (!no_descriptor && errno != ENOMEM && errno != ENOBUFS)
     return false;
-  if (spare_ >= 0)
+  auto refused = -1;
+  if (no_descriptor && spare_ >= 0) {
     ::close(std::exchange(spare_, -1));
-  const auto refused = accept_one(listener);
-  if (refused >= 0)
-    ::close(refused);
-  spare_ = open_spare(); // if another thread was faster: next time
+    refused = accept_one(listener);
+    if (refused >= 0)
+      ::close(refused);
+    spare_ = open_spare();
+  }
+  if (refused < 0)
+    starved_(); // it is still there, and the loop would tell of it without end
   return false;
 }
 
 gateway_doorman::gateway_doorman(net::default_multiplexer& backend, int socket,
                                  std::shared_ptr<tls_context> tls)
-    : doorman(net::accept_hdl_from_socket(socket)), acceptor_(backend, socket), tls_(std::move(tls)) {}
+    : doorman(net::accept_hdl_from_socket(socket)), acceptor_(backend, socket, [this] { stop_listening(); }),
+      tls_(std::move(tls)) {}
 
 bool gateway_doorman::new_connection() {
   const auto socket = acceptor_.accepted_socket();
@@ -98,6 +110,19 @@ void gateway_doorman::add_to_loop() {
 
 void gateway_doorman::remove_from_loop() {
   acceptor_.passivate();
+}
+
+void gateway_doorman::stop_listening() {
+  deaf_until_ = std::chrono::steady_clock::now() + deaf_for;
+  acceptor_.passivate();
+}
+
+void gateway_doorman::go_on_listening(std::chrono::steady_clock::time_point now) {
+  if (!deaf_until_ || now < *deaf_until_)
+    return;
+  deaf_until_.reset();
+  if (!detached())
+    acceptor_.activate(this);
 }
 
 } // namespace dybw

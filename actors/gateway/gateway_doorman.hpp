@@ -6,16 +6,21 @@
 #include <caf/io/network/acceptor_impl.hpp>
 #include <caf/io/network/default_multiplexer.hpp>
 
+#include <chrono>
+#include <functional>
 #include <memory>
+#include <optional>
 
 namespace dybw {
 
 /// Accepts connections where the process may have no more descriptors: CAF's own would be told of the waiting
-/// one again and again. One descriptor is kept aside, by which it is taken and closed; only while
-/// others are quicker to take that one, too, the loop is told again. All in the multiplexer's thread.
+/// one again and again. One descriptor is kept aside, by which it is taken and closed. All in the
+/// multiplexer's thread.
 class sparing_tcp {
 public:
-  sparing_tcp();
+  /// `starved` is called when a connection waits that can be neither taken nor closed: others were quicker
+  /// to take the spare descriptor, or the system has no memory.
+  explicit sparing_tcp(std::function<void()> starved);
   ~sparing_tcp();
   sparing_tcp(const sparing_tcp&) = delete;
   sparing_tcp& operator=(const sparing_tcp&) = delete;
@@ -23,7 +28,8 @@ public:
   bool try_accept(int& accepted, int listener);
 
 private:
-  int spare_;
+  std::function<void()> starved_;
+  int spare_; ///< -1: lost, to be taken again
 };
 
 /// A node's port. What is accepted becomes one of our `connection`s of the broker.
@@ -41,9 +47,15 @@ public:
   void add_to_loop() override;
   void remove_from_loop() override;
 
+  /// Listens again a while after it could not take what was waiting. To be called every now and then.
+  void go_on_listening(std::chrono::steady_clock::time_point now);
+
 private:
+  void stop_listening();
+
   caf::io::network::acceptor_impl<sparing_tcp> acceptor_;
   std::shared_ptr<tls_context> tls_;
+  std::optional<std::chrono::steady_clock::time_point> deaf_until_;
 };
 
 } // namespace dybw

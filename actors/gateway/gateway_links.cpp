@@ -33,6 +33,7 @@ void gateway_broker::join_links(const join_run& x) {
 void gateway_broker::leave_links() {
   if (!links_)
     return;
+  before_ = past_run{links_->run().run, links_->run().nodes};
   links_.reset();
   std::erase_if(attempts_, [](const auto& entry) { return !entry.second.client; });
   linked_.clear();

@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <sys/stat.h>
 #include <utility>
 
@@ -16,6 +17,9 @@ namespace {
 
 /// Names of others that are remembered.
 constexpr std::size_t peers_max = 1024;
+
+/// What a list is called where names of certificates stand.
+constexpr auto* list_name = "revocation list";
 
 /// One of the files.
 struct tls_file {
@@ -74,16 +78,29 @@ key_ptr read_key(const tls_file& file) {
   return key;
 }
 
-/// Adds the revocation lists; from then on each certificate in a chain needs one of its authority.
-void add_revoked(X509_STORE* trusted, const tls_file& file) {
+/// When the list is to be replaced; 0 if it does not say so.
+std::time_t list_end(const X509_CRL& list) {
+  const auto* end = X509_CRL_get0_nextUpdate(&list);
+  std::tm x{};
+  return end != nullptr && ASN1_TIME_to_tm(end, &x) == 1 ? ::timegm(&x) : 0;
+}
+
+/// Adds the revocation lists; from then on each certificate in a chain needs one of its authority. Returns
+/// when the first of them ends; 0 if none does.
+std::time_t add_revoked(X509_STORE* trusted, const tls_file& file) {
   const auto in = file.open();
   auto count = 0;
-  for (crl_ptr list; list.reset(PEM_read_bio_X509_CRL(in.get(), nullptr, nullptr, nullptr)), list; ++count)
+  std::time_t first = 0;
+  for (crl_ptr list; list.reset(PEM_read_bio_X509_CRL(in.get(), nullptr, nullptr, nullptr)), list; ++count) {
     X509_STORE_add_crl(trusted, list.get());
+    if (const auto end = list_end(*list); end != 0 && (first == 0 || end < first))
+      first = end;
+  }
   if (count == 0)
     file.refuse("the file holds no revocation list in PEM form", "scripts/make-certs makes one");
   ERR_clear_error();
   X509_STORE_set_flags(trusted, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  return first;
 }
 
 /// What the files hold.
@@ -102,24 +119,18 @@ public:
     for (int i = 0; i < sk_X509_num(trusted.get()); ++i)
       X509_STORE_add_cert(trusted_.get(), sk_X509_value(trusted.get(), i));
     if (!files.revoked.empty())
-      add_revoked(trusted_.get(), revoked_file_);
+      list_ends_ = add_revoked(trusted_.get(), revoked_file_);
   }
 
   std::shared_ptr<const peer_identity> identity() const { return identity_of(*certificate_); }
 
-  /// When the first certificate ends of those that ours hangs on, as far as they are there.
-  certificate_end end() const {
-    const auto own = identity();
-    certificate_end first{own->name, own->ends};
-    const verification_ptr verification{X509_STORE_CTX_new()};
-    X509_STORE_CTX_init(verification.get(), trusted_.get(), certificate_.get(), chain_.get());
-    X509_verify_cert(verification.get());
-    ERR_clear_error();
-    const auto* whole = X509_STORE_CTX_get0_chain(verification.get());
-    for (int i = 1; i < sk_X509_num(whole); ++i)
-      if (const auto above = identity_of(*sk_X509_value(whole, i)); above->ends < first.ends)
-        first = {above->name, above->ends};
-    return first;
+  /// When what is in use here ends: our certificate, or the first of those that it hangs on, as far as they
+  /// are there; and the first revocation list.
+  std::vector<certificate_end> ends() const {
+    std::vector all{chain_end()};
+    if (list_ends_ != 0)
+      all.push_back({list_name, list_ends_});
+    return all;
   }
 
   /// Throws unless the other side will accept the certificate.
@@ -174,6 +185,20 @@ public:
   }
 
 private:
+  certificate_end chain_end() const {
+    const auto own = identity();
+    certificate_end first{own->name, own->ends};
+    const verification_ptr verification{X509_STORE_CTX_new()};
+    X509_STORE_CTX_init(verification.get(), trusted_.get(), certificate_.get(), chain_.get());
+    X509_verify_cert(verification.get());
+    ERR_clear_error();
+    const auto* whole = X509_STORE_CTX_get0_chain(verification.get());
+    for (int i = 1; i < sk_X509_num(whole); ++i)
+      if (const auto above = identity_of(*sk_X509_value(whole, i)); above->ends < first.ends)
+        first = {above->name, above->ends};
+    return first;
+  }
+
   tls_file certificate_file_;
   tls_file key_file_;
   tls_file authority_file_;
@@ -182,6 +207,7 @@ private:
   key_ptr key_;
   certificate_ptr certificate_;
   store_ptr trusted_{X509_STORE_new()};
+  std::time_t list_ends_ = 0;
 };
 
 /// Inode, size and time of the last change of each file, zeros if it is not there.
@@ -206,7 +232,7 @@ std::shared_ptr<const peer_identity> check_tls(const tls_files& files) {
 
 tls_context::tls_context(tls_files files) : files_(std::move(files)), seen_(look_at(files_)) {
   const credentials found{files_};
-  take(found.make_context(), *found.identity(), found.end());
+  take(found.make_context(), *found.identity(), found.ends());
 }
 
 SSL_CTX& tls_context::current() {
@@ -217,7 +243,7 @@ SSL_CTX& tls_context::current() {
   if (const auto found = look_at(files_); found != std::exchange(seen_, found)) {
     try {
       const credentials fresh{files_};
-      take(fresh.check().make_context(), *fresh.identity(), fresh.end());
+      take(fresh.check().make_context(), *fresh.identity(), fresh.ends());
       spdlog::info("the TLS files have changed; new connections use them");
     } catch (const std::exception& e) {
       spdlog::warn("the TLS files have changed, but what they held before stays in use: {}", e.what());
@@ -226,10 +252,11 @@ SSL_CTX& tls_context::current() {
   return *context_;
 }
 
-void tls_context::take(std::shared_ptr<SSL_CTX> context, const peer_identity& own, certificate_end end) {
+void tls_context::take(std::shared_ptr<SSL_CTX> context, const peer_identity& own,
+                       std::vector<certificate_end> ends) {
   context_ = std::move(context);
   fingerprint_ = own.fingerprint;
-  own_ = std::move(end);
+  own_ = std::move(ends);
   publish_ends();
 }
 
@@ -254,21 +281,19 @@ void tls_context::remind() {
     if (today - last < day)
       continue;
     last = today;
+    const auto what = x.name == list_name ? "the revocation list" : "the certificate of " + x.name;
     if (x.ends <= today)
-      spdlog::warn("the certificate of {} has expired; put a new one in its place, programs that run take it",
-                   x.name);
+      spdlog::warn("{} has expired; put a new one in its place, programs that run take it", what);
     else
-      spdlog::warn(
-          "the certificate of {} ends in {} days; put a new one in its place, programs that run take it",
-          x.name, (x.ends - today) / day);
+      spdlog::warn("{} ends in {} days; put a new one in its place, programs that run take it", what,
+                   (x.ends - today) / day);
   }
 }
 
 void tls_context::publish_ends() {
-  auto all = std::make_shared<std::vector<certificate_end>>();
-  all->push_back(own_);
+  auto all = std::make_shared<std::vector<certificate_end>>(own_);
   for (const auto& [name, end] : peers_)
-    if (name != own_.name)
+    if (std::ranges::find(own_, name, &certificate_end::name) == own_.end())
       all->push_back({name, end});
   ends_ = std::move(all);
 }

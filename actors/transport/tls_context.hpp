@@ -50,14 +50,15 @@ public:
 
   /// Somebody has shown a certificate.
   void note_peer(const peer_identity& who);
-  /// Warns in the log, once a day for each, of certificates that will end within `warn_before`: ours (or one
-  /// that it hangs on), and others'. To be called often.
+  /// Warns in the log, once a day for each, of what will end within `warn_before`: our certificate (or one
+  /// that it hangs on), the revocation list, and others' certificates. To be called often.
   void remind();
-  /// Of ours and of those that were shown last, by name. Any thread.
+  /// Of ours, of the revocation list if there is one (by this name), and of the certificates that were shown
+  /// last. Any thread.
   std::vector<certificate_end> ends() const;
 
 private:
-  void take(std::shared_ptr<ssl_ctx_st> context, const peer_identity& own, certificate_end end);
+  void take(std::shared_ptr<ssl_ctx_st> context, const peer_identity& own, std::vector<certificate_end> ends);
   void publish_ends();
 
   tls_files files_;
@@ -66,8 +67,8 @@ private:
   std::shared_ptr<ssl_ctx_st> context_;
   std::string fingerprint_; ///< of our certificate
   std::chrono::steady_clock::time_point next_reminder_;
-  std::map<std::string, std::time_t> reminded_; ///< of names
-  certificate_end own_;
+  std::map<std::string, std::time_t> reminded_;                           ///< of names
+  std::vector<certificate_end> own_;                                      ///< of what the files hold
   std::map<std::string, std::time_t> peers_;                              ///< the end for each name, bounded
   std::atomic<std::shared_ptr<const std::vector<certificate_end>>> ends_; ///< of both, for other threads
 };

@@ -64,6 +64,39 @@ TEST_CASE("handshake_queue: a flood from one address does not hold up another") 
   CHECK(waited == 50ms);
 }
 
+TEST_CASE("handshake_queue: who is new joins behind those that were there before") {
+  handshake_queue queue;
+  queue.add(1, "node");
+  add(queue, 2, handshakes_at_once - 1, "other");
+  REQUIRE(queue.due(start).size() == handshakes_at_once);
+  for (int i = 0; i < 500; ++i)
+    queue.add(1000 + i, "stranger " + std::to_string(i));
+  queue.add(999, "node");
+  const auto next = queue.due(start + 50ms);
+  REQUIRE(next.size() > 1);
+  CHECK(next.front() == 999);
+}
+
+TEST_CASE(
+    "handshake_queue: addresses of one /64 are one source, and one of IPv4 is the same in either form") {
+  const auto is_known = [](const std::string& known, const std::string& more) {
+    handshake_queue queue;
+    queue.add(1, known);
+    add(queue, 2, handshakes_at_once - 1, "other");
+    REQUIRE(queue.due(start).size() == handshakes_at_once);
+    queue.add(501, "other");
+    queue.add(500, more);
+    const auto next = queue.due(start + 50ms);
+    REQUIRE(next.size() == 2);
+    return next.front() == 500; // its last turn was before that of the others, and no newcomer's is
+  };
+  CHECK(is_known("2001:db8:0:1::1", "2001:db8:0:1:ffff::2"));
+  CHECK(is_known("2001:db8::1", "2001:DB8:0:0:7::"));
+  CHECK(is_known("10.0.0.1", "::ffff:10.0.0.1"));
+  CHECK_FALSE(is_known("2001:db8:0:1::1", "2001:db8:0:2::1"));
+  CHECK_FALSE(is_known("::ffff:10.0.0.1", "::ffff:10.0.0.2"));
+}
+
 TEST_CASE("handshake_queue: who is gone takes no turn") {
   handshake_queue queue;
   add(queue, 0, handshakes_at_once + 2, "a");

@@ -263,6 +263,32 @@ TEST_CASE("gateway: without descriptors a connection is closed, nothing turns in
       contains(refusal_in(answer_of(node, framed(link_hello(9, 0, 1))).bytes), "takes no part in that run"));
 }
 
+TEST_CASE(
+    "gateway: while not even its spare descriptor is to be had nothing turns in circles, and who waited "
+    "is taken then") {
+#if defined(__SANITIZE_ADDRESS__)
+  MESSAGE("skipped: without descriptors UBSan's check of types, which opens pipes, sees wrong ones");
+  return;
+#endif
+  const process node{on_loopback()};
+  CHECK(answer_of(node, framed(link_hello(9, 0, 1))).closed); // it accepts, so it has put its spare aside
+  const auto socket = owned_socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  auto low = before;
+  low.rlim_cur = 3; // whatever is closed has a higher number, and cannot be opened again
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  const auto address = loopback_address(node.where().port);
+  CHECK(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds{300});
+  const auto cpu_before = std::clock();
+  std::this_thread::sleep_for(std::chrono::milliseconds{500});
+  CHECK(std::clock() - cpu_before < CLOCKS_PER_SEC / 10);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  send_all(socket, framed(link_hello(9, 0, 1)));
+  CHECK(contains(refusal_in(listen_to(socket, long_enough).bytes), "takes no part in that run"));
+}
+
 TEST_CASE("gateway: a flood of silent connections does not displace a link that waits for its run") {
   auto options = on_loopback();
   options.hello_within = std::chrono::hours{1};

@@ -240,6 +240,28 @@ TEST_CASE("identity: a node's certificate stops the runs that it is part of, and
   CHECK(answer_to_request(a, authority.issue("b", wanted), run_over{this_run}) == "got");
 }
 
+TEST_CASE(
+    "identity: before a run only launchers stop it, and after it only who was part of it has its result") {
+  const test_authority authority;
+  process a{listening(authority.issue("a"))};
+  auto wanted = test_authority::wishes{};
+  wanted.roles = {"node"};
+  wanted.names = "DNS:s.example";
+  const auto stranger = authority.issue("s", wanted);
+  wanted.names = "DNS:b.example";
+  const auto member = authority.issue("b", wanted);
+  mentions(answer_to_request(a, stranger, stop_request{0}),
+           "the certificate of s is for no node of a run that is known here");
+  CHECK(answer_to_request(a, authority.issue_with("l", {"launcher"}), stop_request{0}) == "got");
+  a.join(this_run, 0, {a.where(), {"b.example", 1}}, placed({0, 1}), graph_of("complete", 2), 3);
+  CHECK(answer_to_request(a, member, stop_request{this_run}) == "got");
+  a.tell(leave_run{this_run});
+  mentions(answer_to_request(a, stranger, result_request{this_run}),
+           "the certificate of s is for no node of the run");
+  CHECK(answer_to_request(a, member, result_request{this_run}) == "got");
+  mentions(answer_to_request(a, member, stop_request{0}), "is for no node of a run that is known here");
+}
+
 TEST_CASE("check_tls: a revocation list is read, and an own certificate on it or a list that does not serve "
           "refused") {
   const test_authority authority;
@@ -306,6 +328,17 @@ TEST_CASE("tls_context: knows when its own certificate ends, and those that it w
   CHECK(beyond.ends()[0].name == "test authority");
   CHECK(in_days(beyond.ends()[0]) == doctest::Approx(90).epsilon(0.01));
   CHECK_FALSE(ends_of(nullptr));
+}
+
+TEST_CASE("tls_context: knows when its revocation list ends") {
+  const test_authority authority;
+  auto files = authority.issue("node");
+  files.revoked = authority.revoke({}, std::chrono::days{10});
+  const auto ends = tls_context{files}.ends();
+  REQUIRE(ends.size() == 2);
+  CHECK(ends[0].name == "node");
+  CHECK(ends[1].name == "revocation list");
+  CHECK(static_cast<double>(ends[1].ends - std::time(nullptr)) / 86400 == doctest::Approx(10).epsilon(0.01));
 }
 
 TEST_CASE("gateway: of many handshakes that begin at once only some do, the others wait their turn") {
