@@ -14,6 +14,7 @@ void evaluator_state::start(evaluator_options options) {
   estimates_ = options_.initial;
   local_steps_.resize(options_.workers.size());
   answered_.resize(options_.workers.size());
+  missing_ = answered_.size();
   lost_.resize(options_.workers.size());
   for (const auto& w : options_.workers)
     self_->monitor(w);
@@ -24,6 +25,7 @@ void evaluator_state::ask() {
   asked_ = true;
   ++question_;
   answered_ = lost_;
+  missing_ = static_cast<std::size_t>(std::ranges::count(answered_, false));
   for (std::size_t i = 0; i < options_.workers.size(); ++i)
     if (!lost_[i])
       self_->send(options_.workers[i], snapshot_wanted{});
@@ -42,9 +44,15 @@ void evaluator_state::receive(const snapshot& x) {
   changed_ = changed_ || estimates_[i].values().data() != x.parameters.values().data();
   estimates_[i] = x.parameters;
   local_steps_[i] = x.local_steps;
-  answered_[i] = true;
-  if (asked_ && all_answered())
+  note_answer(i);
+  if (asked_ && missing_ == 0)
     evaluate();
+}
+
+void evaluator_state::note_answer(std::size_t worker) {
+  if (!answered_[worker])
+    --missing_;
+  answered_[worker] = true;
 }
 
 /// The steps that it did count; its estimate is nobody's any more.
@@ -53,16 +61,13 @@ void evaluator_state::worker_down(const caf::down_msg& down) {
     return; // the end of the run
   for (std::size_t i = 0; i < options_.workers.size(); ++i)
     if (options_.workers[i].address() == down.source) {
-      lost_[i] = answered_[i] = true;
+      lost_[i] = true;
+      note_answer(i);
       estimates_[i] = {};
       changed_ = true;
     }
-  if (asked_ && all_answered())
+  if (asked_ && missing_ == 0)
     evaluate();
-}
-
-bool evaluator_state::all_answered() const {
-  return std::all_of(answered_.begin(), answered_.end(), [](bool b) { return b; });
 }
 
 void evaluator_state::evaluate() {

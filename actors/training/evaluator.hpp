@@ -32,7 +32,7 @@ public:
 
 private:
   void evaluate();
-  bool all_answered() const;
+  void note_answer(std::size_t worker);
 
   evaluator_actor::stateful_pointer<evaluator_state> self_;
   evaluator_options options_;
@@ -41,7 +41,8 @@ private:
   bool changed_ = true;                    ///< one of them is another than those measured last
   std::vector<std::uint64_t> local_steps_;
   std::vector<bool> answered_;
-  std::vector<bool> lost_; ///< ended: not asked, and not averaged any more
+  std::size_t missing_ = 0; ///< that have not answered
+  std::vector<bool> lost_;  ///< ended: not asked, and not averaged any more
   std::uint64_t question_ = 0;
   bool asked_ = false;
 };

@@ -61,6 +61,38 @@ TEST_CASE("rounds_file: beyond its size it keeps fewer rounds, of the whole run 
   CHECK(kept.back() > 2000 - every);
 }
 
+TEST_CASE(
+    "rounds_file: what is thinned in several pieces keeps whole lines, and is written through no link") {
+  const temporary_directory place;
+  const auto file = place.path() / "rounds.jsonl";
+  const auto elsewhere = place.path() / "elsewhere";
+  std::ofstream{elsewhere} << "untouched\n";
+  std::filesystem::create_symlink(elsewhere, file.string() + ".part");
+  constexpr std::uint64_t bytes_max = 4'000'000;
+  rounds_file rounds{file, false, bytes_max};
+  auto longer_than_a_piece = report_of(0, 1);
+  longer_than_a_piece.mixed.committed.resize(200'000, {worker_at(1), 0.5});
+  longer_than_a_piece.degree = 200'000;
+  rounds.add(longer_than_a_piece);
+  longer_than_a_piece.mixed.round = 4096;
+  rounds.add(longer_than_a_piece);
+  for (round_number round = 1; round <= 8000; ++round)
+    rounds.add(report_of(0, round));
+  REQUIRE(rounds.flush());
+  CHECK(std::filesystem::file_size(file) < bytes_max * 3 / 4); // it has been thinned
+  CHECK(lines_of(elsewhere) == std::vector<std::string>{"untouched"});
+  CHECK_FALSE(std::filesystem::exists(std::filesystem::symlink_status(file.string() + ".part")));
+  std::vector<round_number> kept;
+  for (const auto& line : lines_of(file))
+    kept.push_back(nlohmann::json::parse(line)["round"]);
+  REQUIRE(kept.size() > 2);
+  CHECK(kept[0] == 4096);
+  const auto every = kept[1];
+  for (std::size_t i = 1; i < kept.size(); ++i)
+    CHECK(kept[i] == every * i);
+  CHECK(kept.back() == 8000);
+}
+
 TEST_CASE("line_file: beyond its size it ends with a whole line") {
   const temporary_directory place;
   const auto name = place.path() / "events.log";

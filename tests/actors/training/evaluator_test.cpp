@@ -139,6 +139,18 @@ TEST_CASE("evaluator: a worker that is lost while it is waited for holds nobody 
   CHECK(run.evaluations()[0].consensus_distance == 0);
 }
 
+TEST_CASE("evaluator: who answers twice does not answer for another") {
+  measured_pair run;
+  run.inboxes[1]->is_silent = true;
+  run.answer(0, 1, 10);
+  run.actors.advance(every);
+  run.actors.tell(run.handle, snapshot{worker_at(0), filled_block(*run.learner, 5), 11});
+  CHECK(run.evaluations().empty());
+  run.actors.tell(run.handle, snapshot{worker_at(1), filled_block(*run.learner, 5), 20});
+  REQUIRE(run.evaluations().size() == 1);
+  CHECK(run.evaluations()[0].local_steps == 31);
+}
+
 TEST_CASE("evaluator: who never answered counts with where it started") {
   measured_pair run;
   run.inboxes[1]->is_silent = true;
