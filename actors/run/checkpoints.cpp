@@ -90,7 +90,7 @@ std::map<worker_id, checkpoint> read_checkpoints(const fs::path& directory, cons
     expected.worker = id;
     const auto file = checkpoint_file(directory, id);
     auto x = read_checkpoint(file, expected);
-    // The data is not in the hash; at least the shard must be as large as it was.
+    // Of a damaged or foreign file that has the right hash at least the epochs must be those of this shard.
     const mini_batch_sampler sampler{inputs.rows[index_of(id)], config.batch, random_generator{}};
     if (x.epoch != (x.local_steps > 0 ? (x.local_steps - 1) / sampler.batches_per_epoch() : 0))
       throw input_error{input_fault::data,

@@ -10,6 +10,7 @@
 #include "actors/system/thread_crew.hpp"
 #include "learning/base/error.hpp"
 #include "learning/model/evaluation_budget.hpp"
+#include "learning/model/evaluation_history.hpp"
 #include "learning/model/test_bench.hpp"
 
 #include <spdlog/spdlog.h>
@@ -88,7 +89,8 @@ public:
   }
 
   run_outcome outcome() {
-    auto x = outcome_of(run_.statistics(), run_.ended(), &run_.audit(), evaluations_);
+    auto x = outcome_of(run_.statistics(), run_.ended(), &run_.audit(), shown_.kept());
+    x.result.eval_cpu_s = shown_.cpu_s();
     x.finals = run_.estimates();
     x.result.no_wait_rate = run_.no_wait_rate().value_or(x.result.no_wait_rate);
     check_files();
@@ -237,6 +239,7 @@ private:
     const auto scored = scores ? std::min(workers, test_bench::scored_workers_max) : 0;
     budget_.spend(at, bench_->samples(), scored * bench_->interim_samples(workers));
     evaluations_.push_back(*e);
+    shown_.add(*e);
     if (evals_) {
       evals_->add(evaluation_line(*e) + '\n');
       check(evals_);
@@ -277,8 +280,9 @@ private:
   std::vector<std::string> not_written_;
   std::optional<test_bench> bench_;
   evaluation_budget budget_;
-  std::uint64_t changes_seen_ = 0; ///< by the newest evaluation
-  std::vector<evaluation> evaluations_;
+  std::uint64_t changes_seen_ = 0;      ///< by the newest evaluation
+  std::vector<evaluation> evaluations_; ///< all: who goes on from a checkpoint plays them again
+  evaluation_history shown_;            ///< in the result
   std::uint64_t hash_;
   bool interrupted_ = false;
   std::vector<double> figures_; ///< not in their file yet

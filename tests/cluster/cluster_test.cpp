@@ -78,7 +78,9 @@ std::size_t workers_of(const json& status) {
 
 TEST_CASE("dybw run --nodes: six workers on three nodes learn what they learn on one host, by every policy") {
   cluster nodes{3};
-  for (const std::string model : {"softmax", "mlp:32"}) {
+  const auto models =
+      is_slow_build ? std::vector<std::string>{"mlp:32"} : std::vector<std::string>{"softmax", "mlp:32"};
+  for (const auto& model : models) {
     const std::vector<std::string> training{
         "--workers", "6",   "--model", model, "--policy", "full,static:1,dtur,adpsgd,adaptive",
         "--rounds",  "120", "--seed",  "3",   "--format", "json",
