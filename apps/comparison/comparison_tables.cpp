@@ -138,15 +138,18 @@ std::string csv_value(const json& value) {
 template <class Line>
 std::string csv(const std::vector<std::string>& columns, std::size_t lines, Line line) {
   std::string text;
-  for (const auto& name : columns)
-    text += (text.empty() ? "" : ",") + csv_cell(name);
-  text += '\n';
-  for (std::size_t i = 0; i < lines; ++i) {
-    std::string one;
+  const auto append = [&](std::size_t column, const std::string& cell) {
+    if (column > 0)
+      text += ',';
+    text += cell;
+    if (column + 1 == columns.size())
+      text += '\n';
+  };
+  for (std::size_t k = 0; k < columns.size(); ++k)
+    append(k, csv_cell(columns[k]));
+  for (std::size_t i = 0; i < lines; ++i)
     for (std::size_t k = 0; k < columns.size(); ++k)
-      one += (k == 0 ? "" : ",") + csv_value(line(i, columns[k]));
-    text += one + '\n';
-  }
+      append(k, csv_value(line(i, columns[k])));
   return text;
 }
 

@@ -184,6 +184,13 @@ private:
                    " transform=\"rotate(-90 14 " + px(top + plot_height / 2) + ")\"");
   }
 
+  void draw_to(std::string& path, double x, double y) const {
+    path += path.empty() ? 'M' : 'L';
+    path += px(px_x(x));
+    path += ' ';
+    path += px(px_y(y));
+  }
+
   std::string band(const curve& c) const {
     const auto points = drawn_points(figure_, c, false);
     if (std::none_of(points.begin(), points.end(), [](const auto& p) { return p.half_width > 0; }))
@@ -191,16 +198,16 @@ private:
     std::string path;
     const auto lowest = y_.is_logarithmic ? y_.from : -std::numeric_limits<double>::infinity();
     for (const auto& p : points)
-      path += (path.empty() ? "M" : "L") + px(px_x(p.x)) + " " + px(px_y(p.y + p.half_width));
+      draw_to(path, p.x, p.y + p.half_width);
     for (auto p = points.rbegin(); p != points.rend(); ++p)
-      path += "L" + px(px_x(p->x)) + " " + px(px_y(std::max(lowest, p->y - p->half_width)));
+      draw_to(path, p->x, std::max(lowest, p->y - p->half_width));
     return "<path d=\"" + path + "Z\" fill=\"" + colour(c.hue) + "\" fill-opacity=\"0.17\"/>\n";
   }
 
   std::string line(const curve& c) const {
     std::string path;
     for (const auto& p : drawn_points(figure_, c, false))
-      path += (path.empty() ? "M" : "L") + px(px_x(p.x)) + " " + px(px_y(p.y));
+      draw_to(path, p.x, p.y);
     return path.empty() ? "" : "<path d=\"" + path + "\" fill=\"none\" " + stroke(c) + "/>\n";
   }
 
