@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <new>
 #include <sstream>
 #include <system_error>
 #include <vector>
@@ -77,6 +78,9 @@ TEST_CASE("dispatch: every exception ends as one line and a code") {
   CHECK(threads.code == 1);
   CHECK(threads.err.find("no more threads") != std::string::npos);
   CHECK(threads.err.find("ulimit -u") != std::string::npos);
+  const auto memory = dispatch_to(throwing(std::bad_alloc{}), {"run"});
+  CHECK(memory.code == 1);
+  CHECK(memory.err.starts_with("dybw: error: there is not enough memory; "));
   const auto other = dispatch_to(throwing(std::runtime_error{"two\nlines"}), {"run"});
   CHECK(other.code == 1);
   CHECK(other.err == "dybw: error: internal: two lines\n");
