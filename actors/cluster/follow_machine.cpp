@@ -126,13 +126,13 @@ void follow_machine::pass_on(member& n, const report_batch& x) {
     if (r.mixed.round <= w.newest)
       continue;
     w.newest = r.mixed.round;
-    effects_.emplace_back(run_news{r});
+    pass(r);
   }
   for (const auto& end : x.finished) {
     if (!is_theirs(end.totals.worker) || !is_sound(end.exchanges, end.totals.worker) ||
         std::exchange(workers_[index_of(end.totals.worker)].ended, true))
       continue;
-    effects_.emplace_back(run_news{end});
+    pass(end);
   }
   workers_gone crashed{{}, fmt::format("it ended on node {}, see its log", n.name())};
   for (auto w : x.lost)
@@ -141,13 +141,13 @@ void follow_machine::pass_on(member& n, const report_batch& x) {
       crashed.workers.push_back(w);
     }
   if (!crashed.workers.empty())
-    effects_.emplace_back(run_news{std::move(crashed)});
+    pass(std::move(crashed));
   if (x.evaluations.empty() || result_candidates().front() != n.node)
     return; // in a network that fell apart only one part is shown
   for (const auto& e : x.evaluations)
     if (e.time_s > newest_evaluation_s_) {
       newest_evaluation_s_ = e.time_s;
-      effects_.emplace_back(run_news{e});
+      pass(e);
     }
 }
 
@@ -194,8 +194,7 @@ void follow_machine::lose(member& n, const std::string& reason) {
   auto ids = n.workers;
   std::erase_if(ids, [this](worker_id w) { return workers_[index_of(w)].crashed; });
   if (!ids.empty())
-    effects_.emplace_back(
-        run_news{workers_gone{std::move(ids), fmt::format("node {}: {}", n.name(), reason)}});
+    pass(workers_gone{std::move(ids), fmt::format("node {}: {}", n.name(), reason)});
 }
 
 void follow_machine::regain(member& n) {
@@ -203,7 +202,7 @@ void follow_machine::regain(member& n) {
     return;
   over_ = released_; // it was we who could not be reached
   if (auto ids = unfinished(n); !ids.empty())
-    effects_.emplace_back(run_news{workers_back{std::move(ids)}});
+    pass(workers_back{std::move(ids)});
 }
 
 void follow_machine::on(const time_passed&) {

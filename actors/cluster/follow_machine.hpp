@@ -3,6 +3,7 @@
 #include "actors/client/node_lines.hpp"
 
 #include <optional>
+#include <utility>
 
 namespace dybw {
 
@@ -94,6 +95,11 @@ private:
   void ask_how_it_stands();
   void notice_end();
   bool is_measured_elsewhere(const member& n) const;
+  /// In place: GCC 14 takes a temporary of so many kinds for uninitialised.
+  template <class News>
+  void pass(News&& news) {
+    effects_.emplace_back(std::in_place_type<run_news>, std::forward<News>(news));
+  }
   template <class Message>
   void tell(const member& n, Message message) {
     if (n.is_open())
