@@ -77,6 +77,27 @@ void directory_to_disk(fs::path directory) {
   descriptor{directory, directory, O_RDONLY | O_DIRECTORY}.to_disk();
 }
 
+enum class safe_from { the_end_of_the_process, a_power_cut };
+
+void write_beside(const fs::path& file, safe_from what, const std::function<void(const byte_sink&)>& write) {
+  const auto part = fs::path{file}.concat(unfinished);
+  unlink(part.c_str()); // of a killed process, or planted there: nothing that exists is opened
+  descriptor out{file, part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW};
+  try {
+    write([&](std::span<const std::byte> piece) { out.write(piece); });
+    if (what == safe_from::a_power_cut)
+      out.to_disk(); // before the rename, or there may be a whole name and half a file
+    out.finish();
+    if (std::rename(part.c_str(), file.c_str()) != 0)
+      fail(file);
+  } catch (...) {
+    unlink(part.c_str());
+    throw;
+  }
+  if (what == safe_from::a_power_cut)
+    directory_to_disk(file.parent_path());
+}
+
 } // namespace
 
 std::string finished_name(std::string name) {
@@ -86,20 +107,11 @@ std::string finished_name(std::string name) {
 }
 
 void write_durably(const fs::path& file, const std::function<void(const byte_sink&)>& write) {
-  const auto part = fs::path{file}.concat(unfinished);
-  unlink(part.c_str()); // of a killed process, or planted there: nothing that exists is opened
-  descriptor out{file, part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW};
-  try {
-    write([&](std::span<const std::byte> piece) { out.write(piece); });
-    out.to_disk(); // before the rename, or a power cut may leave a whole name and half a file
-    out.finish();
-    if (std::rename(part.c_str(), file.c_str()) != 0)
-      fail(file);
-  } catch (...) {
-    unlink(part.c_str());
-    throw;
-  }
-  directory_to_disk(file.parent_path());
+  write_beside(file, safe_from::a_power_cut, write);
+}
+
+void write_whole(const fs::path& file, const std::function<void(const byte_sink&)>& write) {
+  write_beside(file, safe_from::the_end_of_the_process, write);
 }
 
 void write_durably(const fs::path& file, std::string_view content) {

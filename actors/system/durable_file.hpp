@@ -19,6 +19,9 @@ using byte_sink = std::function<void(std::span<const std::byte>)>;
 /// failures of its own are `std::system_error`. Not for two writers of one file at a time.
 void write_durably(const std::filesystem::path& file, const std::function<void(const byte_sink&)>& write);
 void write_durably(const std::filesystem::path& file, std::string_view content);
+/// The same, but that the disk is not waited for, which may take longer than others wait for a sign of life:
+/// the process may end at any moment, the machine should not.
+void write_whole(const std::filesystem::path& file, const std::function<void(const byte_sink&)>& write);
 
 /// Writes `bytes` at position `at` of the file, which becomes its end, and has them on the disk: what stood
 /// there of a write that failed or was cut short is gone, what stood before stays. Makes the file if it is
