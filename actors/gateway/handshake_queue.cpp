@@ -1,13 +1,10 @@
 #include "actors/gateway/handshake_queue.hpp"
 
+#include "actors/transport/address.hpp"
 #include "messages/limits.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
 
 namespace dybw {
 
@@ -16,21 +13,6 @@ namespace {
 constexpr auto one_handshake = std::chrono::nanoseconds{std::chrono::seconds{1}} / handshakes_per_s;
 constexpr auto burst = one_handshake * handshakes_at_once;
 constexpr std::size_t sources_max = 1024;
-
-/// Whoever has one address of IPv6 has the 2^64 beside it, too.
-std::string source_of(const std::string& address) {
-  in6_addr v6{};
-  if (::inet_pton(AF_INET6, address.c_str(), &v6) != 1)
-    return address;
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (IN6_IS_ADDR_V4MAPPED(&v6)) {
-    ::inet_ntop(AF_INET, &v6.s6_addr[12], text.data(), text.size());
-  } else {
-    std::fill(std::begin(v6.s6_addr) + 8, std::end(v6.s6_addr), std::uint8_t{0});
-    ::inet_ntop(AF_INET6, &v6, text.data(), text.size());
-  }
-  return text.data();
-}
 
 } // namespace
 

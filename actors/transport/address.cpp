@@ -1,7 +1,10 @@
 #include "actors/transport/address.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
+#include <cstdint>
+#include <iterator>
 #include <netinet/in.h>
 #include <strings.h>
 #include <unistd.h>
@@ -24,6 +27,20 @@ bool is_any_address(const std::string& host) {
 
 bool same_host(const std::string& x, const std::string& y) {
   return ::strcasecmp(x.c_str(), y.c_str()) == 0 || (is_loopback(x) && is_loopback(y));
+}
+
+std::string source_of(const std::string& address) {
+  in6_addr v6{};
+  if (::inet_pton(AF_INET6, address.c_str(), &v6) != 1)
+    return address;
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (IN6_IS_ADDR_V4MAPPED(&v6)) {
+    ::inet_ntop(AF_INET, &v6.s6_addr[12], text.data(), text.size());
+  } else {
+    std::fill(std::begin(v6.s6_addr) + 8, std::end(v6.s6_addr), std::uint8_t{0});
+    ::inet_ntop(AF_INET6, &v6, text.data(), text.size());
+  }
+  return text.data();
 }
 
 std::string own_name() {

@@ -1,5 +1,7 @@
 #include "apps/web/http_connection.hpp"
 
+#include "actors/transport/address.hpp"
+
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 
@@ -27,17 +29,10 @@ constexpr std::size_t step_bytes_max = 64 * 1024; ///< at a time, so that one do
 
 constexpr std::string_view head_end = "\r\n\r\n";
 
-/// Whoever has one address of IPv6 has the 2^64 beside it, too.
 std::string source_of(const tcp::socket& socket) {
   error_code error;
-  const auto address = socket.remote_endpoint(error).address();
-  if (error)
-    return {};
-  if (!address.is_v6() || address.to_v6().is_v4_mapped())
-    return address.to_string();
-  auto bytes = address.to_v6().to_bytes();
-  std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
-  return asio::ip::address_v6{bytes}.to_string();
+  const auto end = socket.remote_endpoint(error);
+  return error ? std::string{} : dybw::source_of(end.address().to_string());
 }
 
 } // namespace
