@@ -51,26 +51,20 @@ struct judge {
   std::string watching() const {
     return who.roles != 0 ? std::string{} : "the certificate of " + who.name + " names no role" + needs_role;
   }
-  /// Of the run that is going on: launchers, and the nodes that are part of it.
-  std::string taking_part(run_id run) const {
-    if (who.is(peer_role::launcher))
-      return {};
-    if (!who.is(peer_role::node))
-      return needs(peer_role::launcher, "launcher");
-    return here == nullptr || (run != 0 && !is_here(run)) || is_node_of_run() ? std::string{}
-                                                                              : no_part_in("the run");
-  }
-  /// The same, also of the run before. A run of which nothing is known, such as one that is being prepared,
-  /// may be one without them.
-  std::string known_to_take_part(run_id run) const {
+  /// Of the run that is going on, or the one before it: launchers, and the nodes that are part of it. Of a
+  /// run of which nothing is known, such as one that is being prepared, `if_unknown` is the answer to nodes.
+  std::string taking_part(run_id run, const std::string& if_unknown = {}) const {
     if (who.is(peer_role::launcher))
       return {};
     if (!who.is(peer_role::node))
       return needs(peer_role::launcher, "launcher");
     const auto* nodes = nodes_of(run);
     if (nodes == nullptr)
-      return no_part_in("a run that is known here");
+      return if_unknown;
     return is_one_of(*nodes) ? std::string{} : no_part_in("the run");
+  }
+  std::string known_to_take_part(run_id run) const {
+    return taking_part(run, no_part_in("a run that is known here"));
   }
 
   std::string check(const prepare_run_request&) const { return needs(peer_role::launcher, "launcher"); }
