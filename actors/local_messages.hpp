@@ -268,6 +268,7 @@ struct cluster_status {
   cluster_phase phase = cluster_phase::connecting;
   std::string failure; ///< one line, of `failed`
   int exit_code = 0;
+  bool deserted = false;                ///< nobody is left who could work on, or measure the end
   std::vector<bool> reachable;          ///< [nodes]
   std::vector<std::string> left;        ///< [nodes] why it left the run by itself; empty: it did not
   std::vector<std::string> waiting_for; ///< before `running`: the nodes that have not answered, and for what

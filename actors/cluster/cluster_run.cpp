@@ -30,8 +30,6 @@ constexpr auto stop_patience = std::chrono::seconds{10};
 /// How long the leading node may take to collect the estimates and to measure the end.
 constexpr auto result_patience = std::chrono::seconds{120};
 constexpr auto result_patience_interrupted = std::chrono::seconds{10};
-/// How long a node that could lead, and measure, may be out of reach.
-constexpr auto nobody_patience = std::chrono::seconds{10};
 /// Nodes report ten times a second.
 constexpr auto next_report = std::chrono::milliseconds{250};
 constexpr auto ask_result_every = std::chrono::milliseconds{200};
@@ -136,7 +134,6 @@ public:
     reports.evals_file = controls.evals_file;
     reports.log_bytes_max = plan.inputs.config.log_bytes_max;
     reports.in_pairs = plan.inputs.policies[policy].averages_in_pairs();
-    require_threads(1);
     reports_ = system.spawn<caf::detached>(reporter, std::move(reports));
     client_ = system.spawn(run_client,
                            run_client_options{gateway, reports_, spec_of(plan, policy), true, std::nullopt});
@@ -280,17 +277,13 @@ private:
       return nullptr;
     const auto since = std::chrono::steady_clock::now();
     auto asked_at = since - ask_result_every;
-    auto could_come_at = since;
     auto under_way = false;
     result_ptr found;
     for (;;) {
       const auto now = std::chrono::steady_clock::now();
       const auto patience =
           result().interrupted || stopping_since_ ? result_patience_interrupted : result_patience;
-      const auto chance = chance_of_result();
-      if (chance == chance_of::some)
-        could_come_at = now;
-      if (now - since > patience || chance == chance_of::none || now - could_come_at > nobody_patience)
+      if (now - since > patience || out_of_reach())
         return nullptr;
       if (!under_way && now - asked_at >= ask_result_every) {
         asked_at = now;
@@ -314,17 +307,10 @@ private:
     }
   }
 
-  enum class chance_of { none, little, some };
-
-  /// Whether somebody is left who could have the result; a little if nodes may come back that do.
-  chance_of chance_of_result() {
+  /// Nobody is left who could have the result.
+  bool out_of_reach() {
     const auto status = ask<cluster_status>(client_, cluster_status_wanted{});
-    if (!status || status->exit_code == static_cast<int>(input_fault::network))
-      return chance_of::none;
-    for (std::size_t i = 0; i < status->reachable.size(); ++i)
-      if (status->reachable[i] && (i >= status->left.size() || status->left[i].empty()))
-        return chance_of::some;
-    return chance_of::little;
+    return !status || status->deserted;
   }
 
   void conclude(const result_ptr& measured) {
@@ -457,21 +443,20 @@ cluster_end run_policy_on_nodes(caf::actor_system& system, const gateway_actor& 
       end.run.result.interrupted = true;
       return end;
     }
+    require_threads(1); // for the reporter
   } catch (const input_error& error) {
     describe(end.run.result, plan, policy);
     fail(end.run.result, error.what());
     end.exit_code = error.exit_code();
     return end;
-  }
-  try {
-    return launched_run{system, gateway, plan, policy, controls}.play();
-  } catch (const std::system_error& e) {
+  } catch (const std::system_error& error) {
     describe(end.run.result, plan, policy);
     fail(end.run.result,
-         fmt::format("this host cannot follow a run: {}; raise its limit of threads", e.what()));
+         fmt::format("this host cannot follow a run: {}; raise its limit of threads", error.what()));
     end.exit_code = 1;
     return end;
   }
+  return launched_run{system, gateway, plan, policy, controls}.play();
 }
 
 } // namespace dybw

@@ -42,7 +42,7 @@ follow_machine::follow_machine(follow_machine_options options, const std::vector
 }
 
 std::vector<follow_effect> follow_machine::open(nanoseconds now) {
-  now_ = ticked_ = now;
+  now_ = ticked_ = somebody_at_ = now;
   for (auto& n : nodes_) {
     n.heard = now_;
     if (n.is_open())
@@ -217,6 +217,7 @@ void follow_machine::on(const time_passed&) {
       effects_.emplace_back(n.call(now_, call_patience));
     }
   ask_how_it_stands();
+  notice_desertion();
   notice_end();
 }
 
@@ -246,16 +247,23 @@ void follow_machine::notice_end() {
       return;
     lost_at = std::max(lost_at.value_or(n.gone_since), n.gone_since);
   }
-  const auto somebody_is_there = options_.here || std::ranges::any_of(nodes_, answers);
-  if (lost_at && now_ - *lost_at < (ended > 0 && somebody_is_there ? straggler_patience : nobody_patience))
+  over_ = !lost_at ||
+          now_ - *lost_at >= (ended > 0 && somebody_at_ == now_ ? straggler_patience : nobody_patience);
+}
+
+/// Nobody is left who could work on, or measure the end. In the process of a node its own workers are.
+void follow_machine::notice_desertion() {
+  if (options_.here ||
+      std::ranges::any_of(nodes_, [](const member& n) { return answers(n) && n.left.empty(); }))
+    somebody_at_ = now_;
+  deserted_ = now_ - somebody_at_ >= nobody_patience;
+  over_ = over_ || deserted_;
+  if (!deserted_ || !failure_.empty())
     return;
-  over_ = true;
-  if (lost_at && !somebody_is_there && failure_.empty()) {
-    failure_ = fmt::format("no node of the run answers any more (waited {:.0f} s); what they measured is in "
-                           "their --out directories",
-                           to_seconds(now_ - *lost_at));
-    exit_code_ = static_cast<int>(input_fault::network);
-  }
+  failure_ = fmt::format("no node of the run answers any more (waited {:.0f} s); what they measured is in "
+                         "their --out directories",
+                         to_seconds(now_ - somebody_at_));
+  exit_code_ = static_cast<int>(input_fault::network);
 }
 
 void follow_machine::on(const stop_work&) {
@@ -287,6 +295,7 @@ bool follow_machine::is_measured_elsewhere(const member& n) const {
 cluster_status follow_machine::status(cluster_status known) const {
   auto x = std::move(known);
   x.phase = over_ ? cluster_phase::over : cluster_phase::running;
+  x.deserted = deserted_;
   x.failure = failure_;
   x.exit_code = exit_code_;
   x.reachable.clear();

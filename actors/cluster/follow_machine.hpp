@@ -93,6 +93,7 @@ private:
   void note_new_lives(member& n, const report_batch& first);
   std::vector<worker_id> unfinished(const member& n) const;
   void ask_how_it_stands();
+  void notice_desertion();
   void notice_end();
   bool is_measured_elsewhere(const member& n) const;
   /// In place: GCC 14 takes a temporary of so many kinds for uninitialised.
@@ -111,11 +112,13 @@ private:
   nanoseconds now_{0};
   nanoseconds ticked_{0};
   nanoseconds asked_how_it_stands_{0};
+  nanoseconds somebody_at_{0}; ///< when somebody answered last who has not left
   std::vector<member> nodes_;
   std::vector<worker_progress> workers_;
   double newest_evaluation_s_ = -1;
   bool stopping_ = false;
   bool over_ = false;
+  bool deserted_ = false;
   bool released_ = false;
   std::string failure_;
   int exit_code_ = 0;

@@ -387,6 +387,26 @@ TEST_CASE(
   CHECK(p.phase() == cluster_phase::running);
 }
 
+TEST_CASE("follow_machine: when all work is done and nobody is left to be asked for it, that is known, too") {
+  probe p;
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    auto last = batch_of({});
+    last.finished = {end_of(i), end_of(i + 3)};
+    if (i == 2)
+      last.left = "cannot write"; // it answers, and measures nothing
+    p.say(i, last);
+  }
+  p.pass(milliseconds{100}, {0, 1});
+  CHECK(p.phase() == cluster_phase::over);
+  for (const std::size_t i : {0, 1})
+    p.step(node_hung_up{node_at(i), "reset"});
+  p.pass(seconds{9}, {});
+  CHECK_FALSE(p.status().deserted);
+  p.pass(seconds{2}, {});
+  CHECK(p.status().deserted);
+  CHECK(p.status().exit_code == 4);
+}
+
 TEST_CASE("follow_machine: a stop reaches all nodes, also those that come back later") {
   probe p;
   p.step(node_hung_up{one, "reset"});
