@@ -160,8 +160,9 @@ void node_state::join_run_now() {
                 exit_network);
     return let_go();
   }
+  const auto facts = known.facts();
   for (auto id : lifecycle_.workers_here())
-    starts.try_emplace(id, any).first->second.facts = known.facts();
+    starts.try_emplace(id, any).first->second.facts = facts;
   try {
     spawn_host(std::move(starts), std::nullopt);
   } catch (const std::exception& e) {

@@ -261,7 +261,7 @@ void node_state::stop_run(bool pass_on) {
 
 /// Once: everybody who hears of a stop does.
 void node_state::pass_stop_on() {
-  if (!host_ || !run_->passes_stop_on())
+  if (!run_->passes_stop_on())
     return;
   if (lead_)
     self_->send(lead_->client(), stop_work{});

@@ -6,6 +6,7 @@
 #include "learning/base/error.hpp"
 
 #include <ctime>
+#include <optional>
 #include <thread>
 
 #include <sys/resource.h>
@@ -17,6 +18,22 @@ namespace {
 bytes text_bytes(const std::string& text) {
   return {text.begin(), text.end()};
 }
+
+/// As long as it lives this process opens no descriptor from this number on.
+class fewer_descriptors {
+public:
+  explicit fewer_descriptors(rlim_t from) {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    const rlimit low{from, before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  }
+  ~fewer_descriptors() { CHECK(::setrlimit(RLIMIT_NOFILE, &before_) == 0); }
+  fewer_descriptors(const fewer_descriptors&) = delete;
+  fewer_descriptors& operator=(const fewer_descriptors&) = delete;
+
+private:
+  rlimit before_{};
+};
 
 } // namespace
 
@@ -244,11 +261,7 @@ TEST_CASE("gateway: without descriptors a connection is closed, nothing turns in
   CHECK(answer_of(node, framed(link_hello(9, 0, 1))).closed); // it accepts, so it has put its spare aside
   const auto socket = owned_socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   std::vector<owned_socket> all; // that this process may have
-  rlimit before{};
-  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-  auto low = before;
-  low.rlim_cur = 200;
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  std::optional<fewer_descriptors> scarce{200};
   for (int more = 0; (more = ::dup(socket.get())) >= 0;)
     all.emplace_back(more);
   const auto address = loopback_address(node.where().port);
@@ -258,7 +271,7 @@ TEST_CASE("gateway: without descriptors a connection is closed, nothing turns in
   std::this_thread::sleep_for(std::chrono::milliseconds{300});
   CHECK(std::clock() - cpu_before < CLOCKS_PER_SEC / 4);
   all.clear();
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  scarce.reset();
   CHECK(
       contains(refusal_in(answer_of(node, framed(link_hello(9, 0, 1))).bytes), "takes no part in that run"));
 }
@@ -273,18 +286,15 @@ TEST_CASE(
   const process node{on_loopback()};
   CHECK(answer_of(node, framed(link_hello(9, 0, 1))).closed); // it accepts, so it has put its spare aside
   const auto socket = owned_socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  rlimit before{};
-  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-  auto low = before;
-  low.rlim_cur = 3; // whatever is closed has a higher number, and cannot be opened again
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  std::optional<fewer_descriptors> scarce{
+      3}; // whatever is closed has a higher number, and cannot be opened again
   const auto address = loopback_address(node.where().port);
   CHECK(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
   std::this_thread::sleep_for(std::chrono::milliseconds{300});
   const auto cpu_before = std::clock();
   std::this_thread::sleep_for(std::chrono::milliseconds{500});
   CHECK(std::clock() - cpu_before < CLOCKS_PER_SEC / 10);
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  scarce.reset();
   send_all(socket, framed(link_hello(9, 0, 1)));
   CHECK(contains(refusal_in(listen_to(socket, long_enough).bytes), "takes no part in that run"));
 }
