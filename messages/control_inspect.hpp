@@ -56,8 +56,8 @@ auto inspect(auto& f, mix_term& x) {
   return f(x.neighbour, x.weight);
 }
 auto inspect(auto& f, mix_report& x) {
-  return f(x.worker, x.round, x.own_weight, x.committed, x.departed, x.projection_before, x.projection_after,
-           x.norm_before);
+  return f(x.worker, x.round, x.own_weight, x.committed, x.departed, x.returned, x.projection_before,
+           x.projection_after, x.norm_before);
 }
 auto inspect(auto& f, exchange_half& x) {
   return f(x.worker, x.neighbour, x.first, x.number, x.round, x.weight, x.projection, x.size);

@@ -27,6 +27,7 @@ bool is_sound(const round_report& x, std::size_t workers) {
          std::all_of(x.mixed.committed.begin(), x.mixed.committed.end(),
                      [&](const mix_term& t) { return known(t.neighbour); }) &&
          std::all_of(x.mixed.departed.begin(), x.mixed.departed.end(), known) &&
+         std::all_of(x.mixed.returned.begin(), x.mixed.returned.end(), known) &&
          is_sound(x.exchanges, x.mixed.worker);
 }
 

@@ -20,10 +20,12 @@ enum class mutation {
   joiner_trusts_facts,     ///< a joiner thinks up what its welcome says is up
   joiner_counts_at_once,   ///< .. counts a neighbour in rounds that its predecessor may have shared with it
   keep_lost_offers,        ///< an estimate from before its sender was lost may still be accepted
+  keep_late_offers,        ///< .. or one that arrived while it was lost
   leaving_for_ever,        ///< who has left is not taken back when it starts again
   meet_in_silence,         ///< who left and has joined again is not told where we are
   left_in_silence,         ///< who has left does not say so to a neighbour that joins
   audit_keeps_leavers,     ///< the audit takes who has left for gone for ever
+  audit_misses_nobody,     ///< .. and who is gone for never started again, unless it heard of that
   hop_without_gap,         ///< `hop` closes however far behind a neighbour is
   barrier_fires_early,     ///< `barrier` does not wait for the last tree neighbour's word
   barrier_tells_nobody,    ///< .. does not pass the word on

@@ -346,6 +346,8 @@ void round_machine::finish_round() {
   record_.own_weight = 1 - others;
   assert(record_.own_weight >= 1 / (1.0 + static_cast<double>(neighbours_.size())) - 1e-12);
   record_.mixed = now_;
+  record_.returned.swap(back_);
+  back_.clear();
   record_.backup_workers =
       policy_->retune(round_outcome{current_, neighbours_.size(), record_.committed.size()});
   timeout_.observe_wait(now_ - record_.joined, counters_.sweeps_completed);

@@ -77,6 +77,7 @@ private:
   void update_usable();
   void lost(neighbour& n);
   void returned(neighbour& n);
+  void note_back(worker_id id);
   void say_where_we_are(const neighbour& n);
   round_number round_for(worker_id joiner) const override;
 
@@ -118,6 +119,7 @@ private:
   /// A joiner that no neighbour has told where it is does not go on alone: it would run ahead, and all would
   /// skip the rounds in between to catch up with it.
   bool seeks_company_ = false;
+  std::vector<worker_id> back_; ///< for the next record
 };
 
 } // namespace dybw

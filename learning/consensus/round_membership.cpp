@@ -43,13 +43,13 @@ void round_machine::update_usable() {
     if (members_.usable(n.id) == n.usable)
       continue;
     n.usable = !n.usable;
-    if (n.usable) {
+    // Who returns may be a new process that knows nothing of it; nor of what was under way while it was gone.
+    if (!mutated(n.usable ? mutation::keep_late_offers : mutation::keep_lost_offers))
+      n.offered_parameters = false;
+    if (n.usable)
       returned(n);
-      continue;
-    }
-    if (!mutated(mutation::keep_lost_offers))
-      n.offered_parameters = false; // who returns may be a new process that knows nothing of it
-    lost(n);
+    else
+      lost(n);
   }
 }
 
@@ -77,7 +77,10 @@ void round_machine::meet(neighbour& n, round_number its_round) {
   seeks_company_ = false;
   const auto had_left = n.leaving;
   n.meet(its_round);
-  if (had_left && !n.leaving && n.usable && !mutated(mutation::meet_in_silence))
+  if (!had_left || n.leaving || !n.usable)
+    return;
+  note_back(n.id);
+  if (!mutated(mutation::meet_in_silence))
     say_where_we_are(n); // while we took it for gone, we told it nothing
 }
 
@@ -91,11 +94,17 @@ round_number round_machine::round_for(worker_id joiner) const {
 /// Tells a neighbour whose link has come up what it missed: the facts, and where we are.
 void round_machine::returned(neighbour& n) {
   n.last_estimate = now_; // its absence is not its pace
+  note_back(n.id);
   send_facts(n.id);
   if (mutated(mutation::return_in_silence))
     return;
   say_where_we_are(n);
   catch_up(n);
+}
+
+void round_machine::note_back(worker_id id) {
+  if (std::find(back_.begin(), back_.end(), id) == back_.end())
+    back_.push_back(id);
 }
 
 void round_machine::say_where_we_are(const neighbour& n) {

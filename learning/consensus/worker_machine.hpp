@@ -149,6 +149,8 @@ struct round_record {
   bool timed_out = false;
   std::vector<worker_id>
       departed; ///< neighbours lost while the round was open: edges to them may be one-sided
+  std::vector<worker_id>
+      returned; ///< neighbours there again since the round before, perhaps as new processes
 };
 
 /// A round is done. `record` stays valid until the next `step`.

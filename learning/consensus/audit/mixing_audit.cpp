@@ -18,6 +18,11 @@ bool contains(const std::vector<worker_id>& ids, worker_id id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
+/// The bit of `worker` on its edge to `neighbour`.
+std::uint8_t end_of(worker_id worker, worker_id neighbour) {
+  return worker < neighbour ? 1 : 2;
+}
+
 std::string in_round(round_number round) {
   return "round " + std::to_string(round) + ": ";
 }
@@ -26,9 +31,10 @@ std::string in_round(round_number round) {
 
 mixing_audit::mixing_audit(std::shared_ptr<const topology> graph, round_number after)
     : graph_(std::move(graph)), edges_(*graph_), workers_(graph_->workers()), active_(edges_.count()),
-      joined_(graph_->workers()), parts_(graph_->workers()), stretch_is_known_(after > 0),
-      stretch_begin_(after), last_checked_(after), report_of_(graph_->workers()), column_(graph_->workers()),
-      ends_(edges_.count()), is_excused_(graph_->workers()) {
+      rejoined_(edges_.count()), joined_(graph_->workers()), parts_(graph_->workers()),
+      stretch_is_known_(after > 0), stretch_begin_(after), last_checked_(after),
+      report_of_(graph_->workers()), column_(graph_->workers()), ends_(edges_.count()),
+      is_excused_(graph_->workers()) {
   awaited_[0] = workers_.size();
 }
 
@@ -97,6 +103,8 @@ void mixing_audit::back(worker_id worker) {
   w.back_after = w.reported;
   const auto neighbours = graph_->neighbours(worker);
   w.apart.assign(neighbours.begin(), neighbours.end());
+  for (auto id : neighbours) // its first reports may not have been heard
+    note_rejoined(worker, id);
 }
 
 void mixing_audit::note_return(worker_id id, round_number first) {
@@ -130,6 +138,19 @@ bool mixing_audit::is_excused(const mix_report& report, worker_id neighbour, con
     return true;
   return other != nullptr ? contains(other->departed, report.worker)
                           : contains(workers_[index_of(neighbour)].apart, report.worker);
+}
+
+/// Whether the neighbour, which is gone, may have been started again meanwhile and gone again, unseen. Its
+/// reports are then its predecessor's, also of rounds that the new process did once more.
+bool mixing_audit::is_of_a_new_process(const mix_report& report, worker_id neighbour) const {
+  const auto& w = workers_[index_of(neighbour)];
+  return (w.lost || w.left) && !mutated(mutation::audit_misses_nobody) &&
+         (rejoined_[edges_.between(report.worker, neighbour)] & end_of(report.worker, neighbour)) != 0;
+}
+
+void mixing_audit::note_rejoined(worker_id worker, worker_id neighbour) {
+  if (const auto e = edges_.between(worker, neighbour); e != edges_.count())
+    rejoined_[e] |= end_of(worker, neighbour);
 }
 
 void mixing_audit::note_departed(const mix_report& report) {
@@ -196,13 +217,15 @@ void mixing_audit::lay_out(const std::vector<mix_report>& reports) {
   for (const auto& r : reports) {
     report_of_[index_of(r.worker)] = &r;
     column_[index_of(r.worker)] += r.own_weight;
+    for (auto id : r.returned)
+      note_rejoined(r.worker, id);
     for (const auto& t : r.committed) {
       const auto e = edges_.between(r.worker, t.neighbour);
       term_edges_.push_back(e);
       if (e == edges_.count())
         continue;
       column_[index_of(t.neighbour)] += t.weight;
-      ends_[e] |= r.worker < t.neighbour ? 1 : 2;
+      ends_[e] |= end_of(r.worker, t.neighbour);
     }
   }
 }
@@ -217,6 +240,7 @@ void mixing_audit::check_edges(const std::vector<mix_report>& reports) {
         check_half(r, t.neighbour, is_edge);
       } else if (r.worker < t.neighbour) {
         ++active_[e];
+        rejoined_[e] = 0;
         parts_ -= joined_.join(graph_->edges()[e]) ? 1u : 0u;
       }
     }
@@ -233,7 +257,8 @@ void mixing_audit::check_half(const mix_report& report, worker_id neighbour, boo
     return note_violation(sentence("is not its neighbour"));
   }
   auto& w = workers_[index_of(neighbour)];
-  if (is_excused(report, neighbour, report_of_[index_of(neighbour)])) {
+  if (is_excused(report, neighbour, report_of_[index_of(neighbour)]) ||
+      is_of_a_new_process(report, neighbour)) {
     ++summary_.edges_lost;
   } else if (w.left || w.lost) {
     ++doubts_;

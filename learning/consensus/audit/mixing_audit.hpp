@@ -27,6 +27,7 @@ struct mix_report {
   double projection_before = 0;
   double projection_after = 0;
   double norm_before = 0;
+  std::vector<worker_id> returned; ///< neighbours there again since its report before
 };
 
 /// Checks every completed round's mixing matrix P(k) from the workers' reports: rows and columns sum to one,
@@ -53,7 +54,9 @@ public:
   /// The worker has done its last round.
   void left(worker_id worker);
   /// The worker is out of sight, without a word or after it has left: what it did after its last report is
-  /// not known.
+  /// not known, nor whether a new process took its place for a while. A neighbour that reports it as returned
+  /// may have met such a process: until both ends have mixed over the edge, one that is one-sided is lost,
+  /// not a violation.
   void lost(worker_id worker);
   /// A worker that was lost, or had left, is there again, perhaps as a new process: it is waited for again.
   /// Edges to it that are one-sided are lost, not violations: in rounds between its reports before and after;
@@ -96,6 +99,8 @@ private:
   void note_unknown(worker_id id, round_number first, round_number last);
   bool is_unknown(worker_id worker, round_number round) const;
   bool is_excused(const mix_report& report, worker_id neighbour, const mix_report* other) const;
+  bool is_of_a_new_process(const mix_report& report, worker_id neighbour) const;
+  void note_rejoined(worker_id worker, worker_id neighbour);
   void note_departed(const mix_report& report);
   void check(round_number round, const std::vector<mix_report>& reports);
   void lay_out(const std::vector<mix_report>& reports);
@@ -119,8 +124,10 @@ private:
   std::size_t reports_pending_ = 0;
   std::vector<mix_report> spare_; ///< memory of a round that is checked
   mixing_summary summary_;
-  std::uint64_t doubts_ = 0;          ///< of all workers
-  std::vector<std::uint64_t> active_; ///< [edges], rounds in which the edge was committed
+  std::uint64_t doubts_ = 0;           ///< of all workers
+  std::vector<std::uint64_t> active_;  ///< [edges], rounds in which the edge was committed
+  std::vector<std::uint8_t> rejoined_; ///< [edges], as `ends_`: this end has reported the other as returned,
+                                       ///< or is back, and they have not both mixed over the edge since
   std::vector<std::string> violations_;
   worker_sets joined_; ///< over the rounds since everybody was
   std::size_t parts_;  ///< so many sets

@@ -117,6 +117,8 @@ public:
       also("timeout");
     for (const auto id : r.departed)
       also("departed", id);
+    for (const auto id : r.returned)
+      also("returned", id);
   }
   void operator()(const membership_changed& e) { say("part", e.generation, e.component, e.lowest); }
   void operator()(const finished& e) { say("left", e.completed); }

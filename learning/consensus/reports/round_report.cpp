@@ -23,6 +23,7 @@ mix_report make_mix_report(worker_id worker, const round_record& record) {
   mixed.own_weight = record.own_weight;
   mixed.committed = record.committed;
   mixed.departed = record.departed;
+  mixed.returned = record.returned;
   return mixed;
 }
 

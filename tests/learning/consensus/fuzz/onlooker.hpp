@@ -16,9 +16,9 @@ namespace dybw::test {
 
 /// Who watches a run from elsewhere, as a launcher does: hears each worker's reports in order but late, and
 /// late by another time than the others'; of a process that dies sometimes not the last ones; of a new
-/// process nothing until it has been called, which takes a while. It knows of an end in good order by the
-/// worker's last word, and that a process is gone only by its line. What it knows must do to audit the run:
-/// `Audit` is that of rounds or of exchanges.
+/// process nothing until it has been called, which takes a while, sometimes longer than that lives. It knows
+/// of an end in good order by the worker's last word, and that a process is gone only by its line. What it
+/// knows must do to audit the run: `Audit` is that of rounds or of exchanges.
 template <class Audit>
 class onlooker {
 public:
@@ -53,7 +53,7 @@ public:
   void process_began(nanoseconds now, worker_id id) {
     auto& l = of(id);
     l.has_finished = false;
-    l.open_from = now + dice_.duration(nanoseconds{0}, 3 * lag_max_);
+    l.open_from = now + dice_.duration(nanoseconds{0}, (dice_.chance(0.3) ? 60 : 3) * lag_max_);
     l.call_at = l.open_from;
   }
   void look(nanoseconds now) {
