@@ -2,6 +2,7 @@
 
 #include "actors/local_messages.hpp"
 #include "learning/model/local_training.hpp"
+#include "messages/frame.hpp"
 
 #include <caf/all.hpp>
 
@@ -39,6 +40,7 @@ struct training_job {
   std::uint64_t ticket = 0;
   round_number completed = 0; ///< before the step
   mini_batch batch;
+  double gradients = 1; ///< how often the step's gradient is computed (stragglers)
   // results:
   local_training::mix_outcome mixed;
   parameter_block velocity;
@@ -103,15 +105,22 @@ using reporter_actor =
 
 // --- Between processes: the gateway ---
 
-/// Takes what the workers here say to workers of other nodes: `(from, to, body)`. Bodies and their order are
-/// those of a local send.
-using link_actor = caf::typed_actor<
-    caf::reacts_to<worker_id, worker_id, estimate_message>, caf::reacts_to<worker_id, worker_id, accept>,
-    caf::reacts_to<worker_id, worker_id, closed>, caf::reacts_to<worker_id, worker_id, threshold_message>,
-    caf::reacts_to<worker_id, worker_id, leaving>, caf::reacts_to<worker_id, worker_id, membership_news>,
-    caf::reacts_to<worker_id, worker_id, received>, caf::reacts_to<worker_id, worker_id, heartbeat>,
-    caf::reacts_to<worker_id, worker_id, offer_message>,
-    caf::reacts_to<worker_id, worker_id, answer_message>>;
+/// Messages between workers of different nodes, in order, so that many wake a thread once. To the links: all
+/// that one event made a worker say. To a worker: what came for it at once.
+struct peer_mail {
+  std::vector<peer_message> messages;
+};
+
+/// Calls `read(from, body)` for each message.
+template <class Read>
+void for_each_message(const peer_mail& mail, Read read) {
+  for (const auto& m : mail.messages)
+    std::visit([&](const auto& body) { read(m.from, body); }, m.body);
+}
+
+/// Takes what the workers here say to workers of other nodes. Bodies and their order are those of a local
+/// send.
+using link_actor = caf::typed_actor<caf::reacts_to<peer_mail>>;
 
 struct open_control;
 
@@ -155,8 +164,8 @@ using run_client_actor = control_client_actor::extend<
 
 struct meet_neighbours;
 
-/// The shell of a round machine: always responsive, since it neither computes nor blocks. A message from a
-/// neighbour is `(sender, body)`.
+/// The shell of a round machine: always responsive, since it neither computes for long nor blocks. A message
+/// from a neighbour in the same process is `(sender, body)`.
 using worker_actor = caf::typed_actor<
     caf::reacts_to<meet_neighbours>, // before any neighbour begins
     caf::reacts_to<begin_work>,
@@ -171,6 +180,7 @@ using worker_actor = caf::typed_actor<
     caf::reacts_to<worker_id, heartbeat>,         // I am alive
     caf::reacts_to<worker_id, offer_message>,     // let us average
     caf::reacts_to<worker_id, answer_message>,    // I have
+    caf::reacts_to<peer_mail>,                    // any of these, from other nodes
     caf::reacts_to<link_broken>,                  // from the gateway
     // from its own helpers and timers:
     caf::reacts_to<mini_batch>, caf::reacts_to<training_done>, caf::reacts_to<delay_over>,
@@ -266,9 +276,10 @@ using node_actor = control_client_actor::extend<
 /// Those of them that stay in a process as well (see `local_message`).
 template <class T>
 concept local_message_with_actors =
-    one_of<T, training_job_ptr, save_checkpoint, round_report, evaluation, meet_neighbours, watch_workers,
-           open_control, join_run, node_moved, welcome_reply, std::shared_ptr<const result_reply>,
-           gateway_opened, std::shared_ptr<const preparation>, std::shared_ptr<const measurement>, watch_run>;
+    one_of<T, training_job_ptr, peer_mail, save_checkpoint, round_report, evaluation, meet_neighbours,
+           watch_workers, open_control, join_run, node_moved, welcome_reply,
+           std::shared_ptr<const result_reply>, gateway_opened, std::shared_ptr<const preparation>,
+           std::shared_ptr<const measurement>, watch_run>;
 
 } // namespace dybw
 

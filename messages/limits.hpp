@@ -83,8 +83,8 @@ constexpr int handshakes_per_s = 200;
 constexpr std::size_t event_bytes_max = 1024 * 1024;
 /// Bytes of what is no block that are read at once.
 constexpr std::size_t read_chunk_bytes = 64 * 1024;
-/// Messages of our own that are taken before what they said is written and the sockets have their turn: a
-/// mailbox may be filled as fast as it is emptied.
+/// Messages of our own (of a worker: all that one event said) that are taken before what they said is written
+/// and the sockets have their turn: a mailbox may be filled as fast as it is emptied.
 constexpr std::size_t messages_per_turn = 32;
 
 // --- How much may wait to be written. ---

@@ -52,16 +52,10 @@ gateway_broker::behavior_type gateway_broker::make_behavior() {
     watch(options_.acceptor);
   delayed_send(this, tick_every, gateway_tick{});
   return {
-      [this](worker_id from, worker_id to, const estimate_message& m) { send_peer(from, to, m); },
-      [this](worker_id from, worker_id to, const accept& m) { send_peer(from, to, m); },
-      [this](worker_id from, worker_id to, const closed& m) { send_peer(from, to, m); },
-      [this](worker_id from, worker_id to, const threshold_message& m) { send_peer(from, to, m); },
-      [this](worker_id from, worker_id to, const leaving& m) { send_peer(from, to, m); },
-      [this](worker_id from, worker_id to, const membership_news& m) { send_peer(from, to, m); },
-      [this](worker_id from, worker_id to, const received& m) { send_peer(from, to, m); },
-      [this](worker_id from, worker_id to, const heartbeat& m) { send_peer(from, to, m); },
-      [this](worker_id from, worker_id to, const offer_message& m) { send_peer(from, to, m); },
-      [this](worker_id from, worker_id to, const answer_message& m) { send_peer(from, to, m); },
+      [this](const peer_mail& mail) {
+        for (const auto& m : mail.messages)
+          send_peer(m);
+      },
       [this](const open_control& x) { dial_control(x); },
       [this](const send_control& x) { send_message(x); },
       [this](const close_control& x) { close_connection(x.connection); },
@@ -175,9 +169,11 @@ void gateway_broker::readable(caf::io::connection_handle handle) {
         break;
       handle_frame(c, *f);
     }
+    deliver();
     if (!c->over && c->at == step::parting)
       connection.discard_input(chunk_);
   } catch (const std::bad_alloc&) { // costs the connection, not the process
+    arrived_ = {};
     connection.fail("there is no memory for what came");
   }
   if (!c->over && (connection.failed() || (connection.fault() != ec::none && c->at != step::parting)))
@@ -190,9 +186,10 @@ void gateway_broker::readable(caf::io::connection_handle handle) {
 }
 
 void gateway_broker::handle_frame(const attached& c, frame& f) {
-  if (const auto* m = std::get_if<peer_message>(&f))
-    deliver(*m);
-  else if (auto* control = std::get_if<std::shared_ptr<const control_message>>(&f))
+  if (auto* m = std::get_if<peer_message>(&f))
+    return take_in(std::move(*m));
+  deliver(); // what was said before the link went down is heard before that
+  if (auto* control = std::get_if<std::shared_ptr<const control_message>>(&f))
     take_request(c, std::move(*control));
   else if (const auto* x = std::get_if<hello>(&f))
     take(c, *x);

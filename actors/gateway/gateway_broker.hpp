@@ -165,9 +165,10 @@ private:
   void dismiss(const attached& c);
   void link_down(node_index node, const std::string& reason, bool was_up);
   void tell_listener(node_index node, bool up, const std::string& reason);
-  void deliver(const peer_message& m);
+  void take_in(peer_message&& m);
+  void deliver();
   void heard_on_link(attached_connection& c);
-  void send_peer(worker_id from, worker_id to, const peer_body& body);
+  void send_peer(const peer_message& m);
   void write_estimate(attached_connection& c, worker_id from, worker_id to, const estimate_message& m);
   bool write_ahead(attached_connection& c, worker_id from, worker_id to, const parameter_block& block);
   bool takes_what_is_sent(const attached_connection& c);
@@ -189,6 +190,7 @@ private:
   std::optional<link_table> links_;
   std::optional<past_run> before_; ///< who may ask for what came of it
   std::map<node_index, attached> linked_;
+  peer_mail arrived_; ///< for one worker, not delivered yet
 
   // traffic of connections that are closed, and counters
   traffic past_;

@@ -6,6 +6,9 @@ namespace dybw {
 
 namespace {
 
+/// Up to this a write of its own costs more than the block's waiting for the rest of the turn.
+constexpr std::size_t small_block_bytes = 1U << 16U;
+
 std::string number_of(node_index node) {
   return std::to_string(index_of(node));
 }
@@ -195,10 +198,19 @@ void gateway_broker::tell_listener(node_index node, bool up, const std::string& 
 
 // --- What comes ---
 
-void gateway_broker::deliver(const peer_message& m) {
-  const auto* w = links_ ? links_->local(m.to) : nullptr;
-  if (w != nullptr)
-    std::visit([&](const auto& body) { send(*w, m.from, body); }, m.body);
+/// What one event says to a worker comes in a row.
+void gateway_broker::take_in(peer_message&& m) {
+  if (!arrived_.messages.empty() && arrived_.messages.front().to != m.to)
+    deliver();
+  arrived_.messages.push_back(std::move(m));
+}
+
+void gateway_broker::deliver() {
+  if (arrived_.messages.empty())
+    return;
+  auto mail = std::exchange(arrived_, {});
+  if (const auto* w = links_ ? links_->local(mail.messages.front().to) : nullptr)
+    send(*w, std::move(mail));
 }
 
 /// Bytes came. While they are those of a block, the other node's heartbeats wait behind it.
@@ -217,7 +229,8 @@ void gateway_broker::heard_on_link(attached_connection& c) {
 
 // --- What goes ---
 
-void gateway_broker::send_peer(worker_id from, worker_id to, const peer_body& body) {
+void gateway_broker::send_peer(const peer_message& m) {
+  const auto& [from, to, body] = m;
   auto* link = links_ ? links_->route(to) : nullptr;
   if (link == nullptr || !link->up)
     return; // who is cut off has been told
@@ -227,7 +240,10 @@ void gateway_broker::send_peer(worker_id from, worker_id to, const peer_body& bo
   link->said = clock::now();
   if (const auto* e = std::get_if<estimate_message>(&body); e != nullptr && e->body.has_parameters) {
     write_estimate(*c, from, to, *e);
-    write_out(c); // a turn may bring many
+    if (e->parameters.values().size_bytes() <= small_block_bytes)
+      note(c); // with what else this turn brings
+    else
+      write_out(c); // a turn may bring many
   } else if (const auto* block = block_of(body); block != nullptr && !block->values().empty()) {
     if (!write_ahead(*c, from, to, *block))
       return;

@@ -14,6 +14,12 @@ namespace dybw {
 
 namespace {
 
+/// In pairs a worker averages as messages come, one pass over its parameters each. With more bytes than this
+/// it does so on a thread of its own: the scheduler's few are for actors that are done at once.
+constexpr std::size_t pass_bytes_max = 1U << 18U;
+/// .. unless there are more workers here than this.
+constexpr std::size_t workers_with_threads_max = 64;
+
 /// The worker's mini-batches, from the one on that it needs next.
 mini_batch_sampler sampler_of(worker_id id, const run_inputs& inputs, const run_host_options& options) {
   const auto& config = inputs.config;
@@ -49,10 +55,17 @@ run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host
       config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
   const auto trainers = has_model(inputs) ? std::min<std::size_t>(threads, here_.size()) : 0;
   const auto checkpoints = has_model(inputs) && config.checkpoint_every_s && !options.checkpoints.empty();
-  require_threads(trainers + 1 + (checkpoints ? 1 : 0));
-  if (has_model(inputs)) {
+  if (has_model(inputs))
     setup_ = training_setup_for(inputs, here_);
+  const auto own_threads = setup_ && inputs.policies[options.policy].averages_in_pairs() &&
+                           setup_->learner->parameter_count() * sizeof(float) > pass_bytes_max &&
+                           here_.size() <= workers_with_threads_max;
+  require_threads(trainers + 1 + (checkpoints ? 1 : 0) + (own_threads ? here_.size() : 0));
+  if (setup_) {
     trainers_ = adopt(system.spawn(trainer_pool, setup_, trainers, true));
+    // One of the scheduler's threads stays free for who only passes messages on.
+    workspaces_ = std::make_shared<spare_workspaces>(
+        setup_, std::min(trainers, std::max<std::size_t>(2, system.scheduler().num_workers()) - 1));
   }
   options.reports.graph = graph_;
   options.reports.seed = config.seed;
@@ -69,7 +82,8 @@ run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host
     const auto i = index_of(id);
     if (setup_)
       worker_opts.shard = adopt(system.spawn(shard, sampler_of(id, inputs, options)));
-    workers_[i] = adopt(system.spawn(worker, std::move(worker_opts)));
+    workers_[i] = adopt(own_threads ? system.spawn<caf::detached>(worker, std::move(worker_opts))
+                                    : system.spawn(worker, std::move(worker_opts)));
   }
 }
 
@@ -106,6 +120,7 @@ worker_options run_host::options_of(worker_id id, const run_inputs& inputs,
   x.suspect_after = from_seconds(config.suspect_after_s);
   x.time_limit = options.time_limit;
   x.trainers = trainers_;
+  x.workspaces = workspaces_;
   x.reporter = reports_;
   return x;
 }

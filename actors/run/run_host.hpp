@@ -81,6 +81,7 @@ private:
   std::shared_ptr<const training_setup> setup_; ///< null without a model
   std::vector<worker_id> here_;
   trainer_pool_actor trainers_;
+  std::shared_ptr<spare_workspaces> workspaces_;
   checkpointer_actor checkpointer_;
   std::uint64_t run_hash_ = 0; ///< for checkpoints
   reporter_actor reports_;

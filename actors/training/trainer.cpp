@@ -2,14 +2,24 @@
 
 #include "actors/system/process_usage.hpp"
 
-#include <exception>
+#include <algorithm>
+#include <cmath>
 #include <new>
 
 namespace dybw {
 
 namespace {
 
-void run(training_job& job, training_workspace& workspace) {
+/// The first rows, as large a part of them as `share` says, at least one.
+std::span<const std::uint32_t> part_of(std::span<const std::uint32_t> rows, double share) {
+  const auto count =
+      static_cast<std::size_t>(std::ceil(std::min(share, 1.0) * static_cast<double>(rows.size())));
+  return rows.first(count);
+}
+
+} // namespace
+
+void run_job(training_job& job, training_workspace& workspace) {
   if (job.wants_mix) {
     job.mix_began = std::chrono::steady_clock::now();
     job.mixed = job.local->mix(job.neighbours, workspace);
@@ -25,13 +35,14 @@ void run(training_job& job, training_workspace& workspace) {
         job.batch.rows ? std::span<const std::uint32_t>{*job.batch.rows} : std::span<const std::uint32_t>{};
     job.stepped = job.from ? job.local->step_from(job.from, rows, job.completed, workspace)
                            : job.local->step(rows, job.completed, workspace);
+    for (auto more = job.gradients - 1; more > 0 && !job.step_dropped; more -= 1)
+      job.local->repeat_gradient(part_of(rows, more), workspace);
     job.took = time_since(begin);
     job.cpu = from_seconds(thread_cpu_s() - cpu_before);
   }
 }
 
-/// Says what went wrong, where CAF alone would only say that something was thrown.
-caf::error to_error(const std::exception_ptr& failure) {
+caf::error training_failure(const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);
   } catch (const std::bad_alloc&) {
@@ -43,16 +54,14 @@ caf::error to_error(const std::exception_ptr& failure) {
   }
 }
 
-} // namespace
-
 trainer_actor::behavior_type trainer(trainer_actor::stateful_pointer<trainer_state> self,
                                      std::shared_ptr<const training_setup> setup, trainer_pool_actor pool,
                                      std::size_t index) {
-  self->set_exception_handler([](std::exception_ptr& failure) { return to_error(failure); });
+  self->set_exception_handler([](std::exception_ptr& failure) { return training_failure(failure); });
   self->state.workspace.emplace(*setup);
   self->state.pool = std::move(pool);
   return {[self, index](const training_job_ptr& job) {
-    run(*job, *self->state.workspace);
+    run_job(*job, *self->state.workspace);
     const auto client = job->client;
     self->send(client, training_done{job});
     self->send(self->state.pool, trainer_idle{index});

@@ -3,8 +3,14 @@
 #include "actors/actors.hpp"
 
 #include <deque>
+#include <exception>
 
 namespace dybw {
+
+/// Does what the job asks for, on this thread. Throws what the model throws, and `std::bad_alloc`.
+void run_job(training_job& job, training_workspace& workspace);
+/// Says what a job threw, where CAF alone would only say that something was thrown.
+caf::error training_failure(const std::exception_ptr& failure);
 
 struct trainer_state {
   static inline const char* name = "trainer";

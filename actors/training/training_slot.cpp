@@ -1,8 +1,33 @@
 #include "actors/training/training_slot.hpp"
 
 #include <cassert>
+#include <cmath>
 
 namespace dybw {
+
+namespace {
+
+/// The trip to a trainer and back wakes two threads; a shell must not keep others waiting for longer.
+constexpr nanoseconds small_job = std::chrono::microseconds{100};
+
+/// Mini-batches that are fetched ahead.
+constexpr std::size_t batches_ahead = 8;
+
+} // namespace
+
+std::size_t training_slot::ask_ahead() {
+  const auto coming = batches_.size() + asked_;
+  if (!job_ || coming > batches_ahead / 2)
+    return 0;
+  asked_ += batches_ahead - coming;
+  return batches_ahead - coming;
+}
+
+void training_slot::take(const mini_batch& batch) {
+  assert(asked_ > 0);
+  --asked_;
+  batches_.push_back(batch);
+}
 
 std::optional<nanoseconds> training_slot::begin_step(std::uint64_t ticket, nanoseconds now,
                                                      const parameter_block& from, round_number completed) {
@@ -36,7 +61,7 @@ std::vector<weighted_block>& training_slot::begin_mix() {
 
 training_slot::submission training_slot::submit(bool velocity_wanted) {
   const auto takes_batch = step_pending_ && !batch_unused_;
-  if (under_way_ || is_idle() || (takes_batch && !batch_))
+  if (under_way_ || is_idle() || (takes_batch && batches_.empty()))
     return {};
   job_->wants_mix = std::exchange(mix_pending_, false);
   job_->wants_velocity = job_->wants_mix && velocity_wanted;
@@ -47,21 +72,31 @@ training_slot::submission training_slot::submit(bool velocity_wanted) {
     job_->ticket = ticket_;
     job_->completed = completed_;
     job_->from = from_;
-    if (takes_batch)
-      job_->batch = *std::exchange(batch_, std::nullopt);
+    if (!gradients_)
+      gradients_ = clock_->gradients(started_);
+    job_->gradients = *gradients_;
+    if (takes_batch) {
+      job_->batch = std::move(batches_.front());
+      batches_.pop_front();
+    }
     batch_unused_ = false;
     samples_ = static_cast<std::uint32_t>(job_->batch.rows->size());
   }
   under_way_ = true;
-  return {job_, takes_batch};
+  const auto takes = (job_->wants_mix ? mix_took_ : nanoseconds{0}) +
+                     (job_->wants_step ? std::ceil(job_->gradients) * step_took_ : nanoseconds{0});
+  return {job_, takes <= small_job};
 }
 
 std::optional<training_slot::mixed_estimate> training_slot::take_back(round_report& report,
                                                                       run_origin origin) {
   assert(under_way_);
   under_way_ = false;
+  if (job_->wants_step && !job_->step_dropped)
+    step_took_ = from_seconds(to_seconds(job_->cpu) / job_->gradients);
   if (!job_->wants_mix)
     return std::nullopt;
+  mix_took_ = std::chrono::duration_cast<nanoseconds>(job_->mix_ended - job_->mix_began);
   report.mixed.projection_before = job_->mixed.projection_before;
   report.mixed.projection_after = job_->mixed.projection_after;
   report.mixed.norm_before = job_->mixed.norm_before;
@@ -76,6 +111,7 @@ std::optional<training_slot::mixed_estimate> training_slot::take_back(round_repo
 std::optional<nanoseconds> training_slot::take_step() {
   if (!job_->wants_step || job_->ticket != ticket_)
     return std::nullopt;
+  gradients_.reset();
   estimate_ = std::move(job_->stepped.estimate);
   loss_ = job_->stepped.loss;
   const auto delay = clock_->delay_after(started_, job_->took);

@@ -3,6 +3,8 @@
 #include "actors/actors.hpp"
 #include "learning/straggler/step_time.hpp"
 
+#include <deque>
+
 namespace dybw {
 
 /// A worker's one training job: what is to be done next, whether the job is under way, and what its newest
@@ -13,6 +15,12 @@ public:
   /// `job` is null without a model.
   training_slot(training_job_ptr job, std::shared_ptr<step_clock> clock)
       : job_(std::move(job)), clock_(std::move(clock)) {}
+  ~training_slot() {
+    if (job_ && under_way_)
+      job_->step_dropped = true; // nobody waits for it
+  }
+  training_slot(const training_slot&) = delete;
+  training_slot& operator=(const training_slot&) = delete;
 
   /// A step is wanted; `from` is none but in pairwise averaging, `completed` are the rounds before it.
   /// Without a model it ends after the delay returned.
@@ -22,12 +30,15 @@ public:
   void drop_step(nanoseconds now);
   /// A mix is wanted, with what the caller puts into this empty list. REQUIRES: a model, a step done.
   std::vector<weighted_block>& begin_mix();
-  /// The next mini-batch, fetched ahead.
-  void take(const mini_batch& batch) { batch_ = batch; }
+  /// How many mini-batches are to be fetched now. A few are fetched ahead, several at a time, so that the
+  /// shard's thread wakes for every few steps only.
+  std::size_t ask_ahead();
+  /// One that was asked for.
+  void take(const mini_batch& batch);
 
   struct submission {
-    training_job_ptr job;     ///< null: nothing to be done now
-    bool takes_batch = false; ///< the next one is to be fetched
+    training_job_ptr job;  ///< null: nothing to be done now
+    bool is_small = false; ///< by what jobs of its kind took before, it is done sooner than taken anywhere
   };
   /// The job, once there is anything to do, it is back and the batch is here. It then counts as under way.
   submission submit(bool velocity_wanted);
@@ -42,6 +53,9 @@ public:
   std::optional<nanoseconds> take_step();
   /// Lets go of the job's client, which would be kept alive for ever. No job may follow.
   void close();
+
+  /// Times drawn for the steps done, see `step_clock::drawn`: not that of a step which is still to come.
+  std::uint64_t delays_drawn() const { return clock_->drawn() - (gradients_ && clock_->computes() ? 1 : 0); }
 
   /// Of the newest step done.
   void describe_step(round_report& report) const;
@@ -59,22 +73,28 @@ public:
   parameter_block velocity() const { return job_->local->velocity(); } ///< REQUIRES: a model, `is_idle()`
 
 private:
+  static constexpr nanoseconds not_known_ = std::chrono::hours{1};
+
   training_job_ptr job_; ///< used again and again
   std::shared_ptr<step_clock> clock_;
   bool under_way_ = false;
   bool mix_pending_ = false;
   bool step_pending_ = false;
   std::vector<weighted_block> mix_with_;
-  std::optional<mini_batch> batch_;
-  bool batch_unused_ = false; ///< the job's own batch is that of a dropped step
+  std::deque<mini_batch> batches_; ///< to come
+  std::size_t asked_ = 0;          ///< batches asked for that are not here
+  bool batch_unused_ = false;      ///< the job's own batch is that of a dropped step
   std::uint64_t ticket_ = 0;
   parameter_block from_;
-  round_number completed_ = 0; ///< before the step wanted
+  round_number completed_ = 0;      ///< before the step wanted
+  std::optional<double> gradients_; ///< that the next step done takes, once drawn; a dropped one leaves it
   parameter_block estimate_;
   nanoseconds started_{0};
-  nanoseconds compute_{0}; ///< gradient and injected delay
-  nanoseconds cost_{0};    ///< the gradient's processor time and injected delay
-  nanoseconds dropped_{0}; ///< how long the step lasted that was dropped last
+  nanoseconds compute_{0};             ///< gradient and injected delay
+  nanoseconds cost_{0};                ///< the gradient's processor time and injected delay
+  nanoseconds mix_took_ = not_known_;  ///< the newest mix
+  nanoseconds step_took_ = not_known_; ///< the newest step's processor time for one gradient
+  nanoseconds dropped_{0};             ///< how long the step lasted that was dropped last
   nanoseconds discarded_{0};
   double loss_ = 0;
   std::uint32_t samples_ = 0;

@@ -1,5 +1,6 @@
 #include "actors/training/worker.hpp"
 
+#include "actors/training/trainer.hpp"
 #include "learning/consensus/make_machine.hpp"
 #include "learning/consensus/record/event_text.hpp"
 
@@ -46,9 +47,9 @@ void worker_state::start(worker_options options) {
     if (resumed)
       options_.resumed->parameters = options_.resumed->velocity = {}; // who holds a block keeps its memory
     job->client = training_client_actor{worker_actor{self_}};
-    self_->send(options_.shard, batch_wanted{});
   }
   slot_.emplace(std::move(job), options_.clock);
+  fetch_batches();
 }
 
 void worker_state::meet(const meet_neighbours& x) {
@@ -67,12 +68,12 @@ void worker_state::begin_rounds(const begin_work& x) {
     origin_ = x.origin;
   detector_->begin(now(), time_asleep());
   self_->delayed_send(self_, detector_->heartbeat_every(), heartbeat_due{});
-  if (options_.time_limit)
-    self_->delayed_send(self_, std::max(*options_.time_limit - now(), nanoseconds{0}), stop_work{});
+  stop_at_ = options_.time_limit;
   if (options_.checkpointer) {
-    self_->delayed_send(self_, options_.checkpoint_every, checkpoint_due{});
+    checkpoint_at_ = now() + options_.checkpoint_every;
     save(slot_->velocity()); // so that a run can go on that is interrupted before any other, resumed or not
   }
+  set_timers();
   apply(dybw::start{});
 }
 
@@ -98,8 +99,9 @@ void worker_state::receive(worker_id from, const estimate_message& m) {
 void worker_state::receive(worker_id from, const threshold_message& m) {
   if (!alive(from))
     return;
-  apply(message_received{from, m.body});
+  take(message_received{from, m.body});
   threshold_delays_.add(now() - m.passed_on);
+  follow_up();
 }
 
 void worker_state::receive(worker_id from, const received& m) {
@@ -118,6 +120,13 @@ bool worker_state::alive(worker_id from) {
   if (detector_->heard(static_cast<std::size_t>(n - neighbours_.data()), now()))
     apply(neighbour_heard{from});
   return true;
+}
+
+void worker_state::receive(const peer_mail& mail) {
+  reads_mail_ = true;
+  for_each_message(mail, [this](worker_id from, const auto& body) { receive(from, body); });
+  reads_mail_ = false;
+  follow_up();
 }
 
 void worker_state::neighbour_down(const caf::down_msg& down) {
@@ -184,15 +193,30 @@ void worker_state::heartbeat_is_due() {
   }
   for (const auto& n : neighbours_)
     tell(n, heartbeat{});
+  send_mail();
   report_events();
+  set_timers();
   self_->delayed_send(self_, detector_->heartbeat_every(), heartbeat_due{});
+}
+
+/// A delayed message holds its receiver, and the thread that this may have of its own. So those that are far
+/// off are sent when they are due before the next heartbeat.
+void worker_state::set_timers() {
+  const auto send_if_near = [this](std::optional<nanoseconds>& at, auto message) {
+    if (at && *at - now() <= detector_->heartbeat_every())
+      self_->delayed_send(self_, std::max(*std::exchange(at, std::nullopt) - now(), nanoseconds{0}), message);
+  };
+  send_if_near(stop_at_, stop_work{});
+  send_if_near(checkpoint_at_, checkpoint_due{});
 }
 
 /// Only wanted here: the state is whole between a mix and the next step.
 void worker_state::checkpoint_is_due() {
   checkpoint_wanted_ = true;
-  if (!machine_->has_left())
-    self_->delayed_send(self_, options_.checkpoint_every, checkpoint_due{});
+  if (machine_->has_left())
+    return;
+  checkpoint_at_ = now() + options_.checkpoint_every;
+  set_timers();
 }
 
 welcome_reply worker_state::welcome_for(worker_id joiner) {
@@ -208,6 +232,11 @@ welcome_reply worker_state::welcome_for(worker_id joiner) {
 // --- Effects ---
 
 void worker_state::apply(const event& e) {
+  take(e);
+  follow_up();
+}
+
+void worker_state::take(const event& e) {
   const auto at = now();
   const auto& effects = machine_->step(at, e);
   if (options_.records) {
@@ -217,7 +246,19 @@ void worker_state::apply(const event& e) {
   }
   for (const auto& x : effects)
     std::visit([this](const auto& y) { perform(y); }, x);
+}
+
+/// After all that came at once: what is to be said, then what is to be computed.
+void worker_state::follow_up() {
+  if (reads_mail_)
+    return;
+  send_mail();
   submit_job();
+}
+
+void worker_state::send_mail() {
+  if (!mail_.messages.empty())
+    self_->send(links_, std::exchange(mail_, {}));
 }
 
 void worker_state::perform(const send& x) {
@@ -324,12 +365,32 @@ void worker_state::report_events() {
 
 void worker_state::submit_job() {
   const auto next = slot_->submit(options_.checkpointer && checkpoint_wanted_ && !checkpoint_under_way_);
-  if (next.takes_batch)
-    self_->send(options_.shard, batch_wanted{});
-  if (next.job)
+  fetch_batches();
+  if (next.job && !(next.is_small && do_here(next.job)))
     self_->send(options_.trainers, next.job);
   else if (finished_ && slot_->is_idle())
     send_last_word();
+}
+
+void worker_state::fetch_batches() {
+  for (auto missing = slot_->ask_ahead(); missing > 0; --missing)
+    self_->send(options_.shard, batch_wanted{});
+}
+
+/// Returns whether the job is done, or failed and ends the run as it would at a trainer.
+bool worker_state::do_here(const training_job_ptr& job) {
+  if (!options_.workspaces)
+    return false;
+  try {
+    const auto workspace = options_.workspaces->borrow();
+    if (!workspace)
+      return false;
+    run_job(*job, *workspace);
+    self_->send(self_, training_done{job});
+  } catch (...) {
+    self_->send_exit(options_.trainers, training_failure(std::current_exception()));
+  }
+  return true;
 }
 
 void worker_state::send_report() {
@@ -350,7 +411,7 @@ void worker_state::save(const parameter_block& velocity) {
   x->round = mixed_round_;
   x->local_steps = machine_->counters().steps_used;
   x->epoch = mixed_epoch_;
-  x->delays = options_.clock->drawn();
+  x->delays = slot_->delays_drawn();
   x->elapsed = now();
   if (const auto& before = options_.resumed) {
     x->local_steps += before->local_steps;
@@ -417,6 +478,7 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
       [self](worker_id from, const heartbeat& m) { self->state.receive(from, m); },
       [self](worker_id from, const offer_message& m) { self->state.receive(from, m); },
       [self](worker_id from, const answer_message& m) { self->state.receive(from, m); },
+      [self](const peer_mail& mail) { self->state.receive(mail); },
       [self](const link_broken& x) { self->state.link_is_broken(x.neighbour); },
       [self](const mini_batch& batch) { self->state.receive(batch); },
       [self](const training_done& done) { self->state.receive(done); },

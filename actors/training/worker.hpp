@@ -2,6 +2,7 @@
 
 #include "actors/system/process_usage.hpp"
 #include "actors/training/pairwise_blocks.hpp"
+#include "actors/training/spare_workspaces.hpp"
 #include "actors/training/training_slot.hpp"
 #include "learning/consensus/estimate_slots.hpp"
 #include "learning/consensus/flow_window.hpp"
@@ -23,15 +24,16 @@ struct worker_options {
   std::optional<checkpoint> resumed;     ///< of the round that `machine` goes on after
   checkpointer_actor checkpointer;       ///< null: no checkpoints; with a model only
   nanoseconds checkpoint_every{0};
-  std::uint64_t run_hash = 0;  ///< for checkpoints
-  bool records = false;        ///< tells the reporter every event
-  trainer_pool_actor trainers; ///< may be null with `--model none`
-  shard_actor shard;           ///< likewise
+  std::uint64_t run_hash = 0;                   ///< for checkpoints
+  bool records = false;                         ///< tells the reporter every event
+  trainer_pool_actor trainers;                  ///< may be null with `--model none`
+  std::shared_ptr<spare_workspaces> workspaces; ///< for small jobs; null: trainers do them all
+  shard_actor shard;                            ///< may be null with `--model none`
   reporter_actor reporter;
 };
 
 /// The shell of a round machine: turns messages into events and carries out effects. What decides anything is
-/// in learning/; what takes long runs in a trainer.
+/// in learning/; what takes long runs in a trainer, what takes less than the trip to one here.
 class worker_state {
 public:
   static inline const char* name = "worker";
@@ -54,6 +56,7 @@ public:
     if (alive(from))
       apply(message_received{from, m});
   }
+  void receive(const peer_mail& mail);
   void neighbour_down(const caf::down_msg& down);
   void link_is_broken(worker_id neighbour);
 
@@ -95,17 +98,22 @@ private:
     if (!alive(from) || (pairs_ && !pairs_->take(from, m.parameters, needed)))
       return;
     const auto cpu_before = thread_cpu_s();
-    apply(message_received{from, m.body});
+    take(message_received{from, m.body});
     mixing_price_.spent(from_seconds(thread_cpu_s() - cpu_before));
+    follow_up();
   }
   template <class Body>
   void tell(const neighbour& to, Body body) {
     if (to.handle)
       self_->send(to.handle, id_, std::move(body));
     else
-      self_->send(links_, id_, to.id, std::move(body));
+      mail_.messages.push_back({id_, to.id, std::move(body)});
   }
+  void send_mail();
+  void follow_up();
   void apply(const event& e);
+  void take(const event& e);
+  void set_timers();
 
   void perform(const send& x);
   void perform(const use_estimate& x) { find(x.from)->estimates.use(x.round); }
@@ -136,6 +144,8 @@ private:
   void count_sent(const parameter_block& block);
 
   void submit_job();
+  void fetch_batches();
+  bool do_here(const training_job_ptr& job);
   void send_report();
   void report_events();
   void save(const parameter_block& velocity);
@@ -151,6 +161,8 @@ private:
   std::optional<silence_detector> detector_;
   std::vector<neighbour> neighbours_; ///< in the order of the graph
   link_actor links_;                  ///< to neighbours in other processes
+  peer_mail mail_;                    ///< for them, not sent yet
+  bool reads_mail_ = false;           ///< of theirs, more than one event at once
 
   std::optional<training_slot> slot_;
   std::optional<pairwise_blocks> pairs_; ///< under pairwise policies
@@ -169,8 +181,10 @@ private:
   std::string recorded_; ///< lines of the event log, not reported yet
   worker_totals totals_;
   duration_histogram threshold_delays_;
-  nanoseconds armed_{0};               ///< when the machine wants to be woken
-  std::optional<nanoseconds> wake_up_; ///< of the timer message that counts, at the latest `armed_`
+  std::optional<nanoseconds> stop_at_;       ///< the time limit, until it is near
+  std::optional<nanoseconds> checkpoint_at_; ///< the next checkpoint, likewise
+  nanoseconds armed_{0};                     ///< when the machine wants to be woken
+  std::optional<nanoseconds> wake_up_;       ///< of the timer message that counts, at the latest `armed_`
 };
 
 worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self, worker_options options);

@@ -104,8 +104,9 @@ po::options_description time_group() {
       "straggler", text_value("MODEL", standard.straggler),
       "who is slower: none, slow:COUNT:FACTOR (the same COUNT workers throughout), "
       "random:PROBABILITY:FACTOR (each step afresh) or bursts:ON,OFF:FACTOR (for ON, then not for OFF "
-      "seconds on average)")("round-timeout", text_value("auto|S", "auto"),
-                             "longest wait for a neighbour's step; auto learns it from the steps seen")(
+      "seconds on average); computed: before it: they compute that much oftener instead of waiting")(
+      "round-timeout", text_value("auto|S", "auto"),
+      "longest wait for a neighbour's step; auto learns it from the steps seen")(
       "link-latency", text_value("DIST", "none"),
       "virtual clock: how long a message travels; none or as --step-time")(
       "link-bandwidth", text_value("BYTES_PER_S", "none"),

@@ -208,8 +208,10 @@ void read_times(const option_values& given, run_config& config) {
   if (!config.step_time.empty())
     given.reading("step-time", [&] { return parse_distribution(config.step_time, "--step-time"); });
   config.straggler = given.text("straggler");
-  given.reading("straggler",
-                [&] { return make_straggler(config.straggler, config.workers, worker_at(0), config.seed); });
+  given.reading("straggler", [&] { check_step_options(config.step_time, config.straggler, config.workers); });
+  if (config.model == "none" && straggles_by_computing(config.straggler))
+    given.refuse("straggler", "cannot compute with --model=none",
+                 "leave out computed: or give --model softmax");
   if (given.text("round-timeout") != "auto")
     config.round_timeout_s = given.real("round-timeout", fits_duration, "auto or " + a_duration);
   config.suspect_after_s = given.real("suspect-after", fits_duration, a_duration);

@@ -255,10 +255,12 @@ private:
     recording_->working = here;
     const auto threads = std::min<std::size_t>(here, std::max(1U, std::thread::hardware_concurrency()));
     const auto trainers = keep(system_.spawn(trainer_pool, setup_, threads, true));
+    const auto workspaces = std::make_shared<spare_workspaces>(setup_, threads);
     const auto reports = keep(system_.spawn<caf::detached>(recorder, recording_, what_));
     for (const auto& [id, record] : recording_->workers) {
       auto options = options_of(id);
       options.trainers = trainers;
+      options.workspaces = workspaces;
       options.reporter = reports;
       workers_[index_of(id)] = keep(system_.spawn(worker, std::move(options)));
     }

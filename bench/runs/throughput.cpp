@@ -41,47 +41,7 @@ void measure(const run_config& config, std::size_t repetitions, double expected)
   print(name + "with_to_without_per_processor", median(with.per_cpu_s) / median(without.per_cpu_s), "");
 }
 
-/// Whether averaging is worth what it costs: useful gradients per second under each policy, in turns.
-void compare(run_config config, std::size_t repetitions) {
-  config.policies = {"full", "dtur", "adaptive", "adpsgd"};
-  auto runs = prepared_runs{config};
-  std::vector<std::vector<double>> rates(config.policies.size());
-  std::vector<std::vector<double>> accuracies(config.policies.size());
-  std::vector<double> ratios;
-  for (std::size_t i = 0; i < repetitions; ++i) {
-    for (std::size_t p = 0; p < rates.size(); ++p) {
-      const auto result = runs.run(p).result;
-      rates[p].push_back(result.useful_gradient_rate);
-      accuracies[p].push_back(result.test_accuracy.value_or(0));
-    }
-    ratios.push_back(rates[2].back() / std::max(rates[0].back(), rates[1].back()));
-  }
-  const auto name = config.model + "/batch:" + std::to_string(config.batch) + "/";
-  for (std::size_t p = 0; p < rates.size(); ++p) {
-    print(name + config.policies[p], median(rates[p]), "useful gradients/s");
-    print(name + config.policies[p] + "_accuracy", median(accuracies[p]), "");
-  }
-  judge(name + "adaptive_to_best_of_full_and_dtur", median(ratios), "", bound::at_least, 0.95);
-}
-
 } // namespace
-
-void policies(std::span<const std::string> arguments) {
-  if (!has_mnist(arguments))
-    return;
-  run_config config;
-  config.data.name = "mnist";
-  config.data.path = arguments[0];
-  config.workers = 6;
-  config.time_limit_s = number_at(arguments, 1, 5);
-  config.eval_every_s = *config.time_limit_s; // the end only
-  const auto repetitions = static_cast<std::size_t>(std::ceil(number_at(arguments, 2, 5)));
-  for (const auto& [model, batch] : {std::pair{"mlp:256,256", 32}, {"mlp:256,256", 256}, {"softmax", 1024}}) {
-    config.model = model;
-    config.batch = static_cast<std::size_t>(batch);
-    compare(config, repetitions);
-  }
-}
 
 void throughput(std::span<const std::string> arguments) {
   if (!has_mnist(arguments))

@@ -38,7 +38,8 @@ run_config protocol_alone(std::size_t workers, std::uint64_t rounds, std::size_t
   return config;
 }
 
-void simulate(std::size_t workers, std::uint64_t rounds, std::size_t degree, const std::string& policy) {
+/// Returns the time per worker and round, in us.
+double simulate(std::size_t workers, std::uint64_t rounds, std::size_t degree, const std::string& policy) {
   const auto run = timed(prepare_run(protocol_alone(workers, rounds, degree, policy)));
   const auto name = policy + "_" + std::to_string(workers) + "_workers_degree_" + std::to_string(degree);
   print(name + "_rounds", static_cast<double>(run.result.rounds), "");
@@ -46,10 +47,25 @@ void simulate(std::size_t workers, std::uint64_t rounds, std::size_t degree, con
     judge(name + "_time", run.seconds, "s", bound::at_most, 30);
   else
     print(name + "_time", run.seconds, "s");
-  print(name + "_time_per_worker_and_round",
-        run.seconds / static_cast<double>(run.result.rounds * workers) * 1e6, "us");
+  const auto us = run.seconds / static_cast<double>(run.result.rounds * workers) * 1e6;
+  print(name + "_time_per_worker_and_round", us, "us");
   print(name + "_active_share", run.result.mean_active_share, "");
   print(name + "_coverage_sweeps", static_cast<double>(run.result.coverage_sweeps), "");
+  return us;
+}
+
+/// Whether a round of ten thousand workers costs each as much as one of a thousand, audit and reports
+/// included.
+void compare_sizes() {
+  std::vector<double> ratios;
+  std::vector<double> times;
+  for (auto i = 0; i < 3; ++i) {
+    const auto few = simulate(1000, 300, 6, "full");
+    times.push_back(simulate(10'000, 30, 6, "full"));
+    ratios.push_back(times.back() / few);
+  }
+  judge("full_10000_workers_time_per_worker_and_round", median(times), "us", bound::at_most, 6);
+  judge("full_10000_to_1000_workers", median(ratios), "", bound::at_most, 1.3);
 }
 
 void gradients(const std::string& mnist) {
@@ -83,7 +99,7 @@ void virtual_time(std::span<const std::string> arguments) {
     for (const std::string policy : {"dtur", "full"})
       simulate(1000, 200, degree, policy);
   simulate(10'000, 100, 6, "dtur");
-  simulate(10'000, 30, 6, "full");
+  compare_sizes();
   if (has_mnist(arguments))
     gradients(arguments[0]);
 }

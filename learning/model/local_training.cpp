@@ -52,23 +52,31 @@ void local_training::restore(const training_state& x) {
     std::ranges::copy(x.velocity.values(), (stepped_ ? velocity_next_ : velocity_).begin());
 }
 
+double local_training::compute_gradient(std::span<const std::uint32_t> rows, training_workspace& workspace) {
+  const auto& data = *setup_->data;
+  assert(!rows.empty() && rows.size() <= setup_->batch);
+  const auto features = workspace.features_.values().first(rows.size() * data.features);
+  const auto labels = std::span{workspace.labels_}.first(rows.size());
+  data.gather(rows, features, labels);
+  return setup_->learner->loss_and_gradient(current_.values(), batch_view{features, labels},
+                                            workspace.gradient_.values(), *workspace.scratch_);
+}
+
+void local_training::repeat_gradient(std::span<const std::uint32_t> rows, training_workspace& workspace) {
+  if (setup_->sgd.step_size > 0)
+    compute_gradient(rows, workspace);
+}
+
 local_training::step_outcome local_training::step(std::span<const std::uint32_t> rows, round_number completed,
                                                   training_workspace& workspace) {
   if (setup_->sgd.step_size == 0) {
     stepped_ = current_;
     return {stepped_, 0};
   }
-  const auto& data = *setup_->data;
-  assert(!rows.empty() && rows.size() <= setup_->batch);
-  const auto features = workspace.features_.values().first(rows.size() * data.features);
-  const auto labels = std::span{workspace.labels_}.first(rows.size());
-  data.gather(rows, features, labels);
-  const auto gradient = workspace.gradient_.values();
-  const auto loss = setup_->learner->loss_and_gradient(current_.values(), batch_view{features, labels},
-                                                       gradient, *workspace.scratch_);
+  const auto loss = compute_gradient(rows, workspace);
   auto next = pool_.acquire();
   sgd_step(setup_->sgd, step_size_at(setup_->sgd, completed, setup_->rounds_per_pass), current_.values(),
-           gradient, velocity_, velocity_next_, next->values());
+           workspace.gradient_.values(), velocity_, velocity_next_, next->values());
   stepped_ = parameter_block{std::move(next)};
   return {stepped_, loss};
 }

@@ -86,6 +86,9 @@ public:
   step_outcome step_from(const parameter_block& at, std::span<const std::uint32_t> rows,
                          round_number completed, training_workspace& workspace);
 
+  /// Computes the gradient of these rows at w once more and drops it: what a slow machine's time goes into.
+  void repeat_gradient(std::span<const std::uint32_t> rows, training_workspace& workspace);
+
   const parameter_block& current() const noexcept { return current_; } ///< w
   /// A copy of v as of the step that led to w: with w, where to go on. None without momentum.
   parameter_block velocity() const;
@@ -95,6 +98,8 @@ public:
   void restore(const training_state& x);
 
 private:
+  double compute_gradient(std::span<const std::uint32_t> rows, training_workspace& workspace);
+
   std::shared_ptr<const training_setup> setup_;
   buffer_pool pool_;
   parameter_block current_;

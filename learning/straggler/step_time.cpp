@@ -1,25 +1,41 @@
 #include "learning/straggler/step_time.hpp"
 
+#include "learning/base/option_text.hpp"
+
 #include <cassert>
 
 namespace dybw {
+
+namespace {
+
+/// Whether slow workers compute instead of waiting.
+bool computes(const std::string& base, const std::string& straggler) {
+  const auto wanted = straggles_by_computing(straggler);
+  if (wanted && !base.empty())
+    option_text{"--straggler", straggler}.refuse("wait where --step-time says how long steps take",
+                                                 "found computed:", "leave out one of the two");
+  return wanted;
+}
+
+} // namespace
 
 step_clock::step_clock(const std::string& base, const std::string& straggler, std::size_t workers,
                        worker_id id, std::uint64_t seed)
     : step_clock(step_clocks{base, straggler, workers, seed}.make(id)) {}
 
 step_clock::step_clock(std::unique_ptr<duration_distribution> base,
-                       std::unique_ptr<straggler_model> straggler, random_generator generator)
-    : base_(std::move(base)), straggler_(std::move(straggler)), generator_(generator) {}
+                       std::unique_ptr<straggler_model> straggler, random_generator generator, bool computes)
+    : base_(std::move(base)), straggler_(std::move(straggler)), generator_(generator), computes_(computes) {}
 
 step_clocks::step_clocks(const std::string& base, const std::string& straggler, std::size_t workers,
                          std::uint64_t seed)
     : base_(base.empty() ? distribution_maker{} : read_distribution(base, "--step-time")),
-      straggler_(make_stragglers(straggler, workers, seed)), seed_(seed) {}
+      straggler_(make_stragglers(straggler, workers, seed)), computes_(computes(base, straggler)),
+      seed_(seed) {}
 
 step_clock step_clocks::make(worker_id id) const {
   return {base_ ? base_(index_of(id)) : nullptr, straggler_(id),
-          make_generator(seed_, random_stream::step_time, index_of(id))};
+          make_generator(seed_, random_stream::step_time, index_of(id)), computes_};
 }
 
 nanoseconds step_clock::step(nanoseconds now) {
@@ -30,6 +46,8 @@ nanoseconds step_clock::step(nanoseconds now) {
 nanoseconds step_clock::delay_after(nanoseconds now, nanoseconds measured) {
   if (has_base())
     return step(now);
+  if (computes_)
+    return nanoseconds{0};
   return from_seconds(to_seconds(measured) * (factor(now) - 1));
 }
 
@@ -55,6 +73,7 @@ void check_step_options(const std::string& base, const std::string& straggler, s
   if (!base.empty())
     parse_distribution(base, "--step-time");
   check_straggler(straggler, workers);
+  computes(base, straggler);
 }
 
 } // namespace dybw

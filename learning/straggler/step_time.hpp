@@ -20,8 +20,14 @@ public:
   nanoseconds step(nanoseconds now);
 
   /// Real time: how long to wait after a computation that started at `now` and took `measured`: base * factor
-  /// with a base, measured * (factor - 1) without.
+  /// with a base, measured * (factor - 1) without, nothing if stragglers compute instead.
   nanoseconds delay_after(nanoseconds now, nanoseconds measured);
+
+  /// Whether stragglers compute instead of waiting.
+  bool computes() const noexcept { return computes_; }
+  /// Real time: how often a step that starts at `now` computes its gradient, a part of it for a fraction: its
+  /// factor if stragglers compute instead of waiting, otherwise 1.
+  double gradients(nanoseconds now) { return computes_ ? factor(now) : 1; }
 
   /// Steps per second in the long run, if each began when the one before ended; 0 if they take for ever on
   /// average, infinite if they take no time. REQUIRES: has_base().
@@ -36,12 +42,13 @@ public:
 private:
   friend class step_clocks;
   step_clock(std::unique_ptr<duration_distribution> base, std::unique_ptr<straggler_model> straggler,
-             random_generator generator);
+             random_generator generator, bool computes);
   double factor(nanoseconds now);
 
   std::unique_ptr<duration_distribution> base_;
   std::unique_ptr<straggler_model> straggler_;
   random_generator generator_;
+  bool computes_;
   std::uint64_t drawn_ = 0;
 };
 
@@ -56,6 +63,7 @@ public:
 private:
   distribution_maker base_; ///< null: none
   straggler_maker straggler_;
+  bool computes_;
   std::uint64_t seed_;
 };
 

@@ -101,8 +101,11 @@ random_generator generator_of(worker_id id, std::uint64_t seed) {
   return make_generator(seed, random_stream::straggler, index_of(id));
 }
 
-straggler_maker parse_straggler(const std::string& text, std::size_t workers, std::uint64_t seed) {
-  const option_text value{"--straggler", text};
+constexpr std::string_view computed = "computed:";
+
+straggler_maker parse_straggler(const std::string& value_text, std::size_t workers, std::uint64_t seed) {
+  const auto text = straggles_by_computing(value_text) ? value_text.substr(computed.size()) : value_text;
+  const option_text value{"--straggler", value_text};
   const auto example = [&](const std::string& form) { return "choose for example --straggler " + form; };
   if (text == "none")
     return [](worker_id) { return std::make_unique<constant_factor>(1); };
@@ -148,6 +151,10 @@ straggler_maker parse_straggler(const std::string& text, std::size_t workers, st
 }
 
 } // namespace
+
+bool straggles_by_computing(const std::string& text) {
+  return text.starts_with(computed);
+}
 
 straggler_maker make_stragglers(const std::string& text, std::size_t workers, std::uint64_t seed) {
   return parse_straggler(text, workers, seed);

@@ -11,7 +11,9 @@ namespace dybw {
 
 /// What slows a worker: a factor >= 1 on its step time. `none`, `slow:COUNT:FACTOR` (the first COUNT of a
 /// seeded permutation of the workers), `random:PROBABILITY:FACTOR` (each step afresh), `bursts:ON,OFF:FACTOR`
-/// (an on/off process with exponential times of these means in seconds; slow while on). Not thread-safe.
+/// (an on/off process with exponential times of these means in seconds; slow while on). `computed:` before it
+/// says how a worker is slow in real time: it computes its gradients that much oftener instead of waiting.
+/// Not thread-safe.
 class straggler_model {
 public:
   virtual ~straggler_model() = default;
@@ -35,6 +37,9 @@ straggler_maker make_stragglers(const std::string& text, std::size_t workers, st
 /// `input_error` (configuration fault) like `check_straggler`.
 std::unique_ptr<straggler_model> make_straggler(const std::string& text, std::size_t workers, worker_id id,
                                                 std::uint64_t seed);
+
+/// Whether slow workers compute instead of waiting.
+bool straggles_by_computing(const std::string& text);
 
 /// Throws `input_error` (configuration fault) if `text`, the value of --straggler, does not fit N workers.
 void check_straggler(const std::string& text, std::size_t workers);

@@ -135,6 +135,20 @@ TEST_CASE("gateway: a process whose place was given to another one does not get 
   CHECK(b.counted().connections_refused == 1);
 }
 
+TEST_CASE("gateway: what came before the end of a link is heard before it, also if it comes at once") {
+  process b{on_loopback()};
+  b.join(this_run, 1, {{"127.0.0.1", 1}, b.where()}, placed({0, 1}), graph_of("path", 2), 3);
+  auto said = framed(link_hello(this_run, 0, 1));
+  for (round_number k = 1; k <= 3; ++k)
+    append_peer(said, worker_at(0), worker_at(1), accept{k});
+  append_frame(said, refusal{"I leave"});
+  const auto socket = connect_to_loopback(b.where().port);
+  send_all(socket, said);
+  REQUIRE(b.notes().wait_for("0>1 broken"));
+  CHECK(b.notes().lines() ==
+        std::vector<std::string>{"0>1 accept 1", "0>1 accept 2", "0>1 accept 3", "0>1 broken"});
+}
+
 TEST_CASE("gateway: a node that was dialled and has not answered is forgotten when it moves") {
   std::uint16_t port = 0;
   const auto listener = listen_on_loopback(port);

@@ -133,16 +133,7 @@ private:
 gateway_actor::behavior_type recording_gateway(gateway_actor::pointer self, gateway_book* book,
                                                std::uint64_t waiting) {
   return {
-      [](worker_id, worker_id, const estimate_message&) {},
-      [](worker_id, worker_id, const accept&) {},
-      [](worker_id, worker_id, const closed&) {},
-      [](worker_id, worker_id, const threshold_message&) {},
-      [](worker_id, worker_id, const leaving&) {},
-      [](worker_id, worker_id, const membership_news&) {},
-      [](worker_id, worker_id, const received&) {},
-      [](worker_id, worker_id, const heartbeat&) {},
-      [](worker_id, worker_id, const offer_message&) {},
-      [](worker_id, worker_id, const answer_message&) {},
+      [](const peer_mail&) {},
       [self, book](const open_control& x) {
         const auto number = book->add(x);
         if (book->answers)
@@ -180,8 +171,9 @@ run_spec spec_of(std::optional<std::uint64_t> rounds = {}) {
 
 class lone_node {
 public:
-  /// `waiting`: bytes that every client has still to take.
-  explicit lone_node(node_options options = {}, std::uint64_t waiting = 0) {
+  /// `waiting`: bytes that every client has still to take; `others_answer`: who is called is there.
+  explicit lone_node(node_options options = {}, std::uint64_t waiting = 0, bool others_answer = false) {
+    book_.answers = others_answer;
     spdlog::set_level(spdlog::level::off);
     gateway_ = system_.spawn(recording_gateway, &book_, waiting);
     node_ = spawn_node(system_, std::move(options));
@@ -510,8 +502,7 @@ TEST_CASE("node: a stop is passed on along the edges of the graph, once, not to 
 TEST_CASE("node: one that seeks its place in a run says so, and is not taken for idle") {
   node_options options;
   options.join = there; // which answers later, or never
-  lone_node node{std::move(options)};
-  node.book().answers = true;
+  lone_node node{std::move(options), 0, true};
   CHECK(node.comes_to_be("joining"));
 }
 

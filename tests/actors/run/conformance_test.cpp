@@ -91,6 +91,7 @@ worker_actor::behavior_type slow_link(worker_actor::stateful_pointer<link_state>
       [](worker_id, const heartbeat&) {},
       [=](worker_id from, const offer_message& m) { pass(from, true, m); },
       [=](worker_id from, const answer_message& m) { pass(from, m.body.taken, m); },
+      [](const peer_mail&) {},
       [](const link_broken&) {},
       [](const mini_batch&) {},
       [](const training_done&) {},

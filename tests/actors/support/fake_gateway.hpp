@@ -28,16 +28,7 @@ using gateway_log_ptr = std::shared_ptr<gateway_log>;
 
 inline gateway_actor::behavior_type fake_gateway(gateway_actor::pointer, gateway_log_ptr log) {
   return {
-      [](worker_id, worker_id, const estimate_message&) {},
-      [](worker_id, worker_id, const accept&) {},
-      [](worker_id, worker_id, const closed&) {},
-      [](worker_id, worker_id, const threshold_message&) {},
-      [](worker_id, worker_id, const leaving&) {},
-      [](worker_id, worker_id, const membership_news&) {},
-      [](worker_id, worker_id, const received&) {},
-      [](worker_id, worker_id, const heartbeat&) {},
-      [](worker_id, worker_id, const offer_message&) {},
-      [](worker_id, worker_id, const answer_message&) {},
+      [](const peer_mail&) {},
       [log](const open_control& x) { log->calls.push_back(x); },
       [log](const send_control& x) { log->sent.push_back(x); },
       [log](const close_control& x) { log->closings.push_back(x.connection); },

@@ -57,6 +57,7 @@ inline worker_actor::behavior_type fake_worker(worker_actor::pointer self, lette
       [in](worker_id, const heartbeat& m) { in->take(m); },
       [in](worker_id, const offer_message& m) { in->take(m); },
       [in](worker_id, const answer_message& m) { in->take(m); },
+      [in](const peer_mail& mail) { for_each_message(mail, [&](worker_id, const auto& m) { in->take(m); }); },
       [](const link_broken&) {},
       [](const mini_batch&) {},
       [](const training_done&) {},
@@ -85,6 +86,7 @@ inline worker_actor::behavior_type fake_worker(worker_actor::pointer self, lette
 struct link_letters {
   std::map<worker_id, letters_ptr> inboxes; ///< by receiver
   std::vector<worker_id> senders;           ///< of every message
+  std::size_t mails = 0;
 
   template <class Body>
   void take(worker_id from, worker_id to, const Body& body) {
@@ -95,18 +97,11 @@ struct link_letters {
 using link_letters_ptr = std::shared_ptr<link_letters>;
 
 inline link_actor::behavior_type fake_links(link_actor::pointer, link_letters_ptr in) {
-  return {
-      [in](worker_id from, worker_id to, const estimate_message& m) { in->take(from, to, m); },
-      [in](worker_id from, worker_id to, const accept& m) { in->take(from, to, m); },
-      [in](worker_id from, worker_id to, const closed& m) { in->take(from, to, m); },
-      [in](worker_id from, worker_id to, const threshold_message& m) { in->take(from, to, m); },
-      [in](worker_id from, worker_id to, const leaving& m) { in->take(from, to, m); },
-      [in](worker_id from, worker_id to, const membership_news& m) { in->take(from, to, m); },
-      [in](worker_id from, worker_id to, const received& m) { in->take(from, to, m); },
-      [in](worker_id from, worker_id to, const heartbeat& m) { in->take(from, to, m); },
-      [in](worker_id from, worker_id to, const offer_message& m) { in->take(from, to, m); },
-      [in](worker_id from, worker_id to, const answer_message& m) { in->take(from, to, m); },
-  };
+  return {[in](const peer_mail& mail) {
+    ++in->mails;
+    for (const auto& m : mail.messages)
+      std::visit([&](const auto& body) { in->take(m.from, m.to, body); }, m.body);
+  }};
 }
 
 /// Keeps every job until the test does it.

@@ -85,39 +85,61 @@ inline std::string text_of(const parameter_block& x) {
   return out.str();
 }
 
+inline std::string text_of(const estimate_message& m) {
+  auto text = "estimate " + std::to_string(m.body.round);
+  if (!m.body.has_parameters)
+    return text + " alone";
+  const auto address = reinterpret_cast<std::uintptr_t>(m.parameters.values().data());
+  return text + " at " + std::to_string(address) + ":" + text_of(m.parameters);
+}
+inline std::string text_of(const accept& m) {
+  return "accept " + std::to_string(m.round);
+}
+inline std::string text_of(const closed& m) {
+  return "closed " + std::to_string(m.round) + " " + std::to_string(m.degree);
+}
+inline std::string text_of(const threshold_message& m) {
+  return "threshold " + std::to_string(m.body.round);
+}
+inline std::string text_of(const leaving&) {
+  return "leaving";
+}
+inline std::string text_of(const membership_news& m) {
+  return "news " + std::to_string(m.facts->size());
+}
+inline std::string text_of(const received& m) {
+  return "received " + std::to_string(m.round);
+}
+inline std::string text_of(const heartbeat&) {
+  return "heartbeat";
+}
+inline std::string text_of(const offer_message& m) {
+  return "offer " + std::to_string(m.body.number);
+}
+inline std::string text_of(const answer_message& m) {
+  return "answer " + std::to_string(m.body.number);
+}
+
 /// A worker that writes down what it is told: "FROM>SELF what".
 inline worker_actor::behavior_type listening_worker(worker_actor::pointer, worker_id self, notebook* book) {
-  const auto note = [=](worker_id from, const std::string& what) {
-    book->write(to_string(from) + ">" + to_string(self) + " " + what);
+  const auto note = [=](worker_id from, const auto& body) {
+    book->write(to_string(from) + ">" + to_string(self) + " " + text_of(body));
   };
   return {
       [](const meet_neighbours&) {},
       [](const begin_work&) {},
-      [=](worker_id from, const estimate_message& m) {
-        note(from,
-             "estimate " + std::to_string(m.body.round) +
-                 (m.body.has_parameters
-                      ? " at " +
-                            std::to_string(reinterpret_cast<std::uintptr_t>(m.parameters.values().data())) +
-                            ":" + text_of(m.parameters)
-                      : " alone"));
-      },
-      [=](worker_id from, const accept& m) { note(from, "accept " + std::to_string(m.round)); },
-      [=](worker_id from, const closed& m) {
-        note(from, "closed " + std::to_string(m.round) + " " + std::to_string(m.degree));
-      },
-      [=](worker_id from, const threshold_message& m) {
-        note(from, "threshold " + std::to_string(m.body.round));
-      },
-      [=](worker_id from, const leaving&) { note(from, "leaving"); },
-      [=](worker_id from, const membership_news& m) {
-        note(from, "news " + std::to_string(m.facts->size()));
-      },
-      [=](worker_id from, const received& m) { note(from, "received " + std::to_string(m.round)); },
-      [=](worker_id from, const heartbeat&) { note(from, "heartbeat"); },
-      [=](worker_id from, const offer_message& m) { note(from, "offer " + std::to_string(m.body.number)); },
-      [=](worker_id from, const answer_message& m) { note(from, "answer " + std::to_string(m.body.number)); },
-      [=](const link_broken& x) { note(x.neighbour, "broken"); },
+      [=](worker_id from, const estimate_message& m) { note(from, m); },
+      [=](worker_id from, const accept& m) { note(from, m); },
+      [=](worker_id from, const closed& m) { note(from, m); },
+      [=](worker_id from, const threshold_message& m) { note(from, m); },
+      [=](worker_id from, const leaving& m) { note(from, m); },
+      [=](worker_id from, const membership_news& m) { note(from, m); },
+      [=](worker_id from, const received& m) { note(from, m); },
+      [=](worker_id from, const heartbeat& m) { note(from, m); },
+      [=](worker_id from, const offer_message& m) { note(from, m); },
+      [=](worker_id from, const answer_message& m) { note(from, m); },
+      [=](const peer_mail& mail) { for_each_message(mail, note); },
+      [=](const link_broken& x) { book->write(to_string(x.neighbour) + ">" + to_string(self) + " broken"); },
       [](const mini_batch&) {},
       [](const training_done&) {},
       [](const delay_over&) {},
@@ -223,7 +245,7 @@ public:
   }
   template <class Body>
   void say(std::size_t from, std::size_t to, Body body) {
-    tell(worker_at(from), worker_at(to), std::move(body));
+    tell(peer_mail{{peer_message{worker_at(from), worker_at(to), std::move(body)}}});
   }
   void open(std::uint64_t key, const endpoint& to, nanoseconds patience = long_enough) {
     tell(open_control{key, to, client_, patience});

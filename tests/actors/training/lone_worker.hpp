@@ -29,6 +29,7 @@ struct lone_options {
   std::vector<fact> facts = {};
   std::optional<checkpoint> resumed = {};
   bool checkpoints = false;
+  std::shared_ptr<spare_workspaces> workspaces = {}; ///< null: the fake trainers get every job
 };
 
 using saved_states = std::shared_ptr<std::vector<checkpoint>>;
@@ -58,6 +59,7 @@ public:
       options.training = setup;
       options.initial = initial;
       options.trainers = actors.spawn(fake_trainer_pool, jobs);
+      options.workspaces = how.workspaces;
       options.shard = actors.spawn(
           shard, mini_batch_sampler{rows_from(0, 40), 8, make_generator(1, random_stream::mini_batches, 0)});
     }

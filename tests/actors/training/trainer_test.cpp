@@ -25,7 +25,49 @@ training_job_ptr step_job(const std::shared_ptr<const training_setup>& setup,
   return job;
 }
 
+/// Softmax that writes down how many samples each gradient is of.
+class counting_model final : public model {
+public:
+  std::string name() const override { return "counting"; }
+  std::size_t parameter_count() const noexcept override { return inner_->parameter_count(); }
+  void initialise(std::uint64_t seed, std::span<float> parameters) const override {
+    inner_->initialise(seed, parameters);
+  }
+  std::unique_ptr<model_workspace> make_workspace(std::size_t samples_max) const override {
+    return inner_->make_workspace(samples_max);
+  }
+  double loss_and_gradient(std::span<const float> parameters, const batch_view& batch,
+                           std::span<float> gradient, model_workspace& workspace) const override {
+    samples.push_back(batch.labels.size());
+    return inner_->loss_and_gradient(parameters, batch, gradient, workspace);
+  }
+  batch_score score(std::span<const float> parameters, const batch_view& batch,
+                    model_workspace& workspace) const override {
+    return inner_->score(parameters, batch, workspace);
+  }
+
+  mutable std::vector<std::size_t> samples;
+
+private:
+  std::shared_ptr<const model> inner_ = make_model("softmax", 4, 2);
+};
+
 } // namespace
+
+TEST_CASE("trainer: a straggler that computes takes its gradient again, and steps as anybody") {
+  auto learner = std::make_shared<counting_model>();
+  auto setup = std::make_shared<training_setup>(*small_setup());
+  setup->learner = learner;
+  training_workspace workspace{*setup};
+  auto quick = step_job(setup, {});
+  run_job(*quick, workspace);
+  CHECK(learner->samples == std::vector<std::size_t>{8});
+  auto slow = step_job(setup, {});
+  slow->gradients = 3.5;
+  run_job(*slow, workspace);
+  CHECK(learner->samples == std::vector<std::size_t>{8, 8, 8, 8, 4});
+  CHECK(std::ranges::equal(quick->stepped.estimate.values(), slow->stepped.estimate.values()));
+}
 
 TEST_CASE("trainer_pool: does what each job asks for and gives it back to who sent it") {
   test_system actors;

@@ -9,7 +9,7 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr auto origin = run_origin{} + seconds{3};
+constexpr auto begin_of_run = run_origin{} + seconds{3};
 
 /// A slot with a job of its own, and a trainer for it.
 struct slot_with_job {
@@ -19,6 +19,7 @@ struct slot_with_job {
   }
 
   void fetch(std::uint32_t first, std::uint64_t epoch = 0) {
+    slot.ask_ahead();
     slot.take({std::make_shared<const std::vector<std::uint32_t>>(rows_from(first, 8)), epoch});
   }
   /// What a trainer does.
@@ -42,7 +43,7 @@ struct slot_with_job {
     slot.begin_step(1, seconds{1}, {});
     REQUIRE(slot.submit(false).job);
     train();
-    CHECK_FALSE(slot.take_back(report, origin));
+    CHECK_FALSE(slot.take_back(report, begin_of_run));
     REQUIRE(slot.take_step());
   }
 
@@ -55,7 +56,7 @@ struct slot_with_job {
 
 } // namespace
 
-TEST_CASE("training_slot: a step waits for its mini-batch and says when the next is to be fetched") {
+TEST_CASE("training_slot: a step waits for its mini-batch") {
   slot_with_job x;
   CHECK(x.slot.is_idle());
   CHECK_FALSE(x.slot.begin_step(1, seconds{1}, {}, 7)); // it ends when the job is back
@@ -64,7 +65,6 @@ TEST_CASE("training_slot: a step waits for its mini-batch and says when the next
   x.fetch(16, 3);
   const auto next = x.slot.submit(false);
   REQUIRE(next.job == x.job);
-  CHECK(next.takes_batch);
   CHECK(x.job->wants_step);
   CHECK_FALSE(x.job->wants_mix);
   CHECK(x.job->ticket == 1);
@@ -72,6 +72,91 @@ TEST_CASE("training_slot: a step waits for its mini-batch and says when the next
   CHECK(x.job->batch.rows->front() == 16);
   CHECK(x.slot.epoch() == 3);
   CHECK_FALSE(x.slot.is_idle());
+}
+
+TEST_CASE("training_slot: mini-batches are fetched ahead, several at a time, and used in order") {
+  slot_with_job x;
+  const auto first = x.slot.ask_ahead();
+  CHECK(first > 1);
+  CHECK(x.slot.ask_ahead() == 0); // they are on their way
+  std::uint32_t next = 0;
+  const auto arrive = [&](std::size_t count) {
+    for (; count > 0; --count)
+      x.slot.take({std::make_shared<const std::vector<std::uint32_t>>(rows_from(next++, 8)), 0});
+  };
+  arrive(first);
+  std::size_t requests = 0;
+  for (std::uint32_t step = 0; step < 32; ++step) {
+    x.slot.begin_step(step + 1, seconds{1}, {});
+    REQUIRE(x.slot.submit(false).job);
+    CHECK(x.job->batch.rows->front() == step);
+    x.train();
+    x.slot.take_back(x.report, begin_of_run);
+    const auto more = x.slot.ask_ahead();
+    requests += more > 0 ? 1 : 0;
+    arrive(more);
+  }
+  CHECK(requests <= 32 / 2);
+  CHECK(training_slot{nullptr, nullptr}.ask_ahead() == 0); // without a model
+}
+
+TEST_CASE("training_slot: a job is small if what it asks for took little time before") {
+  slot_with_job x;
+  x.fetch(0);
+  x.slot.begin_step(1, seconds{1}, {});
+  CHECK_FALSE(x.slot.submit(false).is_small); // not known yet
+  x.train();
+  x.job->cpu = std::chrono::microseconds{60};
+  x.slot.take_back(x.report, begin_of_run);
+  REQUIRE(x.slot.take_step());
+  x.slot.begin_mix();
+  CHECK_FALSE(x.slot.submit(false).is_small); // no mix was before
+  x.train();
+  x.job->mix_ended = x.job->mix_began + std::chrono::microseconds{30};
+  x.slot.take_back(x.report, begin_of_run);
+  x.fetch(8);
+  x.slot.begin_step(2, seconds{2}, {});
+  CHECK(x.slot.submit(false).is_small);
+  x.train();
+  x.job->cpu = std::chrono::microseconds{80};
+  x.slot.take_back(x.report, begin_of_run);
+  REQUIRE(x.slot.take_step());
+  x.slot.begin_mix();
+  x.fetch(16);
+  x.slot.begin_step(3, seconds{3}, {});
+  CHECK_FALSE(x.slot.submit(false).is_small); // both together
+}
+
+TEST_CASE("training_slot: a step that computes more is no small job because the one before was") {
+  training_job_ptr job = std::make_shared<training_job>();
+  const auto clock = std::make_shared<step_clock>("", "computed:random:0.5:8", 3, worker_id{1}, 1);
+  training_slot slot{job, clock};
+  round_report report;
+  bool was_slow = false;
+  for (std::uint64_t step = 1; step <= 40; ++step) {
+    for (auto missing = slot.ask_ahead(); missing > 0; --missing)
+      slot.take({std::make_shared<const std::vector<std::uint32_t>>(rows_from(0, 8)), 0});
+    slot.begin_step(step, seconds{1}, {});
+    const auto next = slot.submit(false);
+    REQUIRE(next.job);
+    const auto gradients = job->gradients;
+    CHECK(slot.delays_drawn() == step - 1); // of the steps done
+    CHECK(next.is_small == (step > 1 && gradients == 1));
+    was_slow = was_slow || gradients == 8;
+    if (step == 7) { // dropped: the next is as slow, and draws nothing
+      slot.drop_step(seconds{1});
+      slot.take_back(report, begin_of_run);
+      slot.begin_step(++step, seconds{1}, {});
+      REQUIRE(slot.submit(false).job);
+      CHECK(job->gradients == gradients);
+      CHECK(clock->drawn() == 7);
+      break;
+    }
+    job->cpu = std::chrono::microseconds{30} * static_cast<int>(gradients);
+    slot.take_back(report, begin_of_run);
+    REQUIRE(slot.take_step());
+  }
+  CHECK(was_slow);
 }
 
 TEST_CASE("training_slot: one job is under way at a time") {
@@ -83,7 +168,7 @@ TEST_CASE("training_slot: one job is under way at a time") {
   x.slot.begin_step(2, seconds{4}, {});
   CHECK_FALSE(x.slot.submit(false).job);
   x.train();
-  CHECK(x.slot.take_back(x.report, origin));
+  CHECK(x.slot.take_back(x.report, begin_of_run));
   CHECK_FALSE(x.slot.take_step()); // that job had none
   CHECK(x.slot.submit(false).job);
   CHECK_FALSE(x.job->wants_mix);
@@ -104,7 +189,7 @@ TEST_CASE("training_slot: a mix and the step after it wait for the mini-batch to
   CHECK(x.job->wants_mix);
   CHECK(x.job->wants_step);
   x.train();
-  const auto mixed = x.slot.take_back(x.report, origin);
+  const auto mixed = x.slot.take_back(x.report, begin_of_run);
   REQUIRE(mixed);
   CHECK(mixed->estimate.values()[0] == doctest::Approx((stepped + 1) / 2));
   CHECK_FALSE(mixed->velocity);
@@ -122,13 +207,13 @@ TEST_CASE("training_slot: the velocity comes with a mix, when it is wanted") {
   REQUIRE(x.slot.submit(true).job);
   CHECK_FALSE(x.job->wants_velocity); // no mix, no state to go on from
   x.train();
-  CHECK_FALSE(x.slot.take_back(x.report, origin));
+  CHECK_FALSE(x.slot.take_back(x.report, begin_of_run));
   REQUIRE(x.slot.take_step());
   x.slot.begin_mix();
   REQUIRE(x.slot.submit(true).job);
   CHECK(x.job->wants_velocity);
   x.train();
-  const auto mixed = x.slot.take_back(x.report, origin);
+  const auto mixed = x.slot.take_back(x.report, begin_of_run);
   REQUIRE(mixed);
   CHECK(mixed->velocity);
   CHECK_FALSE(x.job->velocity); // the job holds it no longer
@@ -140,7 +225,7 @@ TEST_CASE("training_slot: a step ends after its computing time and the delay inj
   x.slot.begin_step(1, seconds{1}, {});
   REQUIRE(x.slot.submit(false).job);
   x.train();
-  CHECK_FALSE(x.slot.take_back(x.report, origin));
+  CHECK_FALSE(x.slot.take_back(x.report, begin_of_run));
   CHECK(x.slot.take_step() == seconds{5});
   CHECK(x.slot.ticket() == 1);
   CHECK(x.slot.estimate());
@@ -157,7 +242,7 @@ TEST_CASE("training_slot: a report tells of the mix by the run's clock") {
   x.slot.begin_mix();
   REQUIRE(x.slot.submit(false).job);
   x.train();
-  REQUIRE(x.slot.take_back(x.report, origin));
+  REQUIRE(x.slot.take_back(x.report, begin_of_run));
   CHECK(x.report.mix_began == seconds{4});
   CHECK(x.report.mix_ended == seconds{5});
   CHECK(x.report.mixed.norm_before > 0);
@@ -178,12 +263,11 @@ TEST_CASE("training_slot: of a step dropped under way nothing counts, and the ne
   x.fetch(24);
   CHECK_FALSE(x.slot.submit(false).job); // it is not back
   x.train();
-  CHECK_FALSE(x.slot.take_back(x.report, origin));
+  CHECK_FALSE(x.slot.take_back(x.report, begin_of_run));
   CHECK_FALSE(x.slot.take_step());
   CHECK_FALSE(x.slot.estimate());
   const auto next = x.slot.submit(false);
   REQUIRE(next.job);
-  CHECK_FALSE(next.takes_batch);
   CHECK_FALSE(x.job->step_dropped);
   CHECK(x.job->ticket == 2);
   CHECK(x.job->batch.rows->front() == 16);
@@ -199,7 +283,6 @@ TEST_CASE("training_slot: a step dropped while it waits leaves its mini-batch fo
   x.slot.begin_step(2, seconds{2}, {});
   const auto next = x.slot.submit(false);
   REQUIRE(next.job);
-  CHECK(next.takes_batch);
   CHECK(x.job->batch.rows->front() == 16);
 }
 

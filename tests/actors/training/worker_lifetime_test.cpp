@@ -65,10 +65,25 @@ TEST_CASE("worker: a stop while gathering closes and settles the round first") {
 TEST_CASE("worker: the time limit stops it") {
   lone_worker w{{.time_limit = std::chrono::seconds{5}}};
   w.begin();
-  w.actors.advance(std::chrono::seconds{4});
+  const auto pass = [&](std::chrono::milliseconds time) { // heartbeat by heartbeat
+    for (; time.count() > 0; time -= std::chrono::milliseconds{500})
+      w.actors.advance(std::chrono::milliseconds{500});
+  };
+  pass(std::chrono::milliseconds{4500});
   CHECK(w.at(zero).leavings == 0);
-  w.actors.advance(std::chrono::seconds{2});
+  pass(std::chrono::milliseconds{500});
   CHECK(w.at(zero).leavings == 1);
+}
+
+TEST_CASE("worker: a time limit that is far off holds nothing back when it ends earlier") {
+  lone_worker w{{.time_limit = std::chrono::hours{1}}};
+  w.begin();
+  w.actors.tell(w.handle, stop_work{});
+  const auto began = w.actors.now();
+  caf::anon_send_exit(w.handle, caf::exit_reason::user_shutdown);
+  while (w.actors.has_timer())
+    w.actors.advance_to_next();
+  CHECK(w.actors.now() - began < std::chrono::minutes{1}); // of what is under way to it
 }
 
 TEST_CASE("worker: after its last round it leaves, with the mixed parameters as its last word") {

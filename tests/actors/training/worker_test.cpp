@@ -47,6 +47,75 @@ TEST_CASE("worker: a round goes step, estimates, accepts, closing, mixing, repor
   CHECK(w.estimate().local_steps == 2); // the next step is done too
 }
 
+TEST_CASE("worker: a job that takes less than the trip to a trainer is done where the message is") {
+  lone_options how;
+  how.workspaces = std::make_shared<spare_workspaces>(small_setup(), 1);
+  lone_worker w{how};
+  lone_worker beside; // the same, but trainers do it all
+  for (auto* x : {&w, &beside}) {
+    x->begin();
+    x->do_job(); // nobody knew how long that takes
+    for (auto id : {zero, two}) {
+      x->hear_estimate(id, 1, 2.0F);
+      x->hear(id, accept{1});
+    }
+    x->do_job(); // nor a mix
+    for (auto id : {zero, two}) {
+      x->hear_estimate(id, 2, 3.0F);
+      x->hear(id, accept{2});
+    }
+  }
+  CHECK(w.jobs->empty());
+  REQUIRE(beside.jobs->size() == 1);
+  REQUIRE(w.reported->rounds.size() == 2);
+  CHECK(w.at(zero).estimates.size() == 3);
+  beside.do_job();
+  CHECK(std::ranges::equal(w.estimate().parameters.values(), beside.estimate().parameters.values()));
+
+  const auto lent = how.workspaces->borrow(); // the others are all at work
+  for (auto id : {zero, two}) {
+    w.hear_estimate(id, 3, 3.0F);
+    w.hear(id, accept{3});
+  }
+  CHECK(w.jobs->size() == 1);
+}
+
+TEST_CASE("worker: what one event makes it say to other nodes goes out together") {
+  lone_options how;
+  how.elsewhere = {zero, two};
+  lone_worker w{how};
+  w.begin();
+  w.do_job();
+  CHECK(w.sent_away->mails == 1); // the estimate, to both
+  w.hear_estimate(zero, 1);
+  CHECK(w.sent_away->mails == 2); // received and accept
+  w.hear_estimate(two, 1);
+  CHECK(w.sent_away->mails == 3); // received, accept, and closed to both
+  CHECK(w.at(two).receipts.size() == 1);
+  CHECK(w.at(two).accepts.size() == 1);
+  CHECK(w.at(zero).closings.size() == 1);
+}
+
+TEST_CASE("worker: what comes from other nodes at once is answered at once") {
+  lone_options how;
+  how.elsewhere = {zero, two};
+  lone_worker w{how};
+  w.begin();
+  w.do_job();
+  const auto block = filled_block(*w.setup->learner, 2);
+  w.actors.tell(w.handle, peer_mail{{{zero, w.self, estimate_message{{1, true}, block}},
+                                     {zero, w.self, accept{1}},
+                                     {two, w.self, estimate_message{{1, true}, block}},
+                                     {two, w.self, accept{1}}}});
+  CHECK(w.sent_away->mails == 2); // the estimate before, and all answers
+  CHECK(w.at(two).receipts.size() == 1);
+  CHECK(w.at(two).accepts.size() == 1);
+  CHECK(w.at(zero).closings.size() == 1);
+  REQUIRE(w.jobs->size() == 1);
+  w.do_job();
+  CHECK(w.reported->rounds.size() == 1);
+}
+
 TEST_CASE("worker: the block that neighbours get is the one that training made, not a copy") {
   lone_worker w;
   w.begin();

@@ -152,6 +152,8 @@ TEST_CASE("run_options: numbers out of range, or no numbers at all, are refused 
       {"--topology circulant:5", "offsets"},
       {"--straggler slow:9:2", "COUNT"},
       {"--straggler slow:1:0.5", "FACTOR"},
+      {"--straggler computed:slow:1:2 --step-time exp:1", "leave out one of the two"},
+      {"--straggler computed:slow:1:2 --model none", "cannot compute"},
       {"--step-time const:-1", "const"},
   });
 }

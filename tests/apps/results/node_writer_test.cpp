@@ -31,7 +31,7 @@ std::string content(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-std::string refusal(const node_writer& files, const run_spec& spec, run_start how = run_start::afresh) {
+std::string refusal_of(const node_writer& files, const run_spec& spec, run_start how = run_start::afresh) {
   try {
     files.open(spec, how);
   } catch (const input_error& error) {
@@ -116,9 +116,9 @@ TEST_CASE("node_writer: a run never overwrites another, also not one that anothe
   const auto files = make_node_writer(place.path());
   const auto spec = spec_of("a");
   files.open(spec, run_start::afresh);
-  CHECK(refusal(files, spec).find("holds another run") != std::string::npos);
-  CHECK(refusal(make_node_writer(place.path()), spec).find("holds another run") != std::string::npos);
-  CHECK(refusal(files, spec_of("b")).empty());
+  CHECK(refusal_of(files, spec).find("holds another run") != std::string::npos);
+  CHECK(refusal_of(make_node_writer(place.path()), spec).find("holds another run") != std::string::npos);
+  CHECK(refusal_of(files, spec_of("b")).empty());
 }
 
 TEST_CASE("node_writer: who joins a run finds the files of the process before it") {
@@ -129,7 +129,7 @@ TEST_CASE("node_writer: who joins a run finds the files of the process before it
   std::ofstream(before.rounds_file) << "two\nlines\n";
   CHECK(files.open(spec, run_start::joined).rounds_file == before.rounds_file);
   CHECK(content(before.rounds_file) == "two\nlines\n");
-  CHECK(refusal(files, spec_of("elsewhere"), run_start::joined).empty());
+  CHECK(refusal_of(files, spec_of("elsewhere"), run_start::joined).empty());
 }
 
 TEST_CASE("node_writer: the line that a killed process was writing is dropped before others follow it") {
@@ -161,14 +161,14 @@ TEST_CASE("node_writer: a name that leads out of --out is refused") {
   const auto files = make_node_writer(place.path());
   for (const std::string name : {"", "..", ".hidden", "a/b", "/etc", "a\\b", "a b", "a\nb"}) {
     CAPTURE(name);
-    CHECK(refusal(files, spec_of(name)).find("is not the name of a directory below --out") !=
+    CHECK(refusal_of(files, spec_of(name)).find("is not the name of a directory below --out") !=
           std::string::npos);
     auto resuming = spec_of("a");
     resuming.resume = name;
     if (!name.empty())
-      CHECK(refusal(files, resuming, run_start::resumed).find("below --out") != std::string::npos);
+      CHECK(refusal_of(files, resuming, run_start::resumed).find("below --out") != std::string::npos);
   }
-  CHECK(refusal(files, spec_of(std::string(201, 'x'))).find("below --out") != std::string::npos);
+  CHECK(refusal_of(files, spec_of(std::string(201, 'x'))).find("below --out") != std::string::npos);
 }
 
 TEST_CASE("node_writer: a run goes on from the checkpoints of an earlier one") {
@@ -176,7 +176,7 @@ TEST_CASE("node_writer: a run goes on from the checkpoints of an earlier one") {
   const auto files = make_node_writer(place.path());
   auto spec = spec_of("second");
   spec.resume = "first";
-  CHECK(refusal(files, spec, run_start::resumed).find("there are no checkpoints of first") !=
+  CHECK(refusal_of(files, spec, run_start::resumed).find("there are no checkpoints of first") !=
         std::string::npos);
   spec.name = "third";
   fs::create_directories(place.path() / "first" / "static-1" / "checkpoints");
@@ -199,7 +199,7 @@ TEST_CASE("node_writer: without --out nothing is written, and nothing can be res
   CHECK(files.open(spec, run_start::afresh).rounds_file.empty());
   files.write(spec, sample_run());
   spec.resume = "b";
-  CHECK(refusal(files, spec, run_start::resumed).find("--out is not given") != std::string::npos);
+  CHECK(refusal_of(files, spec, run_start::resumed).find("--out is not given") != std::string::npos);
 }
 
 TEST_CASE("node_writer: a run that did not begin leaves nothing behind, and its name can be used again") {
@@ -273,7 +273,7 @@ TEST_CASE("node_writer: what cannot be read or removed refuses no run, and the o
                         fs::file_time_type::clock::now() - std::chrono::hours{1});
   fs::permissions(out / "a", fs::perms::none);
   fs::permissions(out / "b" / "static-1", fs::perms::owner_read | fs::perms::owner_exec);
-  CHECK(refusal(make_node_writer(out, 1), spec_of("d")).empty());
+  CHECK(refusal_of(make_node_writer(out, 1), spec_of("d")).empty());
   CHECK(fs::exists(out / "a"));
   CHECK(fs::exists(out / "b" / "static-1" / "rounds.jsonl"));
   CHECK_FALSE(fs::exists(out / "c"));

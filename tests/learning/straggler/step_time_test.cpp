@@ -33,6 +33,17 @@ TEST_CASE("step_time: without a base the delay is what the factor adds to the me
   CHECK(plain.delay_after(0s, 20ms) == 0ns);
 }
 
+TEST_CASE("step_time: a straggler that computes has its factor in gradients, and does not wait") {
+  step_clock slow{"", "computed:slow:4:2.5", 4, worker_at(2), 1};
+  CHECK(slow.gradients(0s) == 2.5);
+  CHECK(slow.drawn() == 1);
+  CHECK(slow.delay_after(0s, 20ms) == 0ns);
+  CHECK(slow.drawn() == 1);
+  step_clock waits{"", "slow:4:2.5", 4, worker_at(2), 1};
+  CHECK(waits.gradients(0s) == 1);
+  CHECK(waits.drawn() == 0);
+}
+
 TEST_CASE("step_time: the mean rate is that of many steps without a pause") {
   const text_file trace{"1\n0.5\n3\n0.25\n"};
   for (const std::string base :
@@ -105,6 +116,9 @@ TEST_CASE("step_time: the options can be checked before anything starts") {
   CHECK(refused("exp:1", "slow:4:2") == "accepted");
   CHECK(refused("exp:0", "none").starts_with("2 --step-time=exp:0 must "));
   CHECK(refused("", "slow:5:2").starts_with("2 --straggler=slow:5:2 must "));
+  CHECK(refused("", "computed:slow:4:2") == "accepted");
+  CHECK(refused("", "computed:lazy").starts_with("2 --straggler=computed:lazy must "));
+  CHECK(refused("exp:1", "computed:slow:4:2").find("leave out one of the two") != std::string::npos);
   CHECK(refused("trace:no/such/file", "none").starts_with("3 cannot read"));
 }
 
