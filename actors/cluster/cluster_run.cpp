@@ -358,7 +358,7 @@ private:
     r.dataset = x.dataset;
     r.data = x.data;
     r.model = x.model;
-    if (lies_within(x.model_layout, r.parameters))
+    if (is_sound(x.model_layout, r.parameters))
       r.model_layout = x.model_layout;
     r.test_accuracy = x.test_accuracy;
     r.test_loss = x.test_loss;

@@ -44,8 +44,9 @@ struct reporter_options {
   std::shared_ptr<trace_file> trace{}; ///< where each worker's intervals go; null for nowhere
 };
 
-/// Adds up, audits, writes and passes on what workers report: those of this process, or of all nodes. Its
-/// mailbox is bounded by the workers' pace: one report per worker and round.
+/// Adds up, audits, writes and passes on what workers report: those of this process, or of all nodes. It
+/// gets one report per worker and round and takes a few microseconds for each; nobody waits for it, so its
+/// mailbox grows while workers do rounds faster than that.
 class reporter_state {
 public:
   /// Most that is passed on at once; what is more is dropped there and counted.

@@ -126,8 +126,8 @@ void append_durably(const fs::path& file, std::uint64_t at, std::span<const std:
   out.finish();
 }
 
-directory_claim::directory_claim(const fs::path& directory) {
-  const auto opened = std::make_shared<const descriptor>(directory, directory, O_RDONLY | O_DIRECTORY);
+path_claim::path_claim(const fs::path& path) {
+  const auto opened = std::make_shared<const descriptor>(path, path, O_RDONLY);
   if (opened->lock())
     held_ = opened;
 }

@@ -31,15 +31,15 @@ void append_durably(const std::filesystem::path& file, std::uint64_t at, std::sp
 /// The name that an unfinished file of `write_durably` was to get; any other name as it is.
 std::string finished_name(std::string name);
 
-/// Nobody else has the directory while this lives, or any copy of it; whatever ends the process gives it
-/// back. Takes no file: it is the directory itself that is locked. Where the file system has no locks, it is
-/// free.
-class directory_claim {
+/// Nobody else who asks has the directory or file while this lives, or any copy of it; whatever ends the
+/// process gives it back. Takes no file beside: it is the path itself that is locked. Where the file system
+/// has no locks, it is free.
+class path_claim {
 public:
-  directory_claim() = default;
-  /// Not claimed if another process, or another claim of this one, has it. Throws `std::system_error` if
-  /// there is no such directory.
-  explicit directory_claim(const std::filesystem::path& directory);
+  path_claim() = default;
+  /// Not claimed if another process, or another claim of this one, has it. Throws `std::system_error` if it
+  /// cannot be opened.
+  explicit path_claim(const std::filesystem::path& path);
 
   explicit operator bool() const noexcept { return held_ != nullptr; }
 

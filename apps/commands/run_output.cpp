@@ -9,6 +9,7 @@
 #include "learning/monitoring/run_watch.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <iostream>
 #include <system_error>
 
@@ -93,12 +94,30 @@ std::shared_ptr<trace_file> run_output::trace(const std::string& policy) {
   const auto& file = options_.output.trace;
   if (!file)
     return nullptr;
+  if (!trace_claim_)
+    claim_trace(*file);
   auto trace = std::make_shared<trace_file>(*file, policy, traces_++, options_.config.workers,
                                             options_.config.log_bytes_max);
   if (!trace->flush())
     throw input_error{input_fault::configuration, "--trace=" + file->string() + " cannot be written", "",
                       "give a file in a directory that is there"};
   return trace;
+}
+
+/// Before anything is written. What cannot be made or opened is told by whoever writes it.
+void run_output::claim_trace(const std::filesystem::path& file) {
+  std::ofstream{file, std::ios::binary | std::ios::app}.flush();
+  if (!std::filesystem::is_regular_file(file))
+    return;
+  try {
+    trace_claim_ = path_claim{file};
+  } catch (const std::system_error&) {
+    return;
+  }
+  if (!trace_claim_)
+    throw input_error{input_fault::configuration,
+                      "--trace=" + file.string() + " is written by another run that goes on", "",
+                      "wait for its end, or give another file"};
 }
 
 std::function<bool(const run_progress&)> run_output::watch(const std::string& policy) {

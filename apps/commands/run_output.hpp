@@ -2,6 +2,7 @@
 
 #include "actors/local_messages.hpp"
 #include "actors/reporting/trace_file.hpp"
+#include "actors/system/durable_file.hpp"
 #include "apps/options/run_options.hpp"
 #include "apps/results/run_writer.hpp"
 #include "apps/text/progress.hpp"
@@ -62,6 +63,7 @@ private:
   progress_display display_;
   std::vector<run_result> results_;
   nlohmann::json series_ = nlohmann::json::array();
+  void claim_trace(const std::filesystem::path& file);
   void renew(const std::string& policy, const run_progress& now);
   /// Whether it writes where the first part of the run has written.
   bool goes_on() const { return options_.resume && !options_.nodes; }
@@ -70,6 +72,7 @@ private:
   std::optional<std::chrono::steady_clock::time_point> renewed_at_; ///< run.json, while a run lasts
   target_hint hint_;
   std::size_t traces_ = 0;
+  path_claim trace_claim_;
 };
 
 } // namespace dybw

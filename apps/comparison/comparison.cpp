@@ -2,11 +2,13 @@
 
 #include "apps/text/json_text.hpp"
 #include "learning/base/statistics.hpp"
+#include "learning/run/run_result.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cassert>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -164,9 +166,16 @@ bool is_clean(const stored_run& x) {
   const auto mixing = x.run.value("mixing", json::object());
   const auto at = [&](const char* name) {
     const auto found = mixing.find(name);
-    return found != mixing.end() && found->is_number() ? found->get<double>() : 0;
+    if (found == mixing.end())
+      return 0.0;
+    return found->is_number() ? found->get<double>() : std::numeric_limits<double>::infinity();
   };
-  return at("one_sided_edges") == 0 && at("max_row_error") <= 1e-9 && at("max_column_error") <= 1e-9;
+  mixing_summary summary;
+  summary.one_sided_edges = at("one_sided_edges") == 0 ? 0 : 1;
+  summary.max_row_error = at("max_row_error");
+  summary.max_column_error = at("max_column_error");
+  summary.max_projection_error = at("max_projection_error");
+  return summary.clean();
 }
 
 std::string setting_text(const stored_run& x) {

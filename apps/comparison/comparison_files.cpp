@@ -1,12 +1,18 @@
 #include "apps/comparison/comparison_files.hpp"
 
+#include "actors/system/durable_file.hpp"
 #include "apps/comparison/comparison_json.hpp"
 #include "apps/comparison/figure_svg.hpp"
 #include "learning/base/error.hpp"
 #include "learning/base/statistics.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <fstream>
+#include <limits>
+#include <span>
+#include <system_error>
 
 namespace dybw {
 
@@ -78,6 +84,15 @@ bar_figure time_to_target(const comparison& all, const std::vector<const run_gro
   return figure;
 }
 
+/// A terminal, a pipe, or what a link leads to.
+void write_through(const fs::path& file, const std::string& text) {
+  errno = 0;
+  std::ofstream out(file, std::ios::binary);
+  out << text;
+  if (!out.flush())
+    throw std::system_error{errno != 0 ? errno : EIO, std::generic_category()};
+}
+
 } // namespace
 
 void write_output(const std::string& option, const fs::path& file, const std::string& begins,
@@ -92,11 +107,15 @@ void write_output(const std::string& option, const fs::path& file, const std::st
                         given + " is there already and was not made by dybw report", "",
                         "give another file, or remove that one first"};
   }
-  std::ofstream out(file, std::ios::binary);
-  out << text;
-  if (!out.flush())
-    throw input_error{input_fault::configuration, given + " cannot be written", "",
-                      "give a file in a directory that is there"};
+  try {
+    if (fs::is_symlink(file) || (fs::exists(file) && !fs::is_regular_file(file)))
+      write_through(file, text);
+    else // a full disk leaves what was there
+      write_whole(file, [&](const byte_sink& write) { write(std::as_bytes(std::span{text})); });
+  } catch (const std::system_error& error) {
+    throw input_error{input_fault::configuration, given + " cannot be written: " + error.code().message(), "",
+                      "give a file in a directory that is there and has room"};
+  }
 }
 
 std::vector<fs::path> write_figures(const comparison& all, const fs::path& directory) {

@@ -67,7 +67,7 @@ void append_common(zip_bytes& out, const entry& e) {
 
 bool fits_npz(const parameter_layout& layout) {
   // The sizes are small from here on, so that their sum is right.
-  if (layout.size() >= 0xffff || !lies_within(layout, npz_bytes_max / sizeof(float)))
+  if (layout.size() >= 0xffff || !is_sound(layout, npz_bytes_max / sizeof(float)))
     return false;
   std::uint64_t bytes = 0;
   for (const auto& a : layout) {
@@ -81,7 +81,7 @@ bool fits_npz(const parameter_layout& layout) {
 }
 
 void write_npz(const parameter_layout& layout, std::span<const float> parameters, const byte_sink& write) {
-  assert(fits_npz(layout) && lies_within(layout, parameters.size()));
+  assert(fits_npz(layout) && is_sound(layout, parameters.size()));
   std::uint64_t written = 0;
   const auto pass = [&](std::span<const std::byte> bytes) {
     write(bytes);

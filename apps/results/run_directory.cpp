@@ -161,7 +161,7 @@ run_directory::run_directory(fs::path directory, std::span<const std::string> po
 }
 
 void run_directory::claim() {
-  claim_ = directory_claim{directory_};
+  claim_ = path_claim{directory_};
   if (!claim_)
     throw input_error{input_fault::configuration,
                       "--out=" + directory_.string() + " is written by another run that goes on", "",
@@ -307,7 +307,7 @@ void run_directory::write_model(const std::string& policy, std::span<const float
   const nlohmann::ordered_json arrays{
       {"file", file.filename().string()}, {"dtype", "<f4"}, {"arrays", to_json(layout)}};
   write_durably(fs::path{file}.replace_extension("json"), json_text(arrays, 2) + '\n');
-  if (!layout.empty() && lies_within(layout, parameters.size()) && fits_npz(layout))
+  if (!layout.empty() && is_sound(layout, parameters.size()) && fits_npz(layout))
     write_durably(fs::path{file}.replace_extension("npz"),
                   [&](const byte_sink& write) { write_npz(layout, parameters, write); });
 }

@@ -79,7 +79,7 @@ private:
   void claim();
 
   std::filesystem::path directory_;
-  directory_claim claim_;
+  path_claim claim_;
   bool made_ = false; ///< was not there before
 };
 

@@ -56,6 +56,28 @@ TEST_CASE("run_output: a policy that does not begin leaves those before it as fi
   }
 }
 
+TEST_CASE("run_output: two runs do not write one trace") {
+  const temporary_directory place;
+  auto options = options_for(place, {"full", "dtur"});
+  options.output.directory.reset();
+  options.output.trace = place.path() / "trace.json";
+  for (const auto was_there : {false, true}) {
+    CAPTURE(was_there);
+    run_output first{options};
+    auto written = first.trace("full");
+    written = first.trace("dtur"); // the same run's next policy
+    const auto size = std::filesystem::file_size(*options.output.trace);
+    run_output second{options};
+    try {
+      second.trace("full");
+      FAIL("it was accepted");
+    } catch (const input_error& e) {
+      CHECK(std::string{e.what()}.find("is written by another run") != std::string::npos);
+    }
+    CHECK(std::filesystem::file_size(*options.output.trace) == size);
+  }
+}
+
 TEST_CASE("run_output: a run that goes on keeps the results of its first part until it has begun") {
   const temporary_directory place;
   auto options = options_for(place, {"full"});

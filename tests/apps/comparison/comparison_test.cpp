@@ -5,6 +5,7 @@
 #include "apps/comparison/comparison_tables.hpp"
 #include "apps/comparison/figure_svg.hpp"
 #include "learning/base/error.hpp"
+#include "tests/support/full_disk.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
@@ -203,6 +204,38 @@ TEST_CASE("comparison: a policy has one colour, on the pages and in figures") {
     CAPTURE(entry);
     CHECK(assets::report_js().find(entry) != std::string_view::npos);
   }
+}
+
+TEST_CASE("comparison: a run is clean by all that its audit says, the witness included") {
+  const auto with = [](const char* name, const json& value) {
+    auto run = make({"full", 1});
+    run.run["mixing"][name] = value;
+    return is_clean(run);
+  };
+  CHECK(with("max_projection_error", 1e-8));
+  CHECK_FALSE(with("max_projection_error", 1e-6));
+  CHECK_FALSE(with("max_projection_error", nullptr)); // was no number
+  CHECK_FALSE(with("max_column_error", 1e-6));
+  CHECK_FALSE(with("one_sided_edges", 1));
+}
+
+TEST_CASE("comparison: a page that there is no room for leaves the one before") {
+  const temporary_directory place;
+  const auto file = place.path() / "a.csv";
+  write_output("csv", file, "label", "label,x\n");
+  {
+    const full_disk disk{2};
+    CHECK_THROWS_AS(write_output("csv", file, "label", "label,y\n"), input_error);
+  }
+  std::string kept;
+  std::getline(std::ifstream{file}, kept);
+  CHECK(kept == "label,x");
+  write_output("csv", "/dev/null", "label", "label,x\n"); // not replaced by a file
+  CHECK(std::filesystem::is_character_file("/dev/null"));
+  const auto link = place.path() / "link";
+  std::filesystem::create_symlink(file, link);
+  write_output("csv", link, "label", "label,z\n");
+  CHECK(std::filesystem::is_symlink(link));
 }
 
 TEST_CASE("comparison: files that were not made here are not overwritten") {
