@@ -16,11 +16,11 @@ enum class mutation {
   settle_exact_round_only, ///< settling does not end with `closed` of a later round
   suspect_privately,       ///< who gives up on a neighbour tells nobody
   return_in_silence,       ///< a neighbour whose link comes up is not told where we are
+  forgets_links,           ///< a link that a process gone by said is down is not raised
   joiner_raises_nothing,   ///< a joiner does not raise its links when it hears the neighbours
   joiner_trusts_facts,     ///< a joiner thinks up what its welcome says is up
   joiner_counts_at_once,   ///< .. counts a neighbour in rounds that its predecessor may have shared with it
   keep_lost_offers,        ///< an estimate from before its sender was lost may still be accepted
-  keep_late_offers,        ///< .. or one that arrived while it was lost
   leaving_for_ever,        ///< who has left is not taken back when it starts again
   meet_in_silence,         ///< who left and has joined again is not told where we are
   left_in_silence,         ///< who has left does not say so to a neighbour that joins
@@ -30,6 +30,7 @@ enum class mutation {
   barrier_fires_early,     ///< `barrier` does not wait for the last tree neighbour's word
   barrier_tells_nobody,    ///< .. does not pass the word on
   barrier_tells_once,      ///< .. not again when a new generation makes another the one to be told
+  barrier_accepts_more,    ///< .. and accepts who returns after it has said how many it accepts
   keeps_coverage,          ///< of edges covered at one moment only the first is passed on
   believes_every_round,    ///< a neighbour may be in whatever round it says
   // in pairs:

@@ -118,6 +118,7 @@ void round_machine::on(const neighbour_heard& e) {
   if (n == nullptr)
     return;
   n->silent = false;
+  n->may_raise = true;
   if (mutated(mutation::joiner_raises_nothing) && !n->met)
     return;
   learn(members_.word_of_return(n->id), nullptr);
@@ -163,7 +164,8 @@ void round_machine::on(neighbour& from, const estimate& m) {
     return; // no such round
   meet(from, m.round);
   from.take_note(m, now_);
-  if (phase_ == phase::gathering && from.acceptable(current_))
+  const auto has_said_how_many = told_ && !mutated(mutation::barrier_accepts_more);
+  if (phase_ == phase::gathering && from.acceptable(current_) && !has_said_how_many)
     accept_estimate(from);
   else if (m.round <= completed_ || (in_round() && m.round <= current_))
     ++counters_.estimates_late;

@@ -77,6 +77,7 @@ private:
   void update_usable();
   void lost(neighbour& n);
   void returned(neighbour& n);
+  std::optional<fact> raise_forgotten(const fact& f, const neighbour* from);
   void note_back(worker_id id);
   void say_where_we_are(const neighbour& n);
   round_number round_for(worker_id joiner) const override;

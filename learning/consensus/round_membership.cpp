@@ -2,6 +2,7 @@
 #include "learning/consensus/round_machine.hpp"
 
 #include <algorithm>
+#include <utility>
 
 /// The part of the round machine that goes by who is there: facts, losses, returns, joiners.
 namespace dybw {
@@ -9,7 +10,7 @@ namespace dybw {
 void round_machine::learn(const std::vector<fact>& told, const neighbour* from) {
   auto news = members_.learn(told);
   for (std::size_t i = 0, count = news.size(); i < count; ++i)
-    if (const auto answer = answer_to(news[i]))
+    if (auto answer = answer_to(news[i]); answer || (answer = raise_forgotten(news[i], from)))
       members_.say(*answer, news);
   if (news.empty())
     return;
@@ -38,14 +39,24 @@ std::optional<fact> round_machine::answer_to(const fact& f) const {
   return std::nullopt;
 }
 
+/// A link that somebody else says is down, while we hear the other end: who suspected it may have been a
+/// process that is gone, and nobody alive would raise it. Once for each time that we hear it anew, since the
+/// other end may suspect us and its own word be slower: then it contradicts.
+std::optional<fact> round_machine::raise_forgotten(const fact& f, const neighbour* from) {
+  if (f.up || f.a == f.b || (f.a != options_.self && f.b != options_.self))
+    return std::nullopt;
+  auto* n = find(neighbours_, f.a == options_.self ? f.b : f.a);
+  if (n == nullptr || n == from || from == nullptr || n->silent || mutated(mutation::forgets_links) ||
+      !std::exchange(n->may_raise, false))
+    return std::nullopt;
+  return facts().next(options_.self, n->id, true);
+}
+
 void round_machine::update_usable() {
   for (auto& n : neighbours_) {
     if (members_.usable(n.id) == n.usable)
       continue;
     n.usable = !n.usable;
-    // Who returns may be a new process that knows nothing of it; nor of what was under way while it was gone.
-    if (!mutated(n.usable ? mutation::keep_late_offers : mutation::keep_lost_offers))
-      n.offered_parameters = false;
     if (n.usable)
       returned(n);
     else
@@ -94,6 +105,9 @@ round_number round_machine::round_for(worker_id joiner) const {
 /// Tells a neighbour whose link has come up what it missed: the facts, and where we are.
 void round_machine::returned(neighbour& n) {
   n.last_estimate = now_; // its absence is not its pace
+  // It may be a new process that knows nothing of what its predecessor offered, before it was lost or later.
+  if (!mutated(mutation::keep_lost_offers))
+    n.offered_parameters = false;
   note_back(n.id);
   send_facts(n.id);
   if (mutated(mutation::return_in_silence))

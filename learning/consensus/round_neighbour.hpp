@@ -10,9 +10,10 @@ namespace dybw {
 struct round_neighbour {
   worker_id id{};
   std::uint32_t planned_degree = 0;
-  bool usable = true;   ///< the link and both ends are up, as far as known
-  bool silent = false;  ///< our own failure detector gave it up
-  bool leaving = false; ///< past every round
+  bool usable = true;     ///< the link and both ends are up, as far as known
+  bool silent = false;    ///< our own failure detector gave it up
+  bool may_raise = false; ///< heard anew, and no word of others that its link is down contradicted since
+  bool leaving = false;   ///< past every round
   bool offered_parameters = false;
   bool met = true; ///< has said where it is; false for a joiner's neighbours only
   // about the round in progress:
