@@ -195,6 +195,8 @@ TEST_CASE("dybw node: whose place was taken while it was stopped gives the run u
   nodes.node(2).send(SIGCONT);
   CHECK(nodes.wait_until(2, is_idle));
   CHECK(is_running(nodes.status(0))); // the run goes on without it
+  nodes.go_on(milliseconds{
+      3000}); // until the launcher, whose call to the stopped one had to fail, has called the heir
   const auto end = tell_to_end(*launcher);
   nodes.go_on(milliseconds{100}); // collects what they said
   heir.go_on(milliseconds{100});
