@@ -14,8 +14,8 @@ namespace dybw {
 
 namespace {
 
-/// In pairs a worker averages as messages come, one pass over its parameters each. With more bytes than this
-/// it does so on a thread of its own: the scheduler's few are for actors that are done at once.
+/// In pairs a worker averages as messages come, a pass or two over its parameters each. With more bytes than
+/// this it does so on a thread of its own: the scheduler's few are for actors that are done at once.
 constexpr std::size_t pass_bytes_max = 1U << 18U;
 /// .. unless there are more workers here than this.
 constexpr std::size_t workers_with_threads_max = 64;
