@@ -338,6 +338,40 @@ TEST_CASE(
   check_audit(json::parse(in, nullptr, false)["runs"][0]);
 }
 
+/// After 30 s the launcher's asking once came to a stand, and nodes that had said all looked lost.
+TEST_CASE(
+    "dybw run --nodes: a long run whose killed node joined late ends in time, and nobody is out of reach") {
+  const test_authority authority;
+  const tls_environment environment{authority.issue("localhost")};
+  cluster nodes{4};
+  const auto out = nodes.directory() / "launcher";
+  constexpr auto length = seconds{36};
+  const auto began = std::chrono::steady_clock::now();
+  auto launcher = nodes.launch({"--workers", "8", "--step-time", "const:0.02", "--quiet",
+                                "--checkpoint-every", "10", "--suspect-after", "1.5", "--time-limit",
+                                std::to_string(length.count()), "--out", out.string()});
+  REQUIRE(nodes.wait_until(3, is_running));
+  nodes.go_on(seconds{5});
+  nodes.kill(3);
+  nodes.go_on(seconds{8});
+  nodes.start(3, {"--join", nodes.address(0)});
+  CHECK(nodes.wait_until(3, is_running));
+  const auto end = launcher->wait(patience);
+  CAPTURE(end.err);
+  CAPTURE(nodes.errors());
+  CHECK(end.code == 0);
+  CHECK_FALSE(contains(end.err, "out of reach"));
+  CHECK(std::chrono::steady_clock::now() - began <
+        length + seconds{20}); // machines that do other things, too
+  std::ifstream in(out / "run.json");
+  const auto run = json::parse(in, nullptr, false)["runs"][0];
+  check_audit(run);
+  CHECK(run["workers_lost"].empty());
+  REQUIRE(run["nodes"].size() == 4);
+  for (const auto& node : run["nodes"])
+    CHECK(node["lost"] == false);
+}
+
 TEST_CASE("dybw node, run: a certificate that is for something else is refused at the start, in one line") {
   const test_authority authority;
   const std::vector<std::string> node{"node", "--listen", "127.0.0.1:0"};
