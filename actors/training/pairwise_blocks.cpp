@@ -26,6 +26,7 @@ parameter_block pairwise_blocks::absorb(const parameter_block& own, const dybw::
   const auto done = mover_->absorb(own, theirs, mine, half.weight);
   half.projection = done.projection;
   half.size = done.size;
+  disagreement_.observe(done.strides);
   return done.estimate;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "learning/consensus/disagreement.hpp"
 #include "learning/consensus/reports/round_report.hpp"
 #include "learning/model/estimate_mover.hpp"
 #include "learning/model/local_training.hpp"
@@ -33,6 +34,8 @@ public:
   }
   /// `own` after our half of the exchange, which becomes news; its blocks are let go of.
   parameter_block absorb(const parameter_block& own, const dybw::absorb& x);
+  /// See `step_done::strides_apart`.
+  double strides_apart() const noexcept { return disagreement_.value(); }
   void give_up(const edge_lost& x) { news_.given_up.push_back(x.neighbour); }
   /// What was not reported yet.
   exchange_news take_news() { return std::exchange(news_, {}); }
@@ -47,6 +50,7 @@ private:
   std::map<worker_id, blocks> held_;
   std::size_t parameter_count_ = 0;
   std::optional<estimate_mover> mover_;
+  disagreement disagreement_;
   exchange_news news_;
 };
 

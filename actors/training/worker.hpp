@@ -64,7 +64,8 @@ public:
   void receive(const mini_batch& batch);
   void receive(const training_done& done);
   void step_is_done(std::uint64_t ticket) {
-    apply(step_done{ticket, options_.training && pairs_ ? mixing_price_.value() : 0});
+    apply(options_.training && pairs_ ? step_done{ticket, mixing_price_.value(), pairs_->strides_apart()}
+                                      : step_done{ticket});
   }
   void gather_timeout_is_due(nanoseconds at);
   void heartbeat_is_due();

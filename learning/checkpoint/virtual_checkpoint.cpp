@@ -2,12 +2,14 @@
 
 #include "learning/checkpoint/checked_bytes.hpp"
 
+#include <concepts>
+
 namespace dybw {
 
 namespace {
 
 constexpr std::array<char, 8> magic = {'D', 'Y', 'B', 'W', 'V', 'C', 'K', 'P'};
-constexpr std::uint32_t version = 2;
+constexpr std::uint32_t version = 3;
 constexpr std::size_t head_bytes = 96;
 
 using head = std::array<std::byte, head_bytes>;
@@ -20,7 +22,7 @@ struct sizes {
   std::uint64_t blocks = 0; ///< those of the learners
   std::uint64_t evaluations = 0;
 
-  static constexpr std::uint64_t learner_bytes = 6 * 8;
+  static constexpr std::uint64_t learner_bytes = (1 + 7 + training_memory::strides_lag) * 8;
   static constexpr std::uint64_t evaluation_bytes = 8 * 8;
 
   bool fits_into(std::uint64_t file_bytes) const {
@@ -88,6 +90,16 @@ void for_each_figure(evaluation& e, Use use) {
     use(*x);
 }
 
+template <class Learner, class Use> // const or not
+requires std::same_as<std::remove_const_t<Learner>, training_memory::learner>
+void for_each_figure(Learner& l, Use use) {
+  for (auto* x : {&l.loss, &l.projection_before, &l.norm_before, &l.projection_after, &l.agreement,
+                  &l.step_length, &l.apart})
+    use(*x);
+  for (auto& x : l.apart_after)
+    use(x);
+}
+
 /// In place of the worst worker's accuracy: none was scored.
 constexpr double none = -1;
 
@@ -117,8 +129,7 @@ void encode(const virtual_checkpoint& x, std::size_t parameters,
   out.number(std::uint64_t{x.figures_sum});
   for (const auto& l : training.learners) {
     out.number(blocks_of(l.state));
-    for (const auto figure : {l.loss, l.projection_before, l.norm_before, l.projection_after, l.agreement})
-      out.number(figure);
+    for_each_figure(l, [&](double figure) { out.number(figure); });
   }
   for (const auto& e : training.estimates)
     out.number(e.number);
@@ -168,8 +179,7 @@ virtual_checkpoint read_virtual_checkpoint(const std::filesystem::path& file,
         (kind & has_velocity) != (expected.has_velocity ? has_velocity : 0U))
       in.refuse("the checkpoint is damaged: a worker holds what it cannot",
                 checkpoint_reader::from_another_copy);
-    for (auto* figure : {&l.loss, &l.projection_before, &l.norm_before, &l.projection_after, &l.agreement})
-      *figure = in.number<double>();
+    for_each_figure(l, [&](double& figure) { figure = in.number<double>(); });
   }
   if (blocks != size.blocks)
     in.refuse("the checkpoint is damaged: its blocks do not add up", checkpoint_reader::from_another_copy);

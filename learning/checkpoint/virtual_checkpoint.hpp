@@ -4,6 +4,7 @@
 #include "learning/model/parameter_block.hpp"
 #include "learning/run/run_result.hpp"
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -14,6 +15,9 @@ namespace dybw {
 
 /// The learning of a simulated run between two of its events.
 struct training_memory {
+  /// A worker's machine is told how far apart it and its neighbours were so many steps ago: what is nearer
+  /// need not be computed when it wants to know.
+  static constexpr std::size_t strides_lag = 8;
   struct learner {
     training_state state;
     // Of the newest step and mix; zeros before the first:
@@ -21,7 +25,11 @@ struct training_memory {
     double projection_before = 0;
     double norm_before = 0;
     double projection_after = 0;
-    double agreement = 0; ///< see `step_agreement`
+    // Of pairwise averaging:
+    double agreement = 0;                          ///< see `step_agreement`
+    double step_length = 0;                        ///< see `estimate_mover`
+    double apart = 0;                              ///< see `disagreement`
+    std::array<double, strides_lag> apart_after{}; ///< .. after each of the last steps; s: [s % strides_lag]
   };
   struct estimate {
     std::uint64_t number = 0; ///< in the order in which all were made, w(0) not among them

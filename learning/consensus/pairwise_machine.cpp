@@ -91,7 +91,7 @@ void pairwise_machine::on(const step_done& e) {
   timed_out_ = false;
   effects_.push_back(take_step{current_, policy_->step_scale(rates_.own(), rates_.mean())});
   set_phase(phase::gathering);
-  offer_to_some(e.mixing_price);
+  offer_to_some(e);
   patience_ends_.reset();
   if (const auto patience = policy_->patience(rates_.step()))
     patience_ends_ = saturated_sum(now_, *patience);
@@ -291,11 +291,11 @@ void pairwise_machine::evaluate() {
   }
 }
 
-void pairwise_machine::offer_to_some(double price) {
+void pairwise_machine::offer_to_some(const step_done& e) {
   for (auto* n : owing_)
     set_overdue(*n, n->overdue + 1);
   chosen_.clear();
-  policy_->choose(free_, price, generator_, chosen_);
+  policy_->choose(free_, {e.mixing_price, e.strides_apart}, generator_, chosen_);
   if (chosen_.size() == free_.size()) { // all at once, instead of one by one
     for (auto id : free_)
       find(neighbours_, id)->counts_as_free = false;

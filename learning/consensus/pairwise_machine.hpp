@@ -93,7 +93,7 @@ private:
 
   void evaluate();
   void go_on() { is_through() ? close_down() : start_step(); }
-  void offer_to_some(double price);
+  void offer_to_some(const step_done& e);
   void offer_to(neighbour& n);
   void lose(neighbour& n, neighbour_lost::cause why);
   void give_up(neighbour& n);

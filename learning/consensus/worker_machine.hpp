@@ -29,6 +29,9 @@ struct step_done {
   /// Pairwise policies: what averaging with one neighbour costs the processor, as a share of what a step
   /// costs it. 0: nothing, or not known.
   double mixing_price = 0;
+  /// Likewise: how far apart the worker and its neighbours lately were when they averaged, in steps of the
+  /// worker. 0: not known.
+  double strides_apart = 0;
 };
 
 struct message_received {

@@ -16,11 +16,13 @@ bool is_nearly_1(double scale) {
 
 parameter_block estimate_mover::add_step(const parameter_block& now, const parameter_block& from,
                                          const parameter_block& stepped, double scale) {
+  if (memory_.steps++ % measured_every == 0)
+    memory_.step_length = distance_between(stepped.values(), from.values());
   const auto was_moved = now.values().data() != from.values().data();
   if (!is_nearly_1(scale)) {
     if (was_moved) // else nothing is learnt of neighbours
-      agreement_.observe(cosine_between(from.values(), stepped.values(), now.values()));
-    scale = agreement_.temper(scale);
+      memory_.agreement.observe(cosine_between(from.values(), stepped.values(), now.values()));
+    scale = memory_.agreement.temper(scale);
   }
   if (is_nearly_1(scale))
     scale = 1;
@@ -42,8 +44,9 @@ estimate_mover::absorbed estimate_mover::absorb(const parameter_block& own, cons
   auto moved = pool_.acquire();
   const auto seen = add_difference_with_witness(own.values(), theirs.values(), mine.values(), weight,
                                                 moved->values(), *projection_);
-  return {parameter_block{std::move(moved)}, seen.projection_after - seen.projection_before,
-          seen.norm_before};
+  const auto strides = memory_.step_length > 0 ? seen.distance / memory_.step_length : 0;
+  return {parameter_block{std::move(moved)}, seen.projection_after - seen.projection_before, seen.norm_before,
+          strides};
 }
 
 } // namespace dybw

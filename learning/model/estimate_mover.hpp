@@ -22,13 +22,20 @@ public:
   parameter_block add_step(const parameter_block& now, const parameter_block& from,
                            const parameter_block& stepped, double scale);
 
-  const step_agreement& agreement() const noexcept { return agreement_; }
-  void restore(const step_agreement& x) noexcept { agreement_ = x; }
+  /// What is remembered of earlier steps.
+  struct memory {
+    step_agreement agreement;
+    std::uint64_t steps = 0; ///< so far
+    double step_length = 0;  ///< |w~ - w| of the newest that was measured
+  };
+  const memory& remembered() const noexcept { return memory_; }
+  void restore(const memory& x) noexcept { memory_ = x; }
 
   struct absorbed {
     parameter_block estimate;
     double projection = 0; ///< the witness of what was added
     double size = 0;       ///< the norm of what it was added to
+    double strides = 0;    ///< how far apart the ends were, in steps of this worker; 0 before its first step
   };
   /// own + weight * (theirs - mine): one end's half of an exchange.
   absorbed absorb(const parameter_block& own, const parameter_block& theirs, const parameter_block& mine,
@@ -38,8 +45,10 @@ private:
   parameter_block add(const parameter_block& base, const parameter_block& x, const parameter_block& y,
                       double weight);
 
+  static constexpr std::uint64_t measured_every = 8; ///< steps; a step's length changes slowly
+
   buffer_pool pool_;
-  step_agreement agreement_;
+  memory memory_;
   std::shared_ptr<const sign_projection> projection_;
 };
 

@@ -38,6 +38,11 @@ void add_squares(std::size_t count, const Value& value, lane_sums& lanes) {
   add_products(count, value, value, lanes);
 }
 
+void add_squared_differences(std::span<const float> x, std::span<const float> y, lane_sums& lanes) {
+  add_squares(
+      x.size(), [&](std::size_t k) { return static_cast<double>(x[k]) - static_cast<double>(y[k]); }, lanes);
+}
+
 /// `x` with its sign flipped where bit `k` of `signs` is set.
 float flipped(float x, std::uint32_t signs, std::uint32_t k) {
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) ^ ((signs << (31U - k)) & 0x80000000U));
@@ -166,13 +171,17 @@ mix_witness mix_with_witness(std::span<const float> own, std::span<const mix_inp
   });
 }
 
-mix_witness add_difference_with_witness(std::span<const float> base, std::span<const float> x,
-                                        std::span<const float> y, double weight, std::span<float> out,
-                                        const sign_projection& project) {
-  return witnessed(base, out, project, [&](std::span<const float> block, std::size_t first) {
-    add_difference(block, x.subspan(first, block.size()), y.subspan(first, block.size()), weight,
-                   out.subspan(first, block.size()));
+difference_witness add_difference_with_witness(std::span<const float> base, std::span<const float> x,
+                                               std::span<const float> y, double weight, std::span<float> out,
+                                               const sign_projection& project) {
+  lane_sums apart{};
+  const auto seen = witnessed(base, out, project, [&](std::span<const float> block, std::size_t first) {
+    const auto x_block = x.subspan(first, block.size());
+    const auto y_block = y.subspan(first, block.size());
+    add_difference(block, x_block, y_block, weight, out.subspan(first, block.size()));
+    add_squared_differences(x_block, y_block, apart);
   });
+  return {seen, std::sqrt(total(apart))};
 }
 
 double average_and_consensus_distance(std::span<const std::span<const float>> vectors,
@@ -206,6 +215,13 @@ double norm(std::span<const float> x) {
   lane_sums squares{};
   add_squares(
       x.size(), [&](std::size_t k) { return static_cast<double>(x[k]); }, squares);
+  return std::sqrt(total(squares));
+}
+
+double distance_between(std::span<const float> x, std::span<const float> y) {
+  assert(x.size() == y.size());
+  lane_sums squares{};
+  add_squared_differences(x, y, squares);
   return std::sqrt(total(squares));
 }
 

@@ -60,10 +60,14 @@ struct mix_witness {
 mix_witness mix_with_witness(std::span<const float> own, std::span<const mix_input> neighbours,
                              std::span<float> out, const sign_projection& project);
 
+struct difference_witness : mix_witness {
+  double distance = 0; ///< |x - y|
+};
+
 /// `add_difference` and its witness, in the same way.
-mix_witness add_difference_with_witness(std::span<const float> base, std::span<const float> x,
-                                        std::span<const float> y, double weight, std::span<float> out,
-                                        const sign_projection& project);
+difference_witness add_difference_with_witness(std::span<const float> base, std::span<const float> x,
+                                               std::span<const float> y, double weight, std::span<float> out,
+                                               const sign_projection& project);
 
 /// Mean over the vectors of |x_i - mean|^2 (the consensus distance) and the mean itself, in double precision
 /// sums. All spans are [parameter_count]; REQUIRES at least one vector.
@@ -71,5 +75,8 @@ double average_and_consensus_distance(std::span<const std::span<const float>> ve
 
 /// Euclidean norm, accumulated in double.
 double norm(std::span<const float> x);
+
+/// |x - y|, accumulated in double. [parameter_count] each.
+double distance_between(std::span<const float> x, std::span<const float> y);
 
 } // namespace dybw

@@ -1,5 +1,7 @@
 #include "learning/simulation/deferred_training.hpp"
 
+#include "learning/consensus/disagreement.hpp"
+
 #include <algorithm>
 #include <cassert>
 
@@ -28,13 +30,19 @@ struct deferred_training::task {
 
 struct deferred_training::learner {
   learner(const std::shared_ptr<const training_setup>& setup, mini_batch_sampler s, const parameter_block& w)
-      : sampler(std::move(s)), local(setup, w), mover(setup->learner->parameter_count(), setup->projection),
-        first(std::make_shared<cell>(cell{w, 0})) {}
+      : sampler(std::move(s)), local(setup, w), first(std::make_shared<cell>(cell{w, 0})),
+        mover(setup->learner->parameter_count(), setup->projection) {}
 
   mini_batch_sampler sampler;
   local_training local;
-  estimate_mover mover;
   std::shared_ptr<const cell> first; ///< w_j(0)
+  // Of pairwise averaging:
+  estimate_mover mover;
+  disagreement apart;
+  std::array<double, training_memory::strides_lag> apart_after{}; ///< step s: [s % strides_lag]
+  std::uint64_t onto_noted = 0;                                   ///< steps ..
+  std::uint64_t onto_done = 0;                                    ///< .. and how many of them are computed
+  // Of all:
   std::shared_ptr<outcome> newest;
   std::shared_ptr<share> newest_share;
   std::size_t level = 0;      ///< of its last pending task
@@ -119,7 +127,10 @@ training_memory deferred_training::remember() {
   for (const auto& l : learners_) {
     auto& y = x.learners.emplace_back();
     y.state = l.local.state();
-    y.agreement = l.mover.agreement().value();
+    y.agreement = l.mover.remembered().agreement.value();
+    y.step_length = l.mover.remembered().step_length;
+    y.apart = l.apart.value();
+    y.apart_after = l.apart_after;
     if (l.newest) {
       y.loss = l.newest->loss;
       y.projection_before = l.newest->before.projection;
@@ -153,7 +164,10 @@ bool deferred_training::resume(const training_memory& x) {
     auto& l = learners_[i];
     const auto& y = x.learners[i];
     l.local.restore(y.state);
-    l.mover.restore(step_agreement{y.agreement});
+    l.mover.restore({step_agreement{y.agreement}, l.onto_noted, y.step_length});
+    l.apart = disagreement{y.apart};
+    l.apart_after = y.apart_after;
+    l.onto_done = l.onto_noted;
     if (l.newest) {
       l.newest->loss = y.loss;
       l.newest->before = {y.projection_before, y.norm_before};
@@ -198,6 +212,7 @@ estimate_handle deferred_training::step_onto(worker_id id, const estimate_handle
                                              const estimate_handle& onto, double scale) {
   auto& t = add(id, {&at, &onto});
   t.what = task::kind::step_onto;
+  ++learners_[index_of(id)].onto_noted;
   t.inputs = {{to_cell(at), 0}, {to_cell(onto), 0}};
   t.factor = scale;
   give_batch(t);
@@ -217,6 +232,16 @@ estimate_handle deferred_training::absorb(worker_id id, const estimate_handle& o
 
 std::shared_ptr<const deferred_training::outcome> deferred_training::latest(worker_id id) const {
   return learners_[index_of(id)].newest;
+}
+
+double deferred_training::strides_apart(worker_id id) {
+  constexpr auto lag = training_memory::strides_lag;
+  const auto& l = learners_[index_of(id)];
+  if (l.onto_noted < lag)
+    return 0;
+  if (l.onto_done + lag <= l.onto_noted)
+    compute();
+  return l.apart_after[(l.onto_noted - lag) % lag];
 }
 
 std::size_t deferred_training::pending() const noexcept {
@@ -259,12 +284,11 @@ void deferred_training::forget_tasks() {
 /// Of one worker at most one task is on a level, so its own state needs no lock; what others wrote is of
 /// lower levels.
 void deferred_training::carry_out(task& t, std::size_t lane) {
-  auto& local = learners_[index_of(t.worker)].local;
-  auto& mover = learners_[index_of(t.worker)].mover;
+  auto& l = learners_[index_of(t.worker)];
   const auto input = [&t](std::size_t i) -> const parameter_block& { return t.inputs[i].first->block; };
   switch (t.what) {
   case task::kind::step: {
-    const auto done = local.step(t.rows, t.completed, workspaces_[lane]);
+    const auto done = l.local.step(t.rows, t.completed, workspaces_[lane]);
     t.told->loss = done.loss;
     t.result->block = done.estimate;
     return;
@@ -272,14 +296,16 @@ void deferred_training::carry_out(task& t, std::size_t lane) {
   case task::kind::mix:
     return mix(t, lane);
   case task::kind::step_onto: {
-    const auto done = local.step_from(input(0), t.rows, t.completed, workspaces_[lane]);
+    const auto done = l.local.step_from(input(0), t.rows, t.completed, workspaces_[lane]);
     t.told->loss = done.loss;
-    t.result->block = mover.add_step(input(1), input(0), done.estimate, t.factor);
+    t.result->block = l.mover.add_step(input(1), input(0), done.estimate, t.factor);
+    l.apart_after[l.onto_done++ % l.apart_after.size()] = l.apart.value();
     return;
   }
   case task::kind::absorb: {
-    const auto done = mover.absorb(input(0), input(1), input(2), t.factor);
+    const auto done = l.mover.absorb(input(0), input(1), input(2), t.factor);
     *t.added = {done.projection, done.size};
+    l.apart.observe(done.strides);
     t.result->block = done.estimate;
     return;
   }

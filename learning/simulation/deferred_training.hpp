@@ -57,6 +57,10 @@ public:
   /// Of the worker's newest exchange.
   std::shared_ptr<const share> latest_share(worker_id id) const;
 
+  /// How far apart this worker and its neighbours were some steps ago, see `training_memory::strides_lag` and
+  /// `disagreement`. Computes what waits if that is not known yet.
+  double strides_apart(worker_id id);
+
   /// Training samples in the mini-batches of all steps so far.
   std::uint64_t samples() const noexcept { return samples_; }
 

@@ -11,6 +11,8 @@ network_simulation::network_simulation(simulation_options options, simulated_mod
                                        simulation_observer* observer)
     : network_(std::move(options)), model_(model),
       in_pairs_(network_.options.machine.policy.averages_in_pairs()),
+      weighs_mixing_(network_.options.machine.policy.weighs_mixing() &&
+                     network_.options.mix_time.count() > 0),
       observer_(observer != nullptr ? *observer : nobody_) {
   if (model_ != nullptr)
     for (auto& s : network_.shells)
@@ -112,7 +114,7 @@ void network_simulation::happen(shell& s, const occurrence& o) {
     s.ticket = 0;
     if (model_ != nullptr && !in_pairs_)
       s.stepped = model_->step(s.id, s.current);
-    return apply(s, step_done{o.number, mixing_price_of(s)});
+    return apply(s, step_done_of(s, o.number));
   case occurrence::kind::timer:
     if (o.number == s.timer)
       apply(s, timer_expired{});
@@ -184,9 +186,11 @@ void network_simulation::owe_mixing(shell& s, std::size_t neighbours) {
   s.mixing_owed = saturated_sum(s.mixing_owed, takes);
 }
 
-double network_simulation::mixing_price_of(const shell& s) const {
-  const auto mix = network_.options.mix_time;
-  return in_pairs_ && mix.count() > 0 ? to_seconds(mix) / std::max(to_seconds(s.step_takes), 1e-9) : 0;
+step_done network_simulation::step_done_of(const shell& s, std::uint64_t ticket) const {
+  if (!weighs_mixing_)
+    return {ticket};
+  const auto price = to_seconds(network_.options.mix_time) / std::max(to_seconds(s.step_takes), 1e-9);
+  return {ticket, price, network_.options.strides_apart ? network_.options.strides_apart(s.id) : 0};
 }
 
 // --- Effects.

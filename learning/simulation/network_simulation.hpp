@@ -80,7 +80,7 @@ private:
   void give_up(shell& s, std::size_t slot, neighbour_lost::cause why);
   void apply(shell& s, const event& e);
   void owe_mixing(shell& s, std::size_t neighbours);
-  double mixing_price_of(const shell& s) const;
+  step_done step_done_of(const shell& s, std::uint64_t ticket) const;
 
   estimate_handle load(shell& s, std::size_t link_index, protocol_message& message);
   void perform(shell& s, const send& e);
@@ -112,7 +112,8 @@ private:
 
   simulated_network network_;
   simulated_model* model_;
-  bool in_pairs_ = false; ///< the policy averages so
+  bool in_pairs_ = false;      ///< the policy averages so
+  bool weighs_mixing_ = false; ///< .. and asks what that costs and brings
   simulation_observer nobody_;
   simulation_observer& observer_;
   std::vector<fault> faults_;

@@ -29,6 +29,8 @@ struct simulation_options {
   std::function<nanoseconds(worker_id, nanoseconds now)> step_time;
   /// What averaging with one neighbour's estimate takes: the step after it ends so much later.
   nanoseconds mix_time{0};
+  /// Asked for `step_done::strides_apart` if mixing takes time and the policy weighs that; unset: not known.
+  std::function<double(worker_id)> strides_apart;
   /// How long a message takes. Messages of one ordered pair of workers arrive in the order sent, so a quick
   /// one waits for a slow one before it.
   std::function<nanoseconds(const link_use&, nanoseconds now)> latency;

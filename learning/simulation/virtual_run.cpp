@@ -57,6 +57,8 @@ virtual_run::virtual_run(virtual_run_options options, work_crew& crew,
   simulation_options simulated;
   simulated.machine = options_.machine;
   network_.connect(simulated);
+  if (training_)
+    simulated.strides_apart = [this](worker_id id) { return strides_apart(id); };
   simulation_.emplace(std::move(simulated), training_ ? &*training_ : nullptr,
                       static_cast<simulation_observer*>(this));
   for (const auto& [at, f] : options_.faults)
@@ -213,6 +215,21 @@ void virtual_run::pass_on(exchange_note& n) {
     exchange_figures<2>({&n.half.projection, &n.half.size});
   }
   audit_.add(n.half);
+}
+
+void virtual_run::pass_on(strides_note& n) {
+  exchange_figures<1>({&n.apart});
+}
+
+/// What happens depends on this one figure, so it is wanted at once. Recalled, it comes after those of all
+/// that happened before.
+double virtual_run::strides_apart(worker_id id) {
+  if (!recalls_)
+    return std::get<strides_note>(notes_.emplace_back(strides_note{training_->strides_apart(id)})).apart;
+  catch_up();
+  strides_note told;
+  pass_on(told);
+  return told.apart;
 }
 
 void virtual_run::pass_on(const last_note& n) {

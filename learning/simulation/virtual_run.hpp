@@ -94,11 +94,15 @@ private:
     exchange_half half;
     std::shared_ptr<const deferred_training::share> share;
   };
+  /// A figure that a machine was told.
+  struct strides_note {
+    double apart = 0;
+  };
   /// A worker's last word.
   struct last_note {
     worker_totals totals;
   };
-  using note = std::variant<round_note, exchange_note, last_note>;
+  using note = std::variant<round_note, exchange_note, strides_note, last_note>;
 
   void round_done(nanoseconds now, const round_record& r, const mix_report& mixed) override;
   void exchanged(nanoseconds now, const exchange_half& half) override;
@@ -106,7 +110,9 @@ private:
   void stepped(nanoseconds now, worker_id id, const event& e, const std::vector<effect>& effects) override;
   void pass_on(round_note& n);
   void pass_on(exchange_note& n);
+  void pass_on(strides_note& n);
   void pass_on(const last_note& n);
+  double strides_apart(worker_id id);
   void catch_up();
   void watch_the_time(std::uint64_t events);
   void go_on_if_due();

@@ -3,6 +3,7 @@
 #include "learning/consensus/policies/pairwise_policy.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace dybw {
 
@@ -10,29 +11,40 @@ namespace dybw {
 /// step: after each of its own a worker averages with every neighbour that answers soon, and goes on without
 /// the others, its backup workers of the round. So that the slow workers' data counts as much as anybody's, a
 /// gradient counts for the time it took: it is scaled by the mean step rate of all workers over the worker's
-/// own. Every edge is averaged over at the pace of its faster end, as far as that is worth its price:
-/// averaging may cost a tenth of what the steps cost, and neighbours take turns where that is not enough for
-/// all of them after each step.
+/// own. Every edge is averaged over at the pace of its faster end, as far as that is worth its price: what
+/// averaging may cost is a share of what the steps cost, and neighbours take turns where that is not enough
+/// for all of them after each step. The share is small while the ends of edges stay near each other, where
+/// averaging more would gain nothing, and grows as they drift apart (consensus control: Kong et al., ICML
+/// 2021).
 class adaptive_policy final : public pairwise_policy {
 public:
   /// Longest wait for answers, as a share of a step.
   static constexpr double patience_share = 0.05;
-  /// What averaging may cost, whoever offered, as a share of what steps cost.
-  static constexpr double mixing_share = 0.1;
+  /// What averaging may cost, whoever offered, as a share of what steps cost: at first, and within these.
+  static constexpr double share_first = 0.1;
+  static constexpr double share_min = 0.02;
+  static constexpr double share_max = 0.5;
+  /// How far apart the ends of edges may be, in steps.
+  static constexpr double strides_wanted = 3;
+  /// A step that finds them f times as far apart multiplies the share by f to this power.
+  static constexpr double share_gain = 0.1;
   /// .. but one neighbour is offered to after so many steps at the latest, so that every edge has its turn.
   static constexpr std::size_t steps_between_max = 16;
   /// A step that counts for more than this would be too long a stride to be stable.
   static constexpr double scale_max = 4;
 
+  bool weighs_mixing() const override { return true; }
+
   double weight(std::size_t degree_i, std::size_t degree_j) const override {
     return metropolis_weight(degree_i, degree_j);
   }
 
-  void choose(std::span<const worker_id> free, double price, random_generator&,
+  void choose(std::span<const worker_id> free, const prospect& p, random_generator&,
               std::vector<worker_id>& chosen) override {
+    retune_share(p.strides_apart);
     if (free.empty())
       return;
-    const auto count = affordable(free.size(), price);
+    const auto count = affordable(free.size(), p.mixing_price);
     if (count == free.size()) {
       chosen.assign(free.begin(), free.end());
       return;
@@ -57,13 +69,21 @@ public:
   }
   std::size_t closing_sweeps() const override { return 16; }
 
+  double mixing_share() const noexcept { return share_; }
+
 private:
+  void retune_share(double strides_apart) {
+    if (strides_apart > 0)
+      share_ =
+          std::clamp(share_ * std::pow(strides_apart / strides_wanted, share_gain), share_min, share_max);
+  }
+
   /// How many of `free` neighbours a step pays for: what it earns is saved up, some steps' worth at most.
   std::size_t affordable(std::size_t free, double price) {
     if (price <= 0)
       return free;
     const auto most = 2 * static_cast<double>(free); // each offers to us, too
-    credit_ = std::clamp(credit_, -most, most) + mixing_share / price;
+    credit_ = std::clamp(credit_, -most, most) + share_ / price;
     const auto due = ++steps_since_ >= steps_between_max;
     const auto count =
         static_cast<std::size_t>(std::clamp(credit_, due ? 1.0 : 0.0, static_cast<double>(free)));
@@ -72,6 +92,7 @@ private:
     return count;
   }
 
+  double share_ = share_first;
   double credit_ = 0;           ///< averagings paid for and not made
   std::size_t steps_since_ = 0; ///< the last offer
   worker_id newest_{};          ///< who was offered to last; turns go by ascending number

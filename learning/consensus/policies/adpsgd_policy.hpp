@@ -13,7 +13,7 @@ class adpsgd_policy final : public pairwise_policy {
 public:
   double weight(std::size_t, std::size_t) const override { return 0.5; }
 
-  void choose(std::span<const worker_id> free, double, random_generator& generator,
+  void choose(std::span<const worker_id> free, const prospect&, random_generator& generator,
               std::vector<worker_id>& chosen) override {
     if (!free.empty())
       chosen.push_back(free[generator() % free.size()]);

@@ -73,6 +73,10 @@ bool policy_spec::averages_in_pairs() const {
   return make_policy(*this)->averages_in_pairs();
 }
 
+bool policy_spec::weighs_mixing() const {
+  return make_policy(*this)->weighs_mixing();
+}
+
 policy_spec parse_policy(const std::string& text, std::size_t smallest_degree, worker_id least_connected) {
   policy_spec spec;
   spec.text = text;

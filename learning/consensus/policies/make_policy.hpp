@@ -17,6 +17,7 @@ struct policy_spec {
   bool closes_by_threshold() const;
   bool waits_for_everybody() const;
   bool averages_in_pairs() const;
+  bool weighs_mixing() const;
 };
 
 /// Parses and checks against the planned graph's smallest degree; throws `input_error` (configuration fault).

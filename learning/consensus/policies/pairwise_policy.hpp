@@ -19,9 +19,14 @@ public:
   /// both.
   virtual double weight(std::size_t degree_i, std::size_t degree_j) const = 0;
 
+  /// What speaks against averaging and for it; as in `step_done`.
+  struct prospect {
+    double mixing_price = 0;
+    double strides_apart = 0;
+  };
   /// Whom to offer to after a step, of `free` neighbours (which owe no answer), ascending; fills `chosen`
-  /// with some of them. `price`: as in `step_done`.
-  virtual void choose(std::span<const worker_id> free, double price, random_generator& generator,
+  /// with some of them.
+  virtual void choose(std::span<const worker_id> free, const prospect& p, random_generator& generator,
                       std::vector<worker_id>& chosen) = 0;
   /// The worker has averaged with a neighbour, whoever of them offered.
   virtual void averaged() {}

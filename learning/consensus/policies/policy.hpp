@@ -55,6 +55,9 @@ public:
   /// Whether workers average in pairs, each at its own pace, instead of in rounds that neighbours share: then
   /// it is a `pairwise_policy`.
   virtual bool averages_in_pairs() const { return false; }
+
+  /// Whether whom a worker averages with depends on what that costs and brings (`pairwise_policy::prospect`).
+  virtual bool weighs_mixing() const { return false; }
 };
 
 } // namespace dybw

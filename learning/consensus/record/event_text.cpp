@@ -74,8 +74,8 @@ public:
   void operator()(const start&) { say("start"); }
   void operator()(const step_done& e) {
     say("step", e.ticket);
-    if (e.mixing_price != 0)
-      also(e.mixing_price);
+    if (e.mixing_price != 0 || e.strides_apart != 0)
+      also(e.mixing_price, e.strides_apart);
   }
   void operator()(const message_received& e) {
     say("from", e.from, "");
@@ -228,6 +228,8 @@ step_done read_step(reader& in) {
   auto e = step_done{in.number()};
   if (!in.at_end())
     e.mixing_price = in.number<double>();
+  if (!in.at_end()) // older logs end here
+    e.strides_apart = in.number<double>();
   return e;
 }
 

@@ -19,8 +19,13 @@ std::string content_of(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>{in}, {}};
 }
 
-run_config virtual_table(const temporary_directory& place, const std::string& policy) {
+/// "adaptive, weighing": where averaging takes time, so that what it brings decides how often it is done.
+run_config virtual_table(const temporary_directory& place, std::string policy) {
   auto config = table_config(place);
+  if (policy == "adaptive, weighing") {
+    policy = "adaptive";
+    config.mix_time_s = 0.3;
+  }
   config.clock = clock_kind::virtual_;
   config.step_time = "exp:1";
   config.straggler = "slow:1:3";
@@ -34,7 +39,7 @@ run_config virtual_table(const temporary_directory& place, const std::string& po
 
 TEST_CASE("simulated_run: two runs with one seed write the same bytes, with one thread and with two") {
   const temporary_directory place;
-  for (const std::string policy : {"full", "static:1", "dtur", "adpsgd", "adaptive"}) {
+  for (const std::string policy : {"full", "static:1", "dtur", "adpsgd", "adaptive", "adaptive, weighing"}) {
     CAPTURE(policy);
     auto config = virtual_table(place, policy);
     std::vector<std::string> written;
@@ -250,7 +255,8 @@ bool same_but_for_the_host(const run_result& a, const run_result& b) {
 
 TEST_CASE("simulated_run: a run that was interrupted anywhere goes on to the same end, bit for bit") {
   const temporary_directory place;
-  for (const std::string policy : {"full", "static:1", "dtur", "hop:1:2", "barrier", "adpsgd", "adaptive"}) {
+  for (const std::string policy :
+       {"full", "static:1", "dtur", "hop:1:2", "barrier", "adpsgd", "adaptive", "adaptive, weighing"}) {
     CAPTURE(policy);
     auto config = virtual_table(place, policy);
     config.rounds = 60;

@@ -24,8 +24,8 @@ virtual_checkpoint sample() {
   x.run_hash = 0x0123456789abcdef;
   x.events = 987'654'321'000;
   x.training.estimates_made = 77;
-  x.training.learners = {{{block(1), {}, block(2)}, 0.25, 1, 2, 3, 0.5},
-                         {{{}, block(3), block(4)}, -1, 4, 5, 6, -0.5}};
+  x.training.learners = {{{block(1), {}, block(2)}, 0.25, 1, 2, 3, 0.5, 0.125, 7, {1, 2, 3, 4, 5, 6, 7, 8}},
+                         {{{}, block(3), block(4)}, -1, 4, 5, 6, -0.5, 0.25, 9, {8, 7, 6, 5, 4, 3, 2, 1}}};
   x.training.estimates = {{12, block(5)}, {70, block(6)}, {76, block(7)}};
   x.figures = 20'000;
   x.figures_sum = 0xdeadbeef;
@@ -99,6 +99,9 @@ TEST_CASE("virtual_checkpoint: what is read is what was written") {
     CHECK(a.norm_before == b.norm_before);
     CHECK(a.projection_after == b.projection_after);
     CHECK(a.agreement == b.agreement);
+    CHECK(a.step_length == b.step_length);
+    CHECK(a.apart == b.apart);
+    CHECK(a.apart_after == b.apart_after);
   }
   REQUIRE(x.training.estimates.size() == 3);
   for (std::size_t i = 0; i < 3; ++i) {

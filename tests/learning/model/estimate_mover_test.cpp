@@ -64,13 +64,13 @@ TEST_CASE("estimate_mover: where nothing was averaged a step that counts for 1 i
   world w;
   for (int i = 0; i < 30; ++i)
     w.step(3.5, 1, 1);
-  const auto learnt = w.mover.agreement().value();
+  const auto learnt = w.mover.remembered().agreement.value();
   const auto from = block_of(std::vector<float>(count, 1.0F));
   const auto stepped = block_of(std::vector<float>(count, 2.0F));
   CHECK(w.mover.add_step(from, from, stepped, 1).values().data() == stepped.values().data());
   CHECK(w.mover.add_step(from, from, stepped, 3.5).values().data() ==
         stepped.values().data()); // tempered to 1
-  CHECK(w.mover.agreement().value() == learnt);
+  CHECK(w.mover.remembered().agreement.value() == learnt);
   CHECK(w.mover.add_step(stepped, from, stepped, 1).values()[1] == 3); // was moved: the way is added
 }
 
@@ -82,25 +82,25 @@ TEST_CASE("estimate_mover: a step counts for its scale if neighbours move anothe
     for (int i = 0; i < 30; ++i)
       last = apart.step(scale, 1, -1);
     CHECK(last == doctest::Approx(scale).epsilon(1e-3));
-    CHECK(apart.mover.agreement().value() < -0.5);
+    CHECK(apart.mover.remembered().agreement.value() < -0.5);
     world strangers; // nothing in common
     for (int i = 0; i < 30; ++i)
       last = strangers.step(scale, 0, 1);
-    CHECK(std::abs(strangers.mover.agreement().value()) < 0.1);
+    CHECK(std::abs(strangers.mover.remembered().agreement.value()) < 0.1);
     if (scale > 1)
       CHECK(last == doctest::Approx(scale).epsilon(1e-3));
     world alike;
     for (int i = 0; i < 30; ++i)
       last = alike.step(scale, 1, 1);
     CHECK(last == doctest::Approx(1).epsilon(1e-3));
-    CHECK(alike.mover.agreement().value() > 0.5);
+    CHECK(alike.mover.remembered().agreement.value() > 0.5);
   }
 }
 
 TEST_CASE("estimate_mover: a scale of 1 is taken as it is, and not looked at") {
   world w;
   CHECK(w.step(1, 1, 1) == doctest::Approx(1).epsilon(1e-4));
-  CHECK(w.mover.agreement().value() == 0);
+  CHECK(w.mover.remembered().agreement.value() == 0);
 }
 
 TEST_CASE("estimate_mover: both ends of an exchange add opposite amounts") {
@@ -115,6 +115,24 @@ TEST_CASE("estimate_mover: both ends of an exchange add opposite amounts") {
   for (std::size_t k = 0; k < count; ++k)
     CHECK(x.estimate.values()[k] + y.estimate.values()[k] ==
           doctest::Approx(a.values()[k] + b.values()[k]).epsilon(1e-4));
+}
+
+TEST_CASE("estimate_mover: says how far apart the ends were, in steps, the length of which it looks at now "
+          "and then") {
+  world w;
+  const auto zero = block_of(std::vector<float>(count, 0.0F));
+  const auto one = block_of(std::vector<float>(count, 1.0F));
+  const auto three = block_of(std::vector<float>(count, 3.0F));
+  CHECK(w.mover.absorb(zero, three, zero, 0.5).strides == 0); // no step was made
+  w.mover.add_step(zero, zero, one, 1);
+  CHECK(w.mover.absorb(zero, three, zero, 0.5).strides == doctest::Approx(3));
+  CHECK(w.mover.absorb(three, zero, one, 0.5).strides == doctest::Approx(1));
+  for (int i = 0; i < 20; ++i)
+    w.mover.add_step(zero, zero, three, 1);
+  CHECK(w.mover.absorb(zero, three, zero, 0.5).strides == doctest::Approx(1));
+  estimate_mover same{count, w.projection};
+  same.restore(w.mover.remembered());
+  CHECK(same.absorb(zero, three, zero, 0.5).strides == doctest::Approx(1));
 }
 
 TEST_CASE("step_agreement: goes smoothly from one to the other, and is the same once remembered") {

@@ -117,7 +117,7 @@ TEST_CASE("virtual_run: averaging takes its time, one neighbour after the other"
   CHECK(run.ended() == 5s + 4 * 2 * 250ms);
 }
 
-TEST_CASE("virtual_run: adaptive averages as often as a tenth of its time pays for, and leaves nobody out") {
+TEST_CASE("virtual_run: adaptive averages as often as a share of its time pays for, and leaves nobody out") {
   const auto play_with = [](double mix_s) {
     auto o = options_for("adaptive", "ring", 6);
     o.times.step_time = "exp:1";
@@ -142,6 +142,35 @@ TEST_CASE("virtual_run: adaptive averages as often as a tenth of its time pays f
     for (const auto& e : some.per_edge)
       CHECK(e.active_share > 0);
   }
+}
+
+TEST_CASE("virtual_run: adaptive averages more where the data differs, the same with any crew") {
+  const auto averaged = [](bool sorted) {
+    auto o = options_for("adaptive", "ring", 6);
+    o.times.step_time = "exp:1";
+    o.times.straggler = "none";
+    o.times.mix_s = 0.3;
+    o.machine.last_round = 400;
+    give_model(o);
+    if (sorted) {
+      std::vector<std::uint32_t> rows(600);
+      std::iota(rows.begin(), rows.end(), 0U);
+      std::ranges::stable_sort(rows, {}, [&](std::uint32_t i) { return o.training->data->labels[i]; });
+      for (std::size_t i = 0; i < 6; ++i)
+        o.rows[i].assign(rows.begin() + static_cast<std::ptrdiff_t>(100 * i),
+                         rows.begin() + static_cast<std::ptrdiff_t>(100 * (i + 1)));
+    }
+    lone_crew one;
+    contrary_crew three;
+    const auto a = play(o, one, 1s);
+    const auto b = play(o, three, 7s);
+    CHECK(a.told == b.told);
+    CHECK(a.finals == b.finals);
+    CHECK(a.result.mixing.clean());
+    return static_cast<double>(a.result.mixing.rounds_audited);
+  };
+  const auto alike = averaged(false);
+  CHECK(averaged(true) > 1.25 * alike);
 }
 
 TEST_CASE("virtual_run: the step size decays with the rounds of all, however unequal the shards") {

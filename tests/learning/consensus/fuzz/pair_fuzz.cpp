@@ -147,7 +147,8 @@ private:
   std::map<worker_id, std::map<worker_id, std::size_t>> since_step_;
 };
 
-/// What averaging costs, of a step: often nothing, or so much that neighbours have to take turns.
+/// What averaging costs, of a step: often nothing, or so much that neighbours have to take turns; and how far
+/// apart they are said to be.
 void draw_price(schedule& s, std::uint64_t seed) {
   dice d{split_mix(split_mix(seed) + 3)};
   if (d.chance(0.5))
@@ -157,6 +158,11 @@ void draw_price(schedule& s, std::uint64_t seed) {
   s.step_max += 2 * static_cast<std::int64_t>(s.graph->workers()) * s.options.mix_time;
   s.limit +=
       40 * static_cast<std::int64_t>(s.options.machine.last_round * s.graph->workers()) * s.options.mix_time;
+  if (d.chance(0.7))
+    s.options.strides_apart = [apart = dice{split_mix(split_mix(seed) + 4)}](worker_id) mutable {
+      const double strides[] = {0, 0.1, 3, 30};
+      return strides[apart.below(4)];
+    };
   s.text += " mixing takes " + std::to_string(to_seconds(s.options.mix_time)) + " s";
 }
 

@@ -17,9 +17,9 @@ struct world {
     for (std::uint32_t i = 0; i < count; ++i)
       neighbours.push_back(worker_id{3 * i});
   }
-  std::vector<worker_id> choose(double price) {
+  std::vector<worker_id> choose(double price, double strides_apart = 0) {
     std::vector<worker_id> chosen;
-    policy.choose(neighbours, price, generator, chosen);
+    policy.choose(neighbours, {price, strides_apart}, generator, chosen);
     return chosen;
   }
 };
@@ -35,7 +35,8 @@ TEST_CASE("adaptive: where averaging costs nothing, all neighbours are averaged 
   }
 }
 
-TEST_CASE("adaptive: averaging costs a tenth of what steps cost, whoever offers, and neighbours take turns") {
+TEST_CASE(
+    "adaptive: averaging costs its share of what steps cost, whoever offers, and neighbours take turns") {
   for (const double price : {0.02, 0.08, 0.3, 0.7})
     for (const int from_others : {0, 1}) { // for each of our offers one comes
       CAPTURE(price);
@@ -50,7 +51,7 @@ TEST_CASE("adaptive: averaging costs a tenth of what steps cost, whoever offers,
           for (int i = 0; i <= from_others; ++i, ++averagings)
             w.policy.averaged();
         }
-      CHECK(averagings * price / steps == doctest::Approx(adaptive_policy::mixing_share).epsilon(0.02));
+      CHECK(averagings * price / steps == doctest::Approx(w.policy.mixing_share()).epsilon(0.02));
       REQUIRE(turns.size() == 4);
       auto least = steps;
       auto most = 0;
@@ -60,6 +61,39 @@ TEST_CASE("adaptive: averaging costs a tenth of what steps cost, whoever offers,
       }
       CHECK(most - least <= 1);
     }
+}
+
+TEST_CASE("adaptive: the further apart the ends of edges are, the more averaging may cost, within bounds") {
+  const auto share_after = [](double strides_apart, int steps) {
+    world w{2};
+    for (int step = 0; step < steps; ++step)
+      w.choose(0.3, strides_apart);
+    return w.policy.mixing_share();
+  };
+  using policy = adaptive_policy;
+  CHECK(share_after(0, 100) == policy::share_first); // not known
+  CHECK(share_after(policy::strides_wanted, 100) == policy::share_first);
+  CHECK(share_after(policy::strides_wanted / 2, 10) < 0.6 * policy::share_first);
+  CHECK(share_after(policy::strides_wanted * 2, 10) > 1.5 * policy::share_first);
+  for (const double odd : {1e-300, 1.0})
+    CHECK(share_after(odd, 1000) == policy::share_min);
+  for (const double odd : {9.0, 1e300})
+    CHECK(share_after(odd, 1000) == policy::share_max);
+}
+
+TEST_CASE("adaptive: a share that changed decides how often is averaged") {
+  const auto averagings = [](double strides_apart) {
+    world w{2};
+    int count = 0;
+    for (int step = 0; step < 1000; ++step)
+      for ([[maybe_unused]] const auto id : w.choose(0.5, strides_apart)) {
+        w.policy.averaged();
+        ++count;
+      }
+    return count;
+  };
+  CHECK(averagings(10) == doctest::Approx(1000 * adaptive_policy::share_max / 0.5).epsilon(0.05));
+  CHECK(averagings(1) < 1000 / static_cast<int>(adaptive_policy::steps_between_max) + 20);
 }
 
 TEST_CASE("adaptive: every neighbour has its turn, whatever the price") {

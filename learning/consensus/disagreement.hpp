@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cmath>
+
+namespace dybw {
+
+/// How far apart a worker and its neighbours lately were when they averaged, in gradient steps of the worker:
+/// the consensus distance, on the scale on which it matters (docs/adaptive.md). Not thread-safe.
+class disagreement {
+public:
+  disagreement() = default;
+  /// As remembered: `value()` of another.
+  explicit disagreement(double value) : value_(value) {}
+
+  /// An exchange found this. 0, before any step was made, says nothing, nor does what is no number.
+  void observe(double strides) noexcept {
+    if (strides > 0 && std::isfinite(strides))
+      value_ += (strides - value_) * (value_ > 0 ? smoothing : 1);
+  }
+  /// 0 before the first.
+  double value() const noexcept { return value_; }
+
+private:
+  static constexpr double smoothing = 0.1;
+
+  double value_ = 0;
+};
+
+} // namespace dybw
