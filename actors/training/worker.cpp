@@ -32,6 +32,7 @@ void worker_state::start(worker_options options) {
       detector_->give_up(i);
   if (options_.machine.policy.averages_in_pairs())
     pairs_.emplace(options_.training.get());
+  weighs_mixing_ = options_.training && options_.machine.policy.weighs_mixing();
   if (options_.records)
     append_new_worker(recorded_, nanoseconds{0}, options_.machine);
   machine_ = make_machine(std::move(options_.machine));

@@ -64,8 +64,8 @@ public:
   void receive(const mini_batch& batch);
   void receive(const training_done& done);
   void step_is_done(std::uint64_t ticket) {
-    apply(options_.training && pairs_ ? step_done{ticket, mixing_price_.value(), pairs_->strides_apart()}
-                                      : step_done{ticket});
+    apply(weighs_mixing_ ? step_done{ticket, mixing_price_.value(), pairs_->strides_apart()}
+                         : step_done{ticket});
   }
   void gather_timeout_is_due(nanoseconds at);
   void heartbeat_is_due();
@@ -168,6 +168,7 @@ private:
   std::optional<training_slot> slot_;
   std::optional<pairwise_blocks> pairs_; ///< under pairwise policies
   mixing_price mixing_price_;            ///< likewise
+  bool weighs_mixing_ = false;           ///< .. if there is a model and the policy asks
   round_number sent_round_ = 0;          ///< the newest whose block went to anybody
   nanoseconds acknowledged_{0};          ///< when the last acknowledgement of it came
 

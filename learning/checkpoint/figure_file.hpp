@@ -6,9 +6,10 @@
 
 namespace dybw {
 
-/// The figures of a run in virtual time that depend on the parameters, of all rounds and exchanges in their
-/// order: a file beside the checkpoint that is only appended to, float64 as they are. The checkpoint says how
-/// many of them belong to it, and their CRC-32; what stands behind them is of no account.
+/// The figures of a run in virtual time that depend on the parameters, of all rounds, exchanges and
+/// `strides_apart` told, in their order: a file beside the checkpoint that is only appended to, float64 as
+/// they are. The checkpoint says how many of them belong to it, and their CRC-32; what stands behind them is
+/// of no account.
 ///
 /// Reads it from front to end, a portion in memory at a time. Throws `input_error` (data fault) for a file
 /// that is missing, too short or damaged.

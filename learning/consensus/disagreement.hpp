@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 namespace dybw {
@@ -12,16 +13,23 @@ public:
   /// As remembered: `value()` of another.
   explicit disagreement(double value) : value_(value) {}
 
-  /// An exchange found this. 0, before any step was made, says nothing, nor does what is no number.
+  /// An exchange found this. 0, before any step was made, says nothing, nor does what is no number. A step
+  /// that happened to be tiny makes it large, so one exchange alone does not count for much.
   void observe(double strides) noexcept {
-    if (strides > 0 && std::isfinite(strides))
-      value_ += (strides - value_) * (value_ > 0 ? smoothing : 1);
+    if (!(strides > 0) || !std::isfinite(strides))
+      return;
+    if (value_ == 0)
+      value_ = std::min(strides, first_max);
+    else
+      value_ += smoothing * (std::min(strides, leap_max * value_) - value_);
   }
   /// 0 before the first.
   double value() const noexcept { return value_; }
 
 private:
   static constexpr double smoothing = 0.1;
+  static constexpr double first_max = 10;
+  static constexpr double leap_max = 4;
 
   double value_ = 0;
 };

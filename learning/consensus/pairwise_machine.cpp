@@ -34,12 +34,16 @@ pairwise_machine::pairwise_machine(machine_options options)
   policy_.reset(static_cast<pairwise_policy*>(made.release()));
   const auto& graph = *options_.graph;
   const auto degree = graph.degree(options_.self);
+  double even = 0;
   for (auto id : graph.neighbours(options_.self)) {
+    even += static_cast<double>(degree) / static_cast<double>(std::max(degree, graph.degree(id)));
     auto& n = neighbours_.emplace_back();
     n.id = id;
     n.weight = policy_->weight(degree, mutated(mutation::pair_weighs_alone) ? degree : graph.degree(id));
     n.usable = options_.facts.empty(); // a joiner waits for a sign of life
   }
+  if (degree > 0)
+    evenness_ = even / static_cast<double>(degree);
   for (auto& n : neighbours_)
     recount(n);
 }
@@ -295,7 +299,7 @@ void pairwise_machine::offer_to_some(const step_done& e) {
   for (auto* n : owing_)
     set_overdue(*n, n->overdue + 1);
   chosen_.clear();
-  policy_->choose(free_, {e.mixing_price, e.strides_apart}, generator_, chosen_);
+  policy_->choose(free_, {e.mixing_price, e.strides_apart, evenness_}, generator_, chosen_);
   if (chosen_.size() == free_.size()) { // all at once, instead of one by one
     for (auto id : free_)
       find(neighbours_, id)->counts_as_free = false;

@@ -117,6 +117,7 @@ private:
   random_generator generator_;
   rate_consensus rates_;
   std::vector<neighbour> neighbours_;
+  double evenness_ = 1; ///< see `pairwise_policy::prospect`
   // Kept as they change, so that no message costs a look at all neighbours:
   std::vector<worker_id> free_;     ///< whom an offer may go to, ascending
   std::vector<neighbour*> owing_;   ///< who owes an answer, in no order

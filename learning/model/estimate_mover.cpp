@@ -16,7 +16,7 @@ bool is_nearly_1(double scale) {
 
 parameter_block estimate_mover::add_step(const parameter_block& now, const parameter_block& from,
                                          const parameter_block& stepped, double scale) {
-  if (memory_.steps++ % measured_every == 0)
+  if (memory_.steps++ % measured_every == 1) // the first has no momentum yet
     memory_.step_length = distance_between(stepped.values(), from.values());
   const auto was_moved = now.values().data() != from.values().data();
   if (!is_nearly_1(scale)) {

@@ -4,6 +4,7 @@
 #include "learning/model/step_agreement.hpp"
 #include "learning/model/vector_ops.hpp"
 
+#include <cstdint>
 #include <memory>
 
 namespace dybw {
@@ -35,7 +36,7 @@ public:
     parameter_block estimate;
     double projection = 0; ///< the witness of what was added
     double size = 0;       ///< the norm of what it was added to
-    double strides = 0;    ///< how far apart the ends were, in steps of this worker; 0 before its first step
+    double strides = 0;    ///< how far apart the ends were, in steps of this worker; 0 before its second step
   };
   /// own + weight * (theirs - mine): one end's half of an exchange.
   absorbed absorb(const parameter_block& own, const parameter_block& theirs, const parameter_block& mine,

@@ -14,9 +14,10 @@
 namespace dybw {
 
 /// Real training for a simulated network. When anything happens in virtual time does not depend on what the
-/// parameters are, so the simulation runs ahead: each step and mix is noted when it happens and computed
-/// later, with others that do not depend on it, by as many threads as the crew has. What comes out is the
-/// same bit for bit, whatever the crew and however often `compute` is called. Calls of one thread at a time.
+/// parameters are, but for `strides_apart`, so the simulation runs ahead: each step and mix is noted when it
+/// happens and computed later, with others that do not depend on it, by as many threads as the crew has. What
+/// comes out is the same bit for bit, whatever the crew and however often `compute` is called. Calls of one
+/// thread at a time.
 class deferred_training final : public simulated_model {
 public:
   /// What a worker's newest step and mix came to; filled in by `compute`.
@@ -58,7 +59,7 @@ public:
   std::shared_ptr<const share> latest_share(worker_id id) const;
 
   /// How far apart this worker and its neighbours were some steps ago, see `training_memory::strides_lag` and
-  /// `disagreement`. Computes what waits if that is not known yet.
+  /// `disagreement`. Computes what waits if that is not known yet. REQUIRES: does not recall.
   double strides_apart(worker_id id);
 
   /// Training samples in the mini-batches of all steps so far.

@@ -187,6 +187,10 @@ void virtual_run::stepped(nanoseconds now, worker_id id, const event& e, const s
 void virtual_run::catch_up() {
   if (training_)
     training_->compute();
+  pass_notes_on();
+}
+
+void virtual_run::pass_notes_on() {
   for (; !notes_.empty(); notes_.pop_front())
     std::visit([this](auto& n) { pass_on(n); }, notes_.front());
 }
@@ -224,11 +228,14 @@ void virtual_run::pass_on(strides_note& n) {
 /// What happens depends on this one figure, so it is wanted at once. Recalled, it comes after those of all
 /// that happened before.
 double virtual_run::strides_apart(worker_id id) {
-  if (!recalls_)
-    return std::get<strides_note>(notes_.emplace_back(strides_note{training_->strides_apart(id)})).apart;
-  catch_up();
   strides_note told;
-  pass_on(told);
+  if (recalls_) {
+    pass_notes_on();
+    pass_on(told);
+  } else {
+    told.apart = training_->strides_apart(id);
+    notes_.emplace_back(told);
+  }
   return told.apart;
 }
 

@@ -114,6 +114,7 @@ private:
   void pass_on(const last_note& n);
   double strides_apart(worker_id id);
   void catch_up();
+  void pass_notes_on();
   void watch_the_time(std::uint64_t events);
   void go_on_if_due();
   template <std::size_t Count>

@@ -3,7 +3,7 @@
 #include "learning/consensus/policies/pairwise_policy.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 namespace dybw {
 
@@ -25,9 +25,12 @@ public:
   static constexpr double share_min = 0.02;
   static constexpr double share_max = 0.5;
   /// How far apart the ends of edges may be, in steps.
-  static constexpr double strides_wanted = 3;
-  /// A step that finds them f times as far apart multiplies the share by f to this power.
-  static constexpr double share_gain = 0.1;
+  static constexpr double strides_wanted = 2.5;
+  /// A step since which was averaged, and that finds them f times as far apart, multiplies the share by
+  /// 1 + gain (f - 1), f within these. No function of the C library, which may differ: messages depend on it.
+  static constexpr double share_gain = 0.15;
+  static constexpr double f_min = 0.25;
+  static constexpr double f_max = 4;
   /// .. but one neighbour is offered to after so many steps at the latest, so that every edge has its turn.
   static constexpr std::size_t steps_between_max = 16;
   /// A step that counts for more than this would be too long a stride to be stable.
@@ -44,7 +47,7 @@ public:
     retune_share(p.strides_apart);
     if (free.empty())
       return;
-    const auto count = affordable(free.size(), p.mixing_price);
+    const auto count = affordable(free.size(), p);
     if (count == free.size()) {
       chosen.assign(free.begin(), free.end());
       return;
@@ -58,7 +61,10 @@ public:
     if (count > 0)
       newest_ = chosen.back();
   }
-  void averaged() override { credit_ -= 1; }
+  void averaged() override {
+    credit_ -= 1;
+    has_averaged_ = true;
+  }
 
   std::optional<nanoseconds> patience(nanoseconds step) const override {
     return from_seconds(to_seconds(step) * patience_share);
@@ -73,17 +79,18 @@ public:
 
 private:
   void retune_share(double strides_apart) {
-    if (strides_apart > 0)
-      share_ =
-          std::clamp(share_ * std::pow(strides_apart / strides_wanted, share_gain), share_min, share_max);
+    if (!std::exchange(has_averaged_, false) || !(strides_apart > 0))
+      return;
+    const auto f = std::clamp(strides_apart / strides_wanted, f_min, f_max);
+    share_ = std::clamp(share_ * (1 + share_gain * (f - 1)), share_min, share_max);
   }
 
   /// How many of `free` neighbours a step pays for: what it earns is saved up, some steps' worth at most.
-  std::size_t affordable(std::size_t free, double price) {
-    if (price <= 0)
+  std::size_t affordable(std::size_t free, const prospect& p) {
+    if (p.mixing_price <= 0)
       return free;
     const auto most = 2 * static_cast<double>(free); // each offers to us, too
-    credit_ = std::clamp(credit_, -most, most) + share_ / price;
+    credit_ = std::clamp(credit_, -most, most) + share_ * p.evenness / p.mixing_price;
     const auto due = ++steps_since_ >= steps_between_max;
     const auto count =
         static_cast<std::size_t>(std::clamp(credit_, due ? 1.0 : 0.0, static_cast<double>(free)));
@@ -93,6 +100,7 @@ private:
   }
 
   double share_ = share_first;
+  bool has_averaged_ = false;   ///< since the last step
   double credit_ = 0;           ///< averagings paid for and not made
   std::size_t steps_since_ = 0; ///< the last offer
   worker_id newest_{};          ///< who was offered to last; turns go by ascending number

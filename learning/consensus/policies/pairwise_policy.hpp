@@ -19,10 +19,13 @@ public:
   /// both.
   virtual double weight(std::size_t degree_i, std::size_t degree_j) const = 0;
 
-  /// What speaks against averaging and for it; as in `step_done`.
+  /// What speaks against averaging and for it.
   struct prospect {
-    double mixing_price = 0;
-    double strides_apart = 0;
+    double mixing_price = 0;  ///< as in `step_done`
+    double strides_apart = 0; ///< likewise
+    /// What averaging with the neighbours leaves to them: the mean of d_i / max(d_i, d_j). 1 in a graph where
+    /// all have the same degree d; less next to a hub, whom as many others want to average with.
+    double evenness = 1;
   };
   /// Whom to offer to after a step, of `free` neighbours (which owe no answer), ascending; fills `chosen`
   /// with some of them.

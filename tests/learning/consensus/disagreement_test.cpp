@@ -20,6 +20,18 @@ TEST_CASE("disagreement: nothing before the first, then a smoothed mean, the sam
   CHECK(dybw::disagreement{apart.value()}.value() == apart.value());
 }
 
+TEST_CASE("disagreement: one exchange alone does not count for much") {
+  dybw::disagreement apart{2};
+  apart.observe(1e20);
+  CHECK(apart.value() < 3);
+  dybw::disagreement first;
+  first.observe(1e20);
+  CHECK(first.value() <= 10);
+  for (int i = 0; i < 30; ++i)
+    first.observe(1);
+  CHECK(first.value() < 2);
+}
+
 TEST_CASE("disagreement: what is no number leaves no trace") {
   dybw::disagreement apart{2};
   for (const double odd :

@@ -158,11 +158,14 @@ void draw_price(schedule& s, std::uint64_t seed) {
   s.step_max += 2 * static_cast<std::int64_t>(s.graph->workers()) * s.options.mix_time;
   s.limit +=
       40 * static_cast<std::int64_t>(s.options.machine.last_round * s.graph->workers()) * s.options.mix_time;
-  if (d.chance(0.7))
-    s.options.strides_apart = [apart = dice{split_mix(split_mix(seed) + 4)}](worker_id) mutable {
-      const double strides[] = {0, 0.1, 3, 30};
-      return strides[apart.below(4)];
+  if (d.chance(0.7)) {
+    const auto least = d.below(5);
+    s.options.strides_apart = [least, apart = dice{split_mix(split_mix(seed) + 4)}](worker_id) mutable {
+      const double strides[] = {0, 0.1, 3, 6, 30};
+      return strides[least + apart.below(5 - least)];
     };
+    s.text += " far apart: " + std::to_string(least) + " of 4";
+  }
   s.text += " mixing takes " + std::to_string(to_seconds(s.options.mix_time)) + " s";
 }
 

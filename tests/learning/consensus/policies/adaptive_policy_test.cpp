@@ -51,7 +51,7 @@ TEST_CASE(
           for (int i = 0; i <= from_others; ++i, ++averagings)
             w.policy.averaged();
         }
-      CHECK(averagings * price / steps == doctest::Approx(w.policy.mixing_share()).epsilon(0.02));
+      CHECK(averagings * price / steps == doctest::Approx(adaptive_policy::share_first).epsilon(0.02));
       REQUIRE(turns.size() == 4);
       auto least = steps;
       auto most = 0;
@@ -66,8 +66,10 @@ TEST_CASE(
 TEST_CASE("adaptive: the further apart the ends of edges are, the more averaging may cost, within bounds") {
   const auto share_after = [](double strides_apart, int steps) {
     world w{2};
-    for (int step = 0; step < steps; ++step)
+    for (int step = 0; step < steps; ++step) {
+      w.policy.averaged();
       w.choose(0.3, strides_apart);
+    }
     return w.policy.mixing_share();
   };
   using policy = adaptive_policy;
@@ -75,10 +77,21 @@ TEST_CASE("adaptive: the further apart the ends of edges are, the more averaging
   CHECK(share_after(policy::strides_wanted, 100) == policy::share_first);
   CHECK(share_after(policy::strides_wanted / 2, 10) < 0.6 * policy::share_first);
   CHECK(share_after(policy::strides_wanted * 2, 10) > 1.5 * policy::share_first);
-  for (const double odd : {1e-300, 1.0})
-    CHECK(share_after(odd, 1000) == policy::share_min);
-  for (const double odd : {9.0, 1e300})
-    CHECK(share_after(odd, 1000) == policy::share_max);
+  for (const double near : {1e-300, 1.0})
+    CHECK(share_after(near, 1000) == policy::share_min);
+  for (const double far : {9.0, 1e300})
+    CHECK(share_after(far, 1000) == policy::share_max);
+}
+
+TEST_CASE("adaptive: what was found once moves the share once") {
+  world w{2};
+  w.policy.averaged();
+  w.choose(0.3, 9);
+  const auto share = w.policy.mixing_share();
+  CHECK(share > adaptive_policy::share_first);
+  for (int step = 0; step < 50; ++step)
+    w.choose(0.3, 9);
+  CHECK(w.policy.mixing_share() == share);
 }
 
 TEST_CASE("adaptive: a share that changed decides how often is averaged") {
@@ -94,6 +107,24 @@ TEST_CASE("adaptive: a share that changed decides how often is averaged") {
   };
   CHECK(averagings(10) == doctest::Approx(1000 * adaptive_policy::share_max / 0.5).epsilon(0.05));
   CHECK(averagings(1) < 1000 / static_cast<int>(adaptive_policy::steps_between_max) + 20);
+}
+
+TEST_CASE("adaptive: who is next to a hub leaves it to the others, too") {
+  const auto averagings = [](double evenness) {
+    world w{1};
+    int count = 0;
+    for (int step = 0; step < 8000; ++step) {
+      std::vector<worker_id> chosen;
+      w.policy.choose(w.neighbours, {0.3, 0, evenness}, w.generator, chosen);
+      for ([[maybe_unused]] const auto id : chosen) {
+        w.policy.averaged();
+        ++count;
+      }
+    }
+    return count;
+  };
+  CHECK(averagings(1) == doctest::Approx(8000 * adaptive_policy::share_first / 0.3).epsilon(0.02));
+  CHECK(averagings(0.25) == doctest::Approx(2000 * adaptive_policy::share_first / 0.3).epsilon(0.02));
 }
 
 TEST_CASE("adaptive: every neighbour has its turn, whatever the price") {

@@ -149,6 +149,16 @@ TEST_CASE("event_replay: what is read is what was written") {
   }
 }
 
+TEST_CASE("event_replay: logs from before workers minded how far apart they are can be read") {
+  const auto read = parse_event_line("5 3 step 8 0.25 | ");
+  REQUIRE(read);
+  REQUIRE(read->what);
+  const auto& e = std::get<step_done>(*read->what);
+  CHECK(e.ticket == 8);
+  CHECK(e.mixing_price == 0.25);
+  CHECK(e.strides_apart == 0);
+}
+
 TEST_CASE("event_replay: another effect is found, and where") {
   auto lines = eventful_run("dtur");
   event_replay again{machine_of("dtur")};
