@@ -66,6 +66,8 @@ training_slot::submission training_slot::submit(bool velocity_wanted) {
   job_->wants_mix = std::exchange(mix_pending_, false);
   job_->wants_velocity = job_->wants_mix && velocity_wanted;
   job_->neighbours.swap(mix_with_);
+  if (job_->wants_mix)
+    mix_blocks_ = static_cast<std::int64_t>(job_->neighbours.size()) + 1;
   job_->wants_step = std::exchange(step_pending_, false);
   job_->step_dropped = false;
   if (job_->wants_step) {
@@ -83,7 +85,7 @@ training_slot::submission training_slot::submit(bool velocity_wanted) {
     samples_ = static_cast<std::uint32_t>(job_->batch.rows->size());
   }
   under_way_ = true;
-  const auto takes = (job_->wants_mix ? mix_took_ : nanoseconds{0}) +
+  const auto takes = (job_->wants_mix ? mix_blocks_ * mix_took_ : nanoseconds{0}) +
                      (job_->wants_step ? std::ceil(job_->gradients) * step_took_ : nanoseconds{0});
   return {job_, takes <= small_job};
 }
@@ -96,7 +98,7 @@ std::optional<training_slot::mixed_estimate> training_slot::take_back(round_repo
     step_took_ = from_seconds(to_seconds(job_->cpu) / job_->gradients);
   if (!job_->wants_mix)
     return std::nullopt;
-  mix_took_ = std::chrono::duration_cast<nanoseconds>(job_->mix_ended - job_->mix_began);
+  mix_took_ = std::chrono::duration_cast<nanoseconds>(job_->mix_ended - job_->mix_began) / mix_blocks_;
   report.mixed.projection_before = job_->mixed.projection_before;
   report.mixed.projection_after = job_->mixed.projection_after;
   report.mixed.norm_before = job_->mixed.norm_before;

@@ -92,7 +92,8 @@ private:
   nanoseconds started_{0};
   nanoseconds compute_{0};             ///< gradient and injected delay
   nanoseconds cost_{0};                ///< the gradient's processor time and injected delay
-  nanoseconds mix_took_ = not_known_;  ///< the newest mix
+  std::int64_t mix_blocks_ = 1;        ///< in the newest mix, the own one among them
+  nanoseconds mix_took_ = not_known_;  ///< .. for each of them
   nanoseconds step_took_ = not_known_; ///< the newest step's processor time for one gradient
   nanoseconds dropped_{0};             ///< how long the step lasted that was dropped last
   nanoseconds discarded_{0};

@@ -127,6 +127,20 @@ TEST_CASE("training_slot: a job is small if what it asks for took little time be
   CHECK_FALSE(x.slot.submit(false).is_small); // both together
 }
 
+TEST_CASE("training_slot: a mix of more blocks than the one before is taken to last as much longer") {
+  for (const std::size_t neighbours : {2, 3}) {
+    slot_with_job x;
+    x.slot.begin_mix().resize(1);
+    CHECK_FALSE(x.slot.submit(false).is_small); // not known yet
+    x.job->neighbours.clear();
+    x.job->mix_began = run_origin{};
+    x.job->mix_ended = x.job->mix_began + std::chrono::microseconds{60};
+    x.slot.take_back(x.report, begin_of_run);
+    x.slot.begin_mix().resize(neighbours);
+    CHECK(x.slot.submit(false).is_small == (neighbours == 2)); // 90 us, 120 us
+  }
+}
+
 TEST_CASE("training_slot: a step that computes more is no small job because the one before was") {
   training_job_ptr job = std::make_shared<training_job>();
   const auto clock = std::make_shared<step_clock>("", "computed:random:0.5:8", 3, worker_id{1}, 1);
