@@ -13,9 +13,9 @@ namespace dybw {
 /// gradient counts for the time it took: it is scaled by the mean step rate of all workers over the worker's
 /// own. Every edge is averaged over at the pace of its faster end, as far as that is worth its price: what
 /// averaging may cost is a share of what the steps cost, and neighbours take turns where that is not enough
-/// for all of them after each step. The share is small while the ends of edges stay near each other, where
-/// averaging more would gain nothing, and grows as they drift apart (consensus control: Kong et al., ICML
-/// 2021).
+/// for all of them after each step. The share is small where the ends of edges are no further apart than
+/// the noise of their steps explains, since averaging more would gain nothing, and grows with the drift that
+/// unlike data adds (consensus control: Kong et al., ICML 2021).
 class adaptive_policy final : public pairwise_policy {
 public:
   /// Longest wait for answers, as a share of a step.
@@ -24,10 +24,14 @@ public:
   static constexpr double share_first = 0.1;
   static constexpr double share_min = 0.02;
   static constexpr double share_max = 0.5;
-  /// How far apart the ends of edges may be, in steps.
-  static constexpr double strides_wanted = 2.5;
-  /// A step since which was averaged, and that finds them f times as far apart, multiplies the share by
-  /// 1 + gain (f - 1), f within these. No function of the C library, which may differ: messages depend on it.
+  /// The square of the strides that lie between the ends of an edge after one step without averaging, where
+  /// their data is the same: of two that step at random 2, of a slow worker and a quick one more.
+  static constexpr double noise = 3;
+  /// What a square stride beyond that costs, as a share of a step (docs/adaptive.md).
+  static constexpr double drift_cost = 0.05;
+  /// A step since which was averaged multiplies the share by 1 + gain (f - 1), f being how many times the
+  /// cost of being apart is that of averaging, within these. No function of the C library, which may differ:
+  /// messages depend on it.
   static constexpr double share_gain = 0.15;
   static constexpr double f_min = 0.25;
   static constexpr double f_max = 4;
@@ -44,7 +48,7 @@ public:
 
   void choose(std::span<const worker_id> free, const prospect& p, random_generator&,
               std::vector<worker_id>& chosen) override {
-    retune_share(p.strides_apart);
+    retune_share(p);
     if (free.empty())
       return;
     const auto count = affordable(free.size(), p);
@@ -63,7 +67,7 @@ public:
   }
   void averaged() override {
     credit_ -= 1;
-    has_averaged_ = true;
+    ++averagings_;
   }
 
   std::optional<nanoseconds> patience(nanoseconds step) const override {
@@ -78,10 +82,19 @@ public:
   double mixing_share() const noexcept { return share_; }
 
 private:
-  void retune_share(double strides_apart) {
-    if (!std::exchange(has_averaged_, false) || !(strides_apart > 0))
+  static constexpr double smoothing = 0.05;
+
+  /// With k steps between two averagings over an edge, one costs price / k per step. Unlike data drives the
+  /// ends apart by d steps per step, their distance r beyond the noise: r^2 - noise k = (d k)^2. What that
+  /// costs grows with k as fast as the other falls where drift_cost k (d k)^2 is the price.
+  void retune_share(const prospect& p) {
+    const auto averagings = std::exchange(averagings_, 0);
+    per_step_ += smoothing * (static_cast<double>(averagings) - per_step_);
+    if (averagings == 0 || !(p.strides_apart > 0) || p.mixing_price <= 0)
       return;
-    const auto f = std::clamp(strides_apart / strides_wanted, f_min, f_max);
+    const auto k = static_cast<double>(p.neighbours) / per_step_;
+    const auto drift = p.strides_apart * p.strides_apart - noise * k;
+    const auto f = std::clamp(drift_cost * k * drift / p.mixing_price, f_min, f_max);
     share_ = std::clamp(share_ * (1 + share_gain * (f - 1)), share_min, share_max);
   }
 
@@ -100,7 +113,8 @@ private:
   }
 
   double share_ = share_first;
-  bool has_averaged_ = false;   ///< since the last step
+  std::size_t averagings_ = 0;  ///< since the last step
+  double per_step_ = 1;         ///< averagings, smoothed
   double credit_ = 0;           ///< averagings paid for and not made
   std::size_t steps_since_ = 0; ///< the last offer
   worker_id newest_{};          ///< who was offered to last; turns go by ascending number

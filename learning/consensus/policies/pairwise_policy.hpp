@@ -26,6 +26,7 @@ public:
     /// What averaging with the neighbours leaves to them: the mean of d_i / max(d_i, d_j). 1 in a graph where
     /// all have the same degree d; less next to a hub, whom as many others want to average with.
     double evenness = 1;
+    std::size_t neighbours = 0; ///< in the graph
   };
   /// Whom to offer to after a step, of `free` neighbours (which owe no answer), ascending; fills `chosen`
   /// with some of them.

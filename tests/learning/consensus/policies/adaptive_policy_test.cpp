@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
+#include <utility>
 
 namespace {
 
@@ -19,7 +22,7 @@ struct world {
   }
   std::vector<worker_id> choose(double price, double strides_apart = 0) {
     std::vector<worker_id> chosen;
-    policy.choose(neighbours, {price, strides_apart}, generator, chosen);
+    policy.choose(neighbours, {price, strides_apart, 1, neighbours.size()}, generator, chosen);
     return chosen;
   }
 };
@@ -63,50 +66,70 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("adaptive: the further apart the ends of edges are, the more averaging may cost, within bounds") {
-  const auto share_after = [](double strides_apart, int steps) {
-    world w{2};
-    for (int step = 0; step < steps; ++step) {
+namespace {
+
+/// After many steps of workers whose data drives them apart by `drift` steps per step: steps between two
+/// averagings over an edge, and the share.
+std::pair<double, double> settled(double drift, double price) {
+  world w{2};
+  double per_step = 2;
+  int averagings = 0;
+  constexpr int steps = 4000;
+  for (int step = 0; step < steps; ++step) {
+    const auto k = 2 / per_step;
+    const auto now =
+        2 * w.choose(price, std::sqrt(1.5 * k + drift * k * drift * k)).size(); // others offer, too
+    for (std::size_t i = 0; i < now; ++i)
       w.policy.averaged();
-      w.choose(0.3, strides_apart);
+    per_step += 0.02 * (static_cast<double>(now) - per_step);
+    averagings += step >= steps / 2 ? static_cast<int>(now) : 0;
+  }
+  return {2.0 * (steps / 2) / averagings, w.policy.mixing_share()};
+}
+
+} // namespace
+
+TEST_CASE("adaptive: averages the more the more neighbours' data drives them apart, and the less the more it "
+          "costs") {
+  const auto [alike, least] = settled(0, 0.3);
+  CHECK(least == adaptive_policy::share_min);
+  CHECK(alike > 10);
+  double before = alike;
+  for (const double drift : {1.0, 1.7, 3.0}) {
+    const auto [k, share] = settled(drift, 0.3);
+    CHECK(k < before);
+    CHECK(share > least);
+    before = k;
+  }
+  CHECK(settled(1.7, 0.07).first < settled(1.7, 0.3).first);
+}
+
+TEST_CASE("adaptive: the share stays within its bounds, whatever it is told, and where nothing is known") {
+  const auto share_after = [](double price, double strides_apart) {
+    world w{2};
+    for (int step = 0; step < 1000; ++step) {
+      w.policy.averaged();
+      w.choose(price, strides_apart);
     }
     return w.policy.mixing_share();
   };
   using policy = adaptive_policy;
-  CHECK(share_after(0, 100) == policy::share_first); // not known
-  CHECK(share_after(policy::strides_wanted, 100) == policy::share_first);
-  CHECK(share_after(policy::strides_wanted / 2, 10) < 0.6 * policy::share_first);
-  CHECK(share_after(policy::strides_wanted * 2, 10) > 1.5 * policy::share_first);
-  for (const double near : {1e-300, 1.0})
-    CHECK(share_after(near, 1000) == policy::share_min);
-  for (const double far : {9.0, 1e300})
-    CHECK(share_after(far, 1000) == policy::share_max);
+  CHECK(share_after(0.3, 0) == policy::share_first);
+  CHECK(share_after(0, 9) == policy::share_first);
+  CHECK(share_after(0.3, 1e-300) == policy::share_min);
+  CHECK(share_after(1e-300, 1e300) == policy::share_max);
+  CHECK(share_after(1e300, 1e300) == policy::share_max);
 }
 
 TEST_CASE("adaptive: what was found once moves the share once") {
   world w{2};
   w.policy.averaged();
-  w.choose(0.3, 9);
+  w.choose(0.3, 90);
   const auto share = w.policy.mixing_share();
   CHECK(share > adaptive_policy::share_first);
   for (int step = 0; step < 50; ++step)
-    w.choose(0.3, 9);
+    w.choose(0.3, 90);
   CHECK(w.policy.mixing_share() == share);
-}
-
-TEST_CASE("adaptive: a share that changed decides how often is averaged") {
-  const auto averagings = [](double strides_apart) {
-    world w{2};
-    int count = 0;
-    for (int step = 0; step < 1000; ++step)
-      for ([[maybe_unused]] const auto id : w.choose(0.5, strides_apart)) {
-        w.policy.averaged();
-        ++count;
-      }
-    return count;
-  };
-  CHECK(averagings(10) == doctest::Approx(1000 * adaptive_policy::share_max / 0.5).epsilon(0.05));
-  CHECK(averagings(1) < 1000 / static_cast<int>(adaptive_policy::steps_between_max) + 20);
 }
 
 TEST_CASE("adaptive: who is next to a hub leaves it to the others, too") {
@@ -115,7 +138,7 @@ TEST_CASE("adaptive: who is next to a hub leaves it to the others, too") {
     int count = 0;
     for (int step = 0; step < 8000; ++step) {
       std::vector<worker_id> chosen;
-      w.policy.choose(w.neighbours, {0.3, 0, evenness}, w.generator, chosen);
+      w.policy.choose(w.neighbours, {0.3, 0, evenness, 1}, w.generator, chosen);
       for ([[maybe_unused]] const auto id : chosen) {
         w.policy.averaged();
         ++count;
