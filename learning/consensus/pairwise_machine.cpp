@@ -299,7 +299,8 @@ void pairwise_machine::offer_to_some(const step_done& e) {
   for (auto* n : owing_)
     set_overdue(*n, n->overdue + 1);
   chosen_.clear();
-  policy_->choose(free_, {e.mixing_price, e.strides_apart, evenness_, neighbours_.size()}, generator_, chosen_);
+  policy_->choose(free_, {e.mixing_price, e.strides_apart, evenness_, neighbours_.size()}, generator_,
+                  chosen_);
   if (chosen_.size() == free_.size()) { // all at once, instead of one by one
     for (auto id : free_)
       find(neighbours_, id)->counts_as_free = false;
