@@ -361,8 +361,7 @@ TEST_CASE(
   CAPTURE(nodes.errors());
   CHECK(end.code == 0);
   CHECK_FALSE(contains(end.err, "out of reach"));
-  CHECK(std::chrono::steady_clock::now() - began <
-        length + seconds{20}); // machines that do other things, too
+  CHECK(std::chrono::steady_clock::now() - began < length + seconds{10}); // it was up to 15 s late
   std::ifstream in(out / "run.json");
   const auto run = json::parse(in, nullptr, false)["runs"][0];
   check_audit(run);
