@@ -6,18 +6,20 @@ namespace dybw {
 
 namespace {
 
-machine_options with_parts(machine_options options) {
+machine_options filled_in(machine_options options) {
   if (!options.parts)
     options.parts = parts_for(options);
+  if (!options.effects)
+    options.effects = std::make_shared<std::vector<effect>>();
   return options;
 }
 
 } // namespace
 
 machine_frame::machine_frame(machine_options options)
-    : options_(with_parts(std::move(options))), near_(options_.graph->neighbours(options_.self)),
+    : options_(filled_in(std::move(options))), near_(options_.graph->neighbours(options_.self)),
       members_(*options_.graph, options_.self, *options_.parts),
-      completed_(std::min(options_.completed, options_.last_round)) {
+      completed_(std::min(options_.completed, options_.last_round)), effects_(*options_.effects) {
   record_.degree = options_.graph->degree(options_.self);
   if (!options_.facts.empty())
     members_.take_over(options_.facts);

@@ -66,7 +66,7 @@ protected:
   nanoseconds step_started_{0};
   round_record record_;
   machine_counters counters_;
-  std::vector<effect> effects_;
+  std::vector<effect>& effects_; ///< options_.effects
 
 private:
   /// The round after which a neighbour that joins may count.

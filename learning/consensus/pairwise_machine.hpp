@@ -51,7 +51,7 @@ public:
   machine_status status() const override;
 
 private:
-  struct neighbour {
+  struct alignas(64) neighbour {
     worker_id id{};
     double weight = 0; ///< a_ij
     bool usable = true;

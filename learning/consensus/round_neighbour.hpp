@@ -7,9 +7,9 @@
 namespace dybw {
 
 /// What a worker knows of one neighbour under the round protocol. `round` is the one that the worker is in.
-struct round_neighbour {
+struct alignas(64) round_neighbour {
+  // What every message touches: one line of the processor's cache.
   worker_id id{};
-  std::uint32_t planned_degree = 0;
   bool usable = true;     ///< the link and both ends are up, as far as known
   bool silent = false;    ///< our own failure detector gave it up
   bool may_raise = false; ///< heard anew, and no word of others that its link is down contradicted since
@@ -24,13 +24,15 @@ struct round_neighbour {
   bool is_branch = false; ///< barrier: a tree neighbour
   std::optional<std::uint32_t> closed_degree;
   neighbour_standing counted; ///< as what it is in the `round_tally`
-
+  // about all rounds:
   round_number offered = 0; ///< round of its newest estimate
   round_number in = 0;      ///< the newest round it is known to be in
   round_number closed = 0;  ///< the newest round it closed
+
   nanoseconds last_estimate{0};
   pace_estimator pace;
   round_number apart_until = 0; ///< a joiner's: rounds up to this may have been shared with our predecessor
+  std::uint32_t planned_degree = 0;
 
   /// It has told where it is: a joiner, that it sent nothing to its predecessor in later rounds.
   void meet(round_number its_round);

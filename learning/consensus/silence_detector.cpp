@@ -31,7 +31,7 @@ silence_detector::verdict silence_detector::check(nanoseconds now, nanoseconds a
   }
   for (std::size_t i = 0; i < last_heard_.size(); ++i)
     if (!lost_[i] && now - last_heard_[i] > suspect_after_) {
-      lost_[i] = true;
+      give_up(i);
       result.lost.push_back(i);
     }
   return result;

@@ -24,10 +24,16 @@ public:
   bool heard(std::size_t neighbour, nanoseconds now);
 
   /// Gives a neighbour up at once (its connection closed).
-  void give_up(std::size_t neighbour) { lost_[neighbour] = true; }
+  void give_up(std::size_t neighbour) {
+    any_lost_ = true;
+    lost_[neighbour] = true;
+  }
 
   /// Whether it was given up and gave no sign of life since.
   bool is_lost(std::size_t neighbour) const { return lost_[neighbour]; }
+
+  /// Whether anybody ever was: without, and where nobody asks `check`, signs of life mean nothing.
+  bool any_lost() const noexcept { return any_lost_; }
 
   struct verdict {
     bool paused = false;           ///< this process itself was stopped
@@ -37,6 +43,7 @@ public:
   verdict check(nanoseconds now, nanoseconds asleep = {});
 
 private:
+  bool any_lost_ = false;
   nanoseconds suspect_after_;
   nanoseconds last_check_{0};
   nanoseconds asleep_{0}; ///< then

@@ -198,6 +198,9 @@ struct machine_options {
   /// What is known of the network at the start. Not empty for a joiner, whose process was started again while
   /// the run goes on: it begins with all its links down and raises each when it hears the neighbour.
   std::vector<fact> facts;
+  /// Where effects go. Machines that take turns may share it, which keeps it in the processor's cache: then
+  /// those of one stay valid until any of them takes its next event. Null: the machine has its own.
+  std::shared_ptr<std::vector<effect>> effects;
 };
 
 /// The set of edges that the policy needs to join all workers: under one that waits for everybody always the
@@ -248,7 +251,7 @@ public:
   virtual ~worker_machine() = default;
 
   /// Takes one event that happens at `now` (never earlier than the one before). The effects stay valid until
-  /// the next call.
+  /// the next call (see `machine_options::effects`).
   virtual const std::vector<effect>& step(nanoseconds now, const event& e) = 0;
 
   virtual machine_status status() const = 0;

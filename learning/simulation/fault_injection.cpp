@@ -46,14 +46,14 @@ std::deque<occurrence> take_mail(simulated_network& network, simulated_shell& s)
 
 void cut(simulated_network& network, const cut_fault& f) {
   const auto forth = network.link_between(f.link.a, f.link.b);
-  for (auto i : {forth, network.links[forth].reverse})
+  for (auto i : {forth, std::size_t{network.links[forth].reverse}})
     if (!network.links[i].way.cut())
       network.links[i].way.cut_off(f.how);
 }
 
 void mend(simulated_network& network, const mend_fault& f) {
   const auto forth = network.link_between(f.link.a, f.link.b);
-  for (auto i : {forth, network.links[forth].reverse}) {
+  for (auto i : {forth, std::size_t{network.links[forth].reverse}}) {
     auto& l = network.links[i];
     const auto was = l.way.cut();
     auto held = l.way.mend();

@@ -144,22 +144,22 @@ void network_simulation::apply(shell& s, const event& e) {
 
 void network_simulation::deliver(shell& s, std::size_t link_index) {
   auto& l = network_.links[link_index];
-  const auto e = l.way.take();
+  auto e = l.way.take();
   if (std::holds_alternative<envelope::connection_broken>(e.content))
     return give_up(s, l.to_slot, neighbour_lost::cause::silent);
-  if (s.detector.heard(l.to_slot, now()))
+  if (network_.listens(s) && s.detector.heard(l.to_slot, now()))
     apply(s, neighbour_heard{l.from});
   if (const auto* ack = std::get_if<envelope::receipt>(&e.content)) {
     network_.links[l.reverse].window.received(ack->round);
-  } else if (const auto* message = std::get_if<protocol_message>(&e.content)) {
+  } else if (auto* message = std::get_if<protocol_message>(&e.content)) {
     if (const auto* x = std::get_if<estimate>(message); x != nullptr && x->has_parameters) {
       if (s.machine->may_be_in(x->round))
         l.slots.offer(x->round, e.block);
       network_.post(l.reverse, {envelope::receipt{x->round}, {}});
     }
-    if (std::holds_alternative<offer>(*message) || std::holds_alternative<answer>(*message))
-      l.came = e.block;
-    apply(s, message_received{l.from, *message});
+    if (in_pairs_ && (std::holds_alternative<offer>(*message) || std::holds_alternative<answer>(*message)))
+      network_.told[link_index].came = e.block;
+    apply(s, message_received{l.from, std::move(*message)});
   }
 }
 
@@ -212,7 +212,8 @@ estimate_handle network_simulation::load(shell& s, std::size_t link_index, proto
     return {};
   ++s.counters.estimates_sent;
   ++s.counters.blocks_sent;
-  (is_offer ? l.offered : l.answered) = s.current;
+  auto& told = network_.told[link_index];
+  (is_offer ? told.offered : told.answered) = s.current;
   return s.current;
 }
 
@@ -273,12 +274,13 @@ void network_simulation::perform(shell& s, const take_step& e) {
 
 void network_simulation::perform(shell& s, const absorb& e) {
   owe_mixing(s, 1);
-  const auto& out = network_.links[network_.link_between(s.id, e.half.neighbour)];
+  const auto out = network_.link_between(s.id, e.half.neighbour);
+  const auto& told = network_.told[out];
   auto half = e.half;
   if (model_ != nullptr) {
     const auto before = model_->look(s.current);
-    s.current = model_->absorb(s.id, s.current, network_.links[out.reverse].came,
-                               e.own_offer ? out.offered : out.answered, half.weight);
+    s.current = model_->absorb(s.id, s.current, network_.told[network_.links[out].reverse].came,
+                               e.own_offer ? told.offered : told.answered, half.weight);
     note_change();
     half.projection = model_->look(s.current).projection - before.projection;
     half.size = before.norm;

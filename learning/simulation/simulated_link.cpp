@@ -17,12 +17,36 @@ bool envelope::carries_parameters() const {
   return std::holds_alternative<offer>(*message);
 }
 
+std::uint32_t envelope_pool::put(envelope e) {
+  if (free_ == nowhere) {
+    places_.push_back({std::move(e), nowhere});
+    return static_cast<std::uint32_t>(places_.size() - 1);
+  }
+  const auto place = free_;
+  auto& s = places_[place];
+  free_ = s.next;
+  s.content = std::move(e);
+  s.next = nowhere;
+  return place;
+}
+
+envelope envelope_pool::take(std::uint32_t place) {
+  auto& s = places_[place];
+  s.next = std::exchange(free_, place);
+  return std::exchange(s.content, {});
+}
+
 bool simulated_link::post(envelope e) {
   if (cut_ == cut_fault::kind::loses)
     return false;
   messages_ += e.is_of_protocol() ? 1u : 0u;
   blocks_ += e.carries_parameters() ? 1u : 0u;
-  under_way_.push_back(std::move(e));
+  const auto place = pool_->put(std::move(e));
+  if (first_ == envelope_pool::nowhere)
+    first_ = place;
+  else
+    pool_->set_next(last_, place);
+  last_ = place;
   held_ += cut_ ? 1u : 0u;
   return !cut_;
 }
@@ -39,24 +63,18 @@ bool simulated_link::brings(std::uint32_t connection) {
 }
 
 envelope simulated_link::take() {
-  assert(first_ < under_way_.size());
-  auto e = std::move(under_way_[first_++]);
-  if (first_ == under_way_.size()) {
-    under_way_.clear();
-    first_ = 0;
-  } else if (first_ >= 64 && 2 * first_ > under_way_.size()) {
-    under_way_.erase(under_way_.begin(), under_way_.begin() + static_cast<std::ptrdiff_t>(first_));
-    first_ = 0;
-  }
+  assert(first_ != envelope_pool::nowhere);
+  const auto place = std::exchange(first_, pool_->next(first_));
+  auto e = pool_->take(place);
   messages_ -= e.is_of_protocol() ? 1u : 0u;
   blocks_ -= e.carries_parameters() ? 1u : 0u;
   return e;
 }
 
 void simulated_link::lose_under_way() {
-  under_way_.clear();
-  first_ = 0;
-  messages_ = blocks_ = held_ = 0;
+  while (first_ != envelope_pool::nowhere)
+    take();
+  held_ = 0;
   ++connection_;
 }
 
@@ -68,7 +86,7 @@ void simulated_link::cut_off(cut_fault::kind how) {
 
 std::size_t simulated_link::mend() {
   cut_.reset();
-  return std::exchange(held_, 0);
+  return std::exchange(held_, 0U);
 }
 
 } // namespace dybw

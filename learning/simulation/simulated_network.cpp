@@ -15,24 +15,27 @@ simulated_network::simulated_network(simulation_options o) : options(std::move(o
   const auto& graph = *shared.graph;
   if (!shared.parts)
     shared.parts = parts_for(shared);
+  if (!shared.effects)
+    shared.effects = std::make_shared<std::vector<effect>>();
   shells.reserve(graph.workers());
-  links.resize(2 * graph.edges().size());
-  std::size_t next_link = 0;
+  links.reserve(2 * graph.edges().size());
+  if (shared.policy.averages_in_pairs())
+    told.resize(2 * graph.edges().size());
   for (std::size_t i = 0; i < graph.workers(); ++i) {
     auto machine = shared;
     machine.self = worker_at(i);
     auto& s = shells.emplace_back(make_shell(std::move(machine)));
-    s.first_link = next_link;
+    s.first_link = links.size();
     for (auto to : graph.neighbours(s.id)) {
-      links[next_link].from = s.id;
-      links[next_link].to = to;
-      ++next_link;
+      auto& l = links.emplace_back(pool);
+      l.from = s.id;
+      l.to = to;
     }
     begin(s);
   }
   for (auto& l : links) {
-    l.reverse = link_between(l.to, l.from);
-    l.to_slot = l.reverse - at(l.to).first_link;
+    l.reverse = static_cast<std::uint32_t>(link_between(l.to, l.from));
+    l.to_slot = static_cast<std::uint32_t>(l.reverse - at(l.to).first_link);
   }
   unfinished = shells.size();
 }

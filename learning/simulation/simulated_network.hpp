@@ -70,18 +70,19 @@ struct rebirth {
 /// A worker's process: its machine and what a real shell keeps for it.
 struct simulated_shell {
   simulated_shell(machine_options options, std::size_t neighbours, nanoseconds suspect_after)
-      : id(options.self), machine(make_machine(std::move(options))), detector(neighbours, suspect_after),
-        degree(neighbours) {}
+      : id(options.self), machine(make_machine(std::move(options))), degree(neighbours),
+        detector(neighbours, suspect_after) {}
 
+  // What every message touches comes first.
   worker_id id;
   std::uint32_t incarnation = 0;
   std::unique_ptr<worker_machine> machine;
-  silence_detector detector;
   std::size_t first_link = 0; ///< its outgoing links are first_link .. first_link + degree - 1
   std::size_t degree = 0;
+  nanoseconds frozen_until{0};
   bool alive = true;
   bool finished = false;
-  nanoseconds frozen_until{0};
+  silence_detector detector;
   hang_fault::wake wake_order = hang_fault::wake::in_due_order;
   std::deque<occurrence> mail; ///< came while frozen
   std::uint64_t ticket = 0;    ///< of the step under way; 0: none
@@ -112,21 +113,27 @@ public:
 /// The workers' shells, the links between them and what is due when. Deterministic. Not thread-safe.
 struct simulated_network {
   /// One direction of an edge: the sender's flow control, what is under way and the receiver's slots.
-  struct link {
+  struct alignas(64) link { // two of the processor's cache lines, not three
+    explicit link(envelope_pool& pool) : way(pool) {}
+
     worker_id from{};
     worker_id to{};
-    std::size_t reverse = 0; ///< index of the other direction
-    std::size_t to_slot = 0; ///< the sender's place among the receiver's neighbours
+    std::uint32_t reverse = 0; ///< index of the other direction
+    std::uint32_t to_slot = 0; ///< the sender's place among the receiver's neighbours
+    simulated_link way;
     flow_window window;
     estimate_slots<estimate_handle> slots;
-    // pairwise averaging:
+  };
+  /// What pairwise averaging keeps of one direction of an edge.
+  struct alignas(64) told_estimates {
     estimate_handle offered;  ///< what the sender told in its newest offer
     estimate_handle answered; ///< .. and in its newest answer
     estimate_handle came;     ///< the newest that arrived in an offer or answer
-    simulated_link way;
   };
 
   explicit simulated_network(simulation_options o);
+  simulated_network(const simulated_network&) = delete;
+  simulated_network& operator=(const simulated_network&) = delete;
 
   nanoseconds now() const noexcept { return queue.now(); }
   simulated_shell make_shell(machine_options machine) const;
@@ -137,6 +144,8 @@ struct simulated_network {
 
   /// The shell starts, and watches for silence if that is asked for.
   void begin(simulated_shell& s);
+  /// Whether a sign of life may mean anything to it.
+  bool listens(const simulated_shell& s) const { return options.suspect_after || s.detector.any_lost(); }
   /// For the worker's present incarnation.
   void push(nanoseconds when, const simulated_shell& s, occurrence o);
   /// now() + takes. Throws `virtual_time_over`, which names what ends then.
@@ -146,7 +155,9 @@ struct simulated_network {
 
   simulation_options options;
   std::vector<simulated_shell> shells;
-  std::vector<link> links; ///< [2*edges], by sender and ascending receiver
+  envelope_pool pool;               ///< before the links, which refer to it
+  std::vector<link> links;          ///< [2*edges], by sender and ascending receiver
+  std::vector<told_estimates> told; ///< likewise; empty unless the policy averages in pairs
   event_queue<occurrence> queue;
   std::size_t unfinished = 0;
   simulation_peaks peaks;

@@ -18,7 +18,8 @@ round_number round_of(const envelope& e) {
 } // namespace
 
 TEST_CASE("simulated_link: messages come out in the order sent, and do not overtake each other") {
-  simulated_link link;
+  envelope_pool pool;
+  simulated_link link{pool};
   CHECK(link.post(message(1)));
   CHECK(link.arrival(1s, 5s) == 6s);
   CHECK(link.post(message(2)));
@@ -30,7 +31,8 @@ TEST_CASE("simulated_link: messages come out in the order sent, and do not overt
 }
 
 TEST_CASE("simulated_link: it counts the protocol's messages under way, and the blocks that they carry") {
-  simulated_link link;
+  envelope_pool pool;
+  simulated_link link{pool};
   link.post({envelope::sign_of_life{}, {}});
   link.post({protocol_message{estimate{1, false}}, {}});
   link.post({protocol_message{offer{}}, {}});
@@ -44,7 +46,8 @@ TEST_CASE("simulated_link: it counts the protocol's messages under way, and the 
 }
 
 TEST_CASE("simulated_link: one that holds gives everything after the mending") {
-  simulated_link link;
+  envelope_pool pool;
+  simulated_link link{pool};
   link.post(message(1));
   link.cut_off(cut_fault::kind::holds);
   CHECK_FALSE(link.brings(link.connection())); // what was under way comes due
@@ -58,7 +61,8 @@ TEST_CASE("simulated_link: one that holds gives everything after the mending") {
 }
 
 TEST_CASE("simulated_link: one that loses forgets what is under way, and deliveries of before are void") {
-  simulated_link link;
+  envelope_pool pool;
+  simulated_link link{pool};
   const auto before = link.connection();
   link.post(message(1));
   link.cut_off(cut_fault::kind::loses);
@@ -69,4 +73,23 @@ TEST_CASE("simulated_link: one that loses forgets what is under way, and deliver
   CHECK(link.post(message(3)));
   CHECK(link.brings(link.connection()));
   CHECK(round_of(link.take()) == 3);
+}
+
+TEST_CASE("simulated_link: links of one pool keep their messages apart, and places are used again") {
+  envelope_pool pool;
+  simulated_link one{pool};
+  simulated_link other{pool};
+  for (round_number round = 1; round <= 3; ++round) {
+    one.post(message(round));
+    other.post(message(10 + round));
+  }
+  CHECK(round_of(one.take()) == 1);
+  one.post(message(4));
+  other.lose_under_way();
+  other.post(message(20));
+  for (round_number round = 2; round <= 4; ++round)
+    CHECK(round_of(one.take()) == round);
+  CHECK(round_of(other.take()) == 20);
+  CHECK(other.messages_under_way() == 0);
+  CHECK(pool.size() == 6); // what was under way at once, at most
 }
