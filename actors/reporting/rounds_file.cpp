@@ -2,6 +2,7 @@
 
 #include "actors/system/durable_file.hpp"
 
+#include <spdlog/fmt/compile.h>
 #include <spdlog/spdlog.h>
 
 #include <cerrno>
@@ -86,16 +87,18 @@ void rounds_file::add(const round_report& r) {
   line_.clear();
   auto out = std::back_inserter(line_);
   fmt::format_to(
-      out, R"({{"worker":{},"round":{},"start_s":{:.6f},"compute_s":{:.6f},"wait_s":{:.6f},"accepted":{},)",
+      out,
+      FMT_COMPILE(
+          R"({{"worker":{},"round":{},"start_s":{:.6f},"compute_s":{:.6f},"wait_s":{:.6f},"accepted":{},)"),
       to_string(r.mixed.worker), r.mixed.round, to_seconds(r.started), to_seconds(r.compute),
       to_seconds(r.done - r.joined), r.accepted);
   line_ += R"("committed":[)";
   for (const auto& t : r.mixed.committed)
-    fmt::format_to(out, "{}[{},{}]", &t == r.mixed.committed.data() ? "" : ",", to_string(t.neighbour),
-                   t.weight);
-  fmt::format_to(out, R"(],"backup_workers":{},"loss":)", r.backup_workers());
+    fmt::format_to(out, FMT_COMPILE("{}[{},{}]"), &t == r.mixed.committed.data() ? "" : ",",
+                   to_string(t.neighbour), t.weight);
+  fmt::format_to(out, FMT_COMPILE(R"(],"backup_workers":{},"loss":)"), r.backup_workers());
   if (std::isfinite(r.loss))
-    fmt::format_to(out, "{:.6g}", r.loss);
+    fmt::format_to(out, FMT_COMPILE("{:.6g}"), r.loss);
   else
     line_ += "null";
   line_ += r.timed_out ? R"(,"timeout":true})"

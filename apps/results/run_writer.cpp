@@ -10,8 +10,8 @@ namespace dybw {
 
 namespace {
 
-nlohmann::json mean_or_null(const std::vector<running_mean>& bins, std::size_t i) {
-  return i < bins.size() && bins[i].count() > 0 ? nlohmann::json(bins[i].mean()) : nlohmann::json(nullptr);
+nlohmann::json ratio_or_null(double sum, double of) {
+  return of > 0 ? nlohmann::json(sum / of) : nlohmann::json(nullptr);
 }
 
 } // namespace
@@ -19,7 +19,7 @@ nlohmann::json mean_or_null(const std::vector<running_mean>& bins, std::size_t i
 nlohmann::json series_to_json(const finished_run& run) {
   std::size_t bins = 0;
   for (const auto& s : run.series)
-    bins = std::max(bins, s.round_s.size());
+    bins = std::max(bins, s.size());
   nlohmann::json times = nlohmann::json::array();
   for (std::size_t i = 0; i < bins; ++i)
     times.push_back((static_cast<double>(i) + 0.5) * run.bin_width_s);
@@ -30,11 +30,11 @@ nlohmann::json series_to_json(const finished_run& run) {
     nlohmann::json share = nlohmann::json::array();
     nlohmann::json round = nlohmann::json::array();
     for (std::size_t i = 0; i < bins; ++i) {
-      backup.push_back(mean_or_null(s.backup_workers, i));
-      round.push_back(mean_or_null(s.round_s, i));
-      const auto has_share = i < s.round_s.size() && s.round_s[i].sum() > 0;
-      share.push_back(has_share ? nlohmann::json(s.wait_s[i].sum() / s.round_s[i].sum())
-                                : nlohmann::json(nullptr));
+      const auto bin = i < s.size() ? s[i] : round_sums{};
+      const auto rounds = static_cast<double>(bin.rounds);
+      backup.push_back(ratio_or_null(bin.backup_workers, rounds));
+      round.push_back(ratio_or_null(bin.round_s, rounds));
+      share.push_back(ratio_or_null(bin.wait_s, bin.round_s));
     }
     workers.push_back({{"worker", w}, {"backup_workers", backup}, {"wait_share", share}, {"round_s", round}});
   }

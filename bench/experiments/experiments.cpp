@@ -186,8 +186,9 @@ private:
     json workers = json::array();
     for (const auto& s : done.series) {
       json bins = json::array();
-      for (const auto& bin : s.backup_workers)
-        bins.push_back(bin.count() > 0 ? json(bin.mean()) : json(nullptr));
+      for (const auto& bin : s)
+        bins.push_back(bin.rounds > 0 ? json(bin.backup_workers / static_cast<double>(bin.rounds))
+                                      : json(nullptr));
       workers.push_back(std::move(bins));
     }
     return {{"bin_s", done.bin_width_s}, {"workers", std::move(workers)}};

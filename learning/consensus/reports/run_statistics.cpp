@@ -11,12 +11,17 @@ void smooth(double& mean, double x, std::uint64_t count, double window) {
   mean += (x - mean) / std::min(static_cast<double>(count), window);
 }
 
-void merge_pairs(std::vector<running_mean>& bins) {
+void merge_pairs(worker_series& bins) {
   for (std::size_t i = 0; i < bins.size(); ++i) {
-    if (i % 2 == 0)
+    if (i % 2 == 0) {
       bins[i / 2] = bins[i];
-    else
-      bins[i / 2].merge(bins[i]);
+      continue;
+    }
+    auto& sums = bins[i / 2];
+    sums.rounds += bins[i].rounds;
+    sums.backup_workers += bins[i].backup_workers;
+    sums.wait_s += bins[i].wait_s;
+    sums.round_s += bins[i].round_s;
   }
   bins.resize((bins.size() + 1) / 2);
 }
@@ -48,15 +53,14 @@ void run_statistics::add(const round_report& r) {
   while (to_seconds(r.done) >= bin_width_s_ * static_cast<double>(bins_max))
     widen_bins();
   const auto bin = static_cast<std::size_t>(to_seconds(r.done) / bin_width_s_);
-  auto& s = series_[w];
-  if (s.round_s.size() <= bin) {
-    s.backup_workers.resize(bin + 1);
-    s.wait_s.resize(bin + 1);
-    s.round_s.resize(bin + 1);
-  }
-  s.backup_workers[bin].add(backup);
-  s.wait_s[bin].add(wait_s);
-  s.round_s[bin].add(to_seconds(r.done - r.started));
+  auto& bins = series_[w];
+  if (bins.size() <= bin)
+    bins.resize(bin + 1);
+  auto& s = bins[bin];
+  ++s.rounds;
+  s.backup_workers += backup;
+  s.wait_s += wait_s;
+  s.round_s += to_seconds(r.done - r.started);
 }
 
 void run_statistics::add(const worker_totals& t) {
@@ -67,11 +71,8 @@ void run_statistics::add(const worker_totals& t) {
 
 void run_statistics::widen_bins() {
   bin_width_s_ *= 2;
-  for (auto& s : series_) {
-    merge_pairs(s.backup_workers);
-    merge_pairs(s.wait_s);
-    merge_pairs(s.round_s);
-  }
+  for (auto& bins : series_)
+    merge_pairs(bins);
 }
 
 void run_statistics::fill(run_result& result, nanoseconds duration) const {

@@ -7,12 +7,16 @@
 
 namespace dybw {
 
-/// Values of one worker over time, in bins of equal width; the width doubles when a run outgrows them.
-struct worker_series {
-  std::vector<running_mean> backup_workers;
-  std::vector<running_mean> wait_s;
-  std::vector<running_mean> round_s; ///< compute + wait
+/// What a worker's rounds of some time add up to.
+struct round_sums {
+  std::uint64_t rounds = 0;
+  double backup_workers = 0;
+  double wait_s = 0;
+  double round_s = 0; ///< compute + wait
 };
+
+/// Those of one worker, in bins of equal width; the width doubles when a run outgrows them.
+using worker_series = std::vector<round_sums>;
 
 /// Everything that is summed up from round reports while a run lasts. Memory does not grow with the run. Not
 /// thread-safe.

@@ -33,11 +33,15 @@ run_result filled(const run_statistics& statistics, double duration_s) {
   return result;
 }
 
-/// Sum and number of all values in a worker's bins.
-running_mean total(const std::vector<running_mean>& bins) {
-  running_mean sum;
-  for (const auto& bin : bins)
-    sum.merge(bin);
+/// What a worker's bins add up to.
+round_sums total(const worker_series& bins) {
+  round_sums sum;
+  for (const auto& bin : bins) {
+    sum.rounds += bin.rounds;
+    sum.backup_workers += bin.backup_workers;
+    sum.wait_s += bin.wait_s;
+    sum.round_s += bin.round_s;
+  }
   return sum;
 }
 
@@ -119,7 +123,7 @@ TEST_CASE("run_statistics: waiting for a training thread is no computing, but pa
   statistics.add(report);
   const auto result = filled(statistics, 1);
   CHECK(result.per_worker[0].compute_s == doctest::Approx(0.005));
-  CHECK(total(statistics.series()[0].round_s).sum() == doctest::Approx(0.03));
+  CHECK(total(statistics.series()[0]).round_s == doctest::Approx(0.03));
 }
 
 TEST_CASE("run_statistics: the time of discarded steps makes the mean step longer") {
@@ -180,13 +184,14 @@ TEST_CASE("run_statistics: a value stands in the bin of the moment when its roun
   run_statistics statistics{2};
   const auto width = statistics.bin_width_s();
   statistics.add(report_of(1, 1, 3 * width, width / 4, width / 4));
-  CHECK(statistics.series()[0].round_s.empty());
+  CHECK(statistics.series()[0].empty());
   const auto& s = statistics.series()[1];
-  REQUIRE(s.round_s.size() == 4);
-  CHECK(s.round_s[3].mean() == doctest::Approx(width / 2));
-  CHECK(s.wait_s[3].mean() == doctest::Approx(width / 4));
-  CHECK(s.backup_workers[3].mean() == 2);
-  CHECK(s.round_s[2].count() == 0);
+  REQUIRE(s.size() == 4);
+  CHECK(s[3].rounds == 1);
+  CHECK(s[3].round_s == doctest::Approx(width / 2));
+  CHECK(s[3].wait_s == doctest::Approx(width / 4));
+  CHECK(s[3].backup_workers == 2);
+  CHECK(s[2].rounds == 0);
 }
 
 TEST_CASE("run_statistics: a long run widens its bins and loses nothing") {
@@ -196,23 +201,24 @@ TEST_CASE("run_statistics: a long run widens its bins and loses nothing") {
   for (int i = 0; i < rounds; ++i)
     statistics.add(report_of(0, static_cast<round_number>(i) + 1, i, 0.25, 0.25));
   const auto& s = statistics.series()[0];
-  CHECK(s.round_s.size() <= run_statistics::bins_max);
-  CHECK(s.round_s.size() > run_statistics::bins_max / 2);
-  CHECK(total(s.round_s).count() == rounds);
-  CHECK(total(s.wait_s).sum() == doctest::Approx(rounds * 0.25));
+  CHECK(s.size() <= run_statistics::bins_max);
+  CHECK(s.size() > run_statistics::bins_max / 2);
+  CHECK(total(s).rounds == rounds);
+  CHECK(total(s).backup_workers == 2 * rounds);
+  CHECK(total(s).round_s == doctest::Approx(rounds * 0.5));
+  CHECK(total(s).wait_s == doctest::Approx(rounds * 0.25));
   const auto doublings = std::log2(statistics.bin_width_s() / width);
   CHECK(doublings == doctest::Approx(std::round(doublings)));
   // After widening a bin still holds the rounds of its own stretch of time, here one per second.
-  for (std::size_t i = 0; i + 1 < s.round_s.size(); ++i)
-    CHECK(static_cast<double>(s.round_s[i].count()) ==
-          doctest::Approx(statistics.bin_width_s()).epsilon(0.2));
+  for (std::size_t i = 0; i + 1 < s.size(); ++i)
+    CHECK(static_cast<double>(s[i].rounds) == doctest::Approx(statistics.bin_width_s()).epsilon(0.2));
 }
 
 TEST_CASE("run_statistics: one report far in the future does not ask for more than the bins there are") {
   run_statistics statistics{1};
   statistics.add(report_of(0, 1, 1e8, 1, 0));
-  CHECK(statistics.series()[0].round_s.size() <= run_statistics::bins_max);
-  CHECK(total(statistics.series()[0].round_s).count() == 1);
+  CHECK(statistics.series()[0].size() <= run_statistics::bins_max);
+  CHECK(total(statistics.series()[0]).rounds == 1);
 }
 
 } // namespace dybw
