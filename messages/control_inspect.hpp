@@ -31,7 +31,7 @@ auto inspect(auto& f, endpoint& x) {
   return f(x.host, x.port);
 }
 auto inspect(auto& f, data_options& x) {
-  return f(x.name, x.path, x.test_share, x.label, x.seed);
+  return f(x.name, x.path, x.test_share, x.label, x.seed, x.standardise, x.mirror);
 }
 auto inspect(auto& f, partition_spec& x) {
   return f(x.how, x.shards_per_worker, x.concentration);

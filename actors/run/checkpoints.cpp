@@ -49,6 +49,10 @@ std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy) {
   h.add(config.data.name);
   h.add(config.data.test_share);
   h.add(config.data.label);
+  if (config.data.standardise) // else as it was before there was a choice
+    h.add(std::string{"standard"});
+  if (config.data.mirror)
+    h.add(std::string{"mirror"});
   h.add(config.partition_text);
   h.add(config.model);
   h.add(std::uint64_t{config.workers});

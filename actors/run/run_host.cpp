@@ -24,7 +24,8 @@ constexpr std::size_t workers_with_threads_max = 64;
 mini_batch_sampler sampler_of(worker_id id, const run_inputs& inputs, const run_host_options& options) {
   const auto& config = inputs.config;
   mini_batch_sampler sampler{inputs.rows[index_of(id)], config.batch,
-                             make_generator(config.seed, random_stream::mini_batches, index_of(id))};
+                             make_generator(config.seed, random_stream::mini_batches, index_of(id)),
+                             config.data.mirror};
   if (const auto found = options.starts.find(id); found != options.starts.end() && found->second.resumed)
     sampler.skip(found->second.resumed->local_steps);
   return sampler;

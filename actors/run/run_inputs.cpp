@@ -129,11 +129,11 @@ void load_inputs(run_inputs& inputs, const std::function<bool(worker_id)>& lives
   const auto& config = inputs.config;
   inputs.initial.assign(config.workers, {});
   if (config.model == "none") {
-    inputs.learner = make_model("none", 1, 1);
+    inputs.learner = make_model("none", {1, 1});
     return;
   }
   inputs.data = load_data(config.data);
-  inputs.learner = make_model(config.model, inputs.data.train->features, inputs.data.train->classes);
+  inputs.learner = make_model(config.model, inputs.data.train->shape());
   inputs.rows = partition_rows(*inputs.data.train, config.workers, config.partition, config.seed);
   const auto same = config.start == start_rule::same;
   const auto first = make_starting_point(config, *inputs.learner, worker_id{0});
@@ -176,7 +176,8 @@ std::shared_ptr<const training_setup> training_setup_for(const run_inputs& input
       training_setup{inputs.learner, inputs.data.train,
                      std::make_shared<const sign_projection>(config.seed, inputs.learner->parameter_count()),
                      config.sgd, std::min(config.batch, largest_shard(inputs, here)),
-                     rounds_per_pass(inputs.data.train->size(), config.workers, config.batch)});
+                     rounds_per_pass(inputs.data.train->size(), config.workers, config.batch),
+                     config.data.mirror});
 }
 
 parameter_block starting_point(const run_inputs& inputs, worker_id id) {

@@ -24,6 +24,10 @@ po::options_description data_group() {
       "like, "
       "else the last")("test-share", text_value("SHARE", number_text(standard.data.test_share)),
                        "csv, libsvm: share of the rows held out for testing")(
+      "scaling", text_value("unit|standard", "unit"),
+      "features in [0,1], or with mean 0 and deviation 1: each channel of images, else each feature")(
+      "augment", text_value("none|mirror", "none"),
+      "mirror: half of the training images, drawn anew in each epoch, left and right exchanged")(
       "partition", text_value("HOW", standard.partition_text),
       "how the training samples are dealt to the workers: iid (at random), shards:S (sorted by label, S runs "
       "to each worker), dirichlet:A (uneven classes, uneven sizes; the smaller A, the more uneven) or "
@@ -75,8 +79,10 @@ po::options_description learning_group() {
   const run_config standard;
   auto list = option_group("Learning");
   list.add_options()("model", text_value("MODEL", standard.model),
-                     "softmax (logistic regression), mlp:H1,H2,.. (hidden layers of these sizes) or none (no "
-                     "learning, to measure the exchange alone)")(
+                     "softmax (logistic regression), mlp:H1,H2,.. (hidden layers of these sizes), cnn:LAYERS (of "
+                     "images; FxK: F filters of K x K pixels, FxK+P: with P pixels of padding, poolN: largest of "
+                     "N x N, H: hidden layer; as in cnn:16x5,pool2,32x5,pool2,64) or none (no learning, to "
+                     "measure the exchange alone)")(
       "batch", text_value("B", std::to_string(standard.batch)), "samples per gradient step of a worker")(
       "step-size", text_value("E", number_text(standard.sgd.step_size)), "learning rate")(
       "step-decay", text_value("D", number_text(standard.sgd.step_decay)),

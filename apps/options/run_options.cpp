@@ -109,6 +109,10 @@ void read_data(const option_values& given, run_config& config) {
   config.data.test_share = given.real(
       "test-share", [](double x) { return x > 0 && x < 1; }, "a number above 0 and below 1");
   config.data.seed = config.seed;
+  config.data.standardise = given.choice("scaling", {"unit", "standard"}) == 1;
+  config.data.mirror = given.choice("augment", {"none", "mirror"}) == 1;
+  if (config.data.mirror && is_table)
+    given.refuse("augment", "applies to images only", "leave it out, or choose digits, mnist or cifar10");
   config.partition_text = given.text("partition");
   config.partition = given.reading("partition", [&] { return parse_partition(config.partition_text); });
 }
@@ -183,8 +187,7 @@ void read_stopping(const option_values& given, run_config& config) {
 
 void read_learning(const option_values& given, run_config& config) {
   config.model = given.text("model");
-  // The size of the data is not known yet; the smallest one shows whether the text is a model's.
-  given.reading("model", [&] { return make_model(config.model, 1, 2); });
+  given.reading("model", [&] { return check_model(config.model); });
   config.batch = given.whole("batch", 1, batch_max);
   const auto not_negative = [](double x) { return x >= 0; };
   config.sgd.step_size = given.real("step-size", not_negative, "a number from 0 on");

@@ -177,6 +177,8 @@ ordered_json config_to_json(const run_config& config) {
       {"data", config.data.path.empty() ? ordered_json(nullptr) : ordered_json(config.data.path.string())},
       {"test-share", is_table ? number(config.data.test_share) : ordered_json(nullptr)},
       {"label", config.data.label.empty() ? ordered_json(nullptr) : ordered_json(config.data.label)},
+      {"scaling", config.data.standardise ? "standard" : "unit"},
+      {"augment", config.data.mirror ? "mirror" : "none"},
       {"partition", config.partition_text},
       {"workers", config.workers},
       {"topology", config.topology},

@@ -21,10 +21,19 @@ using weights_matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eige
 
 constexpr std::size_t classes = 10;
 
+/// A convolution as products: [outputs x inputs] times [inputs x pixels], for each sample.
+struct convolution {
+  std::size_t inputs = 0;
+  std::size_t outputs = 0;
+  std::size_t pixels = 0;
+};
+
 struct bench_case {
   std::string model;
-  std::vector<std::size_t> hidden; ///< the same layers as `model`
-  std::size_t features = 0;
+  std::vector<std::size_t> hidden; ///< the same dense layers as `model`
+  dybw::image_shape image;
+  std::vector<convolution> convolutions = {}; ///< ahead of them
+  std::size_t flat = 0;                       ///< .. and how many values they give
 };
 
 /// Processor time of this thread, which other work on the machine disturbs less than the wall clock.
@@ -43,6 +52,7 @@ double seconds_of(const Function& function) {
 
 /// One layer's operands for the bare products.
 struct layer_products {
+  std::size_t times = 1;
   weights_matrix w, w_gradient;       ///< [outputs x inputs]
   Eigen::MatrixXf z, delta;           ///< [outputs x samples]
   Eigen::MatrixXf input, input_delta; ///< [inputs x samples]
@@ -63,7 +73,14 @@ struct layer_products {
 class bare_products {
 public:
   bare_products(const bench_case& shape, std::size_t samples) {
-    auto inputs = shape.features;
+    auto inputs = shape.image.size();
+    for (const auto& c : shape.convolutions) {
+      const auto product_flop = 2.0 * static_cast<double>(c.inputs * c.outputs * c.pixels * samples);
+      flop_ += (layers_.empty() ? 2 : 3) * product_flop;
+      layers_.emplace_back(c.inputs, c.outputs, c.pixels);
+      layers_.back().times = samples;
+      inputs = shape.flat;
+    }
     auto widths = shape.hidden;
     widths.push_back(classes);
     for (const auto outputs : widths) {
@@ -76,12 +93,15 @@ public:
 
   void run() {
     for (auto& layer : layers_)
-      layer.z.noalias() = layer.w * layer.input;
+      for (std::size_t i = 0; i < layer.times; ++i)
+        layer.z.noalias() = layer.w * layer.input;
     for (auto l = layers_.size(); l-- > 0;) {
       auto& layer = layers_[l];
-      layer.w_gradient.noalias() = layer.delta * layer.input.transpose();
-      if (l > 0)
-        layer.input_delta.noalias() = layer.w.transpose() * layer.delta;
+      for (std::size_t i = 0; i < layer.times; ++i) {
+        layer.w_gradient.noalias() = layer.delta * layer.input.transpose();
+        if (l > 0)
+          layer.input_delta.noalias() = layer.w.transpose() * layer.delta;
+      }
     }
     benchmark::ClobberMemory();
   }
@@ -95,11 +115,11 @@ private:
 
 void gradient_step(benchmark::State& state, const bench_case& shape) {
   const auto samples = static_cast<std::size_t>(state.range(0));
-  const auto model = dybw::make_model(shape.model, shape.features, classes);
+  const auto model = dybw::make_model(shape.model, {shape.image.size(), classes, shape.image});
   std::mt19937_64 generator(1);
   std::uniform_real_distribution<float> feature(0.0F, 1.0F);
   std::uniform_int_distribution<std::int32_t> label(0, classes - 1);
-  std::vector<float> features(samples * shape.features);
+  std::vector<float> features(samples * shape.image.size());
   std::vector<std::int32_t> labels(samples);
   for (auto& x : features)
     x = feature(generator);
@@ -139,13 +159,14 @@ void gradient_step(benchmark::State& state, const bench_case& shape) {
 
 int main(int argc, char** argv) {
   const bench_case cases[] = {
-      {"softmax", {}, 784},
-      {"mlp:256,256", {256, 256}, 784},
-      {"softmax", {}, 3072},
-      {"mlp:256,256", {256, 256}, 3072},
+      {"softmax", {}, {1, 28, 28}},
+      {"mlp:256,256", {256, 256}, {1, 28, 28}},
+      {"softmax", {}, {3, 32, 32}},
+      {"mlp:256,256", {256, 256}, {3, 32, 32}},
+      {"cnn:16x5,pool2,32x5,pool2,64", {64}, {3, 32, 32}, {{75, 16, 784}, {400, 32, 100}}, 800},
   };
   for (const auto& shape : cases) {
-    const auto name = "gradient_step/" + shape.model + "/features:" + std::to_string(shape.features);
+    const auto name = "gradient_step/" + shape.model + "/features:" + std::to_string(shape.image.size());
     benchmark::RegisterBenchmark(name.c_str(),
                                  [shape](benchmark::State& state) { gradient_step(state, shape); })
         ->ArgName("batch")

@@ -13,7 +13,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t classes = 10;
-constexpr std::size_t pixel_bytes = std::size_t{3} * 32 * 32;
+constexpr image_shape image{3, 32, 32};
+constexpr std::size_t pixel_bytes = image.size();
 constexpr std::size_t row_bytes = 1 + pixel_bytes;
 constexpr int training_batches_max = 5;
 
@@ -63,6 +64,7 @@ std::shared_ptr<const dataset> load_files(const std::vector<fs::path>& files) {
 
   auto data = std::make_shared<dataset>();
   data->features = pixel_bytes;
+  data->image = image;
   data->classes = classes;
   data->labels.reserve(total);
   std::vector<std::uint8_t> pixels(total * pixel_bytes);

@@ -9,16 +9,29 @@ namespace dybw {
 
 namespace {
 
-constexpr float byte_scale = 1.0F / 255.0F; // 255 becomes 1 exactly
+template <class T>
+constexpr float unit = 1; ///< what a value is multiplied with to come to [0,1]
+template <>
+constexpr float unit<std::uint8_t> = 1.0F / 255.0F; // 255 becomes 1 exactly
 
-// A byte pointer may alias anything: without __restrict the loop would not be vectorised.
-void write_sample(const std::uint8_t* __restrict from, std::size_t features, float* __restrict to) {
-  for (std::size_t i = 0; i < features; ++i)
-    to[i] = static_cast<float>(from[i]) * byte_scale;
+// A byte pointer may alias anything: without __restrict the loops would not be vectorised.
+template <class T>
+void write_sample(const T* __restrict from, std::size_t count, float* __restrict to) {
+  for (std::size_t i = 0; i < count; ++i)
+    to[i] = static_cast<float>(from[i]) * unit<T>;
 }
 
-void write_sample(const float* __restrict from, std::size_t features, float* __restrict to) {
-  std::copy_n(from, features, to);
+template <class T>
+void write_standardised(const T* __restrict from, std::size_t count, dataset::standardisation by,
+                        float* __restrict to) {
+  const auto factor = unit<T> * by.factor;
+  for (std::size_t i = 0; i < count; ++i)
+    to[i] = static_cast<float>(from[i]) * factor + by.offset;
+}
+
+void mirror_rows(const image_shape& image, float* values) {
+  for (std::size_t row = 0; row < image.channels * image.rows; ++row, values += image.columns)
+    std::reverse(values, values + image.columns);
 }
 
 // Shuffled rows lie anywhere in memory, where the processor cannot foresee them; their numbers are known
@@ -32,13 +45,23 @@ void prefetch_sample(const T* from, std::size_t features) {
 }
 
 template <class T>
-void gather_from(const std::vector<T>& values, std::size_t features, std::span<const std::uint32_t> rows,
+void gather_from(const std::vector<T>& values, const dataset& data, std::span<const std::uint32_t> rows,
                  float* out) {
   constexpr std::size_t ahead = 2;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
+  const auto features = data.features;
+  const auto sample = [&](std::uint32_t row) { return values.data() + (row & ~dataset::mirrored) * features; };
+  const auto& standardised = data.standardised;
+  const auto length = features / std::max<std::size_t>(standardised.size(), 1);
+  for (std::size_t i = 0; i < rows.size(); ++i, out += features) {
     if (i + ahead < rows.size())
-      prefetch_sample(values.data() + rows[i + ahead] * features, features);
-    write_sample(values.data() + rows[i] * features, features, out + i * features);
+      prefetch_sample(sample(rows[i + ahead]), features);
+    const auto* from = sample(rows[i]);
+    if (standardised.empty())
+      write_sample(from, features, out);
+    for (std::size_t c = 0; c < standardised.size(); ++c)
+      write_standardised(from + c * length, length, standardised[c], out + c * length);
+    if ((rows[i] & dataset::mirrored) != 0)
+      mirror_rows(data.image, out);
   }
 }
 
@@ -48,10 +71,12 @@ void dataset::gather(std::span<const std::uint32_t> rows, std::span<float> out,
                      std::span<std::int32_t> labels_out) const {
   assert(out.size() == rows.size() * features);
   assert(labels_out.size() == rows.size());
-  assert(std::all_of(rows.begin(), rows.end(), [this](std::uint32_t row) { return row < size(); }));
-  std::visit([&](const auto& all) { gather_from(all, features, rows, out.data()); }, values);
+  assert(std::all_of(rows.begin(), rows.end(), [this](std::uint32_t row) {
+    return (row & ~mirrored) < size() && (row < mirrored || image.size() == features);
+  }));
+  std::visit([&](const auto& all) { gather_from(all, *this, rows, out.data()); }, values);
   for (std::size_t i = 0; i < rows.size(); ++i)
-    labels_out[i] = labels[rows[i]];
+    labels_out[i] = labels[rows[i] & ~mirrored];
 }
 
 data_summary summary_of(const data_split& data) {

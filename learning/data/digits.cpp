@@ -168,6 +168,7 @@ std::shared_ptr<const dataset> draw_part(const std::array<glyph, classes>& alpha
                                          std::size_t first, std::size_t samples) {
   auto data = std::make_shared<dataset>();
   data->features = pixel_count;
+  data->image = {1, side, side};
   data->classes = classes;
   std::vector<std::uint8_t> pixels(samples * pixel_count);
   for (std::size_t i = 0; i < samples; ++i) {

@@ -253,7 +253,8 @@ part load_part(const naming& set, const std::string& name) {
     refuse(std::to_string(labels.sizes()[0]) + " labels for " + std::to_string(images.sizes()[0]) + " images",
            labels.path(), "the files do not belong together");
   auto data = std::make_shared<dataset>();
-  data->features = std::size_t{images.sizes()[1]} * images.sizes()[2];
+  data->image = {1, images.sizes()[1], images.sizes()[2]};
+  data->features = data->image.size();
   const auto label_bytes = labels.values();
   data->labels.assign(label_bytes.begin(), label_bytes.end());
   data->values = images.values();

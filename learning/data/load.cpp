@@ -1,11 +1,15 @@
 #include "learning/data/load.hpp"
 
 #include "learning/base/error.hpp"
+#include "learning/base/number_text.hpp"
 #include "learning/data/cifar10.hpp"
 #include "learning/data/csv.hpp"
 #include "learning/data/digits.hpp"
 #include "learning/data/idx.hpp"
 #include "learning/data/libsvm.hpp"
+#include "learning/data/standardise.hpp"
+
+#include <cmath>
 
 namespace dybw {
 
@@ -19,9 +23,7 @@ const std::filesystem::path& path_of(const data_options& options, const std::str
   return options.path;
 }
 
-} // namespace
-
-data_split load_data(const data_options& options) {
+data_split load_files(const data_options& options) {
   if (options.name == "digits")
     return generate_digits(options.seed);
   if (options.name == "mnist")
@@ -34,6 +36,30 @@ data_split load_data(const data_options& options) {
     return load_libsvm(path_of(options, "a file"), options.test_share, options.seed);
   throw input_error{input_fault::configuration, "unknown dataset '" + options.name + "'", "--dataset",
                     "choose digits, mnist, cifar10, csv or libsvm"};
+}
+
+/// Both parts as the training samples want it: what is tested is not looked at.
+void standardise(data_split& data) {
+  const auto by = standardisation_of(*data.train);
+  for (const auto& part : {data.train, data.test})
+    std::const_pointer_cast<dataset>(part)->standardised = by; // made just now, and nobody else's yet
+  const auto images = data.train->image.size() > 0;
+  data.reading.scaling += (data.reading.scaling.empty() ? "" : ", ") +
+                          std::string{images ? "each channel" : "each feature"} + " standardised";
+  if (images && by.size() <= 4)
+    for (const auto& x : by)
+      data.reading.scaling += (&x == by.data() ? " (x -> " : ", ") + number_text(double{x.factor}) + " x " +
+                              (x.offset < 0 ? "- " : "+ ") + number_text(std::abs(double{x.offset})) +
+                              (&x == &by.back() ? ")" : "");
+}
+
+} // namespace
+
+data_split load_data(const data_options& options) {
+  auto data = load_files(options);
+  if (options.standardise)
+    standardise(data);
+  return data;
 }
 
 } // namespace dybw

@@ -1,5 +1,7 @@
 #include "learning/data/mini_batch.hpp"
 
+#include "learning/data/dataset.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -7,16 +9,24 @@
 namespace dybw {
 
 mini_batch_sampler::mini_batch_sampler(std::vector<std::uint32_t> rows, std::size_t batch_size,
-                                       random_generator generator)
-    : rows_(std::move(rows)), batch_size_(batch_size), generator_(generator) {
+                                       random_generator generator, bool mirrors)
+    : rows_(std::move(rows)), mirrors_(mirrors), batch_size_(batch_size), generator_(generator) {
   assert(!rows_.empty());
   assert(batch_size_ >= 1);
+  begin_epoch();
+}
+
+void mini_batch_sampler::begin_epoch() {
   std::shuffle(rows_.begin(), rows_.end(), generator_);
+  if (!mirrors_)
+    return;
+  for (auto& row : rows_)
+    row = (row & ~dataset::mirrored) | (generator_() >> 63 != 0 ? dataset::mirrored : 0);
 }
 
 std::span<const std::uint32_t> mini_batch_sampler::next() {
   if (position_ == rows_.size()) {
-    std::shuffle(rows_.begin(), rows_.end(), generator_);
+    begin_epoch();
     position_ = 0;
     ++epoch_;
   }

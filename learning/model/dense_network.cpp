@@ -1,8 +1,7 @@
 #include "learning/model/dense_network.hpp"
 
 #include "learning/base/random.hpp"
-
-#include <Eigen/Core>
+#include "learning/model/products.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -13,57 +12,7 @@ namespace dybw {
 
 namespace {
 
-using Eigen::Index;
-using weights_matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using const_weights = Eigen::Map<const weights_matrix>; // [outputs x inputs]
-using mutable_weights = Eigen::Map<weights_matrix>;
-using const_samples = Eigen::Map<const Eigen::MatrixXf>; // [features x samples], a sample per column
-using mutable_samples = Eigen::Map<Eigen::MatrixXf>;
-using const_bias = Eigen::Map<const Eigen::VectorXf>;
-using mutable_bias = Eigen::Map<Eigen::VectorXf>;
-
 constexpr std::size_t tile_samples_max = 256;
-
-/// With panels of this size Eigen's packing buffers stay below EIGEN_STACK_ALLOCATION_LIMIT (see
-/// CMakeLists.txt) whatever the layer's width, so that no product allocates.
-constexpr Index panel_max = 408;
-
-/// Eigen cuts its products by the sizes of the caches, which it asks the processor for, and how they are cut
-/// decides how the sums are rounded. So it is told the same sizes everywhere: those of a common server, which
-/// others differ from by little speed. They are process-wide: written by whoever makes the first model or
-/// workspace, before any product; from then on they are only read.
-void fix_cache_sizes() {
-  constexpr std::ptrdiff_t l1 = 32 * 1024;
-  constexpr std::ptrdiff_t l2 = 512 * 1024;
-  constexpr std::ptrdiff_t l3 = 8 * 1024 * 1024;
-  if (Eigen::l1CacheSize() != l1 || Eigen::l2CacheSize() != l2 || Eigen::l3CacheSize() != l3)
-    Eigen::setCpuCacheSizes(l1, l2, l3);
-}
-
-constexpr Index as_index(std::size_t n) {
-  return static_cast<Index>(n);
-}
-
-/// Length of the panels that cut `n` into as few and as equal pieces as may be.
-constexpr Index panel_length(Index n) {
-  const auto panels = (n + panel_max - 1) / panel_max;
-  return panels == 0 ? 1 : (n + panels - 1) / panels;
-}
-
-/// result += left * right, without allocation.
-template <class Result, class Left, class Right>
-void add_product(Result& result, const Left& left, const Right& right) {
-  const auto rows_max = panel_length(result.rows());
-  const auto columns_max = panel_length(result.cols());
-  for (Index row = 0; row < result.rows(); row += rows_max) {
-    const auto rows = std::min(rows_max, result.rows() - row);
-    for (Index column = 0; column < result.cols(); column += columns_max) {
-      const auto columns = std::min(columns_max, result.cols() - column);
-      result.block(row, column, rows, columns).noalias() +=
-          left.middleRows(row, rows) * right.middleCols(column, columns);
-    }
-  }
-}
 
 /// A NaN stays a NaN: a diverged model must show.
 void apply_relu(Eigen::Ref<Eigen::VectorXf> z) {
@@ -161,8 +110,12 @@ parameter_layout dense_network::layout() const {
 }
 
 void dense_network::initialise(std::uint64_t seed, std::span<float> parameters) const {
-  assert(parameters.size() == parameter_count_);
   auto generator = make_generator(seed, random_stream::parameters);
+  initialise(generator, parameters);
+}
+
+void dense_network::initialise(random_generator& generator, std::span<float> parameters) const {
+  assert(parameters.size() == parameter_count_);
   std::normal_distribution<double> normal;
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const auto& layer = layers_[l];
@@ -184,8 +137,8 @@ void dense_network::forward(std::span<const float> parameters, std::span<const f
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const auto outputs = as_index(layers_[l].outputs);
     const auto inputs = as_index(layers_[l].inputs);
-    const const_weights w(parameters.data() + first_[l], outputs, inputs);
-    const const_bias b(w.data() + w.size(), outputs);
+    const const_rows w(parameters.data() + first_[l], outputs, inputs);
+    const const_column b(w.data() + w.size(), outputs);
     const const_samples a(input, inputs, as_index(samples));
     mutable_samples z(workspace.outputs[l].data(), outputs, as_index(samples));
     z.colwise() = b;
@@ -198,23 +151,26 @@ void dense_network::forward(std::span<const float> parameters, std::span<const f
 
 void dense_network::backward(std::span<const float> parameters, std::span<const float> features,
                              std::size_t samples, std::span<float> gradient,
-                             workspace_type& workspace) const {
+                             std::span<float> feature_gradient, workspace_type& workspace) const {
   for (auto l = layers_.size(); l-- > 0;) {
     const auto outputs = as_index(layers_[l].outputs);
     const auto inputs = as_index(layers_[l].inputs);
     const const_samples delta(workspace.deltas[l].data(), outputs, as_index(samples));
     const const_samples a(l == 0 ? features.data() : workspace.outputs[l - 1].data(), inputs,
                           as_index(samples));
-    mutable_weights w_gradient(gradient.data() + first_[l], outputs, inputs);
+    mutable_rows w_gradient(gradient.data() + first_[l], outputs, inputs);
     add_product(w_gradient, delta, a.transpose());
     if (l + 1 == layers_.size())
-      mutable_bias(w_gradient.data() + w_gradient.size(), outputs) += delta.rowwise().sum();
-    if (l == 0)
-      break; // nobody needs the gradient of the features
-    const const_weights w(parameters.data() + first_[l], outputs, inputs);
-    mutable_samples delta_below(workspace.deltas[l - 1].data(), inputs, as_index(samples));
+      mutable_column(w_gradient.data() + w_gradient.size(), outputs) += delta.rowwise().sum();
+    if (l == 0 && feature_gradient.empty())
+      break;
+    const const_rows w(parameters.data() + first_[l], outputs, inputs);
+    mutable_samples delta_below(l == 0 ? feature_gradient.data() : workspace.deltas[l - 1].data(), inputs,
+                                as_index(samples));
     delta_below.setZero();
     add_product(delta_below, w.transpose(), delta);
+    if (l == 0)
+      break;
     const auto& below = layers_[l - 1];
     pass_relu_back(a.data(), delta_below.data(),
                    gradient.data() + first_[l - 1] + below.inputs * below.outputs, below.outputs, samples);
@@ -233,19 +189,31 @@ double dense_network::loss_and_gradient(std::span<const float> parameters, const
 
   std::ranges::fill(gradient, 0.0F);
   const auto scale = static_cast<float>(1.0 / static_cast<double>(samples));
-  const auto classes = as_index(layers_.back().outputs);
   double loss_sum = 0;
   for (std::size_t first = 0; first < samples; first += space.tile_samples) {
     const auto count = std::min(space.tile_samples, samples - first);
     const auto tile = batch.features.subspan(first * features, count * features);
-    forward(parameters, tile, count, space);
-    mutable_samples delta(space.deltas.back().data(), classes, as_index(count));
-    loss_sum += softmax_cross_entropy(const_samples(space.outputs.back().data(), classes, as_index(count)),
-                                      batch.labels.subspan(first, count), scale, delta,
-                                      space.per_sample.head(as_index(count)));
-    backward(parameters, tile, count, gradient, space);
+    loss_sum +=
+        add_gradient(parameters, {tile, batch.labels.subspan(first, count)}, scale, gradient, {}, space);
   }
   return loss_sum / static_cast<double>(samples);
+}
+
+double dense_network::add_gradient(std::span<const float> parameters, const batch_view& tile, float scale,
+                                   std::span<float> gradient, std::span<float> feature_gradient,
+                                   model_workspace& workspace) const {
+  auto& space = static_cast<workspace_type&>(workspace);
+  const auto samples = tile.labels.size();
+  assert(samples <= space.tile_samples);
+  assert(feature_gradient.empty() || feature_gradient.size() == tile.features.size());
+  forward(parameters, tile.features, samples, space);
+  const auto classes = as_index(layers_.back().outputs);
+  mutable_samples delta(space.deltas.back().data(), classes, as_index(samples));
+  const auto loss_sum =
+      softmax_cross_entropy(const_samples(space.outputs.back().data(), classes, as_index(samples)),
+                            tile.labels, scale, delta, space.per_sample.head(as_index(samples)));
+  backward(parameters, tile.features, samples, gradient, feature_gradient, space);
+  return loss_sum;
 }
 
 batch_score dense_network::score(std::span<const float> parameters, const batch_view& batch,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "learning/base/random.hpp"
 #include "learning/model/model.hpp"
 
 #include <cstddef>
@@ -33,11 +34,22 @@ public:
   /// "layers.0.weight" and "layers.0.bias" of the first layer, and so on, as in PyTorch.
   parameter_layout layout() const override;
   void initialise(std::uint64_t seed, std::span<float> parameters) const override;
+  /// The same from a generator in use.
+  void initialise(random_generator& generator, std::span<float> parameters) const;
   std::unique_ptr<model_workspace> make_workspace(std::size_t samples_max) const override;
   double loss_and_gradient(std::span<const float> parameters, const batch_view& batch,
                            std::span<float> gradient, model_workspace& workspace) const override;
   batch_score score(std::span<const float> parameters, const batch_view& batch,
                     model_workspace& workspace) const override;
+
+  /// For a network that ends in this one: adds d (sum of the losses * scale) / d parameters to `gradient`,
+  /// writes that of the features to `feature_gradient` unless it is empty, and returns the sum of the losses.
+  /// REQUIRES: no more samples than the workspace was made for, nor than 256.
+  double add_gradient(std::span<const float> parameters, const batch_view& tile, float scale,
+                      std::span<float> gradient, std::span<float> feature_gradient,
+                      model_workspace& workspace) const;
+
+  std::size_t features() const noexcept { return layers_.front().inputs; }
 
 private:
   class workspace_type;
@@ -47,7 +59,8 @@ private:
                workspace_type& workspace) const;
   /// Adds the tile's share to `gradient`; the workspace holds the tile's activations and d loss / d logits.
   void backward(std::span<const float> parameters, std::span<const float> features, std::size_t samples,
-                std::span<float> gradient, workspace_type& workspace) const;
+                std::span<float> gradient, std::span<float> feature_gradient,
+                workspace_type& workspace) const;
 
   std::string name_;
   std::vector<dense_layer> layers_;

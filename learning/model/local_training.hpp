@@ -20,6 +20,7 @@ struct training_setup {
   sgd_options sgd;
   std::size_t batch = 0;             ///< largest mini-batch
   std::uint64_t rounds_per_pass = 1; ///< see `step_size_at`
+  bool mirrors = false;              ///< images at random, see `mini_batch_sampler`
 };
 
 /// The scratch memory of one training thread; serves all workers of a run in turn.

@@ -30,17 +30,16 @@ dense_layer he_layer(std::size_t inputs, std::size_t outputs) {
 
 } // namespace
 
-std::shared_ptr<const model> make_mlp(const std::string& parameters, std::size_t features,
-                                      std::size_t classes) {
+std::shared_ptr<const model> make_mlp(const std::string& parameters, const data_shape& data) {
   std::vector<dense_layer> layers;
   std::string name = "mlp";
-  auto inputs = features;
+  auto inputs = data.features;
   for (const auto width : parse_widths(parameters)) {
     name += (layers.empty() ? ':' : ',') + std::to_string(width);
     layers.push_back(he_layer(inputs, width));
     inputs = width;
   }
-  layers.push_back(he_layer(inputs, classes));
+  layers.push_back(he_layer(inputs, data.classes));
   return std::make_shared<dense_network>(std::move(name), std::move(layers));
 }
 

@@ -37,6 +37,8 @@ public:
 
   virtual std::string name() const = 0; ///< as on the command line, for example "mlp:256,256"
   virtual std::size_t parameter_count() const noexcept = 0;
+  /// About how many multiplications a sample's score takes; by it work is cut into pieces.
+  virtual std::size_t multiplications() const noexcept { return parameter_count(); }
   /// What the parameter vector consists of. Here: one array, "parameters".
   virtual parameter_layout layout() const { return {{"parameters", {parameter_count()}, 0}}; }
 

@@ -24,7 +24,7 @@ public:
 
 } // namespace
 
-std::shared_ptr<const model> make_none(const std::string& parameters, std::size_t, std::size_t) {
+std::shared_ptr<const model> make_none(const std::string& parameters, const data_shape&) {
   if (!parameters.empty())
     throw input_error(input_fault::configuration, "none takes no parameters", "--model none:" + parameters,
                       "write none");

@@ -5,14 +5,13 @@
 
 namespace dybw {
 
-std::shared_ptr<const model> make_softmax(const std::string& parameters, std::size_t features,
-                                          std::size_t classes) {
+std::shared_ptr<const model> make_softmax(const std::string& parameters, const data_shape& data) {
   if (!parameters.empty())
     throw input_error(input_fault::configuration, "softmax takes no parameters",
                       "--model softmax:" + parameters, "write softmax, or mlp:H1,H2,.. for hidden layers");
   constexpr double start_deviation = 0.01; // so that workers that start at random points do differ
-  return std::make_shared<dense_network>("softmax",
-                                         std::vector<dense_layer>{{features, classes, start_deviation}});
+  return std::make_shared<dense_network>(
+      "softmax", std::vector<dense_layer>{{data.features, data.classes, start_deviation}});
 }
 
 } // namespace dybw

@@ -51,8 +51,8 @@ test_bench::test_bench(std::shared_ptr<const model> learner, std::shared_ptr<con
     : learner_(std::move(learner)), test_(std::move(test)), crew_(or_alone(crew)), seed_(seed),
       rows_(test_->size()), average_(learner_->parameter_count()) {
   // Large models: so few samples that a piece of work stays short.
-  const auto parameters = std::max<std::size_t>(learner_->parameter_count(), 1);
-  piece_samples_ = std::clamp<std::size_t>(work_at_once / parameters, 8, batch_max);
+  const auto per_sample = std::max<std::size_t>(learner_->multiplications(), 1);
+  piece_samples_ = std::clamp<std::size_t>(work_at_once / per_sample, 8, batch_max);
   std::iota(rows_.begin(), rows_.end(), std::uint32_t{0});
   auto generator = make_generator(seed_, random_stream::scoring);
   std::shuffle(rows_.begin(), rows_.end(), generator);
@@ -105,7 +105,7 @@ std::vector<test_bench::tally> test_bench::score(std::span<const task> tasks, st
       at += count;
     }
   }
-  const auto piece_work = piece_samples_ * std::max<std::size_t>(average_.size(), 1);
+  const auto piece_work = piece_samples_ * std::max<std::size_t>(learner_->multiplications(), 1);
   const auto at_once = crew_->lanes() * std::clamp<std::size_t>(work_at_once / piece_work / 4, 1, 64);
   std::vector<tally> tallies(tasks.size());
   std::size_t done = 0;

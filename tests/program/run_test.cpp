@@ -325,4 +325,35 @@ TEST_CASE(
   CHECK(json::parse(content(fs::path{out} / "run.json"))["config"]["data"] == data.string());
 }
 
+TEST_CASE(
+    "dybw run: a convolutional network on mirrored images goes on from a checkpoint with the same bits") {
+  const temporary_directory place;
+  const auto run = [&](const std::string& out, const std::string& rounds, std::vector<std::string> more) {
+    std::vector<std::string> all{"run", "--quiet", "--rounds", rounds, "--out", out};
+    all.insert(all.end(), more.begin(), more.end());
+    const auto end = dybw(all);
+    CAPTURE(end.err);
+    REQUIRE(end.code == 0);
+  };
+  const std::vector<std::string> options{"--clock",   "virtual",  "--step-time", "exp:0.1", "--workers",
+                                         "3",         "--policy", "full",        "--model", "cnn:2x5,pool4,8",
+                                         "--scaling", "standard", "--batch",     "2000"};
+  auto mirrored = options;
+  mirrored.insert(mirrored.end(), {"--augment", "mirror", "--checkpoint-every", "0.2"});
+  const auto model_of = [](const std::string& out) { return content(fs::path{out} / "full" / "model.npy"); };
+  const auto whole = (place.path() / "whole").string();
+  const auto parts = (place.path() / "parts").string();
+  const auto plain = (place.path() / "plain").string();
+  run(whole, "6", mirrored); // three passes over the data
+  run(parts, "3", mirrored);
+  REQUIRE(dybw({"run", "--quiet", "--resume", parts, "--rounds", "6"}).code == 0);
+  run(plain, "6", options);
+  CHECK(model_of(whole) == model_of(parts));
+  CHECK(model_of(whole) != model_of(plain));
+  const auto document = json::parse(content(fs::path{whole} / "run.json"));
+  CHECK(document["config"]["scaling"] == "standard");
+  CHECK(document["config"]["augment"] == "mirror");
+  CHECK(document["runs"][0]["model"] == "cnn:2x5,pool4,8");
+}
+
 } // namespace dybw::test

@@ -27,7 +27,7 @@ inline std::shared_ptr<const dataset> small_data(std::size_t samples) {
 }
 
 inline std::shared_ptr<const training_setup> small_setup() {
-  auto learner = make_model("softmax", 4, 2);
+  auto learner = make_model("softmax", {4, 2});
   const auto count = learner->parameter_count();
   return std::make_shared<const training_setup>(training_setup{
       std::move(learner), small_data(120), std::make_shared<const sign_projection>(1, count), {}, 8});

@@ -21,7 +21,7 @@ target_listener_actor::behavior_type fake_target_listener(target_listener_actor:
 struct measured_pair {
   explicit measured_pair(std::optional<double> target = std::nullopt, bool tells_others = false) {
     evaluator_options options;
-    options.learner = make_model("softmax", 4, 2);
+    options.learner = make_model("softmax", {4, 2});
     options.test = small_data(50);
     for (std::size_t i = 0; i < 2; ++i) {
       inboxes.push_back(std::make_shared<letters>());

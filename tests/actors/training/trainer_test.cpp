@@ -49,7 +49,7 @@ public:
   mutable std::vector<std::size_t> samples;
 
 private:
-  std::shared_ptr<const model> inner_ = make_model("softmax", 4, 2);
+  std::shared_ptr<const model> inner_ = make_model("softmax", {4, 2});
 };
 
 } // namespace

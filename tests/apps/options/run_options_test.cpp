@@ -87,7 +87,7 @@ TEST_CASE("run_options: unknown names are refused with the list of names") {
   check_all_refused({
       {"--dataset imagenet", "--dataset=imagenet is unknown; give digits, mnist, cifar10, csv or libsvm"},
       {"--partition even", "iid"},
-      {"--model cnn", "softmax"},
+      {"--model resnet", "softmax"},
       {"--topology mesh", "ring, path, star"},
       {"--connect all", "tree"},
       {"--policy fast", "--policy=fast is not a policy; choose from full, static:B, dtur"},
@@ -147,6 +147,9 @@ TEST_CASE("run_options: numbers out of range, or no numbers at all, are refused 
       {"--partition shards:0", "shards"},
       {"--partition dirichlet:0", "dirichlet"},
       {"--model mlp:0", "mlp"},
+      {"--model cnn:64", "there is no convolution"},
+      {"--model cnn", "no layers are listed"},
+      {"--scaling maximal", "--scaling"},
       {"--topology torus:3x3", "9 cells for 8 workers"},
       {"--topology random:8", "DEGREE"},
       {"--topology circulant:5", "offsets"},
@@ -164,6 +167,7 @@ TEST_CASE("run_options: options that contradict each other are refused") {
       {"--dataset mnist", "--dataset=mnist needs files; give their directory with --data DIR"},
       {"--dataset csv", "--dataset=csv needs files; give the file with --data FILE"},
       {"--test-share 0.3", "--test-share=0.3 applies to --dataset csv and libsvm only"},
+      {"--dataset libsvm --data x --augment mirror", "--augment=mirror applies to images only"},
       {"--label y", "--label=y applies to --dataset csv only"},
       {"--dataset libsvm --data x --label 1", "--label=1 applies to --dataset csv only"},
       {"--dataset libsvm", "--dataset=libsvm needs files; give the file with --data FILE"},
@@ -215,7 +219,8 @@ TEST_CASE("run_options: files of edges and times are read before anything starts
 
 TEST_CASE("run_options: values arrive where they belong") {
   const auto options =
-      read("--dataset csv --data a.csv --label kind --test-share 0.25 --partition shards:3 --model mlp:8,4 "
+      read("--dataset csv --data a.csv --label kind --test-share 0.25 --scaling standard --partition "
+           "shards:3 --model mlp:8,4 "
            "--workers 6 "
            "--topology torus:2x3 --connect path --policy dtur,static:1 --on-miss discard --weights graph "
            "--rounds 10 --time-limit 2.5 --target-accuracy 0.5 --batch 16 --step-size 0.25 --step-decay 0.5 "
@@ -227,6 +232,9 @@ TEST_CASE("run_options: values arrive where they belong") {
   CHECK(config.data.path == "a.csv");
   CHECK(config.data.test_share == 0.25);
   CHECK(config.data.label == "kind");
+  CHECK(config.data.standardise);
+  CHECK_FALSE(config.data.mirror);
+  CHECK(read("--augment mirror").config.data.mirror);
   CHECK(config.data.seed == 11);
   CHECK(config.partition.how == partition_spec::kind::shards);
   CHECK(config.partition.shards_per_worker == 3);

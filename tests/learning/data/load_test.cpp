@@ -76,3 +76,15 @@ TEST_CASE("load_data: an error is one line, whatever the path holds") {
   options.path = "no\nsuch\nfile";
   CHECK(refusal_of([&] { load_data(options); }).message.find('\n') == std::string::npos);
 }
+
+TEST_CASE("load_data: both parts are standardised by the training samples, and the reading says so") {
+  data_options options;
+  options.standardise = true;
+  const auto split = load_data(options);
+  REQUIRE(split.train->standardised.size() == 1);
+  REQUIRE(split.test->standardised.size() == 1);
+  CHECK(split.test->standardised[0].factor == split.train->standardised[0].factor);
+  CHECK(split.test->standardised[0].offset == split.train->standardised[0].offset);
+  CHECK(split.reading.scaling.find("standardised") != std::string::npos);
+  CHECK(load_data({}).train->standardised.empty());
+}

@@ -1,3 +1,4 @@
+#include "learning/data/dataset.hpp"
 #include "learning/data/mini_batch.hpp"
 
 #include <doctest/doctest.h>
@@ -84,5 +85,27 @@ TEST_CASE("mini_batch_sampler: skipped batches are those that would have been de
     for (int i = 0; i < 20; ++i)
       CHECK(std::ranges::equal(skipped.next(), dealt.next()));
     CHECK(skipped.epoch() == dealt.epoch());
+  }
+}
+
+TEST_CASE(
+    "mini_batch_sampler: half of the rows are mirrored, others in each epoch, and skipping changes nothing") {
+  constexpr std::size_t size = 1000;
+  mini_batch_sampler sampler{some_rows(size), 10, random_generator{3}, true};
+  mini_batch_sampler later{some_rows(size), 10, random_generator{3}, true};
+  later.skip(100);
+  const auto is_mirrored = [](std::uint32_t row) { return (row & dataset::mirrored) != 0; };
+  auto first = next_epoch(sampler, 0, 10);
+  CHECK(std::ranges::count_if(first, is_mirrored) == doctest::Approx(500).epsilon(0.1));
+  auto second = next_epoch(sampler, 1, 10);
+  CHECK(next_epoch(later, 1, 10) == second);
+  std::ranges::sort(first);
+  std::ranges::sort(second);
+  CHECK(first != second);
+  for (auto* rows : {&first, &second}) {
+    for (auto& row : *rows)
+      row &= ~dataset::mirrored;
+    std::ranges::sort(*rows);
+    CHECK(*rows == some_rows(size));
   }
 }

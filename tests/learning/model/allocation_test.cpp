@@ -46,12 +46,14 @@ TEST_CASE("model: neither a gradient step nor a score allocates") {
     const char* model;
     std::size_t features;
     std::size_t samples;
+    dybw::image_shape image = {};
   };
-  for (const auto& s :
-       {shape{"softmax", 784, 300}, shape{"softmax", 3072, 1}, shape{"mlp:256,256", 784, 256},
-        shape{"mlp:1500", 3072, 256}, shape{"mlp:2000,900", 50, 70}, shape{"none", 784, 10}}) {
+  for (const auto& s : {shape{"softmax", 784, 300}, shape{"softmax", 3072, 1}, shape{"mlp:256,256", 784, 256},
+                        shape{"mlp:1500", 3072, 256}, shape{"mlp:2000,900", 50, 70}, shape{"none", 784, 10},
+                        shape{"cnn:16x5,pool2,32x5,pool2,64", 3072, 70, {3, 32, 32}},
+                        shape{"cnn:70x9+4", 784, 3, {1, 28, 28}}}) {
     CAPTURE(s.model);
-    const auto model = dybw::make_model(s.model, s.features, 10);
+    const auto model = dybw::make_model(s.model, {s.features, 10, s.image});
     const std::vector<float> features(s.samples * s.features, 0.5F);
     const std::vector<std::int32_t> labels(s.samples, 3);
     std::vector<float> w(model->parameter_count()), w_next(w), gradient(w), velocity(w);

@@ -30,7 +30,7 @@ std::shared_ptr<const dataset> small_data() {
 }
 
 std::shared_ptr<const training_setup> small_setup(const sgd_options& sgd) {
-  auto learner = make_model("softmax", 3, 2);
+  auto learner = make_model("softmax", {3, 2});
   const auto count = learner->parameter_count();
   return std::make_shared<const training_setup>(training_setup{
       std::move(learner), small_data(), std::make_shared<const sign_projection>(1, count), sgd, 8});

@@ -46,7 +46,7 @@ parameter_block block_of(std::vector<float> values) {
 TEST_CASE("test_bench: counts hits and means the loss, over any number of samples") {
   for (const std::size_t samples : {1, 255, 256, 257, 1000}) {
     CAPTURE(samples);
-    auto bench = test_bench{make_model("softmax", 2, 2), comparisons(samples)};
+    auto bench = test_bench{make_model("softmax", {2, 2}), comparisons(samples)};
     CHECK(bench.samples() == samples);
     CHECK(bench.score(perfect(1), samples).accuracy == 1);
     CHECK(bench.score(perfect(-1), samples).accuracy == 0);
@@ -60,7 +60,7 @@ TEST_CASE("test_bench: counts hits and means the loss, over any number of sample
 TEST_CASE(
     "test_bench: a score on part of the samples is on the first ones in the order that the seed draws") {
   const auto data = comparisons(700);
-  const auto learner = make_model("softmax", 2, 2);
+  const auto learner = make_model("softmax", {2, 2});
   auto bench = test_bench{learner, data, 1};
   auto again = test_bench{learner, data, 1};
   auto other = test_bench{learner, data, 2};
@@ -77,7 +77,7 @@ TEST_CASE(
 }
 
 TEST_CASE("test_bench: averages estimates and measures their mean squared distance from the average") {
-  auto bench = test_bench{make_model("softmax", 2, 2), comparisons(10)};
+  auto bench = test_bench{make_model("softmax", {2, 2}), comparisons(10)};
   const std::vector<parameter_block> estimates{block_of({1, 0, 0, 0, 0, 0}), block_of({3, 0, 0, 0, 0, 4})};
   const auto average = bench.average_of(estimates);
   CHECK(std::vector<float>(average.parameters.begin(), average.parameters.end()) ==
@@ -112,7 +112,7 @@ TEST_CASE("test_bench: one worker alone is as good as the average, whatever the 
   for (const std::size_t samples : {40, 700, 3000, 12'000})
     for (std::uint64_t seed = 1; seed <= 4; ++seed) {
       CAPTURE(samples);
-      auto bench = test_bench{make_model("softmax", 2, 2), comparisons(samples), seed};
+      auto bench = test_bench{make_model("softmax", {2, 2}), comparisons(samples), seed};
       const std::vector<parameter_block> alone{random_block(seed)};
       const auto e = bench.evaluate(alone).value();
       CHECK(e.worst_worker_accuracy == e.test_accuracy); // bit for bit
@@ -127,7 +127,7 @@ TEST_CASE("test_bench: one worker alone is as good as the average, whatever the 
 
 TEST_CASE("test_bench: on the whole test set the worst worker is the worst of those scored") {
   const auto data = comparisons(400);
-  auto bench = test_bench{make_model("softmax", 2, 2), data, 3};
+  auto bench = test_bench{make_model("softmax", {2, 2}), data, 3};
   const auto estimates = random_blocks(5);
   const auto e = bench.evaluate(estimates).value();
   CHECK(e.scored_samples == 400);
@@ -149,7 +149,7 @@ TEST_CASE("test_bench: the gap is measured on samples that the average is measur
       std::swap(values[2 * i + 1], values[2 * front + 1]);
       ++front;
     }
-  auto bench = test_bench{make_model("softmax", 2, 2), sorted, 1};
+  auto bench = test_bench{make_model("softmax", {2, 2}), sorted, 1};
   // One worker says the one class, the other is right in all: on either half alone they are level or far
   // apart.
   const std::vector<parameter_block> estimates{block_of({0, 0, 0, 0, -1, 1}), block_of(perfect(0.001F))};
@@ -161,13 +161,13 @@ TEST_CASE("test_bench: the gap is measured on samples that the average is measur
 TEST_CASE("test_bench: of many workers a bounded number is scored, drawn by the seed, and missing ones are "
           "passed over") {
   const auto data = comparisons(600);
-  auto bench = test_bench{make_model("softmax", 2, 2), data, 7};
+  auto bench = test_bench{make_model("softmax", {2, 2}), data, 7};
   auto estimates = random_blocks(200);
   const auto chosen = bench.scored_workers(estimates);
   CHECK(chosen.size() == test_bench::scored_workers_max);
   CHECK(std::is_sorted(chosen.begin(), chosen.end()));
   CHECK(chosen == bench.scored_workers(estimates));
-  auto other = test_bench{make_model("softmax", 2, 2), data, 8};
+  auto other = test_bench{make_model("softmax", {2, 2}), data, 8};
   CHECK(chosen != other.scored_workers(estimates));
   const auto e = bench.evaluate(estimates).value();
   CHECK(e.scored_workers == test_bench::scored_workers_max);
@@ -185,8 +185,8 @@ TEST_CASE("test_bench: of many workers a bounded number is scored, drawn by the 
 TEST_CASE("test_bench: what is found does not depend on the crew, and it can be told to stop") {
   const auto data = comparisons(3'000);
   test::contrary_crew three;
-  auto one = test_bench{make_model("softmax", 2, 2), data, 1};
-  auto many = test_bench{make_model("softmax", 2, 2), data, 1, &three};
+  auto one = test_bench{make_model("softmax", {2, 2}), data, 1};
+  auto many = test_bench{make_model("softmax", {2, 2}), data, 1, &three};
   const auto estimates = random_blocks(7);
   const auto a = one.evaluate(estimates).value();
   const auto b = many.evaluate(estimates).value();

@@ -30,8 +30,7 @@ virtual_run_options options_for(const std::string& policy, const std::string& gr
 
 void give_model(virtual_run_options& o) {
   static const auto data = generate_digits(1);
-  const auto learner =
-      std::shared_ptr<const model>(make_model("softmax", data.train->features, data.train->classes));
+  const auto learner = std::shared_ptr<const model>(make_model("softmax", data.train->shape()));
   o.training = std::make_shared<const training_setup>(
       training_setup{learner,
                      data.train,
