@@ -172,12 +172,11 @@ machine_options machine_options_for(const run_inputs& inputs, std::size_t policy
 std::shared_ptr<const training_setup> training_setup_for(const run_inputs& inputs,
                                                          std::span<const worker_id> here) {
   const auto& config = inputs.config;
-  return std::make_shared<const training_setup>(
-      training_setup{inputs.learner, inputs.data.train,
-                     std::make_shared<const sign_projection>(config.seed, inputs.learner->parameter_count()),
-                     config.sgd, std::min(config.batch, largest_shard(inputs, here)),
-                     rounds_per_pass(inputs.data.train->size(), config.workers, config.batch),
-                     config.data.mirror});
+  return std::make_shared<const training_setup>(training_setup{
+      inputs.learner, inputs.data.train,
+      std::make_shared<const sign_projection>(config.seed, inputs.learner->parameter_count()), config.sgd,
+      std::min(config.batch, largest_shard(inputs, here)),
+      rounds_per_pass(inputs.data.train->size(), config.workers, config.batch), config.data.mirror});
 }
 
 parameter_block starting_point(const run_inputs& inputs, worker_id id) {

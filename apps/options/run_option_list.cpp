@@ -78,12 +78,13 @@ po::options_description stopping_group() {
 po::options_description learning_group() {
   const run_config standard;
   auto list = option_group("Learning");
-  list.add_options()("model", text_value("MODEL", standard.model),
-                     "softmax (logistic regression), mlp:H1,H2,.. (hidden layers of these sizes), cnn:LAYERS (of "
-                     "images; FxK: F filters of K x K pixels, FxK+P: with P pixels of padding, poolN: largest of "
-                     "N x N, H: hidden layer; as in cnn:16x5,pool2,32x5,pool2,64) or none (no learning, to "
-                     "measure the exchange alone)")(
-      "batch", text_value("B", std::to_string(standard.batch)), "samples per gradient step of a worker")(
+  list.add_options()(
+      "model", text_value("MODEL", standard.model),
+      "softmax (logistic regression), mlp:H1,H2,.. (hidden layers of these sizes), cnn:LAYERS (of "
+      "images; FxK: F filters of K x K pixels, FxK+P: with P pixels of padding, poolN: largest of "
+      "N x N, H: hidden layer; as in cnn:16x5,pool2,32x5,pool2,64) or none (no learning, to "
+      "measure the exchange alone)")("batch", text_value("B", std::to_string(standard.batch)),
+                                     "samples per gradient step of a worker")(
       "step-size", text_value("E", number_text(standard.sgd.step_size)), "learning rate")(
       "step-decay", text_value("D", number_text(standard.sgd.step_decay)),
       "multiplies the step size after each pass over all training data, counted in rounds: the same for all "

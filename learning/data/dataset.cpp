@@ -49,7 +49,9 @@ void gather_from(const std::vector<T>& values, const dataset& data, std::span<co
                  float* out) {
   constexpr std::size_t ahead = 2;
   const auto features = data.features;
-  const auto sample = [&](std::uint32_t row) { return values.data() + (row & ~dataset::mirrored) * features; };
+  const auto sample = [&](std::uint32_t row) {
+    return values.data() + (row & ~dataset::mirrored) * features;
+  };
   const auto& standardised = data.standardised;
   const auto length = features / std::max<std::size_t>(standardised.size(), 1);
   for (std::size_t i = 0; i < rows.size(); ++i, out += features) {

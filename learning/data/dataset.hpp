@@ -56,8 +56,8 @@ struct dataset {
   std::size_t size() const noexcept { return labels.size(); }
   data_shape shape() const noexcept { return {features, classes, image}; }
 
-  /// Writes the samples `rows` as float32 to `out` ([rows.size()][features], a sample's features contiguous: a
-  /// column-major Eigen matrix of features x samples) and their labels to `labels_out`. REQUIRES: each row
+  /// Writes the samples `rows` as float32 to `out` ([rows.size()][features], a sample's features contiguous:
+  /// a column-major Eigen matrix of features x samples) and their labels to `labels_out`. REQUIRES: each row
   /// < size(), and without `mirrored` unless they are images; `out.size() == rows.size() * features`,
   /// `labels_out.size() == rows.size()`.
   void gather(std::span<const std::uint32_t> rows, std::span<float> out,

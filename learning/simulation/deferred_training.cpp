@@ -56,11 +56,11 @@ deferred_training::deferred_training(std::shared_ptr<const training_setup> setup
   assert(rows.size() == initial.size());
   learners_.reserve(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i)
-    learners_.emplace_back(
-        setup_,
-        mini_batch_sampler{rows[i], setup_->batch, make_generator(seed, random_stream::mini_batches, i),
-                           setup_->mirrors},
-        initial[i]);
+    learners_.emplace_back(setup_,
+                           mini_batch_sampler{rows[i], setup_->batch,
+                                              make_generator(seed, random_stream::mini_batches, i),
+                                              setup_->mirrors},
+                           initial[i]);
   for (std::size_t i = 0; i < crew.lanes(); ++i)
     workspaces_.emplace_back(*setup_);
 }
