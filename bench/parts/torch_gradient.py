@@ -21,7 +21,7 @@ STEPS = 40
 
 
 def torch_step_ms() -> float:
-    """The median of some steps of momentum SGD on random images, in ms of this thread."""
+    """The median of some steps of SGD on random images, in ms of this thread."""
     net = nn.Sequential(
         nn.Conv2d(3, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 5), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(800, 64), nn.ReLU(), nn.Linear(64, 10))

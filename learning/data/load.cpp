@@ -1,15 +1,12 @@
 #include "learning/data/load.hpp"
 
 #include "learning/base/error.hpp"
-#include "learning/base/number_text.hpp"
 #include "learning/data/cifar10.hpp"
 #include "learning/data/csv.hpp"
 #include "learning/data/digits.hpp"
 #include "learning/data/idx.hpp"
 #include "learning/data/libsvm.hpp"
 #include "learning/data/standardise.hpp"
-
-#include <cmath>
 
 namespace dybw {
 
@@ -43,14 +40,9 @@ void standardise(data_split& data) {
   const auto by = standardisation_of(*data.train);
   for (const auto& part : {data.train, data.test})
     std::const_pointer_cast<dataset>(part)->standardised = by; // made just now, and nobody else's yet
-  const auto images = data.train->image.size() > 0;
   data.reading.scaling += (data.reading.scaling.empty() ? "" : ", ") +
-                          std::string{images ? "each channel" : "each feature"} + " standardised";
-  if (images && by.size() <= 4)
-    for (const auto& x : by)
-      data.reading.scaling += (&x == by.data() ? " (x -> " : ", ") + number_text(double{x.factor}) + " x " +
-                              (x.offset < 0 ? "- " : "+ ") + number_text(std::abs(double{x.offset})) +
-                              (&x == &by.back() ? ")" : "");
+                          std::string{data.train->image.size() > 0 ? "each channel" : "each feature"} +
+                          " standardised";
 }
 
 } // namespace

@@ -13,21 +13,6 @@ namespace {
 
 constexpr std::size_t tile_images_max = 64;
 
-/// Which part of a row of `length` pixels a kernel's column sees that starts `shift` pixels right of it: row
-/// entry x + shift is its entry x.
-struct overlap {
-  std::size_t begin = 0; ///< of x
-  std::size_t end = 0;
-};
-
-overlap overlap_of(std::ptrdiff_t shift, std::size_t length, std::size_t outputs) {
-  const auto begin = std::max<std::ptrdiff_t>(-shift, 0);
-  const auto end =
-      std::min(static_cast<std::ptrdiff_t>(outputs), static_cast<std::ptrdiff_t>(length) - shift);
-  return {static_cast<std::size_t>(std::min<std::ptrdiff_t>(begin, static_cast<std::ptrdiff_t>(outputs))),
-          static_cast<std::size_t>(std::max(end, begin))};
-}
-
 // Loops, not std::copy: rows are a few dozen floats, for which a call of memmove takes longer than the copy.
 void copy_row(const float* __restrict from, std::size_t count, float* __restrict to) {
   Eigen::Map<Eigen::ArrayXf>(to, as_index(count)) = Eigen::Map<const Eigen::ArrayXf>(from, as_index(count));
@@ -37,46 +22,46 @@ void add_row(const float* __restrict from, std::size_t count, float* __restrict 
   Eigen::Map<Eigen::ArrayXf>(to, as_index(count)) += Eigen::Map<const Eigen::ArrayXf>(from, as_index(count));
 }
 
-/// Calls `row(image row or none, part, column of the matrix)` for each row of pixels under each weight of a
-/// filter: what im2col and its adjoint have in common.
-template <class Row>
-void for_each_row(const image_shape& in, const conv_layer& layer, const image_shape& out, Row row) {
-  const auto padding = static_cast<std::ptrdiff_t>(layer.padding);
-  std::size_t at = 0; // in the matrix of patches
+/// A run of pixels under one weight of a filter: `count` of them from entry `from` of the image on are
+/// entries `to` and so on of the matrix of patches.
+struct pixel_run {
+  std::size_t from = 0;
+  std::size_t to = 0;
+  std::size_t count = 0;
+};
+
+/// Calls `each` for every run: what im2col and its adjoint have in common. Entries of the matrix that no run
+/// reaches are padding.
+template <class Each>
+void for_each_run(const image_shape& in, const conv_layer& layer, const image_shape& out, Each each) {
+  const auto padding = layer.padding;
+  std::size_t to = 0;
   for (std::size_t c = 0; c < in.channels; ++c)
     for (std::size_t ky = 0; ky < layer.kernel; ++ky)
       for (std::size_t kx = 0; kx < layer.kernel; ++kx) {
-        const auto shift = static_cast<std::ptrdiff_t>(kx) - padding;
-        const auto part = overlap_of(shift, in.columns, out.columns);
-        for (std::size_t y = 0; y < out.rows; ++y, at += out.columns) {
-          const auto in_y = static_cast<std::ptrdiff_t>(y + ky) - padding;
-          const auto is_there = in_y >= 0 && in_y < static_cast<std::ptrdiff_t>(in.rows);
-          const auto first = is_there ? static_cast<std::ptrdiff_t>((c * in.rows) * in.columns) +
-                                            in_y * static_cast<std::ptrdiff_t>(in.columns) + shift
-                                      : 0;
-          row(is_there ? part : overlap{}, first, at);
-        }
+        // Pixel x of a row of `out` lies over column x + kx - padding of the image.
+        const auto begin = std::min(padding - std::min(kx, padding), out.columns);
+        const auto end = std::min(in.columns + padding - std::min(kx, in.columns + padding), out.columns);
+        for (std::size_t y = ky; y < ky + out.rows; ++y, to += out.columns)
+          if (begin < end && y >= padding && y < in.rows + padding)
+            each(pixel_run{(c * in.rows + y - padding) * in.columns + begin + kx - padding, to + begin,
+                           end - begin});
       }
 }
 
 /// The pixels under the filters: [patch][pixels of `out`], row after row.
 void take_patches(const float* image, const image_shape& in, const conv_layer& layer, const image_shape& out,
-                  float* patches) {
-  for_each_row(in, layer, out, [&](const overlap& part, std::ptrdiff_t first, std::size_t at) {
-    auto* to = patches + at;
-    if (part.end - part.begin < out.columns)
-      std::fill_n(to, out.columns, 0.0F);
-    copy_row(image + first + static_cast<std::ptrdiff_t>(part.begin), part.end - part.begin, to + part.begin);
-  });
+                  std::span<float> patches) {
+  if (layer.padding > 0)
+    std::ranges::fill(patches, 0.0F);
+  for_each_run(in, layer, out,
+               [&](const pixel_run& r) { copy_row(image + r.from, r.count, patches.data() + r.to); });
 }
 
 /// The adjoint: adds every entry to the pixel that it was taken from.
 void add_patches(const float* patches, const image_shape& in, const conv_layer& layer, const image_shape& out,
                  float* image) {
-  for_each_row(in, layer, out, [&](const overlap& part, std::ptrdiff_t first, std::size_t at) {
-    add_row(patches + at + part.begin, part.end - part.begin,
-            image + first + static_cast<std::ptrdiff_t>(part.begin));
-  });
+  for_each_run(in, layer, out, [&](const pixel_run& r) { add_row(patches + r.to, r.count, image + r.from); });
 }
 
 /// Of each window the largest value, and where it stands in `z`. A NaN counts as the largest: a diverged
@@ -118,6 +103,8 @@ public:
     patches = Eigen::VectorXf::Zero(as_index(patches_max));
     convolved = Eigen::VectorXf::Zero(as_index(convolved_max));
   }
+
+  std::span<float> patches_of(const layer& l) { return {patches.data(), l.patch() * l.convolved.pixels()}; }
 
   std::size_t tile_samples;
   std::vector<Eigen::VectorXf> outputs;          ///< [layers], each [samples][out]: after ReLU
@@ -209,7 +196,7 @@ void conv_network::forward(std::span<const float> parameters, std::span<const fl
     auto* output = workspace.outputs[i].data();
     auto* place = workspace.places[i].data();
     for (std::size_t s = 0; s < samples; ++s, input += l.in.size(), output += l.out.size()) {
-      take_patches(input, l.in, l.is, l.convolved, workspace.patches.data());
+      take_patches(input, l.in, l.is, l.convolved, workspace.patches_of(l));
       auto* convolved = l.is.pool > 1 ? workspace.convolved.data() : output;
       mutable_rows z(convolved, filters, pixels);
       z.colwise() = b;
@@ -255,7 +242,7 @@ void conv_network::backward(std::span<const float> parameters, std::span<const f
       }
       const const_rows d(convolved, filters, pixels);
       b_gradient += d.rowwise().sum();
-      take_patches(input, l.in, l.is, l.convolved, workspace.patches.data());
+      take_patches(input, l.in, l.is, l.convolved, workspace.patches_of(l));
       mutable_rows patches(workspace.patches.data(), patch, pixels);
       add_product(w_gradient, d, patches.transpose());
       if (i == 0)

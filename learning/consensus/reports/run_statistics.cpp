@@ -13,15 +13,10 @@ void smooth(double& mean, double x, std::uint64_t count, double window) {
 
 void merge_pairs(worker_series& bins) {
   for (std::size_t i = 0; i < bins.size(); ++i) {
-    if (i % 2 == 0) {
+    if (i % 2 == 0)
       bins[i / 2] = bins[i];
-      continue;
-    }
-    auto& sums = bins[i / 2];
-    sums.rounds += bins[i].rounds;
-    sums.backup_workers += bins[i].backup_workers;
-    sums.wait_s += bins[i].wait_s;
-    sums.round_s += bins[i].round_s;
+    else
+      bins[i / 2].merge(bins[i]);
   }
   bins.resize((bins.size() + 1) / 2);
 }
@@ -56,11 +51,7 @@ void run_statistics::add(const round_report& r) {
   auto& bins = series_[w];
   if (bins.size() <= bin)
     bins.resize(bin + 1);
-  auto& s = bins[bin];
-  ++s.rounds;
-  s.backup_workers += backup;
-  s.wait_s += wait_s;
-  s.round_s += to_seconds(r.done - r.started);
+  bins[bin].merge({1, backup, wait_s, to_seconds(r.done - r.started)});
 }
 
 void run_statistics::add(const worker_totals& t) {

@@ -13,6 +13,13 @@ struct round_sums {
   double backup_workers = 0;
   double wait_s = 0;
   double round_s = 0; ///< compute + wait
+
+  void merge(const round_sums& other) noexcept {
+    rounds += other.rounds;
+    backup_workers += other.backup_workers;
+    wait_s += other.wait_s;
+    round_s += other.round_s;
+  }
 };
 
 /// Those of one worker, in bins of equal width; the width doubles when a run outgrows them.

@@ -36,12 +36,8 @@ run_result filled(const run_statistics& statistics, double duration_s) {
 /// What a worker's bins add up to.
 round_sums total(const worker_series& bins) {
   round_sums sum;
-  for (const auto& bin : bins) {
-    sum.rounds += bin.rounds;
-    sum.backup_workers += bin.backup_workers;
-    sum.wait_s += bin.wait_s;
-    sum.round_s += bin.round_s;
-  }
+  for (const auto& bin : bins)
+    sum.merge(bin);
   return sum;
 }
 
