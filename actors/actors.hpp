@@ -31,7 +31,7 @@ struct training_job {
   std::shared_ptr<local_training> local;
   training_client_actor client;
   bool wants_mix = false;
-  bool wants_velocity = false; ///< as of after the mix
+  bool wants_state = false; ///< the learner's, as of after the mix
   std::vector<weighted_block> neighbours;
   bool wants_step = false;
   parameter_block from; ///< pairwise averaging: where the step begins; otherwise none
@@ -44,9 +44,11 @@ struct training_job {
   // results:
   local_training::mix_outcome mixed;
   parameter_block velocity;
+  std::vector<char> saved;
   local_training::step_outcome stepped;
+  std::string failure;  ///< of the learner, which can do no more; empty: none
   nanoseconds took{0};  ///< the step's computing time
-  nanoseconds cpu{0};   ///< .. of the processor
+  nanoseconds cpu{0};   ///< .. of the processor, or the same where another process computes
   run_origin mix_began; ///< a moment of the monotonic clock
   run_origin mix_ended;
 };
@@ -94,6 +96,7 @@ using reporter_actor =
     caf::typed_actor<caf::reacts_to<watch_workers>,   // before any worker begins
                      caf::reacts_to<round_report>,    // a worker did a round
                      caf::reacts_to<recorded_events>, // what happened to it, if the run is recorded
+                     caf::reacts_to<worker_failed>,   // it will say its last word early
                      caf::reacts_to<worker_finished>, // a worker's last word
                      caf::reacts_to<evaluation>,      // the evaluator measured
                      caf::reacts_to<workers_gone>, caf::reacts_to<workers_back>, caf::reacts_to<part_changed>,

@@ -118,6 +118,12 @@ struct worker_finished {
   exchange_news exchanges;
 };
 
+/// A worker whose learner can do no more; its last word follows.
+struct worker_failed {
+  worker_id worker{};
+  std::string why;
+};
+
 /// What the launcher shows while a run lasts.
 struct run_progress {
   bool begun = true; ///< otherwise `elapsed` counts from when somebody began to wait for the nodes
@@ -142,7 +148,8 @@ struct run_outcome {
   std::vector<worker_series> series;   ///< [workers]
   double bin_width_s = 0;
   std::vector<std::string> violations;
-  std::optional<std::string> failure; ///< why the run cannot count as done
+  std::map<worker_id, std::string> failed; ///< workers that ended early, and why
+  std::optional<std::string> failure;      ///< why the run cannot count as done
 };
 using run_outcome_ptr = std::shared_ptr<run_outcome>;
 
@@ -353,17 +360,19 @@ concept one_of = (std::same_as<T, Others> || ...);
 
 /// CAF asks of every message whether it may stay without a form for the wire.
 template <class T>
-concept local_message = one_of<
-    T, mini_batch, recorded_events, training_done, batch_wanted, trainer_idle, delay_over, gather_timeout_due,
-    heartbeat_due, checkpoint_due, checkpoint_handled, checkpoints_wanted, end_of_checkpoints,
-    checkpoints_status, stop_work, status_wanted, snapshot_wanted, evaluation_due, answers_due, flush_due,
-    progress_wanted, outcome_wanted, snapshot, worker_status, worker_finished, run_progress, run_outcome_ptr,
-    begin_work, link_broken, control_opened, control_failed, control_received, control_closed, send_control,
-    close_control, link_changed, leave_run, traffic, traffic_wanted, backlog_wanted, backlog, workers_gone,
-    workers_back, welcome_wanted, target_reached, part_changed, local_reports_ptr, pass_on_due,
-    cluster_status, cluster_status_wanted, run_client_tick, result_wanted, release_run, node_standing,
-    node_standing_wanted, node_request_done, node_request_timer, run_prepared, run_measured, run_standing,
-    run_discarded, node_tick, metrics_wanted, process_metrics_ptr, view_wanted, run_view_ptr, monitor_tick>;
+concept local_message =
+    one_of<T, mini_batch, recorded_events, training_done, batch_wanted, trainer_idle, delay_over,
+           gather_timeout_due, heartbeat_due, checkpoint_due, checkpoint_handled, checkpoints_wanted,
+           end_of_checkpoints, checkpoints_status, stop_work, status_wanted, snapshot_wanted, evaluation_due,
+           answers_due, flush_due, progress_wanted, outcome_wanted, snapshot, worker_status, worker_failed,
+           worker_finished, run_progress, run_outcome_ptr, begin_work, link_broken, control_opened,
+           control_failed, control_received, control_closed, send_control, close_control, link_changed,
+           leave_run, traffic, traffic_wanted, backlog_wanted, backlog, workers_gone, workers_back,
+           welcome_wanted, target_reached, part_changed, local_reports_ptr, pass_on_due, cluster_status,
+           cluster_status_wanted, run_client_tick, result_wanted, release_run, node_standing,
+           node_standing_wanted, node_request_done, node_request_timer, run_prepared, run_measured,
+           run_standing, run_discarded, node_tick, metrics_wanted, process_metrics_ptr, view_wanted,
+           run_view_ptr, monitor_tick>;
 
 } // namespace dybw
 

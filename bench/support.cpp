@@ -32,8 +32,8 @@ const data_split& prepared_runs::data() const {
   return parts_->inputs.data;
 }
 
-std::shared_ptr<const model> prepared_runs::learner() const {
-  return parts_->inputs.learner;
+std::shared_ptr<const classifier> prepared_runs::model() const {
+  return std::dynamic_pointer_cast<const classifier>(parts_->inputs.model);
 }
 
 std::span<const std::vector<std::uint32_t>> prepared_runs::rows() const {

@@ -29,7 +29,7 @@ public:
   /// Limits, `exchange` and the like may be changed between runs; what shapes data, graph or model may not.
   run_config& config();
   const data_split& data() const;
-  std::shared_ptr<const model> learner() const;
+  std::shared_ptr<const classifier> model() const;
   std::span<const std::vector<std::uint32_t>> rows() const; ///< [workers]
 
   struct controls {

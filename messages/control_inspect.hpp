@@ -44,7 +44,7 @@ auto inspect(auto& f, run_config& x) {
            x.on_miss, x.weights, x.start, x.rounds, x.time_limit_s, x.target_accuracy, x.batch, x.sgd,
            x.clock, x.step_time, x.straggler, x.link_latency, x.link_bandwidth, x.mix_time_s,
            x.round_timeout_s, x.suspect_after_s, x.threads, x.seed, x.eval_every_s, x.exchange,
-           x.checkpoint_every_s, x.log_bytes_max);
+           x.checkpoint_every_s, x.log_bytes_max, x.trainer, x.attach, x.trainer_restarts);
 }
 auto inspect(auto& f, run_spec& x) {
   return f(x.run, x.self, x.config, x.edges, x.connecting, x.nodes, x.placement, x.resume, x.name, x.options);
@@ -76,9 +76,12 @@ auto inspect(auto& f, worker_totals& x) {
 auto inspect(auto& f, worker_end& x) {
   return f(x.totals, x.threshold_delay_p99, x.threshold_delay_max, x.exchanges);
 }
+auto inspect(auto& f, named_score& x) {
+  return f(x.name, x.value, x.smaller_is_better);
+}
 auto inspect(auto& f, evaluation& x) {
   return f(x.time_s, x.local_steps, x.test_accuracy, x.test_loss, x.worst_worker_accuracy,
-           x.consensus_distance, x.cpu_s, x.scored_workers, x.scored_samples, x.at_end);
+           x.consensus_distance, x.cpu_s, x.scored_workers, x.scored_samples, x.at_end, x.scores);
 }
 
 // --- A run's result ---
@@ -89,7 +92,7 @@ auto inspect(auto& f, mixing_summary& x) {
 }
 auto inspect(auto& f, worker_summary& x) {
   return f(x.id, x.rounds, x.local_steps, x.compute_s, x.discarded_s, x.wait_s, x.mean_step_s,
-           x.mean_backup_workers, x.test_accuracy, x.test_loss);
+           x.mean_backup_workers, x.test_accuracy, x.test_loss, x.failure);
 }
 auto inspect(auto& f, edge_activity& x) {
   return f(x.link, x.active_share);
@@ -118,7 +121,7 @@ auto inspect(auto& f, run_result& x) {
            x.steps_discarded, x.coverage_sweeps, x.samples, x.bytes_sent, x.link_bytes_sent,
            x.eval_bytes_sent, x.host_cpu_s, x.eval_cpu_s, x.peak_rss_bytes, x.threshold_delay_p99_s,
            x.threshold_delay_max_s, x.mixing, x.workers_lost, x.nodes, x.interrupted, x.failed, x.failure,
-           x.per_worker, x.per_edge, x.evaluations, x.model_layout, x.not_written);
+           x.per_worker, x.per_edge, x.evaluations, x.model_layout, x.not_written, x.trainer, x.scores);
 }
 
 // --- The messages ---

@@ -7,7 +7,7 @@ build_packages=(
   libssl-dev nlohmann-json3-dev prometheus-cpp-dev zlib1g-dev
 )
 test_packages=(doctest-dev openssl)
-all_test_packages=(chromium clang-format libbenchmark-dev prometheus python3-numpy python3-pytest tmux)
+all_test_packages=(chromium clang-format libbenchmark-dev prometheus python3-numpy python3-pytest python3-torch tmux)
 
 say() {
   printf '== %s\n' "$*" >&2

@@ -50,7 +50,7 @@ void node_state::spawn_host(std::map<worker_id, worker_start> starts, std::optio
       run_->count_from(traffic_);
   });
   self_->send(gateway_, join_run{spec.run, spec.self, spec.nodes, spec.placement, host_->graph(),
-                                 inputs.learner->parameter_count(), host_->workers(),
+                                 inputs.model->parameter_count(), host_->workers(),
                                  from_seconds(inputs.config.suspect_after_s), node_actor{self_}});
   host_->meet(gateway_);
 }

@@ -22,7 +22,7 @@ run_lead::run_lead(caf::actor_system& system, run_lead_options options)
   follows.reporter = reports_;
   follows.spec = options_.spec;
   follows.here = options_.spec.self;
-  follows.parameters = options_.inputs->learner->parameter_count();
+  follows.parameters = options_.inputs->model->parameter_count();
   client_ = adopt(system.spawn(run_client, std::move(follows)));
 }
 
@@ -37,14 +37,12 @@ void run_lead::begin(run_origin origin) {
   if (!has_model(inputs))
     return;
   evaluator_options options;
-  options.learner = inputs.learner;
-  options.test = inputs.data.test;
+  options.bench = std::make_shared<test_bench>(make_bench(inputs));
   options.initial = inputs.initial;
   options.sinks = {reports_, options_.on_evaluation};
   options.origin = origin;
   options.every = from_seconds(inputs.config.eval_every_s);
   options.target_accuracy = inputs.config.target_accuracy;
-  options.seed = inputs.config.seed;
   options.on_target = options_.on_target;
   for (std::size_t i = 0; i < options_.here.size(); ++i) {
     if (options_.here[i])

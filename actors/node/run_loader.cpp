@@ -40,7 +40,7 @@ run_prepared prepare(const preparation& x, const node_writer& files) {
       spec.config.threads = x.threads;
     auto inputs = std::make_shared<run_inputs>(plan_run(spec));
     load_inputs(*inputs, [&](worker_id id) { return spec.placement[index_of(id)] == spec.self; });
-    done.reply.parameters = inputs->learner->parameter_count();
+    done.reply.parameters = inputs->model->parameter_count();
     if (has_model(*inputs)) {
       done.reply.data_hash = fingerprint(inputs->data);
       const auto read = summary_of(inputs->data);

@@ -41,7 +41,7 @@ run_progress progress_of(const run_statistics& statistics, const std::vector<eva
   p.local_steps = statistics.local_steps();
   p.loss = statistics.recent_loss();
   p.backup_workers = statistics.recent_backup_workers();
-  if (!evaluations.empty())
+  if (!evaluations.empty() && !std::isnan(evaluations.back().test_accuracy))
     p.accuracy = evaluations.back().test_accuracy;
   p.timeouts = statistics.timeouts();
   return p;
@@ -136,6 +136,14 @@ void reporter_state::add(worker_id id, const exchange_news& x, round_number roun
 void reporter_state::add(const recorded_events& x) {
   if (events_)
     events_->add(x.lines);
+}
+
+void reporter_state::add(const worker_failed& x) {
+  spdlog::error("worker {} ends: {}", to_string(x.worker), x.why);
+  failed_[x.worker] = x.why;
+  if (failed_.size() == expected_)
+    failure_ =
+        "every worker failed; worker " + to_string(failed_.begin()->first) + ": " + failed_.begin()->second;
 }
 
 void reporter_state::add(const worker_finished& last_word) {
@@ -255,6 +263,7 @@ run_outcome_ptr reporter_state::outcome() {
   x->result.threshold_delay_max_s = to_seconds(threshold_delays_.max());
   x->result.workers_lost = lost_;
   x->finals = finals_;
+  x->failed = failed_;
   x->failure = failure_;
   return x;
 }
@@ -301,6 +310,7 @@ reporter_actor::behavior_type reporter(reporter_actor::stateful_pointer<reporter
       [self](const watch_workers& x) { self->state.watch(x); },
       [self](const round_report& x) { self->state.add(x); },
       [self](const recorded_events& x) { self->state.add(x); },
+      [self](const worker_failed& x) { self->state.add(x); },
       [self](const worker_finished& x) { self->state.add(x); },
       [self](const evaluation& x) { self->state.add(x); },
       [self](const workers_gone& x) { self->state.gone(x); },

@@ -8,6 +8,7 @@
 #include "learning/monitoring/edge_commits.hpp"
 
 #include <filesystem>
+#include <map>
 #include <optional>
 
 namespace dybw {
@@ -67,6 +68,7 @@ public:
   void watch(const watch_workers& x);
   void add(const round_report& report);
   void add(const recorded_events& x);
+  void add(const worker_failed& x);
   void add(const worker_finished& last_word);
   void add(const evaluation& e);
   void add(const part_changed& x);
@@ -115,6 +117,7 @@ private:
   std::vector<parameter_block> finals_;
   evaluation_history evaluations_;
   std::vector<std::uint32_t> lost_;
+  std::map<worker_id, std::string> failed_; ///< ended early, in good order
   duration_histogram threshold_delays_;
   nanoseconds end_{0}; ///< when the last worker was done
   std::optional<std::string> failure_;

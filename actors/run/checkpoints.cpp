@@ -55,6 +55,12 @@ std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy) {
     h.add(std::string{"mirror"});
   h.add(config.partition_text);
   h.add(config.model);
+  if (inputs.trainers)
+    for (const auto& a : inputs.model->layout()) {
+      h.add(a.name);
+      for (auto extent : a.shape)
+        h.add(extent);
+    }
   h.add(std::uint64_t{config.workers});
   h.add(inputs.graph->edges());
   if (inputs.connecting)
@@ -87,13 +93,18 @@ std::map<worker_id, checkpoint> read_checkpoints(const fs::path& directory, cons
   checkpoint_frame expected;
   expected.run_hash = run_hash(inputs, policy);
   expected.workers = static_cast<std::uint32_t>(config.workers);
-  expected.parameters = inputs.learner->parameter_count();
-  expected.has_velocity = config.sgd.momentum > 0;
+  expected.parameters = inputs.model->parameter_count();
+  expected.has_velocity = !inputs.trainers && config.sgd.momentum > 0;
+  expected.has_learner = inputs.trainers != nullptr;
   std::map<worker_id, checkpoint> all;
   for (const auto id : workers) {
     expected.worker = id;
     const auto file = checkpoint_file(directory, id);
     auto x = read_checkpoint(file, expected);
+    if (inputs.trainers) {
+      all.emplace(id, std::move(x));
+      continue;
+    }
     // Of a damaged or foreign file that has the right hash at least the epochs must be those of this shard.
     const mini_batch_sampler sampler{inputs.rows[index_of(id)], config.batch, random_generator{}};
     if (x.epoch != (x.local_steps > 0 ? (x.local_steps - 1) / sampler.batches_per_epoch() : 0))
@@ -118,7 +129,7 @@ virtual_checkpoint read_virtual_checkpoint(const fs::path& directory, const run_
   virtual_checkpoint_frame expected;
   expected.run_hash = run_hash(inputs, policy);
   expected.workers = inputs.config.workers;
-  expected.parameters = inputs.learner->parameter_count();
+  expected.parameters = inputs.model->parameter_count();
   expected.has_velocity = inputs.config.sgd.momentum > 0;
   return read_virtual_checkpoint(virtual_checkpoint_file(directory), expected);
 }

@@ -67,6 +67,42 @@ parameter_block copy_of(std::span<const float> values) {
   return parameter_block{std::move(buffer)};
 }
 
+/// Of trainers: the average by one of them, each worker's estimate by its own.
+void ask_for_scores(finished_run& run, const test_bench& bench, std::span<const parameter_block> finals,
+                    std::span<const std::size_t> scored, work_crew& crew) {
+  auto& result = run.result;
+  evaluation e;
+  e.time_s = result.duration_s;
+  e.local_steps = result.local_steps;
+  e.consensus_distance = result.consensus_distance;
+  e.at_end = true;
+  e.scores = bench.ask(run.average.values(), std::nullopt);
+  if (e.scores.empty())
+    return;
+  e.test_accuracy = score_named(e.scores, "accuracy");
+  e.test_loss = score_named(e.scores, "loss");
+  const auto known = [](double x) { return std::isnan(x) ? std::nullopt : std::optional{x}; };
+  result.scores = e.scores;
+  result.test_accuracy = known(e.test_accuracy);
+  result.test_loss = known(e.test_loss);
+  std::vector<std::vector<named_score>> own(scored.size());
+  if (!result.interrupted)
+    crew.run(scored.size(),
+             [&](std::size_t i, std::size_t) { own[i] = bench.ask(finals[scored[i]].values(), scored[i]); });
+  for (std::size_t i = 0; i < scored.size(); ++i) {
+    auto& w = result.per_worker[scored[i]];
+    w.test_accuracy = known(score_named(own[i], "accuracy"));
+    w.test_loss = known(score_named(own[i], "loss"));
+    if (!w.test_accuracy)
+      continue;
+    result.worst_worker_accuracy = std::min(result.worst_worker_accuracy.value_or(1), *w.test_accuracy);
+    ++result.scored_workers;
+  }
+  e.worst_worker_accuracy = result.worst_worker_accuracy;
+  e.scored_workers = result.scored_workers;
+  result.evaluations.push_back(e);
+}
+
 } // namespace
 
 void measure_final(finished_run& run, const run_inputs& inputs, std::span<const parameter_block> finals,
@@ -79,7 +115,7 @@ void measure_final(finished_run& run, const run_inputs& inputs, std::span<const 
   const auto cpu_before = process_cpu_s();
   auto& result = run.result;
   auto crew = thread_crew{inputs.config.threads};
-  auto bench = test_bench{inputs.learner, inputs.data.test, inputs.config.seed, &crew};
+  auto bench = make_bench(inputs, &crew);
   const auto average = bench.average_of(present);
   run.average = copy_of(average.parameters);
   result.consensus_distance = average.consensus_distance;
@@ -88,6 +124,8 @@ void measure_final(finished_run& run, const run_inputs& inputs, std::span<const 
         relative_distance(run.average.values(), bench.average_of(starting_points(inputs)).parameters);
 
   const auto scored = bench.scored_workers(finals);
+  if (bench.asks())
+    return ask_for_scores(run, bench, finals, scored, crew);
   auto samples = bench.samples();
   if (result.interrupted)
     samples = affordable_samples(bench, run.average.values(), scored.size() + 1, crew.lanes());

@@ -49,6 +49,21 @@ private:
   bool in_a_hurry_ = false;
 };
 
+/// Ends the trainers, if there are any.
+class trainers_end {
+public:
+  explicit trainers_end(trainer_group* trainers) : trainers_(trainers) {}
+  ~trainers_end() {
+    if (trainers_ != nullptr)
+      trainers_->end();
+  }
+  trainers_end(const trainers_end&) = delete;
+  trainers_end& operator=(const trainers_end&) = delete;
+
+private:
+  trainer_group* trainers_;
+};
+
 /// Asks the reporter; nothing if it does not answer, which is said in `failure`.
 template <class Answer, class Question>
 std::optional<Answer> ask(caf::scoped_actor& self, const reporter_actor& reporter, std::string& failure) {
@@ -92,21 +107,19 @@ void begin(caf::actor_system& system, run_host& host, const run_inputs& inputs) 
   if (!has_model(inputs))
     return;
   evaluator_options options;
-  options.learner = inputs.learner;
-  options.test = inputs.data.test;
+  options.bench = std::make_shared<test_bench>(make_bench(inputs));
   options.workers.assign(host.workers().begin(), host.workers().end());
   options.initial = inputs.initial;
   options.sinks = {host.reports()};
   options.origin = origin;
   options.every = from_seconds(config.eval_every_s);
   options.target_accuracy = config.target_accuracy;
-  options.seed = config.seed;
   require_threads(1);
   host.adopt(system.spawn<caf::detached>(evaluator, std::move(options)));
 }
 
 watch_plan plan_of(const run_host& host, const run_inputs& inputs, const std::string& policy) {
-  auto plan = plan_of(inputs.config, policy, host.graph()->edges(), inputs.learner->parameter_count());
+  auto plan = plan_of(inputs.config, policy, host.graph()->edges(), inputs.model->parameter_count());
   plan.nodes = {"this host"};
   plan.placement.assign(inputs.config.workers, 0);
   return plan;
@@ -198,10 +211,13 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
                         const run_controls& controls) {
   const auto& spec = inputs.policies[policy];
   finished_run run;
+  if (inputs.trainers)
+    inputs.trainers->begin_run();
   describe(run.result, inputs, spec);
   caf::scoped_actor self{system};
   auto host = run_host{system, inputs, options_of(inputs, policy, controls)};
   auto end = farewell{self, host};
+  const trainers_end ends_before{inputs.trainers.get()}; // whoever waits for one is waited for
   const auto cpu_before = process_cpu_s();
   begin(system, host, inputs);
   if (controls.monitor)

@@ -13,13 +13,14 @@ void describe(run_result& result, const run_inputs& inputs, const policy_spec& p
   result.workers = config.workers;
   result.edges = inputs.graph->edges().size();
   result.topology = inputs.graph->name();
-  result.dataset = has_model(inputs) ? inputs.data.name : "none";
-  if (has_model(inputs))
+  result.dataset = inputs.trainers ? "trainer" : has_model(inputs) ? inputs.data.name : "none";
+  result.trainer = config.trainer.empty() ? config.attach : config.trainer;
+  if (inputs.data.train)
     result.data = summary_of(inputs.data);
   result.partition = config.partition_text;
-  result.model = inputs.learner->name();
-  result.parameters = inputs.learner->parameter_count();
-  result.model_layout = inputs.learner->layout();
+  result.model = inputs.model->name();
+  result.parameters = inputs.model->parameter_count();
+  result.model_layout = inputs.model->layout();
   result.seed = config.seed;
   result.clock = config.clock == clock_kind::real ? "real" : "virtual";
 }
@@ -77,6 +78,8 @@ void conclude(finished_run& run, const run_inputs& inputs, const policy_spec& po
   result.not_written.insert(result.not_written.end(), ended.not_written.begin(), ended.not_written.end());
   run.series = outcome.series;
   run.bin_width_s = outcome.bin_width_s;
+  for (const auto& [id, why] : outcome.failed)
+    result.per_worker[index_of(id)].failure = why;
   if (has_model(inputs))
     measure_final(run, inputs, outcome.finals, pause);
   judge(result, inputs.config, outcome);

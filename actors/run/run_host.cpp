@@ -54,19 +54,23 @@ run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host
   clocks_.emplace(config.step_time, config.straggler, config.workers, config.seed);
   const auto threads =
       config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
-  const auto trainers = has_model(inputs) ? std::min<std::size_t>(threads, here_.size()) : 0;
+  // Threads that wait for processes are one for each.
+  const auto trainers = inputs.trainers     ? here_.size()
+                        : has_model(inputs) ? std::min<std::size_t>(threads, here_.size())
+                                            : 0;
   const auto checkpoints = has_model(inputs) && config.checkpoint_every_s && !options.checkpoints.empty();
   if (has_model(inputs))
     setup_ = training_setup_for(inputs, here_);
   const auto own_threads = setup_ && inputs.policies[options.policy].averages_in_pairs() &&
-                           setup_->learner->parameter_count() * sizeof(float) > pass_bytes_max &&
+                           setup_->model->parameter_count() * sizeof(float) > pass_bytes_max &&
                            here_.size() <= workers_with_threads_max;
   require_threads(trainers + 1 + (checkpoints ? 1 : 0) + (own_threads ? here_.size() : 0));
   if (setup_) {
     trainers_ = adopt(system.spawn(trainer_pool, setup_, trainers, true));
     // One of the scheduler's threads stays free for who only passes messages on.
-    workspaces_ = std::make_shared<spare_workspaces>(
-        setup_, std::min(trainers, std::max<std::size_t>(2, system.scheduler().num_workers()) - 1));
+    if (!inputs.trainers)
+      workspaces_ = std::make_shared<spare_workspaces>(
+          setup_, std::min(trainers, std::max<std::size_t>(2, system.scheduler().num_workers()) - 1));
   }
   options.reports.graph = graph_;
   options.reports.seed = config.seed;
@@ -81,7 +85,7 @@ run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host
   for (auto id : here_) {
     auto worker_opts = options_of(id, inputs, options);
     const auto i = index_of(id);
-    if (setup_)
+    if (setup_ && setup_->data)
       worker_opts.shard = adopt(system.spawn(shard, sampler_of(id, inputs, options)));
     workers_[i] = adopt(own_threads ? system.spawn<caf::detached>(worker, std::move(worker_opts))
                                     : system.spawn(worker, std::move(worker_opts)));

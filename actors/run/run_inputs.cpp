@@ -57,7 +57,7 @@ void check(const run_spec& spec) {
   check_edges(spec.connecting, workers);
 }
 
-parameter_block make_starting_point(const run_config& config, const model& learner, worker_id id) {
+parameter_block make_starting_point(const run_config& config, const dybw::model& learner, worker_id id) {
   auto buffer = std::make_shared<float_buffer>(learner.parameter_count());
   learner.initialise(config.seed, buffer->values());
   if (config.start == start_rule::random) {
@@ -125,24 +125,44 @@ run_inputs plan_run(const run_spec& spec) {
   return inputs;
 }
 
+void start_trainers(run_inputs& inputs, const std::filesystem::path& logs,
+                    const std::function<bool()>& interrupted) {
+  const auto& config = inputs.config;
+  trainer_options options;
+  options.command = config.trainer;
+  options.attach = config.attach;
+  options.restarts = config.trainer_restarts;
+  options.workers = static_cast<std::uint32_t>(config.workers);
+  options.seed = config.seed;
+  options.data = config.data.path.string();
+  options.partition = config.partition;
+  options.logs = logs;
+  options.interrupted = interrupted;
+  inputs.trainers = std::make_shared<trainer_group>(std::move(options));
+  if (interrupted && interrupted())
+    return;
+  inputs.model = inputs.trainers->model();
+  inputs.initial.assign(config.workers, make_starting_point(config, *inputs.model, worker_id{0}));
+}
+
 void load_inputs(run_inputs& inputs, const std::function<bool(worker_id)>& lives_here) {
   const auto& config = inputs.config;
   inputs.initial.assign(config.workers, {});
   if (config.model == "none") {
-    inputs.learner = make_model("none", {1, 1});
+    inputs.model = make_model("none", {1, 1});
     return;
   }
   inputs.data = load_data(config.data);
-  inputs.learner = make_model(config.model, inputs.data.train->shape());
+  inputs.model = make_model(config.model, inputs.data.train->shape());
   inputs.rows = partition_rows(*inputs.data.train, config.workers, config.partition, config.seed);
   const auto same = config.start == start_rule::same;
-  const auto first = make_starting_point(config, *inputs.learner, worker_id{0});
+  const auto first = make_starting_point(config, *inputs.model, worker_id{0});
   for (std::size_t i = 0; i < config.workers; ++i) {
     const auto here = lives_here(worker_at(i));
     if (!here)
       std::vector<std::uint32_t>{}.swap(inputs.rows[i]);
     if (same || here)
-      inputs.initial[i] = same ? first : make_starting_point(config, *inputs.learner, worker_at(i));
+      inputs.initial[i] = same ? first : make_starting_point(config, *inputs.model, worker_at(i));
   }
 }
 
@@ -172,16 +192,35 @@ machine_options machine_options_for(const run_inputs& inputs, std::size_t policy
 std::shared_ptr<const training_setup> training_setup_for(const run_inputs& inputs,
                                                          std::span<const worker_id> here) {
   const auto& config = inputs.config;
+  if (inputs.trainers) {
+    training_setup setup;
+    setup.model = inputs.model;
+    setup.projection = std::make_shared<const sign_projection>(config.seed, inputs.model->parameter_count());
+    setup.batch = config.batch;
+    setup.learners = [trainers = inputs.trainers](worker_id id) { return trainers->learner_of(id); };
+    return std::make_shared<const training_setup>(std::move(setup));
+  }
   return std::make_shared<const training_setup>(training_setup{
-      inputs.learner, inputs.data.train,
-      std::make_shared<const sign_projection>(config.seed, inputs.learner->parameter_count()), config.sgd,
+      inputs.model, inputs.data.train,
+      std::make_shared<const sign_projection>(config.seed, inputs.model->parameter_count()), config.sgd,
       std::min(config.batch, largest_shard(inputs, here)),
       rounds_per_pass(inputs.data.train->size(), config.workers, config.batch), config.data.mirror});
 }
 
+test_bench make_bench(const run_inputs& inputs, work_crew* crew) {
+  const auto seed = inputs.config.seed;
+  if (const auto trainers = inputs.trainers)
+    return {inputs.model->parameter_count(),
+            [trainers](std::span<const float> parameters, std::optional<std::size_t> worker) {
+              return trainers->scores_of(parameters, worker);
+            },
+            seed, crew};
+  return {std::dynamic_pointer_cast<const classifier>(inputs.model), inputs.data.test, seed, crew};
+}
+
 parameter_block starting_point(const run_inputs& inputs, worker_id id) {
   const auto& known = inputs.initial[index_of(id)];
-  return known ? known : make_starting_point(inputs.config, *inputs.learner, id);
+  return known ? known : make_starting_point(inputs.config, *inputs.model, id);
 }
 
 } // namespace dybw

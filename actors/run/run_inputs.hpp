@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/trainers/trainer_group.hpp"
 #include "learning/consensus/coverage_sweep.hpp"
 #include "learning/consensus/policies/make_policy.hpp"
 #include "learning/consensus/worker_machine.hpp"
@@ -8,9 +9,11 @@
 #include "learning/model/local_training.hpp"
 #include "learning/model/model.hpp"
 #include "learning/model/parameter_block.hpp"
+#include "learning/model/test_bench.hpp"
 #include "learning/run/run_config.hpp"
 #include "messages/control.hpp"
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -28,14 +31,15 @@ struct run_inputs {
   coverage_sweep::edge_set connecting;         ///< null unless a policy closes by threshold
   std::vector<policy_spec> policies;
 
-  data_split data; ///< empty with `--model none`
-  std::shared_ptr<const model> learner;
+  data_split data; ///< empty with `--model none`, and with trainers
+  std::shared_ptr<const dybw::model> model;
+  std::shared_ptr<trainer_group> trainers;      ///< null: workers are trained here
   std::vector<std::vector<std::uint32_t>> rows; ///< [workers], empty for those of other processes
   std::vector<parameter_block> initial; ///< [workers], none for those of other processes that start elsewhere
 };
 
 inline bool has_model(const run_inputs& inputs) {
-  return inputs.learner->parameter_count() > 0;
+  return inputs.model->parameter_count() > 0;
 }
 
 /// By number.
@@ -48,7 +52,13 @@ run_inputs plan_run(const run_config& config);
 /// spec that contradicts itself.
 run_inputs plan_run(const run_spec& spec);
 
-/// Loads the data and prepares the workers for which `lives_here`. Throws `input_error`.
+/// Starts the trainers of a run that has some, and waits until they are ready. What they print goes below
+/// `logs`; empty: nowhere. If it was interrupted the inputs are not usable. Throws as `trainer_group`.
+void start_trainers(run_inputs& inputs, const std::filesystem::path& logs,
+                    const std::function<bool()>& interrupted);
+
+/// Loads the data and prepares the workers for which `lives_here`. Throws `input_error`. REQUIRES: no
+/// trainers.
 void load_inputs(run_inputs& inputs, const std::function<bool(worker_id)>& lives_here);
 
 /// Plans and loads a run of which every worker lives here. Throws `input_error`.
@@ -60,6 +70,9 @@ machine_options machine_options_for(const run_inputs& inputs, std::size_t policy
 /// What the training of these workers shares. REQUIRES: a loaded run with a model.
 std::shared_ptr<const training_setup> training_setup_for(const run_inputs& inputs,
                                                          std::span<const worker_id> here);
+
+/// What measures estimates of this run; `crew`, if given, outlives it. REQUIRES: a loaded run with a model.
+test_bench make_bench(const run_inputs& inputs, work_crew* crew = nullptr);
 
 /// w_j(0) of one worker. REQUIRES: a loaded run with a model.
 parameter_block starting_point(const run_inputs& inputs, worker_id id);

@@ -23,6 +23,8 @@ namespace dybw {
 namespace {
 
 constexpr auto look_every = std::chrono::milliseconds{100};
+/// As many test samples a trainer is taken to have, when it is reckoned how often to ask it.
+constexpr std::size_t asked_samples = 10'000;
 
 /// The moments at which something is due: the multiples of an interval, those left out between which nothing
 /// happens.
@@ -62,7 +64,7 @@ public:
       evals_.emplace(controls.evals_file, false);
     check_files();
     if (has_model(inputs))
-      bench_.emplace(inputs.learner, inputs.data.test, inputs.config.seed, &crew_);
+      bench_.emplace(make_bench(inputs, &crew_));
   }
 
   /// Returns whether somebody asked to stop it.
@@ -207,7 +209,7 @@ private:
       create_directories_durably(controls_.checkpoints);
       x.figures_sum = append_figures();
       write_durably(virtual_checkpoint_file(controls_.checkpoints),
-                    [&](const byte_sink& write) { encode(x, inputs_.learner->parameter_count(), write); });
+                    [&](const byte_sink& write) { encode(x, inputs_.model->parameter_count(), write); });
     } catch (const std::system_error& error) {
       if (!std::exchange(save_failed_, true))
         spdlog::error("no checkpoint: {}; the last one stays", error.what());
@@ -237,7 +239,8 @@ private:
       return interrupt();
     changes_seen_ = run_.changes();
     const auto scored = scores ? std::min(workers, test_bench::scored_workers_max) : 0;
-    budget_.spend(at, bench_->samples(), scored * bench_->interim_samples(workers));
+    budget_.spend(at, bench_->asks() ? asked_samples : bench_->samples(),
+                  bench_->asks() ? 0 : scored * bench_->interim_samples(workers));
     evaluations_.push_back(*e);
     shown_.add(*e);
     if (evals_) {
@@ -306,7 +309,7 @@ virtual_run_options virtual_options_for(const run_inputs& inputs, std::size_t po
              config.straggler,
              config.link_latency,
              config.link_bandwidth,
-             inputs.learner->parameter_count() * sizeof(float),
+             inputs.model->parameter_count() * sizeof(float),
              config.mix_time_s};
   x.seed = config.seed;
   if (config.time_limit_s)
@@ -323,9 +326,19 @@ finished_run run_policy_virtually(const run_inputs& inputs, std::size_t policy,
                                   const run_controls& controls) {
   const auto cpu_before = process_cpu_s();
   finished_run run;
-  simulated_run s{inputs, policy, controls};
-  run.result.interrupted = s.go();
-  conclude(run, inputs, inputs.policies[policy], s.outcome(), measuring_watch{controls.watch, s.progress()});
+  if (inputs.trainers)
+    inputs.trainers->begin_run();
+  try {
+    simulated_run s{inputs, policy, controls};
+    run.result.interrupted = s.go();
+    conclude(run, inputs, inputs.policies[policy], s.outcome(),
+             measuring_watch{controls.watch, s.progress()});
+  } catch (const learner_failed& failed) { // what follows from its steps is not known
+    describe(run.result, inputs, inputs.policies[policy]);
+    fail(run.result, std::string{"a trainer failed: "} + failed.what());
+  }
+  if (inputs.trainers)
+    inputs.trainers->end();
   run.result.host_cpu_s = process_cpu_s() - cpu_before;
   run.result.peak_rss_bytes = peak_rss_bytes();
   return run;

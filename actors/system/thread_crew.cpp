@@ -27,16 +27,26 @@ void thread_crew::run(std::size_t count, const piece& work) {
   count_ = count;
   next_ = 0;
   busy_ = threads_.size();
+  failed_.clear();
+  failure_ = nullptr;
   ++calls_;
   calls_.notify_all();
   take_pieces(0);
   for (auto left = busy_.load(); left > 0; left = busy_)
     busy_.wait(left);
+  if (failure_)
+    std::rethrow_exception(failure_);
 }
 
 void thread_crew::take_pieces(std::size_t lane) {
-  for (auto i = next_++; i < count_; i = next_++)
-    (*work_)(i, lane);
+  try {
+    for (auto i = next_++; i < count_; i = next_++)
+      (*work_)(i, lane);
+  } catch (...) {
+    next_ = count_; // nobody begins another piece
+    if (!failed_.test_and_set())
+      failure_ = std::current_exception();
+  }
 }
 
 void thread_crew::help(std::size_t lane) {

@@ -4,12 +4,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <thread>
 #include <vector>
 
 namespace dybw {
 
-/// A crew of threads that wait for work; the caller of `run` works too. One caller at a time.
+/// A crew of threads that wait for work; the caller of `run` works too, and gets the first of what they
+/// throw. One caller at a time.
 class thread_crew final : public work_crew {
 public:
   /// `lanes` threads in all, the caller's included; 0: one per processor.
@@ -31,6 +33,8 @@ private:
   std::atomic<std::size_t> next_{0};
   std::atomic<std::uint64_t> calls_{0};
   std::atomic<std::size_t> busy_{0}; ///< helpers that have not finished this call
+  std::atomic_flag failed_;
+  std::exception_ptr failure_; ///< what the first that failed threw
   std::vector<std::thread> threads_;
 };
 

@@ -10,7 +10,6 @@ namespace dybw {
 
 void evaluator_state::start(evaluator_options options) {
   options_ = std::move(options);
-  bench_.emplace(options_.learner, options_.test, options_.seed);
   estimates_ = options_.initial;
   local_steps_.resize(options_.workers.size());
   answered_.resize(options_.workers.size());
@@ -78,11 +77,13 @@ void evaluator_state::evaluate() {
     return;
   }
   const auto cpu_before = thread_cpu_s();
+  const auto began = std::chrono::steady_clock::now();
   const auto taken_at_s = to_seconds(time_since(options_.origin));
-  auto e = *bench_->evaluate(estimates_);
+  auto e = *options_.bench->evaluate(estimates_);
   e.time_s = taken_at_s;
   e.local_steps = std::accumulate(local_steps_.begin(), local_steps_.end(), std::uint64_t{0});
-  e.cpu_s = thread_cpu_s() - cpu_before;
+  // A trainer does it in its own process; meanwhile its worker waits.
+  e.cpu_s = options_.bench->asks() ? to_seconds(time_since(began)) : thread_cpu_s() - cpu_before;
   for (const auto& sink : options_.sinks)
     self_->send(sink, e); // before anybody stops, so that it is part of the run
   if (options_.target_accuracy && e.test_accuracy >= *options_.target_accuracy) {

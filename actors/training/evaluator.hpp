@@ -6,15 +6,13 @@
 namespace dybw {
 
 struct evaluator_options {
-  std::shared_ptr<const model> learner;
-  std::shared_ptr<const dataset> test;
+  std::shared_ptr<test_bench> bench;          ///< for the evaluator alone
   std::vector<estimate_source_actor> workers; ///< or a remote_worker for those of other nodes
   std::vector<parameter_block> initial;       ///< [workers], w_j(0); none: does not count before it answers
   std::vector<evaluation_sink_actor> sinks;   ///< get each evaluation
   run_origin origin;
   nanoseconds every{0};
   std::optional<double> target_accuracy;
-  std::uint64_t seed = 0;          ///< the run's: which samples and workers are measured
   target_listener_actor on_target; ///< who is told when it is reached; null: the workers, to stop
 };
 
@@ -36,7 +34,6 @@ private:
 
   evaluator_actor::stateful_pointer<evaluator_state> self_;
   evaluator_options options_;
-  std::optional<test_bench> bench_;
   std::vector<parameter_block> estimates_; ///< the newest of each worker
   bool changed_ = true;                    ///< one of them is another than those measured last
   std::vector<std::uint64_t> local_steps_;

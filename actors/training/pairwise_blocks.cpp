@@ -5,7 +5,7 @@ namespace dybw {
 pairwise_blocks::pairwise_blocks(const training_setup* setup) {
   if (setup == nullptr)
     return;
-  parameter_count_ = setup->learner->parameter_count();
+  parameter_count_ = setup->model->parameter_count();
   mover_.emplace(parameter_count_, setup->projection);
 }
 

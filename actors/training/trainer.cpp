@@ -19,14 +19,18 @@ std::span<const std::uint32_t> part_of(std::span<const std::uint32_t> rows, doub
 
 } // namespace
 
-void run_job(training_job& job, training_workspace& workspace) {
+namespace {
+
+void do_what_is_wanted(training_job& job, training_workspace& workspace) {
   if (job.wants_mix) {
     job.mix_began = std::chrono::steady_clock::now();
     job.mixed = job.local->mix(job.neighbours, workspace);
     job.mix_ended = std::chrono::steady_clock::now();
     job.neighbours.clear(); // lets go of the neighbours' blocks
-    if (job.wants_velocity)
-      job.velocity = job.local->velocity();
+  }
+  if (job.wants_state) {
+    job.velocity = job.local->velocity();
+    job.saved = job.local->save();
   }
   if (job.wants_step && !job.step_dropped) {
     const auto begin = std::chrono::steady_clock::now();
@@ -38,7 +42,17 @@ void run_job(training_job& job, training_workspace& workspace) {
     for (auto more = job.gradients - 1; more > 0 && !job.step_dropped; more -= 1)
       job.local->repeat_gradient(part_of(rows, more), workspace);
     job.took = time_since(begin);
-    job.cpu = from_seconds(thread_cpu_s() - cpu_before);
+    job.cpu = job.local->waits() ? job.took : from_seconds(thread_cpu_s() - cpu_before);
+  }
+}
+
+} // namespace
+
+void run_job(training_job& job, training_workspace& workspace) {
+  try {
+    do_what_is_wanted(job, workspace);
+  } catch (const learner_failed& failed) {
+    job.failure = failed.what();
   }
 }
 

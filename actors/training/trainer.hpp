@@ -7,7 +7,8 @@
 
 namespace dybw {
 
-/// Does what the job asks for, on this thread. Throws what the model throws, and `std::bad_alloc`.
+/// Does what the job asks for, on this thread. A `learner_failed` becomes the job's `failure`; throws what
+/// else a model throws, and `std::bad_alloc`.
 void run_job(training_job& job, training_workspace& workspace);
 /// Says what a job threw, where CAF alone would only say that something was thrown.
 caf::error training_failure(const std::exception_ptr& failure);

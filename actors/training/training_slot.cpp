@@ -17,7 +17,7 @@ constexpr std::size_t batches_ahead = 8;
 
 std::size_t training_slot::ask_ahead() {
   const auto coming = batches_.size() + asked_;
-  if (!job_ || coming > batches_ahead / 2)
+  if (!takes_batches_ || coming > batches_ahead / 2)
     return 0;
   asked_ += batches_ahead - coming;
   return batches_ahead - coming;
@@ -46,7 +46,8 @@ void training_slot::drop_step(nanoseconds now) {
   dropped_ = now - started_;
   // Its mini-batch was not used: the step that starts anew takes it again, so that every epoch covers the
   // shard.
-  batch_unused_ = batch_unused_ || (job_ && !step_pending_ && job_->wants_step && job_->ticket == ticket_);
+  batch_unused_ =
+      batch_unused_ || (takes_batches_ && !step_pending_ && job_->wants_step && job_->ticket == ticket_);
   step_pending_ = false;
   ticket_ = 0;
   if (under_way_)
@@ -59,12 +60,12 @@ std::vector<weighted_block>& training_slot::begin_mix() {
   return mix_with_;
 }
 
-training_slot::submission training_slot::submit(bool velocity_wanted) {
-  const auto takes_batch = step_pending_ && !batch_unused_;
+training_slot::submission training_slot::submit(bool state_wanted) {
+  const auto takes_batch = takes_batches_ && step_pending_ && !batch_unused_;
   if (under_way_ || is_idle() || (takes_batch && batches_.empty()))
     return {};
   job_->wants_mix = std::exchange(mix_pending_, false);
-  job_->wants_velocity = job_->wants_mix && velocity_wanted;
+  job_->wants_state = std::exchange(state_pending_, false) || (job_->wants_mix && state_wanted);
   job_->neighbours.swap(mix_with_);
   if (job_->wants_mix)
     mix_blocks_ = static_cast<std::int64_t>(job_->neighbours.size()) + 1;
@@ -82,7 +83,6 @@ training_slot::submission training_slot::submit(bool velocity_wanted) {
       batches_.pop_front();
     }
     batch_unused_ = false;
-    samples_ = static_cast<std::uint32_t>(job_->batch.rows->size());
   }
   under_way_ = true;
   const auto takes = (job_->wants_mix ? mix_blocks_ * mix_took_ : nanoseconds{0}) +
@@ -90,32 +90,33 @@ training_slot::submission training_slot::submit(bool velocity_wanted) {
   return {job_, takes <= small_job};
 }
 
-std::optional<training_slot::mixed_estimate> training_slot::take_back(round_report& report,
-                                                                      run_origin origin) {
+training_slot::job_results training_slot::take_back(round_report& report, run_origin origin) {
   assert(under_way_);
   under_way_ = false;
-  if (job_->wants_step && !job_->step_dropped)
+  if (job_->wants_step && !job_->step_dropped && job_->failure.empty())
     step_took_ = from_seconds(to_seconds(job_->cpu) / job_->gradients);
+  job_results done;
+  if (job_->wants_state && job_->failure.empty())
+    done.state = learner_state{std::exchange(job_->velocity, {}), std::exchange(job_->saved, {})};
   if (!job_->wants_mix)
-    return std::nullopt;
+    return done;
   mix_took_ = std::chrono::duration_cast<nanoseconds>(job_->mix_ended - job_->mix_began) / mix_blocks_;
   report.mixed.projection_before = job_->mixed.projection_before;
   report.mixed.projection_after = job_->mixed.projection_after;
   report.mixed.norm_before = job_->mixed.norm_before;
   report.mix_began = std::chrono::duration_cast<nanoseconds>(job_->mix_began - origin);
   report.mix_ended = std::chrono::duration_cast<nanoseconds>(job_->mix_ended - origin);
-  mixed_estimate done{std::move(job_->mixed.mixed), std::nullopt};
-  if (job_->wants_velocity)
-    done.velocity = std::exchange(job_->velocity, {});
+  done.mixed = std::move(job_->mixed.mixed);
   return done;
 }
 
 std::optional<nanoseconds> training_slot::take_step() {
-  if (!job_->wants_step || job_->ticket != ticket_)
+  if (!job_->wants_step || job_->ticket != ticket_ || !job_->failure.empty())
     return std::nullopt;
   gradients_.reset();
   estimate_ = std::move(job_->stepped.estimate);
   loss_ = job_->stepped.loss;
+  samples_ = static_cast<std::uint32_t>(job_->stepped.samples);
   const auto delay = clock_->delay_after(started_, job_->took);
   compute_ = job_->took + delay;
   cost_ = job_->cpu + delay;

@@ -12,9 +12,9 @@ namespace dybw {
 /// model there is no job: a step takes its injected delay alone, and nothing is mixed.
 class training_slot {
 public:
-  /// `job` is null without a model.
-  training_slot(training_job_ptr job, std::shared_ptr<step_clock> clock)
-      : job_(std::move(job)), clock_(std::move(clock)) {}
+  /// `job` is null without a model. `takes_batches`: its steps need mini-batches from a shard.
+  training_slot(training_job_ptr job, std::shared_ptr<step_clock> clock, bool takes_batches = true)
+      : job_(std::move(job)), clock_(std::move(clock)), takes_batches_(job_ && takes_batches) {}
   ~training_slot() {
     if (job_ && under_way_)
       job_->step_dropped = true; // nobody waits for it
@@ -41,14 +41,22 @@ public:
     bool is_small = false; ///< by what jobs of its kind took before, it is done sooner than taken anywhere
   };
   /// The job, once there is anything to do, it is back and the batch is here. It then counts as under way.
-  submission submit(bool velocity_wanted);
+  submission submit(bool state_wanted);
+  /// The learner's state is wanted, mix or not. REQUIRES: a model.
+  void ask_for_state() { state_pending_ = true; }
 
-  struct mixed_estimate {
-    parameter_block estimate;                ///< w_j
-    std::optional<parameter_block> velocity; ///< if that was wanted
+  struct learner_state {
+    parameter_block velocity;
+    std::vector<char> saved;
   };
-  /// The job is back. What its mix made, if it had one; then `report` is told of it.
-  std::optional<mixed_estimate> take_back(round_report& report, run_origin origin);
+  struct job_results {
+    parameter_block mixed;              ///< w_j, if it had a mix; then `report` was told of it
+    std::optional<learner_state> state; ///< if that was wanted, and the learner has not failed
+  };
+  /// The job is back.
+  job_results take_back(round_report& report, run_origin origin);
+  /// After `take_back`: what the job's learner failed with; empty: it did not. No step may follow.
+  const std::string& failure() const { return job_->failure; }
   /// After `take_back`: the delay that ends the job's step, if it had one that is still wanted.
   std::optional<nanoseconds> take_step();
   /// Lets go of the job's client, which would be kept alive for ever. No job may follow.
@@ -62,7 +70,8 @@ public:
   /// Of the newest step done, what it would take if the worker had a processor of its own.
   nanoseconds cost() const noexcept { return cost_; }
   bool mix_is_pending() const noexcept { return mix_pending_; }
-  bool is_idle() const noexcept { return !under_way_ && !mix_pending_ && !step_pending_; }
+  bool is_idle() const noexcept { return !under_way_ && !mix_pending_ && !step_pending_ && !state_pending_; }
+  bool waits() const noexcept { return job_ && job_->local->waits(); }   ///< see `local_training`
   std::uint64_t ticket() const noexcept { return ticket_; }              ///< of the step wanted; 0: none
   const parameter_block& from() const noexcept { return from_; }         ///< where that step began
   const parameter_block& estimate() const noexcept { return estimate_; } ///< w~_j of the newest step done
@@ -77,9 +86,11 @@ private:
 
   training_job_ptr job_; ///< used again and again
   std::shared_ptr<step_clock> clock_;
+  bool takes_batches_;
   bool under_way_ = false;
   bool mix_pending_ = false;
   bool step_pending_ = false;
+  bool state_pending_ = false;
   std::vector<weighted_block> mix_with_;
   std::deque<mini_batch> batches_; ///< to come
   std::size_t asked_ = 0;          ///< batches asked for that are not here

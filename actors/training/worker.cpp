@@ -44,12 +44,12 @@ void worker_state::start(worker_options options) {
   if (options_.training) {
     job = std::make_shared<training_job>();
     job->local = std::make_shared<local_training>(options_.training, current_,
-                                                  resumed ? resumed->velocity : parameter_block{});
+                                                  resumed ? resumed->velocity : parameter_block{}, id_);
     if (resumed)
       options_.resumed->parameters = options_.resumed->velocity = {}; // who holds a block keeps its memory
     job->client = training_client_actor{worker_actor{self_}};
   }
-  slot_.emplace(std::move(job), options_.clock);
+  slot_.emplace(std::move(job), options_.clock, bool{options_.shard});
   fetch_batches();
 }
 
@@ -72,7 +72,8 @@ void worker_state::begin_rounds(const begin_work& x) {
   stop_at_ = options_.time_limit;
   if (options_.checkpointer) {
     checkpoint_at_ = now() + options_.checkpoint_every;
-    save(slot_->velocity()); // so that a run can go on that is interrupted before any other, resumed or not
+    // So that a run can go on that is interrupted before any other, resumed or not.
+    save({slot_->velocity(), options_.resumed ? std::move(options_.resumed->learner) : std::vector<char>{}});
   }
   set_timers();
   apply(dybw::start{});
@@ -155,12 +156,15 @@ void worker_state::receive(const mini_batch& batch) {
 }
 
 void worker_state::receive(const training_done&) {
-  if (const auto mixed = slot_->take_back(report_, *origin_)) {
-    current_ = mixed->estimate;
-    if (mixed->velocity)
-      save(*mixed->velocity);
+  auto done = slot_->take_back(report_, *origin_);
+  if (done.mixed)
+    current_ = done.mixed;
+  if (done.state)
+    save(std::move(*done.state));
+  if (done.mixed)
     send_report();
-  }
+  if (!slot_->failure().empty())
+    give_up(slot_->failure());
   const auto delay = slot_->take_step();
   if (delay)
     mixing_price_.stepped(slot_->cost());
@@ -169,6 +173,14 @@ void worker_state::receive(const training_done&) {
   else if (delay)
     step_is_done(slot_->ticket());
   submit_job();
+}
+
+/// Without its learner it does no further round; the others go on.
+void worker_state::give_up(const std::string& why) {
+  if (std::exchange(gave_up_, true))
+    return;
+  self_->send(options_.reporter, worker_failed{id_, why});
+  apply(stop_requested{});
 }
 
 void worker_state::gather_timeout_is_due(nanoseconds at) {
@@ -360,91 +372,6 @@ void worker_state::perform(const membership_changed& x) {
 void worker_state::report_events() {
   if (!recorded_.empty())
     self_->send(options_.reporter, recorded_events{std::exchange(recorded_, {})});
-}
-
-// --- Training ---
-
-void worker_state::submit_job() {
-  const auto next = slot_->submit(options_.checkpointer && checkpoint_wanted_ && !checkpoint_under_way_);
-  fetch_batches();
-  if (next.job && !(next.is_small && do_here(next.job)))
-    self_->send(options_.trainers, next.job);
-  else if (finished_ && slot_->is_idle())
-    send_last_word();
-}
-
-void worker_state::fetch_batches() {
-  for (auto missing = slot_->ask_ahead(); missing > 0; --missing)
-    self_->send(options_.shard, batch_wanted{});
-}
-
-/// Returns whether the job is done, or failed and ends the run as it would at a trainer.
-bool worker_state::do_here(const training_job_ptr& job) {
-  if (!options_.workspaces)
-    return false;
-  try {
-    const auto workspace = options_.workspaces->borrow();
-    if (!workspace)
-      return false;
-    run_job(*job, *workspace);
-    self_->send(self_, training_done{job});
-  } catch (...) {
-    self_->send_exit(options_.trainers, training_failure(std::current_exception()));
-  }
-  return true;
-}
-
-void worker_state::send_report() {
-  if (pairs_)
-    report_.exchanges = pairs_->take_news();
-  if (sent_round_ == report_.mixed.round)
-    report_.acknowledged = acknowledged_;
-  self_->send(options_.reporter, std::move(report_));
-}
-
-/// Has the state after the newest mix written. REQUIRES: that mix is done and no later one has been asked
-/// for.
-void worker_state::save(const parameter_block& velocity) {
-  auto x = std::make_shared<checkpoint>();
-  x->run_hash = options_.run_hash;
-  x->worker = id_;
-  x->workers = workers_;
-  x->round = mixed_round_;
-  x->local_steps = machine_->counters().steps_used;
-  x->epoch = mixed_epoch_;
-  x->delays = slot_->delays_drawn();
-  x->elapsed = now();
-  if (const auto& before = options_.resumed) {
-    x->local_steps += before->local_steps;
-    x->elapsed += before->elapsed;
-  }
-  x->parameters = current_;
-  x->velocity = velocity;
-  checkpoint_wanted_ = false;
-  checkpoint_under_way_ = true;
-  saved_round_ = mixed_round_;
-  self_->send(options_.checkpointer,
-              save_checkpoint{std::move(x), checkpoint_client_actor{worker_actor{self_}}});
-}
-
-void worker_state::send_last_word() {
-  if (options_.checkpointer && mixed_round_ > saved_round_)
-    save(slot_->velocity());
-  const auto& counters = machine_->counters();
-  totals_.completed = finished_->completed;
-  totals_.discarded = slot_->discarded();
-  totals_.estimates_late = counters.estimates_late;
-  totals_.timeouts = counters.timeouts;
-  totals_.steps_used = counters.steps_used;
-  totals_.steps_discarded = counters.steps_discarded;
-  totals_.sweeps_completed = counters.sweeps_completed;
-  finished_.reset();
-  report_events();
-  slot_->close();
-  self_->send(options_.reporter,
-              worker_finished{totals_, current_,
-                              std::make_shared<const duration_histogram>(threshold_delays_),
-                              pairs_ ? pairs_->take_news() : exchange_news{}});
 }
 
 // --- Odds and ends ---

@@ -28,7 +28,7 @@ struct worker_options {
   bool records = false;                         ///< tells the reporter every event
   trainer_pool_actor trainers;                  ///< may be null with `--model none`
   std::shared_ptr<spare_workspaces> workspaces; ///< for small jobs; null: trainers do them all
-  shard_actor shard;                            ///< may be null with `--model none`
+  shard_actor shard;                            ///< null where steps need no mini-batches
   reporter_actor reporter;
 };
 
@@ -93,6 +93,7 @@ private:
   }
   neighbour* find(worker_id id);
   bool alive(worker_id from);
+  void give_up(const std::string& why);
   void lose(neighbour& n, neighbour_lost::cause why);
   template <class Message>
   void receive_block(worker_id from, const Message& m, bool needed) {
@@ -149,7 +150,7 @@ private:
   bool do_here(const training_job_ptr& job);
   void send_report();
   void report_events();
-  void save(const parameter_block& velocity);
+  void save(training_slot::learner_state state);
   void send_last_word();
   void wake_at(nanoseconds at);
 
@@ -180,6 +181,7 @@ private:
   bool checkpoint_under_way_ = false;
   round_report report_; ///< of the newest round, until its mix is done
   std::optional<finished> finished_;
+  bool gave_up_ = false;
   std::string recorded_; ///< lines of the event log, not reported yet
   worker_totals totals_;
   duration_histogram threshold_delays_;

@@ -92,6 +92,8 @@ int dispatch(std::span<const std::string> arguments, std::span<const command> co
     err << "dybw: error: there is not enough memory; make the model, the data or --workers smaller, or let "
            "the process have more (ulimit -v)"
         << std::endl;
+  } catch (const learner_failed& error) {
+    err << "dybw: error: " << one_line(error.what()) << std::endl;
   } catch (const std::exception& error) {
     err << "dybw: error: internal: " << one_line(error.what()) << std::endl;
   } catch (...) {

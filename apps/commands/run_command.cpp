@@ -41,6 +41,9 @@ std::map<worker_id, checkpoint> find_checkpoints(const run_options& options, con
                       "--resume=" + *options.resume + " has done all its " + std::to_string(*config.rounds) +
                           " rounds",
                       "", "give more --rounds"};
+  if (inputs.trainers)
+    for (const auto& [id, x] : found)
+      inputs.trainers->load(id, x.learner);
   output.go_on(policy, found);
   if (!options.output.quiet)
     std::cerr << "going on after round " << round << std::endl;
@@ -104,11 +107,38 @@ void tell_data(const run_inputs& inputs, const run_options& options) {
     spdlog::warn("data: {}", note);
 }
 
+/// Makes ready what trains. Trainers write into the run's directory, which therefore comes first; otherwise
+/// what is refused has made none.
+class prepared {
+public:
+  explicit prepared(const run_options& options) {
+    if (!options.config.trains_elsewhere()) {
+      inputs = prepare_run(options.config);
+      if (!interrupt_guard::interrupted()) // else nothing was measured, nothing is written
+        output.emplace(options);
+      return;
+    }
+    inputs = plan_run(options.config);
+    output.emplace(options);
+    output->tell_waiting();
+    try {
+      start_trainers(inputs, output->trainer_logs(), interrupt_guard::interrupted);
+    } catch (...) {
+      output->discard();
+      throw;
+    }
+  }
+
+  run_inputs inputs;
+  std::optional<run_output> output;
+};
+
 int run_virtually(const run_options& options) {
-  const auto inputs = prepare_run(options.config);
+  prepared run{options};
   if (interrupt_guard::interrupted())
-    return interrupt_guard::exit_code; // nothing was measured, nothing is written
-  run_output output{options};
+    return interrupt_guard::exit_code;
+  const auto& inputs = run.inputs;
+  auto& output = *run.output;
   tell_data(inputs, options);
   std::shared_ptr<const virtual_checkpoint> resumed;
   if (options.resume) {
@@ -129,10 +159,11 @@ int run_virtually(const run_options& options) {
 }
 
 int run_here(const run_options& options) {
-  const auto inputs = prepare_run(options.config);
+  prepared run{options};
   if (interrupt_guard::interrupted())
     return interrupt_guard::exit_code;
-  run_output output{options};
+  const auto& inputs = run.inputs;
+  auto& output = *run.output;
   tell_data(inputs, options);
   auto resumed =
       options.resume ? find_checkpoints(options, inputs, output) : std::map<worker_id, checkpoint>{};

@@ -78,6 +78,10 @@ std::filesystem::path run_output::checkpoints(const std::string& policy) const {
   return directory_ ? directory_->checkpoints(policy) : std::filesystem::path{};
 }
 
+std::filesystem::path run_output::trainer_logs() const {
+  return directory_ ? directory_->path() / "trainers" : std::filesystem::path{};
+}
+
 std::filesystem::path run_output::rounds_file(const std::string& policy) const {
   return directory_ ? directory_->rounds_file(policy) : std::filesystem::path{};
 }
@@ -193,6 +197,14 @@ void run_output::add(const finished_run& run) {
 void run_output::tell_page(const std::string& url) const {
   if (!options_.output.quiet)
     std::cerr << "watch it at " << url << std::endl;
+}
+
+void run_output::tell_waiting() const {
+  const auto& socket = options_.config.attach;
+  if (!socket.empty() && !options_.output.quiet)
+    std::cerr << "waiting for " << options_.config.workers
+              << " trainers; start each with DYBW_TRAINER=" << shell_word(socket) << " in its environment"
+              << std::endl;
 }
 
 void run_output::print() const {

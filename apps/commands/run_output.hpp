@@ -30,6 +30,8 @@ public:
   void go_on() { directory_->write_options(options_.saved); }
   /// Directory of a policy's checkpoints; empty for nowhere.
   std::filesystem::path checkpoints(const std::string& policy) const;
+  /// Directory of what trainers print; empty for nowhere.
+  std::filesystem::path trainer_logs() const;
   /// Where the rounds of a policy go; empty for nowhere.
   std::filesystem::path rounds_file(const std::string& policy) const;
   /// Where the evaluations of a policy go; empty for nowhere.
@@ -52,6 +54,8 @@ public:
   /// The policy that was to come did not begin: takes the files away that were made for it, which would be in
   /// the way of the next try, or leaves the results of those before it as finished.
   void discard();
+  /// Says which socket trainers are awaited at, if the run starts none itself.
+  void tell_waiting() const;
   /// Says where the web page is.
   void tell_page(const std::string& url) const;
   /// Wipes the progress line.

@@ -83,8 +83,16 @@ po::options_description learning_group() {
       "softmax (logistic regression), mlp:H1,H2,.. (hidden layers of these sizes), cnn:LAYERS (of "
       "images; FxK: F filters of K x K pixels, FxK+P: with P pixels of padding, poolN: largest of "
       "N x N, H: hidden layer; as in cnn:16x5,pool2,32x5,pool2,64) or none (no learning, to "
-      "measure the exchange alone)")("batch", text_value("B", std::to_string(standard.batch)),
-                                     "samples per gradient step of a worker")(
+      "measure the exchange alone)")(
+      "trainer", text_value("COMMAND"),
+      "a model of your own: the workers' gradient steps are taken by processes, one each, that this command "
+      "starts, for example \"python3 train.py\" (see docs/bring-your-own-model.md); --data is passed on to "
+      "them")("trainer-restart", text_value("N", "0"),
+              "how often a trainer that fails is started again, for each worker")(
+      "attach", text_value("SOCKET"),
+      "instead of --trainer: wait for processes that you start yourself, in a notebook, a debugger or a "
+      "scheduler, with DYBW_TRAINER=SOCKET in their environment")(
+      "batch", text_value("B", std::to_string(standard.batch)), "samples per gradient step of a worker")(
       "step-size", text_value("E", number_text(standard.sgd.step_size)), "learning rate")(
       "step-decay", text_value("D", number_text(standard.sgd.step_decay)),
       "multiplies the step size after each pass over all training data, counted in rounds: the same for all "

@@ -6,6 +6,7 @@
 #include "apps/options/option_values.hpp"
 #include "apps/options/run_option_list.hpp"
 #include "apps/options/saved_options.hpp"
+#include "apps/options/trainer_options.hpp"
 #include "apps/results/run_directory.hpp"
 #include "learning/base/option_text.hpp"
 #include "learning/consensus/policies/make_policy.hpp"
@@ -78,6 +79,10 @@ std::vector<std::uint64_t> read_seeds(const option_values& given) {
 }
 
 void read_data(const option_values& given, run_config& config) {
+  if (given.given("trainer") || given.given("attach"))
+    return read_trainer(given, config);
+  if (given.given("trainer-restart"))
+    given.refuse("trainer-restart", "is for runs with --trainer", "leave it out");
   constexpr auto digits = 0U;
   constexpr auto csv = 3U;
   constexpr auto libsvm = 4U;
@@ -186,6 +191,8 @@ void read_stopping(const option_values& given, run_config& config) {
 }
 
 void read_learning(const option_values& given, run_config& config) {
+  if (config.trains_elsewhere())
+    return;
   config.model = given.text("model");
   given.reading("model", [&] { return check_model(config.model); });
   config.batch = given.whole("batch", 1, batch_max);
@@ -212,6 +219,8 @@ void read_times(const option_values& given, run_config& config) {
     given.reading("step-time", [&] { return parse_distribution(config.step_time, "--step-time"); });
   config.straggler = given.text("straggler");
   given.reading("straggler", [&] { check_step_options(config.step_time, config.straggler, config.workers); });
+  if (config.trains_elsewhere() && straggles_by_computing(config.straggler))
+    given.refuse("straggler", "cannot compute with --trainer", "leave out computed:");
   if (config.model == "none" && straggles_by_computing(config.straggler))
     given.refuse("straggler", "cannot compute with --model=none",
                  "leave out computed: or give --model softmax");

@@ -38,7 +38,7 @@ ordered_json mixing_to_json(const mixing_summary& mixing) {
 }
 
 ordered_json worker_to_json(const worker_summary& worker) {
-  return {
+  ordered_json json{
       {"worker", index_of(worker.id)},
       {"rounds", worker.rounds},
       {"local_steps", worker.local_steps},
@@ -50,6 +50,17 @@ ordered_json worker_to_json(const worker_summary& worker) {
       {"test_accuracy", number(worker.test_accuracy)},
       {"test_loss", number(worker.test_loss)},
   };
+  if (!worker.failure.empty())
+    json["failure"] = worker.failure;
+  return json;
+}
+
+/// What trainers said; null where there are none.
+ordered_json scores_to_json(const std::vector<named_score>& scores) {
+  ordered_json json;
+  for (const auto& s : scores)
+    json[s.name] = number(s.value);
+  return json;
 }
 
 ordered_json node_to_json(const run_node& node) {
@@ -123,6 +134,7 @@ ordered_json to_json(const run_result& result) {
       {"data", data_to_json(result.data)},
       {"partition", result.partition},
       {"model", result.model},
+      {"trainer", result.trainer.empty() ? ordered_json(nullptr) : ordered_json(result.trainer)},
       {"parameters", result.parameters},
       {"model_layout", to_json(result.model_layout)},
       {"seed", result.seed},
@@ -135,6 +147,7 @@ ordered_json to_json(const run_result& result) {
       {"time_to_target_s", number(result.time_to_target_s)},
       {"test_accuracy", number(result.test_accuracy)},
       {"test_loss", number(result.test_loss)},
+      {"scores", scores_to_json(result.scores)},
       {"worst_worker_accuracy", number(result.worst_worker_accuracy)},
       {"scored_workers", result.scored_workers},
       {"consensus_distance", number(result.consensus_distance)},

@@ -32,7 +32,7 @@ using std::chrono::steady_clock;
 constexpr auto patience = std::chrono::seconds{20};
 
 /// A vector to be averaged; a step size of 0 computes no gradient.
-class bare_vector final : public model {
+class bare_vector final : public classifier {
 public:
   explicit bare_vector(std::size_t parameters) : parameters_(parameters) {}
   std::string name() const override { return "vector"; }
@@ -103,6 +103,7 @@ reporter_actor::behavior_type recorder(reporter_actor::pointer, std::shared_ptr<
           to->at_end = read_thread_times();
       },
       [](const recorded_events&) {},
+      [](const worker_failed&) {},
       [to](const worker_finished& x) {
         to->workers.at(x.totals.worker).final_estimate = x.parameters;
         if (--to->working == 0)

@@ -118,7 +118,7 @@ private:
       prepared = inputs;
     } else {
       inputs.data = prepared->data;
-      inputs.learner = prepared->learner;
+      inputs.model = prepared->model;
       inputs.rows = prepared->rows;
       inputs.initial = prepared->initial;
     }

@@ -109,7 +109,7 @@ void compare_fairness(run_config config, double seconds) {
   auto runs = prepared_runs{config};
   const auto straggler = straggler_of(config);
   const auto own = own_classes(*runs.data().train, runs.rows()[straggler]);
-  auto bench = test_bench{runs.learner(), samples_of(*runs.data().test, own)};
+  auto bench = test_bench{runs.model(), samples_of(*runs.data().test, own)};
   print("shards/seed", static_cast<double>(config.seed), "");
   print("shards/straggler", static_cast<double>(straggler), "");
   for (std::size_t c = 0; c < own.size(); ++c)

@@ -28,4 +28,10 @@ private:
   input_fault fault_;
 };
 
+/// What a learner throws that cannot go on: its worker ends, the others go on.
+class learner_failed : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
 } // namespace dybw

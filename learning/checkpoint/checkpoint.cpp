@@ -10,6 +10,8 @@ namespace fs = std::filesystem;
 
 constexpr std::array<char, 8> magic = {'D', 'Y', 'B', 'W', 'C', 'K', 'P', 'T'};
 constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version_with_learner =
+    2; ///< the size of its bytes stands where that of the velocity does
 constexpr std::size_t head_bytes = 96;
 
 using head = std::array<std::byte, head_bytes>;
@@ -17,7 +19,7 @@ using head = std::array<std::byte, head_bytes>;
 head encode_head(const checkpoint& x) {
   head h{};
   std::copy(magic.begin(), magic.end(), reinterpret_cast<char*>(h.data()));
-  put(h, 8, version);
+  put(h, 8, x.has_learner ? version_with_learner : version);
   put(h, 12, static_cast<std::uint32_t>(head_bytes));
   put(h, 16, x.run_hash);
   put(h, 24, static_cast<std::uint32_t>(x.worker));
@@ -28,7 +30,7 @@ head encode_head(const checkpoint& x) {
   put(h, 56, x.delays);
   put(h, 64, static_cast<std::int64_t>(x.elapsed.count()));
   put(h, 72, static_cast<std::uint64_t>(x.parameters.values().size()));
-  put(h, 80, static_cast<std::uint64_t>(x.velocity.values().size()));
+  put(h, 80, static_cast<std::uint64_t>(x.has_learner ? x.learner.size() : x.velocity.values().size()));
   seal_head(h);
   return h;
 }
@@ -45,7 +47,8 @@ void check_fit(const head& h, const checkpoint_frame& expected, const checkpoint
     in.refuse("the checkpoint is that of worker " + std::to_string(worker) + ", not of worker " +
                   to_string(expected.worker),
               "give the files their own names");
-  if (parameters != expected.parameters || velocity != (expected.has_velocity ? expected.parameters : 0))
+  const auto fits = expected.has_learner || velocity == (expected.has_velocity ? expected.parameters : 0);
+  if (parameters != expected.parameters || !fits)
     in.refuse("the checkpoint has " + std::to_string(parameters) + " parameters, the model " +
                   std::to_string(expected.parameters),
               "give the options and the data of that run");
@@ -57,7 +60,7 @@ void encode(const checkpoint& x, const std::function<void(std::span<const std::b
   const auto h = encode_head(x);
   checksum sum;
   for (const auto piece : {std::span<const std::byte>{h}, std::as_bytes(x.parameters.values()),
-                           std::as_bytes(x.velocity.values())}) {
+                           std::as_bytes(x.velocity.values()), std::as_bytes(std::span{x.learner})}) {
     sum.add(piece);
     write(piece);
   }
@@ -68,10 +71,14 @@ void encode(const checkpoint& x, const std::function<void(std::span<const std::b
 
 checkpoint read_checkpoint(const fs::path& file, const checkpoint_frame& expected) {
   checkpoint_reader in{file};
-  const auto h = in.read_head<head_bytes>(magic, version);
+  const auto h = in.read_head<head_bytes>(magic, expected.has_learner ? version_with_learner : version);
   check_fit(h, expected, in);
+  const auto learner_bytes = expected.has_learner ? get<std::uint64_t>(h, 80) : 0;
+  if (learner_bytes > in.bytes())
+    in.refuse("the checkpoint is damaged: it says more bytes than it has",
+              checkpoint_reader::from_another_copy);
   in.expect_bytes(head_bytes + expected.parameters * (expected.has_velocity ? 2 : 1) * sizeof(float) +
-                  checkpoint_tail_bytes);
+                  learner_bytes + checkpoint_tail_bytes);
   checkpoint x;
   x.run_hash = expected.run_hash;
   x.worker = expected.worker;
@@ -84,6 +91,9 @@ checkpoint read_checkpoint(const fs::path& file, const checkpoint_frame& expecte
   x.parameters = in.values(expected.parameters);
   if (expected.has_velocity)
     x.velocity = in.values(expected.parameters);
+  x.has_learner = expected.has_learner;
+  x.learner.resize(static_cast<std::size_t>(learner_bytes));
+  in.read(std::as_writable_bytes(std::span{x.learner}));
   in.check_sum();
   return x;
 }

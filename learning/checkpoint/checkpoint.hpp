@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <span>
+#include <vector>
 
 namespace dybw {
 
@@ -23,6 +24,8 @@ struct checkpoint {
   nanoseconds elapsed{0};        ///< since the run's start, earlier parts of it included
   parameter_block parameters;    ///< w_j(k)
   parameter_block velocity;      ///< after the step of round k; none without momentum
+  bool has_learner = false;      ///< a trainer has what else is needed ..
+  std::vector<char> learner{};   ///< .. and gave it as these bytes; empty: it begins afresh
 };
 
 /// What a checkpoint must fit.
@@ -32,10 +35,11 @@ struct checkpoint_frame {
   std::uint32_t workers = 0;
   std::size_t parameters = 0;
   bool has_velocity = false;
+  bool has_learner = false; ///< not with velocity
 };
 
 /// Hands out the bytes of the file in pieces, in order: magic, version, sizes and numbers (little-endian),
-/// the values as float32, and a CRC-32 of all before it. The values are not copied.
+/// the values as float32, a trainer's bytes, and a CRC-32 of all before it. The values are not copied.
 void encode(const checkpoint& x, const std::function<void(std::span<const std::byte>)>& write);
 
 /// Reads a file. Throws `input_error` (data fault) for one that cannot be read, is no checkpoint, is of

@@ -52,7 +52,7 @@ double start_deviation(std::size_t inputs) {
 
 } // namespace
 
-std::shared_ptr<const model> make_cnn(const std::string& parameters, const data_shape& data) {
+std::shared_ptr<const classifier> make_cnn(const std::string& parameters, const data_shape& data) {
   constexpr std::string_view pool = "pool";
   if (parameters.empty())
     refuse("no layers are listed");

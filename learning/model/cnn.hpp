@@ -16,6 +16,6 @@ namespace dybw {
 /// and a layer of as many outputs as there are classes. Weights start with the spread of PyTorch's. Throws
 /// `input_error` (configuration fault) for anything else, for samples that are no images, and if an image
 /// becomes too small for a layer.
-std::shared_ptr<const model> make_cnn(const std::string& parameters, const data_shape& data);
+std::shared_ptr<const classifier> make_cnn(const std::string& parameters, const data_shape& data);
 
 } // namespace dybw

@@ -20,7 +20,7 @@ struct conv_layer {
 ///
 /// Parameters, layer after layer: W ([filters][channels][kernel][kernel]), then b ([filters]); behind them
 /// those of the fully connected layers, whose features are the last images as they lie. As in PyTorch.
-class conv_network final : public model {
+class conv_network final : public classifier {
 public:
   /// REQUIRES: at least one convolution and one dense layer; every kernel and pool fits into its image; the
   /// first dense layer takes what the last convolution gives.

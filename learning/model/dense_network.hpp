@@ -24,7 +24,7 @@ struct dense_layer {
 ///
 /// A batch is worked through in tiles of at most 256 samples: a tile's activations stay in the L2 cache, and
 /// the workspace does not grow with the batch beyond that.
-class dense_network final : public model {
+class dense_network final : public classifier {
 public:
   /// REQUIRES: at least one layer, each layer's `inputs` equal to the `outputs` of the one before.
   dense_network(std::string name, std::vector<dense_layer> layers);

@@ -2,8 +2,18 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace dybw {
+
+/// A score by the name that a trainer gives it.
+struct named_score {
+  std::string name;
+  double value = 0;
+  bool smaller_is_better = false;
+  friend bool operator==(const named_score&, const named_score&) = default;
+};
 
 /// One evaluation of the estimates during a run, or at its end. The worst worker is measured on samples drawn
 /// once by the run's seed, against the average model on the same ones: `worst_worker_accuracy` is
@@ -14,14 +24,15 @@ struct evaluation {
   /// changed.
   double time_s = 0;
   std::uint64_t local_steps = 0;
-  double test_accuracy = 0; ///< of the average model, whole test set
-  double test_loss = 0;
+  double test_accuracy = 0; ///< of the average model, whole test set; NaN: a trainer's scores have none
+  double test_loss = 0;     ///< likewise
   std::optional<double> worst_worker_accuracy{}; ///< none: no worker was scored
   double consensus_distance = 0;                 ///< mean over workers of |w_i - mean|^2
   double cpu_s = 0;                              ///< processor time that this evaluation took
   std::uint32_t scored_workers = 0;              ///< the worst is one of so many, drawn by the seed
   std::uint32_t scored_samples = 0;              ///< .. on so many test samples, drawn likewise
-  bool at_end = false; ///< of what the run left, after its last averages; not while it ran
+  bool at_end = false;               ///< of what the run left, after its last averages; not while it ran
+  std::vector<named_score> scores{}; ///< of the average model, by a trainer; empty without trainers
 };
 
 } // namespace dybw

@@ -1,90 +1,51 @@
 #include "learning/model/local_training.hpp"
 
-#include <algorithm>
 #include <cassert>
 
 namespace dybw {
 
-namespace {
-
-parameter_block copy_of(std::span<const float> values) {
-  if (values.empty())
-    return {};
-  auto copy = std::make_shared<float_buffer>(values.size());
-  std::ranges::copy(values, copy->values().begin());
-  return parameter_block{std::move(copy)};
-}
-
-} // namespace
-
-training_workspace::training_workspace(const training_setup& setup)
-    : features_(setup.batch * setup.data->features), labels_(setup.batch),
-      gradient_(setup.learner->parameter_count()), scratch_(setup.learner->make_workspace(setup.batch)) {}
-
 local_training::local_training(std::shared_ptr<const training_setup> setup, parameter_block initial,
-                               const parameter_block& velocity)
-    : setup_(std::move(setup)), pool_(setup_->learner->parameter_count()), current_(std::move(initial)) {
-  assert(current_.values().size() == setup_->learner->parameter_count());
-  if (setup_->sgd.momentum > 0) {
-    velocity_.resize(setup_->learner->parameter_count());
-    velocity_next_.resize(velocity_.size());
-    if (velocity) {
-      assert(velocity.values().size() == velocity_.size());
-      std::ranges::copy(velocity.values(), velocity_.begin());
-    }
-  }
-}
-
-parameter_block local_training::velocity() const {
-  return copy_of(velocity_);
+                               const parameter_block& velocity, worker_id id)
+    : setup_(std::move(setup)), learner_(make_learner(setup_, id)),
+      pool_(setup_->model->parameter_count(), [l = learner_.get()](std::size_t n) { return l->allocate(n); }),
+      current_(std::move(initial)) {
+  assert(current_.values().size() == setup_->model->parameter_count());
+  learner_->restore(velocity, false);
 }
 
 training_state local_training::state() const {
-  if (stepped_)
-    return {{}, stepped_, copy_of(velocity_next_)};
-  return {current_, {}, copy_of(velocity_)};
+  return stepped_ ? training_state{{}, stepped_, learner_->state(true)}
+                  : training_state{current_, {}, learner_->state(false)};
 }
 
 void local_training::restore(const training_state& x) {
   current_ = x.current;
   stepped_ = x.stepped;
-  if (!velocity_.empty())
-    std::ranges::copy(x.velocity.values(), (stepped_ ? velocity_next_ : velocity_).begin());
-}
-
-double local_training::compute_gradient(std::span<const std::uint32_t> rows, training_workspace& workspace) {
-  const auto& data = *setup_->data;
-  assert(!rows.empty() && rows.size() <= setup_->batch);
-  const auto features = workspace.features_.values().first(rows.size() * data.features);
-  const auto labels = std::span{workspace.labels_}.first(rows.size());
-  data.gather(rows, features, labels);
-  return setup_->learner->loss_and_gradient(current_.values(), batch_view{features, labels},
-                                            workspace.gradient_.values(), *workspace.scratch_);
+  learner_->restore(x.velocity, bool{stepped_});
 }
 
 void local_training::repeat_gradient(std::span<const std::uint32_t> rows, training_workspace& workspace) {
   if (setup_->sgd.step_size > 0)
-    compute_gradient(rows, workspace);
+    learner_->repeat({rows, 0, &workspace}, current_.values());
 }
 
 local_training::step_outcome local_training::step(std::span<const std::uint32_t> rows, round_number completed,
                                                   training_workspace& workspace) {
   if (setup_->sgd.step_size == 0) {
     stepped_ = current_;
-    return {stepped_, 0};
+    return {stepped_, 0, rows.size()};
   }
-  const auto loss = compute_gradient(rows, workspace);
   auto next = pool_.acquire();
-  sgd_step(setup_->sgd, step_size_at(setup_->sgd, completed, setup_->rounds_per_pass), current_.values(),
-           workspace.gradient_.values(), velocity_, velocity_next_, next->values());
+  const auto done = learner_->step({rows, completed, &workspace}, current_.values(), next->values());
   stepped_ = parameter_block{std::move(next)};
-  return {stepped_, loss};
+  return {stepped_, done.loss, done.samples};
 }
 
 local_training::mix_outcome local_training::mix(std::span<const weighted_block> neighbours,
                                                 training_workspace& workspace) {
   assert(stepped_);
-  velocity_.swap(velocity_next_);
+  if (setup_->sgd.step_size > 0)
+    learner_->keep();
   mix_outcome outcome;
   const auto own = stepped_.values();
   if (neighbours.empty()) {
@@ -114,7 +75,7 @@ local_training::step_outcome local_training::step_from(const parameter_block& at
   current_ = at;
   auto done = step(rows, completed, workspace);
   if (setup_->sgd.step_size > 0)
-    velocity_.swap(velocity_next_);
+    learner_->keep();
   current_ = std::move(stepped_);
   return done;
 }

@@ -16,7 +16,7 @@ namespace {
 struct model_kind {
   const char* name;
   const char* usage;
-  std::shared_ptr<const model> (*make)(const std::string& parameters, const data_shape& data);
+  std::shared_ptr<const classifier> (*make)(const std::string& parameters, const data_shape& data);
 };
 
 /// A new model is one file and one line here.
@@ -36,7 +36,7 @@ std::string list_of_kinds() {
 
 } // namespace
 
-std::shared_ptr<const model> make_model(const std::string& text, const data_shape& data) {
+std::shared_ptr<const classifier> make_model(const std::string& text, const data_shape& data) {
   assert(data.features > 0 && data.classes > 0);
   const auto [name, parameters] = split_form(text);
   const auto* kind =

@@ -30,7 +30,7 @@ dense_layer he_layer(std::size_t inputs, std::size_t outputs) {
 
 } // namespace
 
-std::shared_ptr<const model> make_mlp(const std::string& parameters, const data_shape& data) {
+std::shared_ptr<const classifier> make_mlp(const std::string& parameters, const data_shape& data) {
   std::vector<dense_layer> layers;
   std::string name = "mlp";
   auto inputs = data.features;

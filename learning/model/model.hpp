@@ -28,9 +28,7 @@ public:
   virtual ~model_workspace() = default;
 };
 
-/// A differentiable classifier on one flat float32 parameter vector. Immutable and shared; every mutable byte
-/// is in the caller's buffers or in the workspace, so any number of threads may use one model with a
-/// workspace each.
+/// What the workers of a run learn: one flat float32 parameter vector. Immutable and shared by threads.
 class model {
 public:
   virtual ~model() = default;
@@ -42,9 +40,14 @@ public:
   /// What the parameter vector consists of. Here: one array, "parameters".
   virtual parameter_layout layout() const { return {{"parameters", {parameter_count()}, 0}}; }
 
-  /// Seeded starting parameters ([parameter_count]); the same for every worker of a run.
+  /// Starting parameters ([parameter_count]), by the seed; the same for every worker of a run.
   virtual void initialise(std::uint64_t seed, std::span<float> parameters) const = 0;
+};
 
+/// A model that tells classes apart, with its gradient. Every mutable byte is in the caller's buffers or in
+/// the workspace, so any number of threads may use one with a workspace each.
+class classifier : public model {
+public:
   /// Scratch memory for batches of up to `samples_max` samples.
   virtual std::unique_ptr<model_workspace> make_workspace(std::size_t samples_max) const = 0;
 

@@ -6,7 +6,7 @@ namespace dybw {
 
 namespace {
 
-class none final : public model {
+class none final : public classifier {
 public:
   std::string name() const override { return "none"; }
   std::size_t parameter_count() const noexcept override { return 0; }
@@ -24,7 +24,7 @@ public:
 
 } // namespace
 
-std::shared_ptr<const model> make_none(const std::string& parameters, const data_shape&) {
+std::shared_ptr<const classifier> make_none(const std::string& parameters, const data_shape&) {
   if (!parameters.empty())
     throw input_error(input_fault::configuration, "none takes no parameters", "--model none:" + parameters,
                       "write none");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <new>
 #include <span>
@@ -17,13 +18,20 @@ public:
 
   explicit float_buffer(std::size_t count)
       : data_(static_cast<float*>(::operator new(count * sizeof(float), alignment))), count_(count) {}
+  /// In memory that somebody else keeps, aligned likewise, until `owner` is let go of.
+  float_buffer(std::span<float> memory, std::shared_ptr<void> owner)
+      : data_(memory.data(), free_aligned{std::move(owner)}), count_(memory.size()) {}
 
   std::span<float> values() noexcept { return {data_.get(), count_}; }
   std::span<const float> values() const noexcept { return {data_.get(), count_}; }
 
 private:
   struct free_aligned {
-    void operator()(float* p) const noexcept { ::operator delete(p, alignment); }
+    std::shared_ptr<void> owner; ///< null: it is ours
+    void operator()(float* p) const noexcept {
+      if (!owner)
+        ::operator delete(p, alignment);
+    }
   };
   std::unique_ptr<float, free_aligned> data_;
   std::size_t count_;
@@ -51,7 +59,11 @@ private:
 /// none. Used by one thread at a time; the blocks made of its buffers may be let go anywhere.
 class buffer_pool {
 public:
-  explicit buffer_pool(std::size_t count) : count_(count) {}
+  using allocator = std::function<std::shared_ptr<float_buffer>(std::size_t count)>;
+
+  /// `allocate`: where new buffers come from; null: the heap.
+  explicit buffer_pool(std::size_t count, allocator allocate = {})
+      : count_(count), allocate_(std::move(allocate)) {}
 
   /// A buffer with unspecified values.
   std::shared_ptr<float_buffer> acquire() {
@@ -61,13 +73,14 @@ public:
       std::atomic_thread_fence(std::memory_order_acquire); // after the last reader's release of its reference
       return *free;
     }
-    return buffers_.emplace_back(std::make_shared<float_buffer>(count_));
+    return buffers_.emplace_back(allocate_ ? allocate_(count_) : std::make_shared<float_buffer>(count_));
   }
 
   std::size_t size() const noexcept { return buffers_.size(); }
 
 private:
   std::size_t count_;
+  allocator allocate_;
   std::vector<std::shared_ptr<float_buffer>> buffers_;
 };
 

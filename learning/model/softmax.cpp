@@ -5,7 +5,7 @@
 
 namespace dybw {
 
-std::shared_ptr<const model> make_softmax(const std::string& parameters, const data_shape& data) {
+std::shared_ptr<const classifier> make_softmax(const std::string& parameters, const data_shape& data) {
   if (!parameters.empty())
     throw input_error(input_fault::configuration, "softmax takes no parameters",
                       "--model softmax:" + parameters, "write softmax, or mlp:H1,H2,.. for hidden layers");

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <limits>
 #include <numeric>
 
 namespace dybw {
@@ -27,13 +28,19 @@ work_crew* or_alone(work_crew* crew) {
 
 } // namespace
 
+double score_named(std::span<const named_score> scores, std::string_view name) noexcept {
+  const auto found = std::ranges::find(scores, name, &named_score::name);
+  return found != scores.end() ? found->value : std::numeric_limits<double>::quiet_NaN();
+}
+
 /// What one lane of the crew works with.
 struct test_bench::lane {
-  lane(const model& learner, std::size_t samples, std::size_t feature_count)
-      : workspace(learner.make_workspace(samples)), features(samples * feature_count), labels(samples) {}
+  lane() = default; ///< for averages
+  lane(const classifier& scored, std::size_t samples, std::size_t feature_count)
+      : workspace(scored.make_workspace(samples)), features(samples * feature_count), labels(samples) {}
 
   std::unique_ptr<model_workspace> workspace;
-  float_buffer features;
+  float_buffer features{0};
   std::vector<std::int32_t> labels;
   std::vector<std::span<const float>> vectors;
 };
@@ -46,19 +53,23 @@ struct test_bench::piece {
   batch_score sum{};
 };
 
-test_bench::test_bench(std::shared_ptr<const model> learner, std::shared_ptr<const dataset> test,
+test_bench::test_bench(std::shared_ptr<const classifier> scored, std::shared_ptr<const dataset> test,
                        std::uint64_t seed, work_crew* crew)
-    : learner_(std::move(learner)), test_(std::move(test)), crew_(or_alone(crew)), seed_(seed),
-      rows_(test_->size()), average_(learner_->parameter_count()) {
+    : classifier_(std::move(scored)), test_(std::move(test)), crew_(or_alone(crew)), seed_(seed),
+      rows_(test_->size()), average_(classifier_->parameter_count()) {
   // Large models: so few samples that a piece of work stays short.
-  const auto per_sample = std::max<std::size_t>(learner_->multiplications(), 1);
+  const auto per_sample = std::max<std::size_t>(classifier_->multiplications(), 1);
   piece_samples_ = std::clamp<std::size_t>(work_at_once / per_sample, 8, batch_max);
   std::iota(rows_.begin(), rows_.end(), std::uint32_t{0});
   auto generator = make_generator(seed_, random_stream::scoring);
   std::shuffle(rows_.begin(), rows_.end(), generator);
   for (std::size_t i = 0; i < crew_->lanes(); ++i)
-    lanes_.emplace_back(*learner_, piece_samples_, test_->features);
+    lanes_.emplace_back(*classifier_, piece_samples_, test_->features);
 }
+
+test_bench::test_bench(std::size_t parameter_count, estimate_scorer ask, std::uint64_t seed, work_crew* crew)
+    : ask_(std::move(ask)), crew_(or_alone(crew)), seed_(seed), lanes_(crew_->lanes()),
+      average_(parameter_count) {}
 
 test_bench::~test_bench() = default;
 test_bench::test_bench(test_bench&&) noexcept = default;
@@ -88,7 +99,7 @@ void test_bench::score(piece& p, std::span<const task> tasks, lane& with) {
   const auto features = with.features.values().first(p.count * test_->features);
   const auto labels = std::span{with.labels}.first(p.count);
   test_->gather(std::span{rows_}.subspan(p.first, p.count), features, labels);
-  p.sum = learner_->score(tasks[p.task].parameters, batch_view{features, labels}, *with.workspace);
+  p.sum = classifier_->score(tasks[p.task].parameters, batch_view{features, labels}, *with.workspace);
 }
 
 std::vector<test_bench::tally> test_bench::score(std::span<const task> tasks, std::size_t interim,
@@ -105,7 +116,7 @@ std::vector<test_bench::tally> test_bench::score(std::span<const task> tasks, st
       at += count;
     }
   }
-  const auto piece_work = piece_samples_ * std::max<std::size_t>(learner_->multiplications(), 1);
+  const auto piece_work = piece_samples_ * std::max<std::size_t>(classifier_->multiplications(), 1);
   const auto at_once = crew_->lanes() * std::clamp<std::size_t>(work_at_once / piece_work / 4, 1, 64);
   std::vector<tally> tallies(tasks.size());
   std::size_t done = 0;
@@ -167,6 +178,14 @@ std::optional<evaluation> test_bench::evaluate(std::span<const parameter_block> 
   std::copy_if(estimates.begin(), estimates.end(), std::back_inserter(present),
                [](const auto& x) { return bool{x}; });
   const auto mean = average_of(present);
+  evaluation e;
+  e.consensus_distance = mean.consensus_distance;
+  if (asks()) {
+    e.scores = ask(mean.parameters, std::nullopt);
+    e.test_accuracy = score_named(e.scores, "accuracy");
+    e.test_loss = score_named(e.scores, "loss");
+    return e;
+  }
   const auto interim = scores ? interim_samples(estimates.size()) : 0;
   std::vector<task> tasks{{mean.parameters, samples()}};
   if (scores)
@@ -175,8 +194,6 @@ std::optional<evaluation> test_bench::evaluate(std::span<const parameter_block> 
   const auto tallies = score(tasks, interim, stop);
   if (tallies.back().samples < tasks.back().samples)
     return std::nullopt;
-  evaluation e;
-  e.consensus_distance = mean.consensus_distance;
   e.test_accuracy = tallies.front().mean().accuracy;
   e.test_loss = tallies.front().mean().loss;
   compare(e, tallies, interim);

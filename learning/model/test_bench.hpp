@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace dybw {
@@ -19,18 +20,34 @@ struct test_score {
   double loss = 0;     ///< mean cross-entropy, nats
 };
 
+/// Asks a trainer how good parameters are: its worker's, or any for those of nobody. Empty: it does not say.
+using estimate_scorer = std::function<std::vector<named_score>(std::span<const float> parameters,
+                                                               std::optional<std::size_t> worker)>;
+
+/// The score of that name; NaN: there is none.
+double score_named(std::span<const named_score> scores, std::string_view name) noexcept;
+
 /// Measures estimates on a test set, whose samples it takes in an order drawn once by the run's seed. What it
-/// finds does not depend on the crew. Its memory is allocated once. Not thread-safe.
+/// finds does not depend on the crew. Its memory is allocated once. Not thread-safe. Or asks a trainer, which
+/// has a test set of its own: then there are no samples here.
 class test_bench {
 public:
   /// Of more workers than these, so many are scored, drawn by the seed.
   static constexpr std::size_t scored_workers_max = 32;
 
   /// `crew`, if given, outlives this.
-  test_bench(std::shared_ptr<const model> learner, std::shared_ptr<const dataset> test,
+  test_bench(std::shared_ptr<const classifier> scored, std::shared_ptr<const dataset> test,
              std::uint64_t seed = 0, work_crew* crew = nullptr);
+  test_bench(std::size_t parameter_count, estimate_scorer ask, std::uint64_t seed, work_crew* crew = nullptr);
   ~test_bench();
   test_bench(test_bench&&) noexcept;
+
+  /// Whether a trainer is asked. If so, what says "samples" below is not to be called.
+  bool asks() const noexcept { return bool{ask_}; }
+  /// REQUIRES: asks().
+  std::vector<named_score> ask(std::span<const float> parameters, std::optional<std::size_t> worker) const {
+    return ask_(parameters, worker);
+  }
 
   std::size_t samples() const noexcept { return rows_.size(); }
   /// On how many of them, the first ones, workers are compared with their average while a run lasts.
@@ -85,11 +102,12 @@ private:
   struct piece;
   void score(piece& p, std::span<const task> tasks, lane& with);
 
-  std::shared_ptr<const model> learner_;
+  std::shared_ptr<const classifier> classifier_;
   std::shared_ptr<const dataset> test_;
+  estimate_scorer ask_;
   work_crew* crew_;
   std::uint64_t seed_;
-  std::size_t piece_samples_;
+  std::size_t piece_samples_ = 0;
   std::vector<std::uint32_t> rows_; ///< of the test set, as drawn
   std::vector<lane> lanes_;
   std::vector<float> average_;

@@ -38,6 +38,12 @@ struct run_config {
   partition_spec partition;
   std::string partition_text = "iid";
   std::string model = "softmax";
+  /// Command of the processes that train, one per worker; empty: `model` is trained here. With it, model,
+  /// batch and step size are theirs, and `data.path` is only passed on.
+  std::string trainer;
+  std::string attach;                 ///< .. or the socket that trainers come to which others start
+  std::uint32_t trainer_restarts = 0; ///< how often one that failed is started again, for each worker
+  bool trains_elsewhere() const noexcept { return !trainer.empty() || !attach.empty(); }
   std::size_t workers = 8;
   std::string topology = "ring";
   std::string connect = "tree";

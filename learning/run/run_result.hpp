@@ -51,6 +51,7 @@ struct worker_summary {
   double mean_backup_workers = 0;
   std::optional<double> test_accuracy; ///< at the end; none for who was not scored, or without a model
   std::optional<double> test_loss;
+  std::string failure{}; ///< why it ended before the others; empty: it did not
 };
 
 /// Share of the audited rounds in which an edge was committed.
@@ -84,6 +85,7 @@ struct run_result {
   data_summary data; ///< what was read; zeros for `--model none`
   std::string partition;
   std::string model;
+  std::string trainer; ///< command of the processes that trained, or the socket they came to; empty: none
   std::uint64_t parameters = 0;
   parameter_layout model_layout; ///< of `model.npy`; empty for `--model none`
   std::uint64_t seed = 0;
@@ -97,6 +99,7 @@ struct run_result {
   std::optional<double> time_to_target_s;
   std::optional<double> test_accuracy; ///< of the average model; none for `--model none`
   std::optional<double> test_loss;
+  std::vector<named_score> scores;             ///< of the average model, by a trainer; empty without trainers
   std::optional<double> worst_worker_accuracy; ///< on the whole test set, like the average's
   std::uint32_t scored_workers = 0;            ///< .. of so many: all that were there, or those drawn
   double consensus_distance = 0;

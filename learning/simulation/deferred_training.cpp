@@ -29,11 +29,12 @@ struct deferred_training::task {
 };
 
 struct deferred_training::learner {
-  learner(const std::shared_ptr<const training_setup>& setup, mini_batch_sampler s, const parameter_block& w)
-      : sampler(std::move(s)), local(setup, w), first(std::make_shared<cell>(cell{w, 0})),
-        mover(setup->learner->parameter_count(), setup->projection) {}
+  learner(const std::shared_ptr<const training_setup>& setup, std::optional<mini_batch_sampler> s,
+          const parameter_block& w, worker_id id)
+      : sampler(std::move(s)), local(setup, w, {}, id), first(std::make_shared<cell>(cell{w, 0})),
+        mover(setup->model->parameter_count(), setup->projection) {}
 
-  mini_batch_sampler sampler;
+  std::optional<mini_batch_sampler> sampler; ///< none: it has its own data
   local_training local;
   std::shared_ptr<const cell> first; ///< w_j(0)
   // Of pairwise averaging:
@@ -53,14 +54,15 @@ deferred_training::deferred_training(std::shared_ptr<const training_setup> setup
                                      const std::vector<std::vector<std::uint32_t>>& rows, std::uint64_t seed,
                                      std::vector<parameter_block> initial, work_crew& crew)
     : setup_(std::move(setup)), crew_(crew), mix_inputs_(crew.lanes()) {
-  assert(rows.size() == initial.size());
-  learners_.reserve(rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    learners_.emplace_back(setup_,
-                           mini_batch_sampler{rows[i], setup_->batch,
-                                              make_generator(seed, random_stream::mini_batches, i),
-                                              setup_->mirrors},
-                           initial[i]);
+  assert(!setup_->data || rows.size() == initial.size());
+  learners_.reserve(initial.size());
+  for (std::size_t i = 0; i < initial.size(); ++i) {
+    std::optional<mini_batch_sampler> sampler;
+    if (setup_->data)
+      sampler.emplace(rows[i], setup_->batch, make_generator(seed, random_stream::mini_batches, i),
+                      setup_->mirrors);
+    learners_.emplace_back(setup_, std::move(sampler), initial[i], worker_at(i));
+  }
   for (std::size_t i = 0; i < crew.lanes(); ++i)
     workspaces_.emplace_back(*setup_);
 }
@@ -181,13 +183,17 @@ bool deferred_training::resume(const training_memory& x) {
 
 void deferred_training::give_batch(task& t) {
   auto& l = learners_[index_of(t.worker)];
-  const auto batch = l.sampler.next();
-  t.rows.assign(batch.begin(), batch.end());
   t.completed = l.completed;
   l.newest = std::make_shared<outcome>();
+  t.told = l.newest;
+  if (!l.sampler) { // how many samples it takes will be known when it has taken them
+    samples_ += setup_->batch;
+    return;
+  }
+  const auto batch = l.sampler->next();
+  t.rows.assign(batch.begin(), batch.end());
   l.newest->samples = static_cast<std::uint32_t>(batch.size());
   samples_ += batch.size();
-  t.told = l.newest;
 }
 
 estimate_handle deferred_training::step(worker_id id, const estimate_handle& estimate) {
@@ -291,6 +297,7 @@ void deferred_training::carry_out(task& t, std::size_t lane) {
   case task::kind::step: {
     const auto done = l.local.step(t.rows, t.completed, workspaces_[lane]);
     t.told->loss = done.loss;
+    t.told->samples = static_cast<std::uint32_t>(done.samples);
     t.result->block = done.estimate;
     return;
   }
@@ -299,6 +306,7 @@ void deferred_training::carry_out(task& t, std::size_t lane) {
   case task::kind::step_onto: {
     const auto done = l.local.step_from(input(0), t.rows, t.completed, workspaces_[lane]);
     t.told->loss = done.loss;
+    t.told->samples = static_cast<std::uint32_t>(done.samples);
     t.result->block = l.mover.add_step(input(1), input(0), done.estimate, t.factor);
     l.apart_after[l.onto_done++ % l.apart_after.size()] = l.apart.value();
     return;

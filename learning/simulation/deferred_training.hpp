@@ -34,7 +34,8 @@ public:
     double size = 0;
   };
 
-  /// `rows` [workers] are the shards' training samples, `initial` [workers] w_j(0). `crew` outlives this.
+  /// `rows` [workers] are the shards' training samples (none for learners that have their own), `initial`
+  /// [workers] w_j(0). `crew` outlives this.
   deferred_training(std::shared_ptr<const training_setup> setup,
                     const std::vector<std::vector<std::uint32_t>>& rows, std::uint64_t seed,
                     std::vector<parameter_block> initial, work_crew& crew);

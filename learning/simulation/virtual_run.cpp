@@ -44,7 +44,7 @@ virtual_run::virtual_run(virtual_run_options options, work_crew& crew,
     training_.emplace(options_.training, options_.rows, options_.seed, std::move(options_.initial), crew);
   events_at_once_ = events_at_once;
   if (const auto& setup = options_.training) {
-    const auto step = 3 * std::max<std::size_t>(setup->learner->multiplications() * setup->batch, 1);
+    const auto step = 3 * std::max<std::size_t>(setup->model->multiplications() * setup->batch, 1);
     pending_max_ = std::clamp(work_pending_max / step * crew.lanes(), 2 * crew.lanes(), pending_max);
     events_at_once_ = std::clamp<std::uint64_t>(pending_max_ / 8, 1, events_at_once_of_a_model);
   }

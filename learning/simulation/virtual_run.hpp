@@ -77,7 +77,7 @@ public:
   /// How often one of these became another, and when that last was.
   std::uint64_t changes() const noexcept { return simulation_->changes(); }
   nanoseconds changed_at() const noexcept { return simulation_->changed_at(); }
-  /// Training samples whose gradients were asked for.
+  /// Training samples whose gradients were asked for; of learners with their own data about so many.
   std::uint64_t samples() const noexcept { return training_ ? training_->samples() : 0; }
   /// See `virtual_network`.
   std::optional<double> no_wait_rate() const { return network_.no_wait_rate(); }

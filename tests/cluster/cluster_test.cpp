@@ -108,7 +108,8 @@ TEST_CASE("dybw run --nodes: six workers on three nodes learn what they learn on
         CHECK(accuracy == accuracy_here);
       else
         CHECK(accuracy > accuracy_here - 0.1);
-      // `static:1` promises no connectivity: on a busy machine one worker can be alone for most of 120 rounds.
+      // `static:1` promises no connectivity: on a busy machine one worker can be alone for most of 120
+      // rounds.
       if (run["policy"] != "static:1")
         CHECK(run["worst_worker_accuracy"] > 0.5);
       CHECK(run["workers_lost"].empty());

@@ -79,6 +79,7 @@ const std::vector<std::string>& floors() {
       "actors/gateway",
       "actors/client",
       "actors/training",
+      "actors/trainers",
       "actors/reporting",
       "actors/run",
       "actors/monitor",

@@ -179,8 +179,7 @@ TEST_CASE("local_run: averaging alone brings random starts together and does not
     config.policies = {policy};
     real_system actors;
     const auto inputs = prepare_run(config);
-    const auto before =
-        test_bench{inputs.learner, inputs.data.test}.average_of(inputs.initial).consensus_distance;
+    const auto before = make_bench(inputs).average_of(inputs.initial).consensus_distance;
     const auto run = run_policy(actors.system, inputs, 0, {});
     check_sane(run.result);
     CHECK(run.result.mixing.rounds_audited == 1000);
@@ -303,8 +302,8 @@ TEST_CASE("local_run: a model that fails in training fails the run") {
   const auto config = table_config(place);
   real_system actors;
   auto inputs = prepare_run(config);
-  inputs.learner = throwing_setup()->learner;
-  inputs.initial.assign(config.workers, filled_block(*inputs.learner, 0));
+  inputs.model = throwing_setup()->model;
+  inputs.initial.assign(config.workers, filled_block(*inputs.model, 0));
   const auto run = run_policy(actors.system, inputs, 0, {});
   CHECK(run.result.failed);
   CHECK(run.result.failure.find("training failed") != std::string::npos);

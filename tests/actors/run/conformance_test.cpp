@@ -134,7 +134,7 @@ story of_actors(const run_inputs& inputs) {
   const auto reporter = actors.spawn(fake_reporter, reported);
   const auto network = std::make_shared<virtual_network>(
       virtual_times{config.step_time, config.straggler, config.link_latency, config.link_bandwidth,
-                    inputs.learner->parameter_count() * sizeof(float), config.mix_time_s},
+                    inputs.model->parameter_count() * sizeof(float), config.mix_time_s},
       inputs.graph, config.seed);
   const auto everybody = [&] {
     std::vector<worker_id> ids;

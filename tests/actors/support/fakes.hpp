@@ -117,6 +117,7 @@ inline trainer_pool_actor::behavior_type fake_trainer_pool(trainer_pool_actor::p
 struct reports {
   std::vector<round_report> rounds;
   std::string recorded;
+  std::vector<worker_failed> failed;
   std::vector<worker_finished> last_words;
   std::vector<evaluation> evaluations;
   std::vector<workers_gone> losses;
@@ -128,6 +129,7 @@ inline reporter_actor::behavior_type fake_reporter(reporter_actor::pointer, repo
       [](const watch_workers&) {},
       [in](const round_report& x) { in->rounds.push_back(x); },
       [in](const recorded_events& x) { in->recorded += x.lines; },
+      [in](const worker_failed& x) { in->failed.push_back(x); },
       [in](const worker_finished& x) { in->last_words.push_back(x); },
       [in](const evaluation& x) { in->evaluations.push_back(x); },
       [in](const workers_gone& x) { in->losses.push_back(x); },

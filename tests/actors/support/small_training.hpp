@@ -34,7 +34,7 @@ inline std::shared_ptr<const training_setup> small_setup() {
 }
 
 /// A block of the model's size, all entries `value`.
-inline parameter_block filled_block(const model& learner, float value) {
+inline parameter_block filled_block(const dybw::model& learner, float value) {
   auto buffer = std::make_shared<float_buffer>(learner.parameter_count());
   std::ranges::fill(buffer->values(), value);
   return parameter_block{std::move(buffer)};

@@ -7,7 +7,7 @@
 namespace dybw::test {
 
 /// A model with a bug.
-class throwing_model final : public model {
+class throwing_model final : public classifier {
 public:
   std::string name() const override { return "throwing"; }
   std::size_t parameter_count() const noexcept override { return 3; }
@@ -26,8 +26,8 @@ public:
 
 inline std::shared_ptr<const training_setup> throwing_setup() {
   auto setup = *small_setup();
-  setup.learner = std::make_shared<throwing_model>();
-  setup.projection = std::make_shared<const sign_projection>(1, setup.learner->parameter_count());
+  setup.model = std::make_shared<throwing_model>();
+  setup.projection = std::make_shared<const sign_projection>(1, setup.model->parameter_count());
   return std::make_shared<const training_setup>(std::move(setup));
 }
 

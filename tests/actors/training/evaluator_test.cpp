@@ -21,22 +21,21 @@ target_listener_actor::behavior_type fake_target_listener(target_listener_actor:
 struct measured_pair {
   explicit measured_pair(std::optional<double> target = std::nullopt, bool tells_others = false) {
     evaluator_options options;
-    options.learner = make_model("softmax", {4, 2});
-    options.test = small_data(50);
+    learner = make_model("softmax", {4, 2});
+    options.bench = std::make_shared<test_bench>(learner, small_data(50));
     for (std::size_t i = 0; i < 2; ++i) {
       inboxes.push_back(std::make_shared<letters>());
-      inboxes[i]->answer = {worker_at(i), filled_block(*options.learner, 0), 0};
+      inboxes[i]->answer = {worker_at(i), filled_block(*learner, 0), 0};
       workers.push_back(actors.spawn(fake_worker, inboxes[i]));
     }
     options.workers.assign(workers.begin(), workers.end());
-    options.initial.assign(2, filled_block(*options.learner, 0));
+    options.initial.assign(2, filled_block(*learner, 0));
     options.sinks.push_back(actors.spawn(fake_reporter, in));
     options.origin = std::chrono::steady_clock::now();
     options.every = every;
     options.target_accuracy = target;
     if (tells_others)
       options.on_target = actors.spawn(fake_target_listener, targets);
-    learner = options.learner;
     handle = actors.spawn(evaluator, std::move(options));
     actors.run();
   }
@@ -48,7 +47,7 @@ struct measured_pair {
   test_system actors;
   std::vector<letters_ptr> inboxes;
   std::vector<worker_actor> workers;
-  std::shared_ptr<const model> learner;
+  std::shared_ptr<const classifier> learner;
   reports_ptr in = std::make_shared<reports>();
   std::shared_ptr<int> targets = std::make_shared<int>(0);
   evaluator_actor handle;

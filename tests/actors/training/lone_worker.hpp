@@ -103,7 +103,7 @@ public:
   }
   /// A neighbour's estimate of this round, all entries `value`.
   void hear_estimate(worker_id from, round_number round, float value = 0) {
-    hear(from, estimate_message{{round, true}, filled_block(*setup->learner, value)});
+    hear(from, estimate_message{{round, true}, filled_block(*setup->model, value)});
   }
 
   /// Does the job that the worker waits for, as a trainer would.
@@ -130,7 +130,7 @@ public:
 
   std::shared_ptr<const training_setup> setup = small_setup();
   training_workspace workspace{*setup};
-  parameter_block initial = filled_block(*setup->learner, 0.25F);
+  parameter_block initial = filled_block(*setup->model, 0.25F);
   held_jobs jobs = std::make_shared<std::deque<training_job_ptr>>();
   reports_ptr reported = std::make_shared<reports>();
   saved_states saved = std::make_shared<std::vector<checkpoint>>();

@@ -24,7 +24,7 @@ exchange_half half_of(worker_id worker, worker_id neighbour) {
 
 TEST_CASE("pairwise_blocks: both ends of an exchange add opposite amounts of what they told each other") {
   const auto setup = small_setup();
-  const auto block = [&](float value) { return filled_block(*setup->learner, value); };
+  const auto block = [&](float value) { return filled_block(*setup->model, value); };
   pairwise_blocks first{setup.get()}, second{setup.get()};
   first.tell(two, block(1), true);
   REQUIRE(second.take(one, block(1), true));
@@ -45,7 +45,7 @@ TEST_CASE("pairwise_blocks: both ends of an exchange add opposite amounts of wha
 
 TEST_CASE("pairwise_blocks: what was told with an offer and with an answer is held apart") {
   const auto setup = small_setup();
-  const auto block = [&](float value) { return filled_block(*setup->learner, value); };
+  const auto block = [&](float value) { return filled_block(*setup->model, value); };
   pairwise_blocks blocks{setup.get()};
   blocks.tell(two, block(1), true);
   blocks.tell(two, block(2), false);
@@ -61,14 +61,14 @@ TEST_CASE("pairwise_blocks: a message without a block of our size means nothing,
   CHECK_FALSE(blocks.take(two, {}, true));
   CHECK_FALSE(blocks.take(two, parameter_block{std::make_shared<float_buffer>(1)}, true));
   CHECK(blocks.take(two, {}, false));
-  CHECK(blocks.take(two, filled_block(*setup->learner, 1), true));
+  CHECK(blocks.take(two, filled_block(*setup->model, 1), true));
 }
 
 TEST_CASE("pairwise_blocks: a block may come ahead of its message, and serves one exchange") {
   const auto setup = small_setup();
-  const auto own = filled_block(*setup->learner, 1);
+  const auto own = filled_block(*setup->model, 1);
   pairwise_blocks blocks{setup.get()};
-  blocks.hold(two, filled_block(*setup->learner, 3));
+  blocks.hold(two, filled_block(*setup->model, 3));
   CHECK(blocks.take(two, {}, true));
   CHECK_FALSE(blocks.take(one, {}, true)); // another's
   blocks.tell(two, own, false);
@@ -78,7 +78,7 @@ TEST_CASE("pairwise_blocks: a block may come ahead of its message, and serves on
 
 TEST_CASE("pairwise_blocks: a step adds the way it went to wherever the estimate is by then") {
   const auto setup = small_setup();
-  const auto block = [&](float value) { return filled_block(*setup->learner, value); };
+  const auto block = [&](float value) { return filled_block(*setup->model, value); };
   pairwise_blocks blocks{setup.get()};
   CHECK(blocks.add_step(block(4), block(1), block(3), 1).values()[0] == 6);
 }

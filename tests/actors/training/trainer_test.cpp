@@ -18,7 +18,7 @@ training_client_actor::behavior_type fake_client(training_client_actor::pointer,
 training_job_ptr step_job(const std::shared_ptr<const training_setup>& setup,
                           const training_client_actor& client) {
   auto job = std::make_shared<training_job>();
-  job->local = std::make_shared<local_training>(setup, filled_block(*setup->learner, 0));
+  job->local = std::make_shared<local_training>(setup, filled_block(*setup->model, 0));
   job->client = client;
   job->wants_step = true;
   job->batch.rows = std::make_shared<const std::vector<std::uint32_t>>(rows_from(0, 8));
@@ -26,7 +26,7 @@ training_job_ptr step_job(const std::shared_ptr<const training_setup>& setup,
 }
 
 /// Softmax that writes down how many samples each gradient is of.
-class counting_model final : public model {
+class counting_model final : public classifier {
 public:
   std::string name() const override { return "counting"; }
   std::size_t parameter_count() const noexcept override { return inner_->parameter_count(); }
@@ -49,7 +49,7 @@ public:
   mutable std::vector<std::size_t> samples;
 
 private:
-  std::shared_ptr<const model> inner_ = make_model("softmax", {4, 2});
+  std::shared_ptr<const classifier> inner_ = make_model("softmax", {4, 2});
 };
 
 } // namespace
@@ -57,7 +57,7 @@ private:
 TEST_CASE("trainer: a straggler that computes takes its gradient again, and steps as anybody") {
   auto learner = std::make_shared<counting_model>();
   auto setup = std::make_shared<training_setup>(*small_setup());
-  setup->learner = learner;
+  setup->model = learner;
   training_workspace workspace{*setup};
   auto quick = step_job(setup, {});
   run_job(*quick, workspace);
@@ -85,7 +85,7 @@ TEST_CASE("trainer_pool: does what each job asks for and gives it back to who se
 
   job->wants_mix = true;
   job->wants_step = false;
-  job->neighbours.push_back({filled_block(*setup->learner, 1), 0.5});
+  job->neighbours.push_back({filled_block(*setup->model, 1), 0.5});
   const auto stepped = job->stepped.estimate;
   actors.tell(pool, job);
   REQUIRE(done->size() == 2);

@@ -15,7 +15,7 @@ constexpr auto begin_of_run = run_origin{} + seconds{3};
 struct slot_with_job {
   explicit slot_with_job(const std::string& step_time = {})
       : slot(job, std::make_shared<step_clock>(step_time, "none", 3, worker_id{1}, 1)) {
-    job->local = std::make_shared<local_training>(setup, filled_block(*setup->learner, 0.25F));
+    job->local = std::make_shared<local_training>(setup, filled_block(*setup->model, 0.25F));
   }
 
   void fetch(std::uint32_t first, std::uint64_t epoch = 0) {
@@ -29,7 +29,7 @@ struct slot_with_job {
       job->mix_began = run_origin{} + seconds{7};
       job->mix_ended = run_origin{} + seconds{8};
       job->neighbours.clear();
-      if (job->wants_velocity)
+      if (job->wants_state)
         job->velocity = job->local->velocity();
     }
     if (job->wants_step && !job->step_dropped) {
@@ -43,7 +43,7 @@ struct slot_with_job {
     slot.begin_step(1, seconds{1}, {});
     REQUIRE(slot.submit(false).job);
     train();
-    CHECK_FALSE(slot.take_back(report, begin_of_run));
+    CHECK_FALSE(slot.take_back(report, begin_of_run).mixed);
     REQUIRE(slot.take_step());
   }
 
@@ -182,7 +182,7 @@ TEST_CASE("training_slot: one job is under way at a time") {
   x.slot.begin_step(2, seconds{4}, {});
   CHECK_FALSE(x.slot.submit(false).job);
   x.train();
-  CHECK(x.slot.take_back(x.report, begin_of_run));
+  CHECK(x.slot.take_back(x.report, begin_of_run).mixed);
   CHECK_FALSE(x.slot.take_step()); // that job had none
   CHECK(x.slot.submit(false).job);
   CHECK_FALSE(x.job->wants_mix);
@@ -193,7 +193,7 @@ TEST_CASE("training_slot: a mix and the step after it wait for the mini-batch to
   slot_with_job x;
   x.step_once();
   const auto stepped = x.slot.estimate().values()[0];
-  x.slot.begin_mix().push_back({filled_block(*x.setup->learner, 1), 0.5});
+  x.slot.begin_mix().push_back({filled_block(*x.setup->model, 1), 0.5});
   CHECK(x.slot.mix_is_pending());
   x.slot.begin_step(2, seconds{4}, {});
   CHECK_FALSE(x.slot.submit(false).job);
@@ -204,9 +204,9 @@ TEST_CASE("training_slot: a mix and the step after it wait for the mini-batch to
   CHECK(x.job->wants_step);
   x.train();
   const auto mixed = x.slot.take_back(x.report, begin_of_run);
-  REQUIRE(mixed);
-  CHECK(mixed->estimate.values()[0] == doctest::Approx((stepped + 1) / 2));
-  CHECK_FALSE(mixed->velocity);
+  REQUIRE(mixed.mixed);
+  CHECK(mixed.mixed.values()[0] == doctest::Approx((stepped + 1) / 2));
+  CHECK_FALSE(mixed.state);
   CHECK(x.slot.take_step());
   CHECK(x.slot.is_idle());
   x.slot.begin_mix(); // begins with an empty list
@@ -219,17 +219,17 @@ TEST_CASE("training_slot: the velocity comes with a mix, when it is wanted") {
   x.fetch(0);
   x.slot.begin_step(1, seconds{1}, {});
   REQUIRE(x.slot.submit(true).job);
-  CHECK_FALSE(x.job->wants_velocity); // no mix, no state to go on from
+  CHECK_FALSE(x.job->wants_state); // no mix, no state to go on from
   x.train();
-  CHECK_FALSE(x.slot.take_back(x.report, begin_of_run));
+  CHECK_FALSE(x.slot.take_back(x.report, begin_of_run).mixed);
   REQUIRE(x.slot.take_step());
   x.slot.begin_mix();
   REQUIRE(x.slot.submit(true).job);
-  CHECK(x.job->wants_velocity);
+  CHECK(x.job->wants_state);
   x.train();
   const auto mixed = x.slot.take_back(x.report, begin_of_run);
-  REQUIRE(mixed);
-  CHECK(mixed->velocity);
+  REQUIRE(mixed.mixed);
+  CHECK(mixed.state);
   CHECK_FALSE(x.job->velocity); // the job holds it no longer
 }
 
@@ -239,7 +239,7 @@ TEST_CASE("training_slot: a step ends after its computing time and the delay inj
   x.slot.begin_step(1, seconds{1}, {});
   REQUIRE(x.slot.submit(false).job);
   x.train();
-  CHECK_FALSE(x.slot.take_back(x.report, begin_of_run));
+  CHECK_FALSE(x.slot.take_back(x.report, begin_of_run).mixed);
   CHECK(x.slot.take_step() == seconds{5});
   CHECK(x.slot.ticket() == 1);
   CHECK(x.slot.estimate());
@@ -256,7 +256,7 @@ TEST_CASE("training_slot: a report tells of the mix by the run's clock") {
   x.slot.begin_mix();
   REQUIRE(x.slot.submit(false).job);
   x.train();
-  REQUIRE(x.slot.take_back(x.report, begin_of_run));
+  REQUIRE(x.slot.take_back(x.report, begin_of_run).mixed);
   CHECK(x.report.mix_began == seconds{4});
   CHECK(x.report.mix_ended == seconds{5});
   CHECK(x.report.mixed.norm_before > 0);
@@ -277,7 +277,7 @@ TEST_CASE("training_slot: of a step dropped under way nothing counts, and the ne
   x.fetch(24);
   CHECK_FALSE(x.slot.submit(false).job); // it is not back
   x.train();
-  CHECK_FALSE(x.slot.take_back(x.report, begin_of_run));
+  CHECK_FALSE(x.slot.take_back(x.report, begin_of_run).mixed);
   CHECK_FALSE(x.slot.take_step());
   CHECK_FALSE(x.slot.estimate());
   const auto next = x.slot.submit(false);
@@ -303,7 +303,7 @@ TEST_CASE("training_slot: a step dropped while it waits leaves its mini-batch fo
 TEST_CASE("training_slot: a step in pairwise averaging begins where the worker stands when it is wanted") {
   slot_with_job x;
   x.fetch(0);
-  const auto here = filled_block(*x.setup->learner, 0.5F);
+  const auto here = filled_block(*x.setup->model, 0.5F);
   x.slot.begin_step(1, seconds{1}, here);
   REQUIRE(x.slot.submit(false).job);
   CHECK(x.job->from.values().data() == here.values().data());

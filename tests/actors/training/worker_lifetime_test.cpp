@@ -103,7 +103,7 @@ TEST_CASE("worker: after its last round it leaves, with the mixed parameters as 
   CHECK(last.totals.completed == 1);
   CHECK(last.totals.steps_used == 1);
   CHECK(last.totals.estimates_sent == 2);
-  CHECK(last.totals.bytes_sent == 2 * 4 * w.setup->learner->parameter_count());
+  CHECK(last.totals.bytes_sent == 2 * 4 * w.setup->model->parameter_count());
   CHECK(last.parameters.values().data() == w.estimate().parameters.values().data());
 }
 
@@ -171,8 +171,8 @@ TEST_CASE("worker: has a checkpoint from its beginning on, also one that goes on
   before.local_steps = 33;
   before.epoch = 6;
   before.elapsed = std::chrono::seconds{100};
-  before.parameters = filled_block(*fresh.setup->learner, 0.75F);
-  before.velocity = filled_block(*fresh.setup->learner, 0.5F);
+  before.parameters = filled_block(*fresh.setup->model, 0.75F);
+  before.velocity = filled_block(*fresh.setup->model, 0.5F);
   lone_worker resumed{{.completed = 40, .resumed = before, .checkpoints = true}};
   resumed.begin();
   REQUIRE(resumed.saved->size() == 1);

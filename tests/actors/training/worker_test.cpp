@@ -99,7 +99,7 @@ TEST_CASE("worker: what comes from other nodes at once is answered at once") {
   lone_worker w{how};
   w.begin();
   w.do_job();
-  const auto block = filled_block(*w.setup->learner, 2);
+  const auto block = filled_block(*w.setup->model, 2);
   w.actors.tell(w.handle, peer_mail{{{zero, w.self, estimate_message{{1, true}, block}},
                                      {zero, w.self, accept{1}},
                                      {two, w.self, estimate_message{{1, true}, block}},

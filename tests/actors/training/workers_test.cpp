@@ -36,7 +36,7 @@ public:
       options.machine.on_miss = how.on_miss;
       options.machine.last_round = how.last_round;
       options.training = setup;
-      options.initial = filled_block(*setup->learner, static_cast<float>(i));
+      options.initial = filled_block(*setup->model, static_cast<float>(i));
       options.clock = std::make_shared<step_clock>("", "none", how.workers, worker_at(i), 1);
       options.trainers = trainers;
       options.shard =
@@ -94,7 +94,7 @@ TEST_CASE("workers: two on an edge do every round together and end as one") {
   CHECK(result.estimates_sent == 100);
   CHECK(result.estimates_late == 0);
   CHECK(result.mean_active_share == 1);
-  CHECK(result.bytes_sent == 100 * 4 * run.setup->learner->parameter_count());
+  CHECK(result.bytes_sent == 100 * 4 * run.setup->model->parameter_count());
   REQUIRE(outcome->finals.size() == 2);
   REQUIRE(outcome->finals[0]);
   CHECK(

@@ -157,8 +157,8 @@ std::uint64_t hits(const Network& net, const std::vector<double>& parameters, co
 /// Compares loss, gradient and score with the plain network; the gradient by central differences at up to
 /// `checks_max` parameters.
 template <class Network>
-void check_against(const Network& plain, const dybw::model& model, std::size_t classes, std::size_t samples,
-                   std::size_t checks_max = std::numeric_limits<std::size_t>::max()) {
+void check_against(const Network& plain, const dybw::classifier& model, std::size_t classes,
+                   std::size_t samples, std::size_t checks_max = std::numeric_limits<std::size_t>::max()) {
   CAPTURE(model.name());
   CAPTURE(samples);
   std::mt19937_64 generator(samples);
@@ -375,7 +375,7 @@ namespace {
 
 /// A gradient in memory that is aligned as the training's is: how Eigen adds up depends on that as well.
 struct aligned_gradient {
-  explicit aligned_gradient(const dybw::model& model) : buffer(model.parameter_count()) {}
+  explicit aligned_gradient(const dybw::classifier& model) : buffer(model.parameter_count()) {}
   std::vector<float> values() const { return {buffer.values().begin(), buffer.values().end()}; }
   dybw::float_buffer buffer;
 };

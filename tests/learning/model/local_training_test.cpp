@@ -53,15 +53,16 @@ vector gradient_at(const training_setup& setup, const vector& w, const std::vect
   std::vector<std::int32_t> labels(rows.size());
   setup.data->gather(rows, features, labels);
   vector gradient(w.size());
-  const auto workspace = setup.learner->make_workspace(8);
-  setup.learner->loss_and_gradient(w, batch_view{features, labels}, gradient, *workspace);
+  const auto& classifies = dynamic_cast<const classifier&>(*setup.model);
+  const auto workspace = classifies.make_workspace(8);
+  classifies.loss_and_gradient(w, batch_view{features, labels}, gradient, *workspace);
   return gradient;
 }
 
 struct small_worker {
   explicit small_worker(sgd_options sgd = {})
-      : setup(small_setup(sgd)), workspace(*setup),
-        initial(filled_block(setup->learner->parameter_count(), 1)), local(setup, initial) {}
+      : setup(small_setup(sgd)), workspace(*setup), initial(filled_block(setup->model->parameter_count(), 1)),
+        local(setup, initial) {}
 
   local_training::step_outcome step(round_number completed = 0) {
     return local.step(rows, completed, workspace);

@@ -30,7 +30,7 @@ virtual_run_options options_for(const std::string& policy, const std::string& gr
 
 void give_model(virtual_run_options& o) {
   static const auto data = generate_digits(1);
-  const auto learner = std::shared_ptr<const model>(make_model("softmax", data.train->shape()));
+  const auto learner = std::shared_ptr<const classifier>(make_model("softmax", data.train->shape()));
   o.training = std::make_shared<const training_setup>(
       training_setup{learner,
                      data.train,
@@ -235,7 +235,7 @@ TEST_CASE(
       auto setup = *o.training;
       setup.sgd.step_size = 0;
       o.training = std::make_shared<const training_setup>(setup);
-      const auto count = setup.learner->parameter_count();
+      const auto count = setup.model->parameter_count();
       for (std::size_t i = 0; i < o.initial.size(); ++i) { // each its own number
         auto start = std::make_shared<float_buffer>(count);
         std::fill(start->values().begin(), start->values().end(), static_cast<float>(i));

@@ -1,0 +1,355 @@
+#include "actors/trainers/trainer_link.hpp"
+
+#include "learning/base/error.hpp"
+#include "messages/control_inspect.hpp"
+#include "messages/trainer_protocol.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <set>
+
+namespace dybw {
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, trainer_array& x) {
+  return f(x.name, x.type, x.frozen, x.checksum, x.shape);
+}
+
+namespace {
+
+constexpr int infinite_max = 3; ///< steps in a row
+
+std::string text_of(const trainer_array& a) {
+  auto text = (a.frozen ? "frozen " : "") + a.type;
+  for (auto extent : a.shape)
+    text += " [" + std::to_string(extent) + ']';
+  return text;
+}
+
+/// Index of the first value that is an infinity or a NaN; `values.size()`: none.
+std::size_t first_not_finite(std::span<const float> values) {
+  constexpr std::uint32_t exponent = 0x7f800000;
+  constexpr std::size_t at_once = 1024;
+  for (std::size_t first = 0; first < values.size(); first += at_once) {
+    const auto piece = values.subspan(first, std::min(at_once, values.size() - first));
+    std::uint32_t odd = 0; // a loop without a way out becomes vector instructions
+    for (auto x : piece)
+      odd |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(x) & exponent) == exponent);
+    if (odd != 0)
+      return first +
+             static_cast<std::size_t>(
+                 std::ranges::find_if_not(piece, [](float x) { return std::isfinite(x); }) - piece.begin());
+  }
+  return values.size();
+}
+
+/// A layout that adds up; throws `std::runtime_error`.
+std::uint64_t averaged_values(const std::vector<trainer_array>& arrays) {
+  std::uint64_t sum = 0;
+  std::set<std::string> names;
+  for (const auto& a : arrays) {
+    if (a.name.empty() || !names.insert(a.name).second)
+      throw std::runtime_error("the trainer has two arrays named \"" + a.name + "\", or one without a name");
+    if (a.frozen)
+      continue;
+    std::uint64_t size = 1;
+    for (auto extent : a.shape) {
+      if (extent == 0 || size > parameters_max / extent)
+        throw std::runtime_error("the trainer's " + a.name + " is empty or too large: " + text_of(a));
+      size *= extent;
+    }
+    sum += size;
+    if (sum > parameters_max)
+      throw std::runtime_error("the trainer has more than " + std::to_string(parameters_max) + " parameters");
+  }
+  if (sum == 0)
+    throw std::runtime_error("the trainer has no parameters to average");
+  return sum;
+}
+
+/// "ValueError: no such file (train.py:31)"
+std::string failure_text(std::span<const char> body) {
+  std::string kind;
+  std::string text;
+  std::string place;
+  std::string trace; // stands in its standard error, too
+  read_trainer_body(body, kind, text, place, trace);
+  return kind + ": " + text + (place.empty() ? "" : " (" + place + ')');
+}
+
+/// The rows of a worker that asks for them.
+std::vector<char> rows_answer(std::span<const char> wanted, const trainer_link::rows_source& rows) {
+  std::uint64_t samples = 0;
+  std::uint32_t labelled = 0;
+  constexpr std::size_t head = sizeof samples + sizeof labelled;
+  read_trainer_body(wanted.first(std::min(head, wanted.size())), samples, labelled);
+  const auto rest = wanted.subspan(head);
+  if (rest.size() % sizeof(std::int32_t) != 0 ||
+      rest.size() / sizeof(std::int32_t) != (labelled != 0 ? samples : 0))
+    throw std::runtime_error("the trainer says what cannot be read; use the same version of both sides");
+  std::vector<std::int32_t> labels(rest.size() / sizeof(std::int32_t));
+  std::memcpy(labels.data(), rest.data(), rest.size());
+  const auto mine = rows(samples, labels);
+  auto body = trainer_body(std::uint64_t{mine.size()});
+  const auto bytes = std::as_bytes(std::span{mine});
+  const auto* at = reinterpret_cast<const char*>(bytes.data());
+  body.insert(body.end(), at, at + bytes.size());
+  return body;
+}
+
+/// The only one who speaks, if it has come to that.
+class turn {
+public:
+  explicit turn(std::binary_semaphore& free) : free_(free), has_it_(true) { free_.acquire(); }
+  turn(std::binary_semaphore& free, nanoseconds patience)
+      : free_(free), has_it_(free.try_acquire_for(patience)) {}
+  ~turn() {
+    if (has_it_)
+      free_.release();
+  }
+  turn(const turn&) = delete;
+  turn& operator=(const turn&) = delete;
+  explicit operator bool() const noexcept { return has_it_; }
+
+private:
+  std::binary_semaphore& free_;
+  bool has_it_;
+};
+
+} // namespace
+
+std::string first_difference(const trainer_layout& first, const trainer_layout& other) {
+  const auto common = std::min(first.arrays.size(), other.arrays.size());
+  for (std::size_t i = 0; i < common; ++i) {
+    const auto& a = first.arrays[i];
+    const auto& b = other.arrays[i];
+    if (a == b)
+      continue;
+    if (a.name != b.name)
+      return "array " + std::to_string(i) + " is " + a.name + " here and " + b.name + " there";
+    if (text_of(a) != text_of(b))
+      return a.name + " is " + text_of(a) + " here and " + text_of(b) + " there";
+    return a.name + " is frozen and has other values there";
+  }
+  if (first.arrays.size() > common)
+    return first.arrays[common].name + " is missing there";
+  if (other.arrays.size() > common)
+    return other.arrays[common].name + " is missing here";
+  return {};
+}
+
+void trainer_link::place(std::span<const char> body) {
+  socket_->send(DYBW_PLACE, body);
+}
+
+void trainer_link::fail(const std::string& why) {
+  failure_ = why;
+  failed_ = true;
+  abort();
+  throw learner_failed{why};
+}
+
+/// Whatever goes wrong in it is the end of this conversation.
+template <class Talk>
+std::invoke_result_t<Talk&> trainer_link::talk(Talk what) {
+  try {
+    return what();
+  } catch (const trainer_gone&) {
+    fail("its trainer " + (process_ ? process_->how_it_ended() : "has closed its connection"));
+  } catch (const input_error&) {
+    throw;
+  } catch (const learner_failed&) {
+    throw;
+  } catch (const std::runtime_error& e) {
+    fail(e.what());
+  }
+}
+
+const trainer_message& trainer_link::hear() {
+  const auto& m = socket_->receive(process_ ? process_->handle() : -1);
+  if (m.type == DYBW_FAILED)
+    fail(failure_text(m.body));
+  return m;
+}
+
+/// What it says next, if that is of the type that was asked for.
+std::span<const char> trainer_link::hear(std::uint16_t type) {
+  const auto& m = hear();
+  if (m.type != type)
+    fail("its trainer says a message of type " + std::to_string(m.type) + ", not " + std::to_string(type));
+  return m.body;
+}
+
+void trainer_link::ask(std::uint16_t type, std::span<const char> body) {
+  if (failed_)
+    throw learner_failed{failure_};
+  try {
+    socket_->send(type, body);
+  } catch (const trainer_gone&) {
+    return; // it may have said why before it went, and will be heard
+  }
+}
+
+const trainer_layout& trainer_link::prepare(const rows_source& rows) {
+  return talk([&]() -> const trainer_layout& {
+    for (;;) {
+      const auto& m = hear();
+      if (m.type == DYBW_ROWS_WANTED) {
+        socket_->send(DYBW_ROWS, rows_answer(m.body, rows));
+        continue;
+      }
+      if (m.type != DYBW_LAYOUT)
+        fail("its trainer says a message of type " + std::to_string(m.type) + " before its layout");
+      std::uint32_t abilities = 0;
+      read_trainer_body(m.body, abilities, layout_.arrays);
+      layout_.evaluates = (abilities & DYBW_EVALUATES) != 0;
+      layout_.saves = (abilities & DYBW_SAVES) != 0;
+      layout_.parameters = averaged_values(layout_.arrays);
+      return layout_;
+    }
+  });
+}
+
+void trainer_link::share() {
+  talk([&] {
+    slots_ = shared_slots::make(static_cast<std::size_t>(layout_.parameters));
+    slots_->values(shared_slots::for_w);
+    socket_->send(DYBW_SLOTS,
+                  trainer_body(slots_->bytes(), slots_->stride(), shared_slots::count, shared_slots::for_w),
+                  slots_->descriptor());
+  });
+}
+
+std::span<const float> trainer_link::starting_values() {
+  return talk([&]() -> std::span<const float> {
+    hear(DYBW_READY);
+    const auto values = slots_->values(shared_slots::for_w);
+    if (const auto odd = first_not_finite(values); odd < values.size())
+      fail("its trainer's " + name_at(odd) + " begins with a value that is not finite");
+    return values;
+  });
+}
+
+step_result trainer_link::step(const step_context& at, std::span<const float> w, std::span<float> next) {
+  const turn mine{free_};
+  const auto began = std::chrono::steady_clock::now();
+  auto in = slots_->slot_of(w);
+  if (!in) {
+    in = shared_slots::for_w;
+    std::ranges::copy(w, slots_->values(*in).begin());
+  }
+  const auto out = slots_->slot_of(next);
+  const auto to = out.value_or(shared_slots::for_next);
+  if (!out)
+    slots_->values(to); // so that the memory is there
+  auto done = talk([&] {
+    ask(DYBW_STEP, trainer_body(++ticket_, at.completed, *in, to));
+    std::uint64_t ticket = 0;
+    step_result answer;
+    read_trainer_body(hear(DYBW_DONE), ticket, answer.loss, answer.samples);
+    if (ticket != ticket_)
+      fail("its trainer answers step " + std::to_string(ticket) + ", not " + std::to_string(ticket_));
+    return answer;
+  });
+  if (!out)
+    std::ranges::copy(slots_->values(to), next.begin());
+  check_finite(done, w, next);
+  step_ns_ = std::chrono::duration_cast<nanoseconds>(std::chrono::steady_clock::now() - began).count();
+  return done;
+}
+
+/// A step that is not finite does not move w.
+void trainer_link::check_finite(step_result& done, std::span<const float> w, std::span<float> next) {
+  const auto odd = first_not_finite(next);
+  if (odd == next.size() && std::isfinite(done.loss)) {
+    infinite_in_a_row_ = 0;
+    loss_ = done.loss;
+    return;
+  }
+  done.loss = loss_;
+  const auto name = odd < next.size() ? name_at(odd) : "its loss";
+  if (++infinite_in_a_row_ == infinite_max)
+    fail("its trainer's steps were not finite " + std::to_string(infinite_max) + " times in a row, in " +
+         name);
+  spdlog::warn("worker {}: step {} of its trainer is not finite in {} and does not count", worker_, ticket_,
+               name);
+  std::ranges::copy(w, next.begin());
+}
+
+std::string trainer_link::name_at(std::size_t value) const {
+  std::uint64_t at = 0;
+  for (const auto& a : layout_.arrays) {
+    if (a.frozen)
+      continue;
+    std::uint64_t size = 1;
+    for (auto extent : a.shape)
+      size *= extent;
+    at += size;
+    if (value < at)
+      return a.name;
+  }
+  return "?";
+}
+
+std::optional<std::vector<named_score>> trainer_link::evaluate(std::span<const float> parameters) {
+  constexpr auto patience_least = std::chrono::seconds{1};
+  constexpr auto usual_steps = 4;
+  const turn mine{free_, patience_least + usual_steps * nanoseconds{step_ns_}};
+  if (!mine || !layout_.evaluates || has_failed())
+    return std::nullopt;
+  try {
+    std::ranges::copy(parameters, slots_->values(shared_slots::for_evaluation).begin());
+    return talk([&] {
+      ask(DYBW_EVALUATE, trainer_body(shared_slots::for_evaluation));
+      std::vector<named_score> scores;
+      read_trainer_body(hear(DYBW_SCORE), scores);
+      return std::optional{std::move(scores)};
+    });
+  } catch (const learner_failed&) {
+    return std::nullopt; // its next step tells
+  }
+}
+
+std::vector<char> trainer_link::save() {
+  if (!layout_.saves)
+    return {};
+  const turn mine{free_};
+  return talk([&] {
+    ask(DYBW_SAVE, {});
+    const auto saved = hear(DYBW_SAVED);
+    return std::vector<char>(saved.begin(), saved.end());
+  });
+}
+
+void trainer_link::load(std::span<const char> saved) {
+  const turn mine{free_};
+  talk([&] {
+    if (!layout_.saves)
+      fail("its trainer cannot go on where an earlier one was");
+    ask(DYBW_LOAD, saved);
+    hear(DYBW_LOADED);
+  });
+}
+
+void trainer_link::say_bye(const std::string& why) noexcept {
+  try {
+    socket_->send(DYBW_BYE, trainer_body(why));
+  } catch (const trainer_gone&) {
+    return;
+  }
+}
+
+void trainer_link::refuse(const std::string& why) noexcept {
+  try {
+    socket_->send(DYBW_REFUSED, trainer_body(why));
+  } catch (const trainer_gone&) {
+    return;
+  }
+}
+
+} // namespace dybw

@@ -1,0 +1,105 @@
+#pragma once
+
+#include "actors/trainers/shared_slots.hpp"
+#include "actors/trainers/trainer_process.hpp"
+#include "actors/trainers/trainer_socket.hpp"
+#include "learning/model/evaluation.hpp"
+#include "learning/model/learner.hpp"
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <semaphore>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace dybw {
+
+/// One array of a trainer's layout.
+struct trainer_array {
+  std::string name;
+  std::string type; ///< "float32"
+  bool frozen = false;
+  std::uint32_t checksum = 0; ///< of a frozen one's bytes
+  std::vector<std::uint64_t> shape;
+  friend bool operator==(const trainer_array&, const trainer_array&) = default;
+};
+
+struct trainer_layout {
+  bool evaluates = false;
+  bool saves = false;
+  std::vector<trainer_array> arrays;
+  std::uint64_t parameters = 0; ///< values of those that are averaged
+};
+
+/// "layers.0.weight is float32 [10][784] here and float32 [10][785] there": the first array in which `other`
+/// differs from `first`; empty: none.
+std::string first_difference(const trainer_layout& first, const trainer_layout& other);
+
+/// The conversation with the trainer of one worker. `prepare` and `share` come first, of one thread; then
+/// steps and evaluations are asked for by any. Whatever goes wrong with the trainer is a `learner_failed`,
+/// and for ever.
+class trainer_link {
+public:
+  /// The samples of this worker, of so many with these labels (empty: not labelled). Throws `input_error`.
+  using rows_source =
+      std::function<std::vector<std::uint32_t>(std::uint64_t samples, std::span<const std::int32_t> labels)>;
+
+  /// `process` is the one that was started for it; null: it is not ours.
+  trainer_link(std::uint32_t worker, std::unique_ptr<trainer_socket> socket,
+               std::shared_ptr<trainer_process> process)
+      : worker_(worker), socket_(std::move(socket)), process_(std::move(process)) {}
+
+  /// Tells it its place.
+  void place(std::span<const char> body);
+  /// Until the trainer has said what its parameters are; any time. Throws `input_error` as `rows` does.
+  const trainer_layout& prepare(const rows_source& rows);
+  /// Shares memory with it; it begins to write its starting values.
+  void share();
+  /// The starting values, once they are there.
+  std::span<const float> starting_values();
+
+  step_result step(const step_context& at, std::span<const float> w, std::span<float> next);
+  /// None if it is busy for longer than it usually is, or fails.
+  std::optional<std::vector<named_score>> evaluate(std::span<const float> parameters);
+
+  /// What it needs to go on, as of its newest step; empty if it cannot say.
+  std::vector<char> save();
+  /// What `save` of an earlier process gave; before any step.
+  void load(std::span<const char> saved);
+
+  const trainer_layout& layout() const noexcept { return layout_; }
+  const std::shared_ptr<shared_slots>& slots() const noexcept { return slots_; }
+  bool has_failed() const noexcept { return failed_; }
+  /// Tells it that nothing more will come. From any thread.
+  void say_bye(const std::string& why) noexcept;
+  void refuse(const std::string& why) noexcept;
+  /// Whoever waits for it fails. From any thread.
+  void abort() noexcept { socket_->shut_down(); }
+
+private:
+  template <class Talk>
+  std::invoke_result_t<Talk&> talk(Talk what);
+  void ask(std::uint16_t type, std::span<const char> body);
+  const trainer_message& hear();
+  std::span<const char> hear(std::uint16_t type);
+  [[noreturn]] void fail(const std::string& why);
+  std::string name_at(std::size_t value) const;
+  void check_finite(step_result& done, std::span<const float> w, std::span<float> next);
+
+  std::uint32_t worker_;
+  std::unique_ptr<trainer_socket> socket_;
+  std::shared_ptr<trainer_process> process_;
+  trainer_layout layout_;
+  std::shared_ptr<shared_slots> slots_;
+  std::binary_semaphore free_{1}; ///< one speaks with it at a time; that one's is what follows
+  std::string failure_;           ///< once `failed_`
+  std::atomic<bool> failed_{false};
+  std::atomic<std::int64_t> step_ns_{0}; ///< how long the newest took
+  std::uint64_t ticket_ = 0;
+  int infinite_in_a_row_ = 0;
+  double loss_ = 0; ///< of the newest step that was finite
+};
+
+} // namespace dybw

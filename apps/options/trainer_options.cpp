@@ -1,0 +1,51 @@
+#include "apps/options/trainer_options.hpp"
+
+#include <filesystem>
+
+namespace dybw {
+
+namespace {
+
+constexpr std::uint64_t trainers_max = 256; ///< processes on this host
+constexpr std::uint64_t trainer_restarts_max = 1'000'000;
+
+} // namespace
+
+void read_trainer(const option_values& given, run_config& config) {
+  if (given.given("trainer") && given.given("attach"))
+    given.refuse("attach", "contradicts --trainer", "give one of them");
+  if (given.given("trainer")) {
+    config.trainer = given.text("trainer");
+    if (config.trainer.find_first_not_of(' ') == std::string::npos)
+      given.refuse("trainer", "is empty", "give a command, for example \"python3 train.py\"");
+    config.trainer_restarts =
+        static_cast<std::uint32_t>(given.whole("trainer-restart", 0, trainer_restarts_max));
+  } else {
+    if (given.text("attach").empty())
+      given.refuse("attach", "is empty", "give the name of a socket that is not there yet");
+    if (given.given("trainer-restart"))
+      given.refuse("trainer-restart", "is for trainers that dybw starts", "leave it out with --attach");
+    config.attach = std::filesystem::absolute(given.text("attach"));
+  }
+  for (const auto* option : {"model", "dataset", "test-share", "label", "scaling", "augment", "batch",
+                             "step-size", "step-decay", "momentum", "weight-decay", "start"})
+    if (given.given(option))
+      given.refuse(option, "is the trainer's affair with --trainer",
+                   "leave it out, and say it in the script");
+  for (const auto* option : {"nodes", "nodes-file"})
+    if (given.given(option))
+      given.refuse(option, "does not go with --trainer yet", "leave one of them out");
+  for (const auto* option : {"checkpoint-every", "resume"})
+    if (given.given(option) && given.choice("clock", {"real", "virtual"}) == 1)
+      given.refuse(option, "does not go with trainers in virtual time yet", "leave one of them out");
+  config.workers = given.whole("workers", 1, trainers_max);
+  config.model = "trainer";
+  config.data = {};
+  config.data.seed = config.seed;
+  if (given.given("data"))
+    config.data.path = std::filesystem::absolute(given.text("data"));
+  config.partition_text = given.text("partition");
+  config.partition = given.reading("partition", [&] { return parse_partition(config.partition_text); });
+}
+
+} // namespace dybw

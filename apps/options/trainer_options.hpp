@@ -1,0 +1,12 @@
+#pragma once
+
+#include "apps/options/option_values.hpp"
+#include "learning/run/run_config.hpp"
+
+namespace dybw {
+
+/// Reads the options of a run whose trainers have a model and data of their own, --trainer or --attach. How
+/// they step is their affair: options of built-in models are refused. Throws `input_error`.
+void read_trainer(const option_values& given, run_config& config);
+
+} // namespace dybw
