@@ -43,6 +43,7 @@ void run_lead::begin(run_origin origin) {
   options.origin = origin;
   options.every = from_seconds(inputs.config.eval_every_s);
   options.target_accuracy = inputs.config.target_accuracy;
+  options.target = inputs.config.target;
   options.on_target = options_.on_target;
   for (std::size_t i = 0; i < options_.here.size(); ++i) {
     if (options_.here[i])

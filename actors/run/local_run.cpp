@@ -114,6 +114,7 @@ void begin(caf::actor_system& system, run_host& host, const run_inputs& inputs) 
   options.origin = origin;
   options.every = from_seconds(config.eval_every_s);
   options.target_accuracy = config.target_accuracy;
+  options.target = config.target;
   require_threads(1);
   host.adopt(system.spawn<caf::detached>(evaluator, std::move(options)));
 }

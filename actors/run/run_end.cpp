@@ -46,10 +46,9 @@ std::string all_left_text(const std::vector<run_node>& nodes) {
 }
 
 void judge(run_result& result, const run_config& config, const run_outcome& outcome) {
-  const auto& target = config.target_accuracy;
-  const auto reached =
-      std::find_if(result.evaluations.begin(), result.evaluations.end(),
-                   [&](const evaluation& e) { return target && e.test_accuracy >= *target; });
+  const auto reached = std::ranges::find_if(result.evaluations, [&](const evaluation& e) {
+    return reaches(e, config.target_accuracy, config.target);
+  });
   if (reached != result.evaluations.end())
     result.time_to_target_s = std::min(reached->time_s, result.duration_s);
   if (outcome.failure)

@@ -247,8 +247,7 @@ private:
       evals_->add(evaluation_line(*e) + '\n');
       check(evals_);
     }
-    const auto target = inputs_.config.target_accuracy;
-    if (target && e->test_accuracy >= *target)
+    if (reaches(*e, inputs_.config.target_accuracy, inputs_.config.target))
       stop();
   }
 

@@ -84,6 +84,7 @@ private:
   void ask(std::uint16_t type, std::span<const char> body);
   const trainer_message& hear();
   std::span<const char> hear(std::uint16_t type);
+  void wait_for_step();
   [[noreturn]] void fail(const std::string& why);
   std::string name_at(std::size_t value) const;
   void check_finite(step_result& done, std::span<const float> w, std::span<float> next);

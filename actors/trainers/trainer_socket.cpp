@@ -2,8 +2,10 @@
 
 #include "messages/trainer_protocol.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 #include <poll.h>
@@ -75,16 +77,23 @@ void trainer_socket::send(std::uint16_t type, std::span<const char> body, int pa
 }
 
 /// What a dead process's children still hold open must not keep us waiting.
-void trainer_socket::wait_for_bytes(int process) {
+bool trainer_socket::says_something_within(nanoseconds patience, int process) {
+  const auto for_ever = patience == nanoseconds::max();
+  const auto until = std::chrono::steady_clock::now() + (for_ever ? nanoseconds{0} : patience);
   for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    const auto wait =
+        for_ever ? -1 : static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1'000'000'000));
     std::array<pollfd, 2> wanted{{{descriptor_, POLLIN, 0}, {process, POLLIN, 0}}};
-    if (poll(wanted.data(), process >= 0 ? 2 : 1, -1) < 0) {
-      if (errno == EINTR)
-        continue;
+    const auto ready = poll(wanted.data(), process >= 0 ? 2 : 1, wait);
+    if (ready < 0 && errno == EINTR)
+      continue;
+    if (ready < 0)
       throw trainer_gone{};
-    }
+    if (ready == 0)
+      return false;
     if (wanted[0].revents != 0)
-      return;
+      return true;
     throw trainer_gone{};
   }
 }
@@ -103,7 +112,7 @@ bool trainer_socket::read_exactly(char* to, std::size_t bytes) {
 }
 
 const trainer_message& trainer_socket::receive(int process) {
-  wait_for_bytes(process);
+  says_something_within(nanoseconds::max(), process);
   std::array<char, head_bytes> head{};
   if (!read_exactly(head.data(), head.size()))
     throw trainer_gone{};

@@ -35,12 +35,13 @@ public:
   /// Waits for the next message; `process` is a pidfd, at whose end nothing more will come, or -1. Throws
   /// `trainer_gone`, and `std::runtime_error` for what is longer than its type may be.
   const trainer_message& receive(int process);
+  /// Whether it says something, or ends, within this time. Throws `trainer_gone`.
+  bool says_something_within(nanoseconds patience, int process);
   /// Ends the connection; who waits for a message is told. From any thread.
   void shut_down() noexcept;
 
 private:
   bool read_exactly(char* to, std::size_t bytes);
-  void wait_for_bytes(int process);
 
   int descriptor_;
   trainer_message message_; ///< memory that is kept

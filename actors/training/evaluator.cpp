@@ -86,7 +86,7 @@ void evaluator_state::evaluate() {
   e.cpu_s = options_.bench->asks() ? to_seconds(time_since(began)) : thread_cpu_s() - cpu_before;
   for (const auto& sink : options_.sinks)
     self_->send(sink, e); // before anybody stops, so that it is part of the run
-  if (options_.target_accuracy && e.test_accuracy >= *options_.target_accuracy) {
+  if (reaches(e, options_.target_accuracy, options_.target)) {
     if (options_.on_target)
       self_->send(options_.on_target, target_reached{});
     else

@@ -13,6 +13,7 @@ struct evaluator_options {
   run_origin origin;
   nanoseconds every{0};
   std::optional<double> target_accuracy;
+  std::optional<score_target> target;
   target_listener_actor on_target; ///< who is told when it is reached; null: the workers, to stop
 };
 

@@ -71,7 +71,11 @@ po::options_description stopping_group() {
   list.add_options()("rounds", text_value("K"), "after this many rounds; in pairs, steps of each worker")(
       "time-limit", text_value("S"), "after this many seconds")(
       "target-accuracy", text_value("A"),
-      "when the average model classifies this share of the test set correctly, 0 to 1");
+      "when the average model classifies this share of the test set correctly, 0 to 1")(
+      "target", text_value("NAME=VALUE"),
+      "with --trainer: when this score of the average model is as good; the trainer says whether more or "
+      "less is "
+      "better");
   return list;
 }
 

@@ -186,7 +186,9 @@ void read_stopping(const option_values& given, run_config& config) {
   if (config.target_accuracy && config.model == "none")
     given.refuse("target-accuracy", "contradicts --model=none, which learns nothing",
                  "give --rounds or --time-limit instead");
-  if (!config.rounds && !config.time_limit_s && !config.target_accuracy)
+  if (given.given("target"))
+    config.target = read_target(given, config);
+  if (!config.rounds && !config.time_limit_s && !config.target_accuracy && !config.target)
     config.time_limit_s = default_time_limit_s;
 }
 

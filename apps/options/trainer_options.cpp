@@ -1,5 +1,7 @@
 #include "apps/options/trainer_options.hpp"
 
+#include "learning/base/option_text.hpp"
+
 #include <filesystem>
 
 namespace dybw {
@@ -46,6 +48,18 @@ void read_trainer(const option_values& given, run_config& config) {
     config.data.path = std::filesystem::absolute(given.text("data"));
   config.partition_text = given.text("partition");
   config.partition = given.reading("partition", [&] { return parse_partition(config.partition_text); });
+}
+
+score_target read_target(const option_values& given, const run_config& config) {
+  if (!config.trains_elsewhere())
+    given.refuse("target", "is for the scores of trainers", "give --target-accuracy, or add --trainer");
+  const auto& text = given.text("target");
+  const auto equals = text.rfind('=');
+  const auto value =
+      equals == std::string::npos ? std::nullopt : parse_number<double>(text.substr(equals + 1));
+  if (!value || equals == 0)
+    given.refuse("target", "is no NAME=VALUE", "give one, for example perplexity=20");
+  return {text.substr(0, equals), *value};
 }
 
 } // namespace dybw

@@ -9,4 +9,7 @@ namespace dybw {
 /// they step is their affair: options of built-in models are refused. Throws `input_error`.
 void read_trainer(const option_values& given, run_config& config);
 
+/// Reads --target. Throws `input_error`.
+score_target read_target(const option_values& given, const run_config& config);
+
 } // namespace dybw

@@ -2,6 +2,7 @@
 
 #include "actors/reporting/evals_file.hpp"
 #include "apps/program/version.hpp"
+#include "learning/base/number_text.hpp"
 
 #include <bit>
 #include <cmath>
@@ -203,6 +204,8 @@ ordered_json config_to_json(const run_config& config) {
       {"rounds", or_null(config.rounds)},
       {"time-limit", number(config.time_limit_s)},
       {"target-accuracy", number(config.target_accuracy)},
+      {"target", config.target ? ordered_json(config.target->name + '=' + number_text(config.target->value))
+                               : ordered_json(nullptr)},
       {"model", config.model},
       {"batch", config.batch},
       {"step-size", number(config.sgd.step_size)},

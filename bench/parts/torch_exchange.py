@@ -4,7 +4,8 @@
     bench/parts/torch_exchange.py build/rel/apps/dybw [--turns 3] [--seconds 8]
 
 Samples per second of all six, medians over the turns, and their share of the same loops with no exchange at all. One
-thread each, random images of MNIST's size. dybw runs --policy full; the others average with both neighbours after every
+thread each, random images of MNIST's size; install OpenBLAS (Debian: libopenblas0-pthread), without which Debian's PyTorch
+multiplies matrices at a twentieth of the speed. dybw runs --policy full; the others average with both neighbours after every
 step, as Gloo's (torch.distributed) or MPI's (mpi4py, if it is installed) point-to-point messages have it.
 """
 
@@ -59,6 +60,8 @@ def as_trainer(model):
 
     place = dybw.join()
     loop = Loop(model)
+    for _ in range(5):  # the first take longer
+        loop.step()
     place.bind(loop.net)
     for step in place.steps():
         step.done(loss=loop.step(), samples=loop.batch)
@@ -136,7 +139,8 @@ def as_process(kind, model, seconds, start_at):
     for _ in range(steps):
         loop.step()
         average()
-    print(steps * loop.batch, time.perf_counter() - begin, flush=True)
+    sys.stdout.write(f"{steps * loop.batch} {time.perf_counter() - begin}\n")  # whole, beside those of others
+    sys.stdout.flush()
 
 
 def rate_of_processes(kind, model, seconds, environment):

@@ -5,16 +5,19 @@
 
 One worker, nobody to average with. The trainer in C copies w to w~; that in Python is examples' `bind_arrays`
 with an empty loop body. "step" is what a worker counts as its step: the trip to the process and back, the copy
-and the check that all is finite; "round" is all of the time, shared among the rounds. Medians of --repeat runs.
+and the check that all is finite; "round" is all of the time, shared among the rounds. Medians of --repeat runs. First
+what the system alone takes: 24 bytes to another process and back over a socket like that of trainers.
 """
 
 import argparse
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 PYTHON_TRAINER = """
@@ -49,6 +52,26 @@ def measure(dybw, command, rounds, environment):
     return result["per_worker"][0]["mean_step_s"] * 1e6, result["duration_s"] / rounds * 1e6
 
 
+def bare_trip(trips=5000):
+    """Microseconds to another process and back, which does nothing but answer."""
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    child = os.fork()
+    if child == 0:
+        here.close()
+        while there.recv(24):
+            there.send(bytes(24))
+        os._exit(0)
+    there.close()
+    begin = time.perf_counter()
+    for _ in range(trips):
+        here.send(bytes(24))
+        here.recv(24)
+    took = time.perf_counter() - begin
+    here.close()
+    os.waitpid(child, 0)
+    return took / trips * 1e6
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("dybw")
@@ -59,6 +82,7 @@ def main():
     package = Path(__file__).resolve().parents[2] / "python"
     environment = dict(os.environ, PYTHONPATH=str(package), OMP_NUM_THREADS="1")
     with tempfile.TemporaryDirectory() as place:
+        print(f"bare trip: {statistics.median(bare_trip() for _ in range(given.repeat)):.1f} us")
         print(f"{'trainer':<10}{'parameters':>12}{'step, us':>12}{'round, us':>12}")
         for values, rounds in ((7850, 3000), (1_000_000, 500)):
             for name, text in (("C", None), ("NumPy", PYTHON_TRAINER), ("PyTorch", TORCH_TRAINER)):

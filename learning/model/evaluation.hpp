@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,12 @@ struct named_score {
   double value = 0;
   bool smaller_is_better = false;
   friend bool operator==(const named_score&, const named_score&) = default;
+};
+
+/// A score that is good enough, as large or as small as it should be.
+struct score_target {
+  std::string name;
+  double value = 0;
 };
 
 /// One evaluation of the estimates during a run, or at its end. The worst worker is measured on samples drawn
@@ -34,5 +41,16 @@ struct evaluation {
   bool at_end = false;               ///< of what the run left, after its last averages; not while it ran
   std::vector<named_score> scores{}; ///< of the average model, by a trainer; empty without trainers
 };
+
+/// Whether the average model is good enough: by its accuracy, or by a score that a trainer gives it.
+inline bool reaches(const evaluation& e, const std::optional<double>& accuracy,
+                    const std::optional<score_target>& target) {
+  if (accuracy && e.test_accuracy >= *accuracy)
+    return true;
+  return target && std::ranges::any_of(e.scores, [&](const named_score& s) {
+           return s.name == target->name &&
+                  (s.smaller_is_better ? s.value <= target->value : s.value >= target->value);
+         });
+}
 
 } // namespace dybw

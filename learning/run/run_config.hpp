@@ -3,6 +3,7 @@
 #include "learning/data/load.hpp"
 #include "learning/data/partition.hpp"
 #include "learning/graph/mixing.hpp"
+#include "learning/model/evaluation.hpp"
 #include "learning/model/sgd.hpp"
 
 #include <cstdint>
@@ -55,6 +56,7 @@ struct run_config {
   std::optional<std::uint64_t> rounds; ///< K: no worker joins a round after this one
   std::optional<double> time_limit_s;
   std::optional<double> target_accuracy; ///< of the average model on the test set, in (0,1]
+  std::optional<score_target> target;    ///< of what a trainer says of it
 
   std::size_t batch = 64;
   sgd_options sgd;

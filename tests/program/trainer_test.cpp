@@ -234,11 +234,44 @@ TEST_CASE("dybw run --trainer: nothing is left of the trainers, however dybw end
   }
 }
 
+TEST_CASE("dybw run --trainer: one that is silent is named, the others go on, and it counts again") {
+  for (const std::string policy : {"dtur", "adaptive"}) {
+    const auto end = dybw(run_with(
+        "--hang-at 20 --hang-for 2.5 --only-worker 2",
+        {"--time-limit", "5", "--policy", policy, "--topology", "complete", "--step-time", "const:0.01"}));
+    CAPTURE(policy);
+    CAPTURE(end.err);
+    REQUIRE(end.code == 0);
+    CHECK(end.err.find("worker 2: its trainer ") != std::string::npos);
+    CHECK(end.err.find("is silent in step 20") != std::string::npos);
+    CHECK(end.err.find("worker 2: its trainer is back after ") != std::string::npos);
+    const auto run = json::parse(end.out)["runs"][0];
+    CHECK(run["mixing"]["one_sided_edges"] == 0);
+    CHECK(run["per_worker"][2]["local_steps"] > 30);
+    CHECK(run["per_worker"][0]["local_steps"] > 3 * run["per_worker"][2]["local_steps"].get<int>() / 2);
+  }
+}
+
+TEST_CASE("dybw run --trainer: a score ends the run, be more better or less") {
+  for (const auto* target : {"loss=0.3", "accuracy=0.9"}) {
+    CAPTURE(target);
+    const auto end = dybw(run_with("", {"--clock", "virtual", "--step-time", "const:1", "--eval-every", "5",
+                                        "--policy", "full", "--rounds", "5000", "--target", target}));
+    CAPTURE(end.err);
+    REQUIRE(end.code == 0);
+    const auto run = json::parse(end.out)["runs"][0];
+    CHECK(run["rounds"] > 5);
+    CHECK(run["rounds"] < 1000);
+    CHECK(run["time_to_target_s"].is_number());
+  }
+}
+
 TEST_CASE("dybw run --trainer: options that are the trainer's affair are refused") {
   for (const std::vector<std::string>& more : {std::vector<std::string>{"--model", "softmax"},
                                                {"--batch", "3"},
                                                {"--dataset", "digits"},
-                                               {"--checkpoint-every", "1"},
+                                               {"--target", "loss"},
+                                               {"--nodes", "127.0.0.1:7400"},
                                                {"--straggler", "computed:slow:1:2"},
                                                {"--workers", "257"}}) {
     CAPTURE(more.front());
