@@ -23,6 +23,8 @@ constexpr auto poll_every = std::chrono::milliseconds{100};
 constexpr auto stall_after = std::chrono::seconds{2};
 /// How long a run may take to end once it was asked to: a gradient step, a settle, the last reports.
 constexpr auto stop_patience = std::chrono::milliseconds{1000};
+/// How long the last of the trainers may be silent when other workers are done.
+constexpr auto hang_patience = std::chrono::seconds{60};
 /// How long the disk may take for the last checkpoints.
 constexpr auto checkpoint_patience = std::chrono::seconds{30};
 
@@ -161,6 +163,9 @@ run_progress follow(caf::scoped_actor& self, run_host& host, const run_controls&
       moved_at = std::chrono::steady_clock::now();
     else if (time_since(moved_at) > stall_after)
       progress->waiting = ask_for_longest_wait(self, host.workers());
+    // A trainer that hangs has no time-out, but the end of all others is its end as well.
+    if (host.waits_for_processes() && progress->workers_done > 0 && time_since(moved_at) > hang_patience)
+      stop();
     if (progress->failure) {
       fail(result, *progress->failure);
       stop();
@@ -212,9 +217,11 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
                         const run_controls& controls) {
   const auto& spec = inputs.policies[policy];
   finished_run run;
-  if (inputs.trainers)
-    inputs.trainers->begin_run();
   describe(run.result, inputs, spec);
+  if (inputs.trainers && !inputs.trainers->begin_run()) {
+    run.result.interrupted = true;
+    return run;
+  }
   caf::scoped_actor self{system};
   auto host = run_host{system, inputs, options_of(inputs, policy, controls)};
   auto end = farewell{self, host};

@@ -59,6 +59,8 @@ public:
     return workers_;
   } ///< [workers], null elsewhere
   const reporter_actor& reports() const noexcept { return reports_; }
+  /// Steps are the work of processes that may hang.
+  bool waits_for_processes() const noexcept { return setup_ && !setup_->data; }
   const trainer_pool_actor& trainers() const noexcept { return trainers_; }        ///< null without a model
   const checkpointer_actor& checkpoints() const noexcept { return checkpointer_; } ///< null: there are none
   run_origin origin() const noexcept { return origin_; }

@@ -325,8 +325,11 @@ finished_run run_policy_virtually(const run_inputs& inputs, std::size_t policy,
                                   const run_controls& controls) {
   const auto cpu_before = process_cpu_s();
   finished_run run;
-  if (inputs.trainers)
-    inputs.trainers->begin_run();
+  if (inputs.trainers && !inputs.trainers->begin_run()) {
+    describe(run.result, inputs, inputs.policies[policy]);
+    run.result.interrupted = true;
+    return run;
+  }
   try {
     simulated_run s{inputs, policy, controls};
     run.result.interrupted = s.go();

@@ -52,8 +52,9 @@ shared_slots::~shared_slots() {
 /// Pages are there before anybody touches them: where memory is short this fails, instead of a signal later.
 std::span<float> shared_slots::values(std::uint32_t slot) {
   const auto at = slot * stride_;
-  if (fallocate(descriptor_, 0, static_cast<off_t>(at), static_cast<off_t>(stride_)) != 0)
-    throw std::bad_alloc{};
+  while (fallocate(descriptor_, 0, static_cast<off_t>(at), static_cast<off_t>(stride_)) != 0)
+    if (errno != EINTR)
+      throw std::bad_alloc{};
   return {reinterpret_cast<float*>(memory_ + at), parameters_};
 }
 

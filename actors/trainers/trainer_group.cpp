@@ -88,7 +88,14 @@ public:
     return shared ? shared : learner::allocate(count);
   }
   bool waits() const noexcept override { return true; }
-  std::vector<char> save() override { return link_->save(); }
+  /// Nothing if it has failed, which the next step tells, or mends.
+  std::vector<char> save() override {
+    try {
+      return link_->save();
+    } catch (const learner_failed&) {
+      return {};
+    }
+  }
 
 private:
   std::shared_ptr<trainer_group> group_;
@@ -106,9 +113,6 @@ struct trainer_group::member {
 };
 
 trainer_group::trainer_group(trainer_options options) : options_(std::move(options)) {
-  if (options_.attach.empty())
-    place_ = std::make_shared<private_directory>();
-  entrance_ = std::make_unique<trainer_entrance>(place_ ? place_->path() / "trainers" : options_.attach);
   start();
 }
 
@@ -123,6 +127,9 @@ bool trainer_group::interrupted() const {
 void trainer_group::start() {
   members_.clear();
   over_ = no_scores_ = false;
+  if (options_.attach.empty())
+    place_ = std::make_shared<private_directory>();
+  entrance_ = std::make_unique<trainer_entrance>(place_ ? place_->path() / "trainers" : options_.attach);
   std::vector<member*> all;
   try {
     for (std::uint32_t i = 0; i < options_.workers; ++i) {
@@ -181,6 +188,8 @@ void trainer_group::accept_all(std::span<member* const> awaited) {
 /// Whatever says nothing that we know is no trainer, and is let go.
 void trainer_group::introduce(int connection, std::span<member* const> awaited) {
   auto socket = std::make_unique<trainer_socket>(connection);
+  if (!socket->says_something_within(hello_within, -1))
+    return;
   trainer_entrance::set_patience(connection, hello_within);
   std::uint32_t magic = 0;
   std::uint32_t protocol = 0;
@@ -203,7 +212,7 @@ void trainer_group::introduce(int connection, std::span<member* const> awaited) 
       throw input_error{input_fault::configuration, why, "", "use versions that belong together"};
     }
     const auto place = std::ranges::find_if(awaited, [&](const auto* x) {
-      return !x->link.load() && (worker < 0 || x->worker == static_cast<std::uint32_t>(worker));
+      return !x->link.load() && ((worker < 0 && !place_) || x->worker == static_cast<std::uint32_t>(worker));
     });
     if (place == awaited.end())
       return socket->send(DYBW_REFUSED,
@@ -336,7 +345,7 @@ std::shared_ptr<trainer_link> trainer_group::restarted(worker_id id, const std::
       launch(m);
       std::array<member*, 1> awaited{&m};
       accept_all(awaited);
-      if (over_)
+      if (interrupted() || !m.link.load())
         return nullptr;
       const auto link = m.link.load();
       link->prepare([&](std::uint64_t samples, std::span<const std::int32_t> labels) {
@@ -360,16 +369,16 @@ std::vector<named_score> trainer_group::scores_of(std::span<const float> paramet
     return {};
   if (worker) {
     const auto link = link_of(*worker);
-    return link ? link->evaluate(parameters).value_or(std::vector<named_score>{})
+    return link ? link->evaluate(parameters, options_.interrupted).value_or(std::vector<named_score>{})
                 : std::vector<named_score>{};
   }
   for (std::size_t i = 0; i < members_.size(); ++i) {
     const auto link = link_of(i);
     if (!link || link->has_failed())
       continue;
-    if (auto scores = link->evaluate(parameters))
+    if (auto scores = link->evaluate(parameters, options_.interrupted))
       return *scores;
-    no_scores_ = link->has_failed(); // what it failed in would end the others likewise
+    no_scores_ = link->has_failed_evaluating(); // what it failed in would end the others likewise
     if (no_scores_)
       break;
   }
@@ -385,15 +394,19 @@ void trainer_group::load(worker_id id, std::span<const char> saved) {
   }
 }
 
-void trainer_group::begin_run() {
-  if (std::exchange(fresh_, false))
-    return;
-  end();
-  start();
+bool trainer_group::begin_run() {
+  if (!std::exchange(fresh_, false)) {
+    end();
+    start();
+  }
+  return !interrupted();
 }
 
 void trainer_group::end() {
   over_ = true;
+  for (const auto& m : members_) // one that is being started again must not be waited for
+    if (const auto link = m->link.load(); link && !link->is_ready())
+      link->abort();
   const only_one here{free_};
   auto greeted = true;
   for (const auto& m : members_) {
@@ -421,6 +434,8 @@ void trainer_group::end() {
     if (m->link.load())
       m->link.load()->abort();
   }
+  entrance_.reset(); // whatever ends the program now leaves no names behind
+  place_.reset();
 }
 
 } // namespace dybw

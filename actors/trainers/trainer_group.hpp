@@ -52,8 +52,8 @@ public:
   /// afresh. Before a run begins. Throws `learner_failed`.
   void load(worker_id id, std::span<const char> saved);
   /// A run begins: of the second on with new processes, which know nothing of the one before. Throws as the
-  /// constructor.
-  void begin_run();
+  /// constructor. Whether it can: false if it was interrupted meanwhile.
+  bool begin_run();
   /// Ends all processes. Who waits for one fails. A second time does nothing.
   void end();
 

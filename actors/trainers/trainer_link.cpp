@@ -231,6 +231,7 @@ std::span<const float> trainer_link::starting_values() {
     const auto values = slots_->values(shared_slots::for_w);
     if (const auto odd = first_not_finite(values); odd < values.size())
       fail("its trainer's " + name_at(odd) + " begins with a value that is not finite");
+    ready_ = true;
     return values;
   });
 }
@@ -315,22 +316,38 @@ std::string trainer_link::name_at(std::size_t value) const {
   return "?";
 }
 
-std::optional<std::vector<named_score>> trainer_link::evaluate(std::span<const float> parameters) {
-  constexpr auto patience_least = std::chrono::seconds{1};
+/// A score function takes as long as it takes, but somebody who wants an end shall have it.
+void trainer_link::wait_for_score(const std::function<bool()>& interrupted) {
+  constexpr nanoseconds look_every = std::chrono::milliseconds{200};
+  constexpr auto looks_after_interrupt = 15;
+  for (auto left = looks_after_interrupt;
+       !socket_->says_something_within(look_every, process_ ? process_->handle() : -1);)
+    if (interrupted && interrupted() && --left == 0)
+      fail("its trainer had not ended its evaluation when the run was interrupted");
+}
+
+std::optional<std::vector<named_score>> trainer_link::evaluate(std::span<const float> parameters,
+                                                               const std::function<bool()>& interrupted) {
+  constexpr nanoseconds patience_least = std::chrono::seconds{1};
+  constexpr nanoseconds patience_most = std::chrono::seconds{60};
   constexpr auto usual_steps = 4;
-  const turn mine{free_, patience_least + usual_steps * nanoseconds{step_ns_}};
-  if (!mine || !layout_.evaluates || has_failed())
+  const turn mine{free_, std::min(patience_least + usual_steps * nanoseconds{step_ns_}, patience_most)};
+  if (!mine || !layout_.evaluates || !ready_ || has_failed())
     return std::nullopt;
   try {
-    std::ranges::copy(parameters, slots_->values(shared_slots::for_evaluation).begin());
     return talk([&] {
+      std::ranges::copy(parameters, slots_->values(shared_slots::for_evaluation).begin());
       ask(DYBW_EVALUATE, trainer_body(shared_slots::for_evaluation));
+      wait_for_score(interrupted);
       std::vector<named_score> scores;
       read_trainer_body(hear(DYBW_SCORE), scores);
       return std::optional{std::move(scores)};
     });
   } catch (const learner_failed&) {
+    failed_evaluating_ = true;
     return std::nullopt; // its next step tells
+  } catch (const std::bad_alloc&) {
+    return std::nullopt; // nothing was asked
   }
 }
 

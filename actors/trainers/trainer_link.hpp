@@ -61,8 +61,10 @@ public:
   std::span<const float> starting_values();
 
   step_result step(const step_context& at, std::span<const float> w, std::span<float> next);
-  /// None if it is busy for longer than it usually is, or fails.
-  std::optional<std::vector<named_score>> evaluate(std::span<const float> parameters);
+  /// None if it is busy for longer than it usually is, or fails. `interrupted` is asked meanwhile; true makes
+  /// an end soon.
+  std::optional<std::vector<named_score>> evaluate(std::span<const float> parameters,
+                                                   const std::function<bool()>& interrupted);
 
   /// What it needs to go on, as of its newest step; empty if it cannot say.
   std::vector<char> save();
@@ -72,6 +74,9 @@ public:
   const trainer_layout& layout() const noexcept { return layout_; }
   const std::shared_ptr<shared_slots>& slots() const noexcept { return slots_; }
   bool has_failed() const noexcept { return failed_; }
+  bool has_failed_evaluating() const noexcept { return failed_evaluating_; }
+  /// It has its starting values, and can be asked for steps.
+  bool is_ready() const noexcept { return ready_; }
   /// Tells it that nothing more will come. From any thread.
   void say_bye(const std::string& why) noexcept;
   void refuse(const std::string& why) noexcept;
@@ -85,6 +90,7 @@ private:
   const trainer_message& hear();
   std::span<const char> hear(std::uint16_t type);
   void wait_for_step();
+  void wait_for_score(const std::function<bool()>& interrupted);
   [[noreturn]] void fail(const std::string& why);
   std::string name_at(std::size_t value) const;
   void check_finite(step_result& done, std::span<const float> w, std::span<float> next);
@@ -97,6 +103,8 @@ private:
   std::binary_semaphore free_{1}; ///< one speaks with it at a time; that one's is what follows
   std::string failure_;           ///< once `failed_`
   std::atomic<bool> failed_{false};
+  std::atomic<bool> failed_evaluating_{false};
+  std::atomic<bool> ready_{false};
   std::atomic<std::int64_t> step_ns_{0}; ///< how long the newest took
   std::uint64_t ticket_ = 0;
   int infinite_in_a_row_ = 0;

@@ -96,6 +96,7 @@ trainer_process::trainer_process(const std::string& command,
                                  const std::map<std::string, std::string>& variables,
                                  std::filesystem::path out, std::filesystem::path err, bool append)
     : err_(std::move(err)) {
+  signal(SIGCHLD, SIG_DFL); // else the system forgets how it ended
   const child_setup setup{out, err_, append};
   auto texts = environment(variables);
   std::vector<char*> variables_given;

@@ -248,7 +248,7 @@ TEST_CASE("dybw run --trainer: one that is silent is named, the others go on, an
     const auto run = json::parse(end.out)["runs"][0];
     CHECK(run["mixing"]["one_sided_edges"] == 0);
     CHECK(run["per_worker"][2]["local_steps"] > 30);
-    CHECK(run["per_worker"][0]["local_steps"] > 3 * run["per_worker"][2]["local_steps"].get<int>() / 2);
+    CHECK(run["per_worker"][0]["local_steps"] > run["per_worker"][2]["local_steps"]);
   }
 }
 
