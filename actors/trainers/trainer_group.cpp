@@ -399,7 +399,10 @@ bool trainer_group::begin_run() {
     end();
     start();
   }
-  return !interrupted();
+  if (!interrupted())
+    return true;
+  end();
+  return false;
 }
 
 void trainer_group::end() {
