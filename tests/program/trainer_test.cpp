@@ -220,7 +220,7 @@ TEST_CASE("dybw run --trainer: nothing is left of the trainers, however dybw end
   const temporary_directory place;
   for (const auto signal : {SIGKILL, SIGINT}) {
     CAPTURE(signal);
-    const auto mark = "--only-worker " + std::to_string(1000 + signal);
+    const auto mark = "--only-worker " + std::to_string(77'310'000 + signal);
     std::vector<std::string> command{DYBW_PROGRAM_FILE};
     for (auto& word : run_with(mark, {"--time-limit", "60"}))
       command.push_back(word);
@@ -230,7 +230,7 @@ TEST_CASE("dybw run --trainer: nothing is left of the trainers, however dybw end
     run.go_on(std::chrono::milliseconds{300});
     run.send(signal);
     run.wait();
-    CHECK(none_is_left(std::to_string(1000 + signal)));
+    CHECK(none_is_left(std::to_string(77'310'000 + signal)));
   }
 }
 
