@@ -22,6 +22,10 @@ ordered_json number(const std::optional<double>& x) {
   return x ? number(*x) : ordered_json(nullptr);
 }
 
+ordered_json text_or_null(const std::string& x) {
+  return x.empty() ? ordered_json(nullptr) : ordered_json(x);
+}
+
 ordered_json mixing_to_json(const mixing_summary& mixing) {
   ordered_json json{
       {"rounds_audited", mixing.rounds_audited},
@@ -135,7 +139,7 @@ ordered_json to_json(const run_result& result) {
       {"data", data_to_json(result.data)},
       {"partition", result.partition},
       {"model", result.model},
-      {"trainer", result.trainer.empty() ? ordered_json(nullptr) : ordered_json(result.trainer)},
+      {"trainer", text_or_null(result.trainer)},
       {"parameters", result.parameters},
       {"model_layout", to_json(result.model_layout)},
       {"seed", result.seed},
@@ -190,7 +194,7 @@ ordered_json config_to_json(const run_config& config) {
       {"dataset", config.data.name},
       {"data", config.data.path.empty() ? ordered_json(nullptr) : ordered_json(config.data.path.string())},
       {"test-share", is_table ? number(config.data.test_share) : ordered_json(nullptr)},
-      {"label", config.data.label.empty() ? ordered_json(nullptr) : ordered_json(config.data.label)},
+      {"label", text_or_null(config.data.label)},
       {"scaling", config.data.standardise ? "standard" : "unit"},
       {"augment", config.data.mirror ? "mirror" : "none"},
       {"partition", config.partition_text},
@@ -207,6 +211,9 @@ ordered_json config_to_json(const run_config& config) {
       {"target", config.target ? ordered_json(config.target->name + '=' + number_text(config.target->value))
                                : ordered_json(nullptr)},
       {"model", config.model},
+      {"trainer", text_or_null(config.trainer)},
+      {"trainer-restart", config.trainer_restarts},
+      {"attach", text_or_null(config.attach)},
       {"batch", config.batch},
       {"step-size", number(config.sgd.step_size)},
       {"step-decay", number(config.sgd.step_decay)},
@@ -227,6 +234,10 @@ ordered_json config_to_json(const run_config& config) {
       {"checkpoint-every", number(config.checkpoint_every_s)},
       {"log-max", config.log_bytes_max >> 20U},
   };
+  if (config.trains_elsewhere()) // that is the trainers' affair
+    for (const auto* name : {"dataset", "model", "scaling", "augment", "batch", "step-size", "step-decay",
+                             "momentum", "weight-decay", "start"})
+      json[name] = nullptr;
   if (config.weights)
     json["weights"] = *config.weights == weight_rule::active ? "active" : "graph";
   return json;
