@@ -41,7 +41,7 @@ run_progress progress_of(const run_statistics& statistics, const std::vector<eva
   p.local_steps = statistics.local_steps();
   p.loss = statistics.recent_loss();
   p.backup_workers = statistics.recent_backup_workers();
-  if (!evaluations.empty() && !std::isnan(evaluations.back().test_accuracy))
+  if (!evaluations.empty())
     p.accuracy = evaluations.back().test_accuracy;
   p.timeouts = statistics.timeouts();
   return p;

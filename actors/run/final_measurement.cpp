@@ -61,12 +61,6 @@ std::vector<parameter_block> starting_points(const run_inputs& inputs) {
   return points;
 }
 
-parameter_block copy_of(std::span<const float> values) {
-  auto buffer = std::make_shared<float_buffer>(values.size());
-  std::copy(values.begin(), values.end(), buffer->values().begin());
-  return parameter_block{std::move(buffer)};
-}
-
 /// Of trainers: the average by one of them, each worker's estimate by its own.
 void ask_for_scores(finished_run& run, const test_bench& bench, std::span<const parameter_block> finals,
                     std::span<const std::size_t> scored, work_crew& crew) {
@@ -81,18 +75,17 @@ void ask_for_scores(finished_run& run, const test_bench& bench, std::span<const 
     return;
   e.test_accuracy = score_named(e.scores, "accuracy");
   e.test_loss = score_named(e.scores, "loss");
-  const auto known = [](double x) { return std::isnan(x) ? std::nullopt : std::optional{x}; };
   result.scores = e.scores;
-  result.test_accuracy = known(e.test_accuracy);
-  result.test_loss = known(e.test_loss);
+  result.test_accuracy = e.test_accuracy;
+  result.test_loss = e.test_loss;
   std::vector<std::vector<named_score>> own(scored.size());
   if (!result.interrupted)
     crew.run(scored.size(),
              [&](std::size_t i, std::size_t) { own[i] = bench.ask(finals[scored[i]].values(), scored[i]); });
   for (std::size_t i = 0; i < scored.size(); ++i) {
     auto& w = result.per_worker[scored[i]];
-    w.test_accuracy = known(score_named(own[i], "accuracy"));
-    w.test_loss = known(score_named(own[i], "loss"));
+    w.test_accuracy = score_named(own[i], "accuracy");
+    w.test_loss = score_named(own[i], "loss");
     if (!w.test_accuracy)
       continue;
     result.worst_worker_accuracy = std::min(result.worst_worker_accuracy.value_or(1), *w.test_accuracy);
@@ -152,8 +145,8 @@ void measure_final(finished_run& run, const run_inputs& inputs, std::span<const 
   evaluation e;
   e.time_s = result.duration_s;
   e.local_steps = result.local_steps;
-  e.test_accuracy = *result.test_accuracy;
-  e.test_loss = *result.test_loss;
+  e.test_accuracy = result.test_accuracy;
+  e.test_loss = result.test_loss;
   e.consensus_distance = result.consensus_distance;
   test_bench::compare(e, tallies, interim);
   e.cpu_s = process_cpu_s() - cpu_before;

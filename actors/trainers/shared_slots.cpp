@@ -52,9 +52,10 @@ shared_slots::~shared_slots() {
 /// Pages are there before anybody touches them: where memory is short this fails, instead of a signal later.
 std::span<float> shared_slots::values(std::uint32_t slot) {
   const auto at = slot * stride_;
-  while (fallocate(descriptor_, 0, static_cast<off_t>(at), static_cast<off_t>(stride_)) != 0)
+  while (!there_[slot] && fallocate(descriptor_, 0, static_cast<off_t>(at), static_cast<off_t>(stride_)) != 0)
     if (errno != EINTR)
       throw std::bad_alloc{};
+  there_[slot] = true;
   return {reinterpret_cast<float*>(memory_ + at), parameters_};
 }
 

@@ -2,6 +2,7 @@
 
 #include "learning/model/parameter_block.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -48,6 +49,7 @@ private:
   int descriptor_ = -1;
   std::byte* memory_ = nullptr;
   std::uint32_t next_ = for_evaluation + 1;
+  std::array<bool, count> there_{}; ///< its memory is; each is one thread's at a time
 };
 
 } // namespace dybw

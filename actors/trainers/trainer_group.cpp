@@ -1,5 +1,6 @@
 #include "actors/trainers/trainer_group.hpp"
 
+#include "actors/trainers/turn.hpp"
 #include "learning/base/error.hpp"
 #include "messages/trainer_protocol.h"
 
@@ -21,18 +22,6 @@ constexpr auto hello_within = std::chrono::seconds{5};
 constexpr auto bye_patience = std::chrono::seconds{2};
 constexpr auto terminate_patience = std::chrono::seconds{1};
 
-/// Who has it is the only one.
-class only_one {
-public:
-  explicit only_one(std::binary_semaphore& free) : free_(free) { free_.acquire(); }
-  ~only_one() { free_.release(); }
-  only_one(const only_one&) = delete;
-  only_one& operator=(const only_one&) = delete;
-
-private:
-  std::binary_semaphore& free_;
-};
-
 std::string says(std::uint32_t worker, const std::string& what) {
   return "worker " + std::to_string(worker) + ": " + what;
 }
@@ -40,16 +29,8 @@ std::string says(std::uint32_t worker, const std::string& what) {
 /// What trainers learn, as the first of them says.
 class trained_model final : public model {
 public:
-  trained_model(const trainer_layout& layout, std::span<const float> values)
-      : values_(values.begin(), values.end()) {
-    std::uint64_t at = 0;
-    for (const auto& a : layout.arrays) {
-      if (a.frozen)
-        continue;
-      layout_.push_back({a.name, a.shape, at});
-      at += layout_.back().size();
-    }
-  }
+  trained_model(parameter_layout layout, std::span<const float> values)
+      : layout_(std::move(layout)), values_(values.begin(), values.end()) {}
 
   std::string name() const override { return "trainer"; }
   std::size_t parameter_count() const noexcept override { return values_.size(); }
@@ -128,7 +109,7 @@ void trainer_group::start() {
   members_.clear();
   over_ = no_scores_ = false;
   if (options_.attach.empty())
-    place_ = std::make_shared<private_directory>();
+    place_ = std::make_unique<private_directory>();
   entrance_ = std::make_unique<trainer_entrance>(place_ ? place_->path() / "trainers" : options_.attach);
   std::vector<member*> all;
   try {
@@ -281,7 +262,7 @@ void trainer_group::prepare_all() {
       at = m.get();
       const auto values = m->link.load()->starting_values();
       if (!model_ && m->worker == 0)
-        model_ = std::make_shared<trained_model>(m->link.load()->layout(), values);
+        model_ = std::make_shared<trained_model>(layout_.averaged, values);
     }
   } catch (const learner_failed& e) {
     throw learner_failed{says(at->worker, e.what())};
@@ -334,7 +315,7 @@ std::unique_ptr<learner> trainer_group::learner_of(worker_id id) {
 
 /// Another process for a worker whose trainer has failed; null: it has had all that it may have.
 std::shared_ptr<trainer_link> trainer_group::restarted(worker_id id, const std::string& why) {
-  const only_one here{free_};
+  const turn mine{free_};
   auto& m = *members_[index_of(id)];
   while (!over_ && m.restarts < options_.restarts) {
     ++m.restarts;
@@ -410,7 +391,7 @@ void trainer_group::end() {
   for (const auto& m : members_) // one that is being started again must not be waited for
     if (const auto link = m->link.load(); link && !link->is_ready())
       link->abort();
-  const only_one here{free_};
+  const turn mine{free_};
   auto greeted = true;
   for (const auto& m : members_) {
     greeted = greeted && m->link.load();

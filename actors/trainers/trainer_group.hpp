@@ -70,12 +70,11 @@ private:
   std::shared_ptr<trainer_link> link_of(std::size_t worker) const;
   std::shared_ptr<trainer_link> restarted(worker_id id, const std::string& why);
   bool interrupted() const;
-  [[noreturn]] void give_up(const member& at, const std::string& why);
   std::vector<std::uint32_t> rows_of(std::uint32_t worker, std::uint64_t samples,
                                      std::span<const std::int32_t> labels) const;
 
   trainer_options options_;
-  std::shared_ptr<private_directory> place_;
+  std::unique_ptr<private_directory> place_;
   std::unique_ptr<trainer_entrance> entrance_;
   std::binary_semaphore free_{1}; ///< to start or end processes, one at a time
   std::atomic<bool> over_{false};

@@ -1,5 +1,6 @@
 #include "actors/trainers/trainer_link.hpp"
 
+#include "actors/trainers/turn.hpp"
 #include "learning/base/error.hpp"
 #include "messages/control_inspect.hpp"
 #include "messages/trainer_protocol.h"
@@ -48,28 +49,25 @@ std::size_t first_not_finite(std::span<const float> values) {
   return values.size();
 }
 
-/// A layout that adds up; throws `std::runtime_error`.
-std::uint64_t averaged_values(const std::vector<trainer_array>& arrays) {
-  std::uint64_t sum = 0;
+/// Where the averaged arrays lie in a slot. Throws `std::runtime_error` for what cannot be.
+parameter_layout averaged_of(const std::vector<trainer_array>& arrays) {
+  parameter_layout averaged;
   std::set<std::string> names;
+  std::uint64_t at = 0;
   for (const auto& a : arrays) {
     if (a.name.empty() || !names.insert(a.name).second)
       throw std::runtime_error("the trainer has two arrays named \"" + a.name + "\", or one without a name");
     if (a.frozen)
       continue;
-    std::uint64_t size = 1;
-    for (auto extent : a.shape) {
-      if (extent == 0 || size > parameters_max / extent)
-        throw std::runtime_error("the trainer's " + a.name + " is empty or too large: " + text_of(a));
-      size *= extent;
-    }
-    sum += size;
-    if (sum > parameters_max)
-      throw std::runtime_error("the trainer has more than " + std::to_string(parameters_max) + " parameters");
+    averaged.push_back({a.name, a.shape, at});
+    if (std::ranges::count(a.shape, 0U) > 0 || !is_sound({averaged.back()}, parameters_max))
+      throw std::runtime_error("the trainer's array \"" + a.name + "\" cannot be averaged: " + text_of(a) +
+                               " is empty or too large in all, or no file can have its name");
+    at += averaged.back().size();
   }
-  if (sum == 0)
+  if (averaged.empty())
     throw std::runtime_error("the trainer has no parameters to average");
-  return sum;
+  return averaged;
 }
 
 /// "ValueError: no such file (train.py:31)"
@@ -101,25 +99,6 @@ std::vector<char> rows_answer(std::span<const char> wanted, const trainer_link::
   body.insert(body.end(), at, at + bytes.size());
   return body;
 }
-
-/// The only one who speaks, if it has come to that.
-class turn {
-public:
-  explicit turn(std::binary_semaphore& free) : free_(free), has_it_(true) { free_.acquire(); }
-  turn(std::binary_semaphore& free, nanoseconds patience)
-      : free_(free), has_it_(free.try_acquire_for(patience)) {}
-  ~turn() {
-    if (has_it_)
-      free_.release();
-  }
-  turn(const turn&) = delete;
-  turn& operator=(const turn&) = delete;
-  explicit operator bool() const noexcept { return has_it_; }
-
-private:
-  std::binary_semaphore& free_;
-  bool has_it_;
-};
 
 } // namespace
 
@@ -209,7 +188,7 @@ const trainer_layout& trainer_link::prepare(const rows_source& rows) {
       read_trainer_body(m.body, abilities, layout_.arrays);
       layout_.evaluates = (abilities & DYBW_EVALUATES) != 0;
       layout_.saves = (abilities & DYBW_SAVES) != 0;
-      layout_.parameters = averaged_values(layout_.arrays);
+      layout_.averaged = averaged_of(layout_.arrays);
       return layout_;
     }
   });
@@ -217,7 +196,7 @@ const trainer_layout& trainer_link::prepare(const rows_source& rows) {
 
 void trainer_link::share() {
   talk([&] {
-    slots_ = shared_slots::make(static_cast<std::size_t>(layout_.parameters));
+    slots_ = shared_slots::make(static_cast<std::size_t>(layout_.parameters()));
     slots_->values(shared_slots::for_w);
     socket_->send(DYBW_SLOTS,
                   trainer_body(slots_->bytes(), slots_->stride(), shared_slots::count, shared_slots::for_w),
@@ -302,18 +281,9 @@ void trainer_link::check_finite(step_result& done, std::span<const float> w, std
 }
 
 std::string trainer_link::name_at(std::size_t value) const {
-  std::uint64_t at = 0;
-  for (const auto& a : layout_.arrays) {
-    if (a.frozen)
-      continue;
-    std::uint64_t size = 1;
-    for (auto extent : a.shape)
-      size *= extent;
-    at += size;
-    if (value < at)
-      return a.name;
-  }
-  return "?";
+  const auto& arrays = layout_.averaged;
+  const auto behind = std::ranges::upper_bound(arrays, value, {}, &parameter_array::offset);
+  return std::prev(behind)->name; // the first begins at 0
 }
 
 /// A score function takes as long as it takes, but somebody who wants an end shall have it.

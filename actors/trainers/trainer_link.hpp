@@ -5,6 +5,7 @@
 #include "actors/trainers/trainer_socket.hpp"
 #include "learning/model/evaluation.hpp"
 #include "learning/model/learner.hpp"
+#include "learning/model/parameter_layout.hpp"
 
 #include <atomic>
 #include <functional>
@@ -30,7 +31,10 @@ struct trainer_layout {
   bool evaluates = false;
   bool saves = false;
   std::vector<trainer_array> arrays;
-  std::uint64_t parameters = 0; ///< values of those that are averaged
+  parameter_layout averaged; ///< those that are averaged, as they lie in a slot
+  std::uint64_t parameters() const noexcept {
+    return averaged.empty() ? 0 : averaged.back().offset + averaged.back().size();
+  }
 };
 
 /// "layers.0.weight is float32 [10][784] here and float32 [10][785] there": the first array in which `other`

@@ -110,8 +110,8 @@ void draw_gradients(terminal_frame& frame, std::size_t row, const run_view& view
 void draw_learning(terminal_frame& frame, std::size_t row, const run_view& view) {
   std::string accuracy = "accuracy -";
   auto style = terminal_style::bold;
-  if (const auto& e = view.newest_evaluation; e && !std::isnan(e->test_accuracy)) {
-    accuracy = "accuracy " + percent_text(e->test_accuracy);
+  if (const auto& e = view.newest_evaluation; e && e->test_accuracy) {
+    accuracy = "accuracy " + percent_text(*e->test_accuracy);
     if (view.target_accuracy && e->test_accuracy >= *view.target_accuracy)
       style = terminal_style::good;
   }

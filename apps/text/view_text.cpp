@@ -4,7 +4,6 @@
 #include "learning/base/number_text.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace dybw {
 
@@ -83,8 +82,8 @@ std::string plain_line(const run_view& v) {
   line += "  round " + count_text(v.newest_round);
   if (v.loss)
     line += "  loss " + fixed_text(*v.loss, 3);
-  if (v.newest_evaluation && !std::isnan(v.newest_evaluation->test_accuracy))
-    line += "  accuracy " + percent_text(v.newest_evaluation->test_accuracy);
+  if (v.newest_evaluation && v.newest_evaluation->test_accuracy)
+    line += "  accuracy " + percent_text(*v.newest_evaluation->test_accuracy);
   if (v.now != run_view::state::over)
     line += "  backup " + fixed_text(v.backup_workers, 2) + "  waiting " + fixed_text(v.wait_share * 100, 0) +
             " %  " + fixed_text(v.steps_per_s, 0) + " of " + fixed_text(v.no_wait_per_s, 0) + " grad./s";

@@ -36,8 +36,8 @@ json evaluation_json(const std::optional<evaluation>& e) {
     return nullptr;
   return {{"time_s", e->time_s},
           {"local_steps", e->local_steps},
-          {"test_accuracy", e->test_accuracy},
-          {"test_loss", e->test_loss},
+          {"test_accuracy", or_null(e->test_accuracy)},
+          {"test_loss", or_null(e->test_loss)},
           {"worst_worker_accuracy", or_null(e->worst_worker_accuracy)},
           {"consensus_distance", e->consensus_distance},
           {"cpu_s", e->cpu_s},

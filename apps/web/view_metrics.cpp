@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <span>
 #include <string>
 #include <utility>
@@ -87,7 +86,7 @@ void add_totals(families& all, const run_view& v) {
         v.mean_norm);
   gauge(all, "parts", "Connected parts that the network has fallen into; 1 is healthy", real(v.parts));
   gauge(all, "target_accuracy_ratio", "Test accuracy at which the run ends", v.target_accuracy);
-  if (const auto& e = v.newest_evaluation; e && !std::isnan(e->test_accuracy)) {
+  if (const auto& e = v.newest_evaluation; e) {
     gauge(all, "test_accuracy_ratio", "Test accuracy of the average model at the newest evaluation",
           e->test_accuracy);
     gauge(all, "worst_worker_accuracy_ratio",

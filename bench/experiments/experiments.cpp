@@ -160,13 +160,13 @@ private:
     for (const auto& e : r.evaluations)
       if (!e.at_end && e.worst_worker_accuracy) {
         line["worst_before_end"] = *e.worst_worker_accuracy;
-        line["accuracy_before_end"] = e.test_accuracy;
+        line["accuracy_before_end"] = *e.test_accuracy;
       }
     if (x_.keeps_series)
       for (const auto& e : r.evaluations)
         if (!e.at_end)
           line["series"].push_back(
-              {due_at(e.time_s, eval_every_s), e.local_steps, e.test_accuracy, e.test_loss,
+              {due_at(e.time_s, eval_every_s), e.local_steps, *e.test_accuracy, *e.test_loss,
                e.worst_worker_accuracy ? json(*e.worst_worker_accuracy) : json(nullptr)});
     if (x_.keeps_backup)
       line["backup"] = backup_of(done);

@@ -46,7 +46,7 @@ void compare_rates(const run_config& config, std::size_t repetitions) {
 double time_to(double target, const run_result& result) {
   const auto& e = result.evaluations;
   for (std::size_t i = 2; i < e.size(); ++i)
-    if (e[i - 2].test_accuracy + e[i - 1].test_accuracy + e[i].test_accuracy >= 3 * target)
+    if (*e[i - 2].test_accuracy + *e[i - 1].test_accuracy + *e[i].test_accuracy >= 3 * target)
       return e[i - 1].time_s;
   return std::numeric_limits<double>::infinity();
 }

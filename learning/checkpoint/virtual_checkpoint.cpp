@@ -86,8 +86,12 @@ private:
 
 template <class Use>
 void for_each_figure(evaluation& e, Use use) {
-  for (auto* x : {&e.time_s, &e.test_accuracy, &e.test_loss, &e.consensus_distance, &e.cpu_s})
+  auto accuracy = e.test_accuracy.value_or(0); // always there: runs with trainers have no such checkpoints
+  auto loss = e.test_loss.value_or(0);
+  for (auto* x : {&e.time_s, &accuracy, &loss, &e.consensus_distance, &e.cpu_s})
     use(*x);
+  e.test_accuracy = accuracy;
+  e.test_loss = loss;
 }
 
 template <class Learner, class Use> // const or not

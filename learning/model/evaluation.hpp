@@ -31,8 +31,8 @@ struct evaluation {
   /// changed.
   double time_s = 0;
   std::uint64_t local_steps = 0;
-  double test_accuracy = 0; ///< of the average model, whole test set; NaN: a trainer's scores have none
-  double test_loss = 0;     ///< likewise
+  std::optional<double> test_accuracy{}; ///< of the average model, whole test set; none: no trainer's score
+  std::optional<double> test_loss{};     ///< likewise
   std::optional<double> worst_worker_accuracy{}; ///< none: no worker was scored
   double consensus_distance = 0;                 ///< mean over workers of |w_i - mean|^2
   double cpu_s = 0;                              ///< processor time that this evaluation took

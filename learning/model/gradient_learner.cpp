@@ -7,14 +7,6 @@ namespace dybw {
 
 namespace {
 
-parameter_block block_of(std::span<const float> values) {
-  if (values.empty())
-    return {};
-  auto copy = std::make_shared<float_buffer>(values.size());
-  std::ranges::copy(values, copy->values().begin());
-  return parameter_block{std::move(copy)};
-}
-
 const classifier& classifier_of(const training_setup& setup) {
   return dynamic_cast<const classifier&>(*setup.model);
 }
@@ -57,7 +49,7 @@ step_result gradient_learner::step(const step_context& at, std::span<const float
 }
 
 parameter_block gradient_learner::state(bool of_newest) const {
-  return block_of(of_newest ? velocity_next_ : velocity_);
+  return copy_of(of_newest ? velocity_next_ : velocity_);
 }
 
 void gradient_learner::restore(const parameter_block& state, bool of_newest) {

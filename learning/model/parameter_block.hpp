@@ -55,6 +55,15 @@ private:
   std::shared_ptr<const float_buffer> buffer_;
 };
 
+/// A block with these values; none for none.
+inline parameter_block copy_of(std::span<const float> values) {
+  if (values.empty())
+    return {};
+  auto buffer = std::make_shared<float_buffer>(values.size());
+  std::ranges::copy(values, buffer->values().begin());
+  return parameter_block{std::move(buffer)};
+}
+
 /// Buffers of one size, used again once nobody but the pool holds them, so that a running worker allocates
 /// none. Used by one thread at a time; the blocks made of its buffers may be let go anywhere.
 class buffer_pool {

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <limits>
 #include <numeric>
 
 namespace dybw {
@@ -28,9 +27,9 @@ work_crew* or_alone(work_crew* crew) {
 
 } // namespace
 
-double score_named(std::span<const named_score> scores, std::string_view name) noexcept {
+std::optional<double> score_named(std::span<const named_score> scores, std::string_view name) noexcept {
   const auto found = std::ranges::find(scores, name, &named_score::name);
-  return found != scores.end() ? found->value : std::numeric_limits<double>::quiet_NaN();
+  return found != scores.end() ? std::optional{found->value} : std::nullopt;
 }
 
 /// What one lane of the crew works with.
@@ -148,7 +147,7 @@ void test_bench::compare(evaluation& e, std::span<const tally> tallies, std::siz
   });
   const auto behind =
       static_cast<double>(tallies.front().correct_interim) - static_cast<double>(worst->correct_interim);
-  e.worst_worker_accuracy = std::clamp(e.test_accuracy - behind / static_cast<double>(interim), 0.0, 1.0);
+  e.worst_worker_accuracy = std::clamp(*e.test_accuracy - behind / static_cast<double>(interim), 0.0, 1.0);
 }
 
 test_score test_bench::score(std::span<const float> parameters, std::size_t samples) {

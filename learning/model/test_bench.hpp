@@ -24,8 +24,8 @@ struct test_score {
 using estimate_scorer = std::function<std::vector<named_score>(std::span<const float> parameters,
                                                                std::optional<std::size_t> worker)>;
 
-/// The score of that name; NaN: there is none.
-double score_named(std::span<const named_score> scores, std::string_view name) noexcept;
+/// The score of that name, if there is one.
+std::optional<double> score_named(std::span<const named_score> scores, std::string_view name) noexcept;
 
 /// Measures estimates on a test set, whose samples it takes in an order drawn once by the run's seed. What it
 /// finds does not depend on the crew. Its memory is allocated once. Not thread-safe. Or asks a trainer, which
@@ -76,8 +76,8 @@ public:
   /// asked. `interim`: see `tally`.
   std::vector<tally> score(std::span<const task> tasks, std::size_t interim, const observer& stop);
 
-  /// Fills in the worst worker: `tallies` are those of the average and of the workers scored, if any, on
-  /// `interim` samples at least.
+  /// Fills in the worst worker, from the average's accuracy in `e`: `tallies` are those of the average and of
+  /// the workers scored, if any, on `interim` samples at least.
   static void compare(evaluation& e, std::span<const tally> tallies, std::size_t interim);
 
   /// One model on the first `samples`, at most all of them.

@@ -286,7 +286,7 @@ void run_watch::note_history(nanoseconds now) {
   history_point p;
   p.time_s = at_s;
   p.loss = v.loss;
-  if (newest_evaluation_ && !std::isnan(newest_evaluation_->test_accuracy))
+  if (newest_evaluation_)
     p.accuracy = newest_evaluation_->test_accuracy;
   p.consensus_distance = sketches().consensus_distance();
   p.steps_per_s = v.steps_per_s;

@@ -18,7 +18,7 @@ namespace dybw::test {
 namespace {
 
 trainer_layout layout_of(std::vector<trainer_array> arrays) {
-  return {true, true, std::move(arrays), 0};
+  return {true, true, std::move(arrays), {}};
 }
 
 const trainer_array weight{"fc.weight", "float32", false, 0, {10, 4}};
