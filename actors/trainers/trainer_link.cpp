@@ -11,7 +11,6 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <set>
 
 namespace dybw {
@@ -91,7 +90,7 @@ std::vector<char> rows_answer(std::span<const char> wanted, const trainer_link::
       rest.size() / sizeof(std::int32_t) != (labelled != 0 ? samples : 0))
     throw std::runtime_error("the trainer says what cannot be read; use the same version of both sides");
   std::vector<std::int32_t> labels(rest.size() / sizeof(std::int32_t));
-  std::memcpy(labels.data(), rest.data(), rest.size());
+  std::ranges::copy(std::as_bytes(rest), std::as_writable_bytes(std::span{labels}).begin());
   const auto mine = rows(samples, labels);
   auto body = trainer_body(std::uint64_t{mine.size()});
   const auto bytes = std::as_bytes(std::span{mine});

@@ -7,7 +7,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <optional>
 #include <sys/socket.h>
 #include <utility>
@@ -134,7 +133,7 @@ public:
     std::size_t filled = 0;
     for (const auto& piece : pieces) {
       const auto count = std::min(piece.size(), record.size() - filled);
-      std::memcpy(record.data() + filled, piece.data(), count);
+      std::ranges::copy(piece.first(count), record.data() + filled);
       filled += count;
     }
     return transfer<SSL_write_ex>(std::span{record}.first(filled));
