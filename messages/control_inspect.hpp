@@ -23,7 +23,7 @@ struct enum_range<start_rule> : up_to<start_rule::random> {};
 template <>
 struct enum_range<phase> : up_to<phase::left> {};
 template <>
-struct enum_range<wait_cause::kind> : up_to<wait_cause::kind::threshold> {};
+struct enum_range<wait_cause::kind> : up_to<wait_cause::kind::step> {};
 
 // --- A run's configuration ---
 
@@ -210,7 +210,7 @@ auto inspect(auto& f, wait_metrics& x) {
 auto inspect(auto& f, worker_metrics& x) {
   return f(x.worker, x.done, x.lost, x.rounds, x.timeouts, x.backup_workers, x.loss, x.compute, x.wait,
            x.answers, x.local_steps, x.estimates_late, x.phase, x.in_phase, x.round, x.timeout_in,
-           x.component, x.lowest, x.waits);
+           x.component, x.lowest, x.waits, x.maker);
 }
 auto inspect(auto& f, edge_metrics& x) {
   return f(x.link, x.committed);

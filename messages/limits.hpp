@@ -33,7 +33,7 @@ constexpr std::size_t version_bytes_max = 64;
 constexpr std::size_t peer_bytes_max = 1024 * 1024;
 /// Facts that we write into one, of 17 bytes each; if there are more, into several.
 constexpr std::size_t facts_max = 50'000;
-static_assert(17 * facts_max < peer_bytes_max);
+static_assert(18 * facts_max < peer_bytes_max);
 /// A control message from a node, which may bring parameters or results.
 constexpr std::size_t control_bytes_max = parameters_max * sizeof(float) + 1024 * 1024;
 /// A control message to a node: a request. The longest brings a graph of two million edges.

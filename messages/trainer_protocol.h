@@ -65,6 +65,7 @@ static inline uint64_t dybw_body_max(unsigned type) {
   case DYBW_EVALUATE:
     return 4;
   case DYBW_HELLO:
+  case DYBW_READY:
   case DYBW_BYE:
     return 4 * kib;
   case DYBW_PLACE:
@@ -80,7 +81,7 @@ static inline uint64_t dybw_body_max(unsigned type) {
   case DYBW_SAVED:
   case DYBW_LOAD:
     return kib * kib * kib;
-  default: // DYBW_READY, DYBW_SAVE, DYBW_LOADED
+  default: // DYBW_SAVE, DYBW_LOADED
     return 0;
   }
 }

@@ -92,7 +92,7 @@ caf::error inspect(caf::serializer& sink, membership_news& x) {
 }
 
 caf::error inspect(caf::deserializer& source, membership_news& x) {
-  constexpr std::uint64_t fact_bytes = 4 + 4 + 8 + 1;
+  constexpr std::uint64_t fact_bytes = 4 + 4 + 8 + 1 + 1;
   std::uint32_t count = 0;
   if (auto error = source(count))
     return error;

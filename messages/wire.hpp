@@ -91,7 +91,7 @@ typename Inspector::result_type inspect(Inspector& f, leaving&) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, fact& x) {
-  return f(caf::meta::type_name("fact"), x.a, x.b, x.version, x.up);
+  return f(caf::meta::type_name("fact"), x.a, x.b, x.version, x.up, x.rests);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, received& x) {

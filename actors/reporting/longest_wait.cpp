@@ -10,6 +10,11 @@ void longest_wait::add(const worker_status& status) {
     if (waited <= longest_)
       continue;
     longest_ = waited;
+    if (cause.what == wait_cause::kind::step) {
+      text_ = fmt::format("worker {} rests: {} is silent for {:.1f} s", to_string(status.worker),
+                          status.maker, to_seconds(waited));
+      continue;
+    }
     const auto whom =
         cause.neighbour == status.worker ? std::string{"any worker"} : "worker " + to_string(cause.neighbour);
     text_ = fmt::format("worker {} waits for {}: {}, {:.1f} s", to_string(status.worker), whom,

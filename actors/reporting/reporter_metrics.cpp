@@ -52,6 +52,7 @@ void reporter_state::ask_worker(const std::shared_ptr<inquiry>& all, std::size_t
       .then(
           [this, all, which](const worker_status& s) {
             note_status(all->workers[which], s.machine, s.counters, s.now);
+            all->workers[which].maker = s.maker;
             answered(*all);
           },
           [this, all](const caf::error&) { answered(*all); });

@@ -69,6 +69,7 @@ public:
     return shared ? shared : learner::allocate(count);
   }
   bool waits() const noexcept override { return true; }
+  std::string maker() const override { return link_->name(); }
   /// Nothing if it has failed, which the next step tells, or mends.
   std::vector<char> save() override {
     try {

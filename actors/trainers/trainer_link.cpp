@@ -205,10 +205,13 @@ void trainer_link::share() {
 
 std::span<const float> trainer_link::starting_values() {
   return talk([&]() -> std::span<const float> {
-    hear(DYBW_READY);
+    std::string device;
+    read_trainer_body(hear(DYBW_READY), device);
     const auto values = slots_->values(shared_slots::for_w);
     if (const auto odd = first_not_finite(values); odd < values.size())
       fail("its trainer's " + name_at(odd) + " begins with a value that is not finite");
+    name_ = "trainer" + (process_ ? ' ' + std::to_string(process_->pid()) : "") +
+            (device.empty() ? "" : " (" + device + ')');
     ready_ = true;
     return values;
   });
@@ -228,7 +231,6 @@ step_result trainer_link::step(const step_context& at, std::span<const float> w,
     slots_->values(to); // so that the memory is there
   auto done = talk([&] {
     ask(DYBW_STEP, trainer_body(++ticket_, at.completed, *in, to));
-    wait_for_step();
     std::uint64_t ticket = 0;
     step_result answer;
     read_trainer_body(hear(DYBW_DONE), ticket, answer.loss, answer.samples);
@@ -241,24 +243,6 @@ step_result trainer_link::step(const step_context& at, std::span<const float> w,
   check_finite(done, w, next);
   step_ns_ = std::chrono::duration_cast<nanoseconds>(std::chrono::steady_clock::now() - began).count();
   return done;
-}
-
-/// There is no time-out. But whoever looks for the reason of a wait shall find it.
-void trainer_link::wait_for_step() {
-  constexpr nanoseconds patience_least = std::chrono::seconds{1};
-  constexpr auto usual_steps = 10;
-  const nanoseconds usual{step_ns_};
-  const auto handle = process_ ? process_->handle() : -1;
-  if (usual == nanoseconds{0} || // the first step
-      socket_->says_something_within(std::max(usual_steps * usual, patience_least), handle))
-    return;
-  const auto since = std::chrono::steady_clock::now();
-  spdlog::warn(
-      "worker {}: its trainer {}is silent in step {}, which usually takes {:.3g} s; the others go on",
-      worker_, process_ ? std::to_string(process_->pid()) + ' ' : "", ticket_, to_seconds(usual));
-  socket_->says_something_within(nanoseconds::max(), handle);
-  spdlog::warn("worker {}: its trainer is back after {:.3g} s more", worker_,
-               std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count());
 }
 
 /// A step that is not finite does not move w.

@@ -76,6 +76,8 @@ public:
   void load(std::span<const char> saved);
 
   const trainer_layout& layout() const noexcept { return layout_; }
+  /// "trainer 4711 (cpu)", once it has its starting values.
+  const std::string& name() const noexcept { return name_; }
   const std::shared_ptr<shared_slots>& slots() const noexcept { return slots_; }
   bool has_failed() const noexcept { return failed_; }
   bool has_failed_evaluating() const noexcept { return failed_evaluating_; }
@@ -93,7 +95,6 @@ private:
   void ask(std::uint16_t type, std::span<const char> body);
   const trainer_message& hear();
   std::span<const char> hear(std::uint16_t type);
-  void wait_for_step();
   void wait_for_score(const std::function<bool()>& interrupted);
   [[noreturn]] void fail(const std::string& why);
   std::string name_at(std::size_t value) const;
@@ -102,6 +103,7 @@ private:
   std::uint32_t worker_;
   std::unique_ptr<trainer_socket> socket_;
   std::shared_ptr<trainer_process> process_;
+  std::string name_;
   trainer_layout layout_;
   std::shared_ptr<shared_slots> slots_;
   std::binary_semaphore free_{1}; ///< one speaks with it at a time; that one's is what follows

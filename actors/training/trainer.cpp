@@ -42,6 +42,8 @@ void do_what_is_wanted(training_job& job, training_workspace& workspace) {
     for (auto more = job.gradients - 1; more > 0 && !job.step_dropped; more -= 1)
       job.local->repeat_gradient(part_of(rows, more), workspace);
     job.took = time_since(begin);
+    if (job.local->waits())
+      job.maker = job.local->maker();
     job.cpu = job.local->waits() ? job.took : from_seconds(thread_cpu_s() - cpu_before);
   }
 }

@@ -60,7 +60,7 @@ std::vector<weighted_block>& training_slot::begin_mix() {
   return mix_with_;
 }
 
-training_slot::submission training_slot::submit(bool state_wanted) {
+training_slot::submission training_slot::submit(nanoseconds now, bool state_wanted) {
   const auto takes_batch = takes_batches_ && step_pending_ && !batch_unused_;
   if (under_way_ || is_idle() || (takes_batch && batches_.empty()))
     return {};
@@ -85,16 +85,25 @@ training_slot::submission training_slot::submit(bool state_wanted) {
     batch_unused_ = false;
   }
   under_way_ = true;
+  submitted_ = now;
   const auto takes = (job_->wants_mix ? mix_blocks_ * mix_took_ : nanoseconds{0}) +
                      (job_->wants_step ? std::ceil(job_->gradients) * step_took_ : nanoseconds{0});
   return {job_, takes <= small_job};
+}
+
+void training_slot::note_step() {
+  step_took_ = from_seconds(to_seconds(job_->cpu) / job_->gradients);
+  if (!waits())
+    return;
+  patience_.observe(job_->took);
+  maker_.swap(job_->maker);
 }
 
 training_slot::job_results training_slot::take_back(round_report& report, run_origin origin) {
   assert(under_way_);
   under_way_ = false;
   if (job_->wants_step && !job_->step_dropped && job_->failure.empty())
-    step_took_ = from_seconds(to_seconds(job_->cpu) / job_->gradients);
+    note_step();
   job_results done;
   if (job_->wants_state && job_->failure.empty())
     done.state = learner_state{std::exchange(job_->velocity, {}), std::exchange(job_->saved, {})};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/actors.hpp"
+#include "learning/model/step_patience.hpp"
 #include "learning/straggler/step_time.hpp"
 
 #include <deque>
@@ -14,7 +15,10 @@ class training_slot {
 public:
   /// `job` is null without a model. `takes_batches`: its steps need mini-batches from a shard.
   training_slot(training_job_ptr job, std::shared_ptr<step_clock> clock, bool takes_batches = true)
-      : job_(std::move(job)), clock_(std::move(clock)), takes_batches_(job_ && takes_batches) {}
+      : job_(std::move(job)), clock_(std::move(clock)), takes_batches_(job_ && takes_batches) {
+    if (waits())
+      maker_ = job_->local->maker();
+  }
   ~training_slot() {
     if (job_ && under_way_)
       job_->step_dropped = true; // nobody waits for it
@@ -41,7 +45,15 @@ public:
     bool is_small = false; ///< by what jobs of its kind took before, it is done sooner than taken anywhere
   };
   /// The job, once there is anything to do, it is back and the batch is here. It then counts as under way.
-  submission submit(bool state_wanted);
+  submission submit(nanoseconds now, bool state_wanted);
+  /// Whether another process makes the steps, and takes so long for one that it may hang or be gone.
+  bool is_stalled(nanoseconds now) const {
+    return under_way_ && waits() && job_->wants_step && now - submitted_ > patience_.limit();
+  }
+  /// What a step usually takes that process. REQUIRES: is_stalled()
+  nanoseconds usual_step() const { return *patience_.usual(); }
+  /// .. and which it is, by the newest step done.
+  const std::string& maker() const noexcept { return maker_; }
   /// The learner's state is wanted, mix or not. REQUIRES: a model.
   void ask_for_state() { state_pending_ = true; }
 
@@ -82,6 +94,8 @@ public:
   parameter_block velocity() const { return job_->local->velocity(); } ///< REQUIRES: a model, `is_idle()`
 
 private:
+  void note_step();
+
   static constexpr nanoseconds not_known_ = std::chrono::hours{1};
 
   training_job_ptr job_; ///< used again and again
@@ -92,6 +106,9 @@ private:
   bool step_pending_ = false;
   bool state_pending_ = false;
   std::vector<weighted_block> mix_with_;
+  nanoseconds submitted_{0}; ///< the job under way
+  step_patience patience_;   ///< with all gradients of a step
+  std::string maker_;
   std::deque<mini_batch> batches_; ///< to come
   std::size_t asked_ = 0;          ///< batches asked for that are not here
   bool batch_unused_ = false;      ///< the job's own batch is that of a dropped step

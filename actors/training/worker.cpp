@@ -165,6 +165,10 @@ void worker_state::receive(const training_done&) {
     send_report();
   if (!slot_->failure().empty())
     give_up(slot_->failure());
+  if (std::exchange(stalled_, false)) {
+    spdlog::warn("worker {}: {} has ended its step", to_string(id_), slot_->maker());
+    apply(step_resumed{});
+  }
   const auto delay = slot_->take_step();
   if (delay)
     mixing_price_.stepped(slot_->cost());
@@ -199,6 +203,8 @@ void worker_state::heartbeat_is_due() {
     spdlog::warn("worker {}: this process was stopped for a while; the round in progress is given up",
                  to_string(id_));
     apply(paused{});
+  } else {
+    look_for_stall();
   }
   for (auto i : verdict.lost) {
     spdlog::warn("worker {}: no sign of life from worker {}", to_string(id_), to_string(neighbours_[i].id));

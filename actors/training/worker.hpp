@@ -74,7 +74,9 @@ public:
   void stop() { apply(stop_requested{}); }
 
   snapshot take_snapshot() const { return {id_, current_, machine_->counters().steps_used}; }
-  worker_status status() const { return {id_, machine_->status(), machine_->counters(), now()}; }
+  worker_status status() const {
+    return {id_, machine_->status(), machine_->counters(), slot_->maker(), now()};
+  }
   welcome_reply welcome_for(worker_id joiner);
 
 private:
@@ -145,6 +147,7 @@ private:
   }
   void count_sent(const parameter_block& block);
 
+  void look_for_stall();
   void submit_job();
   void fetch_batches();
   bool do_here(const training_job_ptr& job);
@@ -181,6 +184,7 @@ private:
   bool checkpoint_under_way_ = false;
   round_report report_; ///< of the newest round, until its mix is done
   std::optional<finished> finished_;
+  bool stalled_ = false; ///< the machine was told that the step under way is
   bool gave_up_ = false;
   std::string recorded_; ///< lines of the event log, not reported yet
   worker_totals totals_;

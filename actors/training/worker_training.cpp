@@ -2,15 +2,28 @@
 #include "actors/training/trainer.hpp"
 #include "actors/training/worker.hpp"
 
+#include <spdlog/spdlog.h>
+
 namespace dybw {
 
 void worker_state::submit_job() {
-  const auto next = slot_->submit(options_.checkpointer && checkpoint_wanted_ && !checkpoint_under_way_);
+  const auto next =
+      slot_->submit(now(), options_.checkpointer && checkpoint_wanted_ && !checkpoint_under_way_);
   fetch_batches();
   if (next.job && !(next.is_small && do_here(next.job)))
     self_->send(options_.trainers, next.job);
   else if (finished_ && slot_->is_idle())
     send_last_word();
+}
+
+/// Its process may hang, or be started again: nobody shall wait for that meanwhile.
+void worker_state::look_for_stall() {
+  if (stalled_ || machine_->current_phase() != phase::computing || !slot_->is_stalled(now()))
+    return;
+  stalled_ = true;
+  spdlog::warn("worker {}: {} is silent in a step that usually takes {:.3g} s; nobody waits for it",
+               to_string(id_), slot_->maker(), to_seconds(slot_->usual_step()));
+  apply(step_stalled{});
 }
 
 void worker_state::fetch_batches() {

@@ -26,11 +26,12 @@ function draw_waits() {
     classes(who, is_straggler(w.who) ? "worker straggler" : "worker");
     say(who.firstChild, String(w.who));
     classes(whom, w.whom !== null && is_straggler(w.whom) ? "worker straggler" : "worker");
-    say(whom.firstChild, w.whom === null ? "any" : String(w.whom));
-    say(what, `${awaited[w.what] ?? w.what} of round ${count(w.round)}`);
+    const rests = w.what === "step";
+    say(whom.firstChild, rests ? "rests" : w.whom === null ? "any" : String(w.whom));
+    say(what, rests ? `${w.maker} is silent` : `${awaited[w.what] ?? w.what} of round ${count(w.round)}`);
     say(time, seconds(w.waited_s));
     width_of(meter.firstChild, w.waited_s / longest);
-    say(after, is_number(w.timeout_in_s) ? `Goes on without it in ${Math.max(0, w.timeout_in_s).toFixed(1)} s.` : "Ends with the answer, or when it is declared down.");
+    say(after, rests ? "Nobody waits for it meanwhile." : is_number(w.timeout_in_s) ? `Goes on without it in ${Math.max(0, w.timeout_in_s).toFixed(1)} s.` : "Ends with the answer, or when it is declared down.");
   });
 }
 

@@ -26,6 +26,8 @@ std::string awaited_text(const wait_view& w) {
     return whom + " to close round " + round;
   case wait_cause::kind::threshold:
     return whom + "'s threshold for round " + round;
+  case wait_cause::kind::step:
+    break; // not of another worker
   }
   return whom;
 }
@@ -56,6 +58,8 @@ std::string silent_nodes(const run_view& v) {
 }
 
 std::string what_then(const wait_view& w) {
+  if (w.what == wait_cause::kind::step)
+    return "rests meanwhile: nobody waits for it";
   if (w.timeout_in_s)
     return "goes on without in " + fixed_text(std::max(*w.timeout_in_s, 0.0), 1) + " s";
   return "ends with the answer or a departure";
@@ -64,6 +68,9 @@ std::string what_then(const wait_view& w) {
 } // namespace
 
 std::string wait_text(const wait_view& w) {
+  if (w.what == wait_cause::kind::step)
+    return "worker " + to_string(w.who) + " rests: " + w.maker + " is silent for " +
+           fixed_text(w.waited_s, 1) + " s in its step after round " + std::to_string(w.round);
   auto text = "worker " + to_string(w.who) + " waits for " + awaited_text(w) + ", " +
               fixed_text(w.waited_s, 1) + " s";
   if (w.timeout_in_s)
@@ -111,8 +118,10 @@ std::string waiting_text(const run_view& v) {
   table.add({"worker", "round", "phase", "waits for", "what", "for", "then"});
   for (const auto& w : v.waits)
     table.add({to_string(w.who), std::to_string(w.round), std::string{to_string(w.phase)},
-               w.whom == w.who ? "any worker" : "worker " + to_string(w.whom), std::string{to_string(w.what)},
-               seconds_text(w.waited_s), what_then(w)});
+               w.what == wait_cause::kind::step ? w.maker
+               : w.whom == w.who                ? "any worker"
+                                                : "worker " + to_string(w.whom),
+               std::string{to_string(w.what)}, seconds_text(w.waited_s), what_then(w)});
   return text + table.text_left();
 }
 

@@ -96,6 +96,7 @@ json worker_json(const worker_view& w) {
           {"node", w.node},
           {"standing", to_string(w.standing)},
           {"phase", to_string(w.phase)},
+          {"maker", w.maker},
           {"in_phase_s", w.in_phase_s},
           {"round", w.round},
           {"rounds", w.rounds},
@@ -122,7 +123,8 @@ json wait_json(const wait_view& w) {
           {"phase", to_string(w.phase)},
           {"what", to_string(w.what)},
           {"waited_s", w.waited_s},
-          {"timeout_in_s", or_null(w.timeout_in_s)}};
+          {"timeout_in_s", or_null(w.timeout_in_s)},
+          {"maker", w.maker}};
 }
 
 json edges_json(const std::vector<edge_view>& edges) {

@@ -9,8 +9,8 @@ known_members::known_members(const topology& graph, worker_id self, network_part
 
 void known_members::take_over(const std::vector<fact>& facts) {
   learn(facts);
-  if (!facts_.worker_up(self_))
-    facts_.learn(facts_.next(self_, self_, true));
+  if (const auto word = own_word())
+    facts_.learn(*word);
   for (auto id : graph_.neighbours(self_))
     if (link_up(id) && !(mutated(mutation::joiner_trusts_facts) && usable(id)))
       facts_.learn(facts_.next(self_, id, false));
@@ -28,6 +28,16 @@ std::vector<fact> known_members::learn(const std::vector<fact>& facts) {
 void known_members::say(const fact& word, std::vector<fact>& news) {
   if (facts_.learn(word))
     news.push_back(word);
+}
+
+fact known_members::word_of_rest(bool rests) {
+  rests_ = rests;
+  return facts_.next(self_, rests);
+}
+
+std::optional<fact> known_members::own_word() const {
+  const auto is_right = facts_.worker_up(self_) && facts_.rests(self_) == rests_;
+  return is_right ? std::nullopt : std::optional{facts_.next(self_, rests_)};
 }
 
 std::vector<fact> known_members::word_of_loss(worker_id neighbour, bool crashed) const {

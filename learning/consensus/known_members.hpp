@@ -3,6 +3,8 @@
 #include "learning/consensus/network_parts.hpp"
 #include "learning/consensus/worker_machine.hpp"
 
+#include <optional>
+
 namespace dybw {
 
 /// Who is up and who is down as one worker knows it: the facts, the worker's own words on its neighbours, and
@@ -24,6 +26,12 @@ public:
   /// Takes in this worker's own word; adds it to the news.
   void say(const fact& word, std::vector<fact>& news);
 
+  /// From now on this worker makes no steps, or makes them again: its word on that, to be learned.
+  fact word_of_rest(bool rests);
+  bool rests() const noexcept { return rests_; }
+  /// This worker's word on itself, if what is known of it is false or outdated.
+  std::optional<fact> own_word() const;
+
   /// This worker's word on a neighbour that its failure detector gave up, or heard again: one fact to learn,
   /// or none if it is known.
   std::vector<fact> word_of_loss(worker_id neighbour, bool crashed) const;
@@ -38,7 +46,7 @@ public:
   /// The connecting edges of this part.
   coverage_sweep::edge_set connecting() const { return parts_.connecting(self_, facts_); }
   bool link_up(worker_id neighbour) const { return facts_.link_up(make_edge(self_, neighbour)); }
-  /// The link and both its ends are up.
+  /// The link and both its ends are up, and neither rests.
   bool usable(worker_id neighbour) const { return facts_.usable(make_edge(self_, neighbour)); }
 
 private:
@@ -46,6 +54,7 @@ private:
   worker_id self_;
   network_parts& parts_;
   membership facts_;
+  bool rests_ = false;
   network_part part_;
 };
 

@@ -49,6 +49,8 @@ machine_status machine_frame::status_of_phase() const {
     s.timeout = deadline_;
   s.component = members_.component();
   s.lowest = members_.lowest();
+  if (members_.rests())
+    s.waiting_for.push_back({options_.self, wait_cause::kind::step, phase_since_});
   return s;
 }
 

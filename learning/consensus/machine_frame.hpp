@@ -27,7 +27,7 @@ protected:
   bool in_round() const { return phase_ == phase::gathering || phase_ == phase::settling; }
   /// Whether no step is to follow.
   bool is_through() const { return stopping_ || completed_ >= options_.last_round; }
-  /// Who is waited for is left to be filled in.
+  /// Which neighbours are waited for is left to be filled in.
   machine_status status_of_phase() const;
 
   void set_phase(phase p);

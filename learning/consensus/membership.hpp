@@ -10,8 +10,8 @@
 namespace dybw {
 
 /// What one worker knows about who is up: facts with versions, merged so that any order of arrival gives the
-/// same result (higher version wins; of equal versions, down wins). Holds only facts that were ever changed:
-/// at most one per worker and per link of the graph.
+/// same result (higher version wins; of equal versions, down wins, then resting). Holds only facts that were
+/// ever changed: at most one per worker and per link of the graph.
 class membership {
 public:
   /// Takes a fact in. Returns whether it was news.
@@ -19,11 +19,16 @@ public:
 
   /// The fact that would declare a worker or a link up or down now: the known version plus one.
   fact next(worker_id a, worker_id b, bool up) const;
+  /// Likewise a worker's word of itself: it is up, and rests or does not.
+  fact next(worker_id self, bool rests) const;
 
-  bool worker_up(worker_id id) const { return is_up(id, id); }
-  /// The link and both its ends.
-  bool usable(edge e) const { return is_up(e.a, e.b) && worker_up(e.a) && worker_up(e.b); }
-  bool link_up(edge e) const { return is_up(e.a, e.b); }
+  bool worker_up(worker_id id) const { return look_up(id, id).up; }
+  bool rests(worker_id id) const { return look_up(id, id).rests; }
+  bool link_up(edge e) const { return look_up(e.a, e.b).up; }
+  /// The link and both its ends are up, and neither rests: it may be mixed over.
+  bool usable(edge e) const {
+    return link_up(e) && worker_up(e.a) && worker_up(e.b) && !rests(e.a) && !rests(e.b);
+  }
 
   /// A hash of all known facts: workers that know the same facts have the same generation, whatever the order
   /// in which they learned them. 0 while nothing was ever declared.
@@ -37,8 +42,9 @@ private:
   struct status {
     std::uint64_t version = 0;
     bool up = true;
+    bool rests = false;
   };
-  bool is_up(worker_id a, worker_id b) const;
+  status look_up(worker_id a, worker_id b) const;
 
   std::map<std::pair<worker_id, worker_id>, status> known_;
   std::uint64_t generation_ = 0; ///< exclusive or of the facts' hashes

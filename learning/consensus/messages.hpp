@@ -69,6 +69,7 @@ struct fact {
   worker_id b{}; ///< == a: the worker itself; otherwise the link a-b, a < b
   std::uint64_t version = 0;
   bool up = true;
+  bool rests = false; ///< of a worker that is up: makes no steps for the time being; its own word
   friend bool operator==(const fact&, const fact&) = default;
 };
 

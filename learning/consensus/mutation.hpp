@@ -33,6 +33,8 @@ enum class mutation {
   barrier_accepts_more,    ///< .. and accepts who returns after it has said how many it accepts
   keeps_coverage,          ///< of edges covered at one moment only the first is passed on
   believes_every_round,    ///< a neighbour may be in whatever round it says
+  rests_in_private,        ///< who rests tells nobody
+  rests_for_ever,          ///< .. and not that it goes on
   // in pairs:
   pair_without_sessions,     ///< what was sent before its sender knew of a giving up counts
   pair_silent_refusal,       ///< .. is not answered

@@ -19,13 +19,12 @@ known_parts::known_parts(std::shared_ptr<const topology> graph, std::shared_ptr<
       generations_max_(std::clamp<std::size_t>(numbers_max / graph_->workers(), 16, 256)) {}
 
 network_part known_parts::part_of(worker_id id, const membership& facts) {
-  const auto& g = look_at(facts);
-  return g.parts[g.part_of[index_of(id)]].what;
+  return look_at(facts).up.of(id).what;
 }
 
 coverage_sweep::edge_set known_parts::connecting(worker_id id, const membership& facts) {
   auto& g = look_at(facts);
-  auto& edges = g.parts[g.part_of[index_of(id)]].connecting;
+  auto& edges = (g.working ? *g.working : g.up).of(id).connecting;
   if (!edges) {
     ++edge_sets_made_;
     edges = std::make_shared<const std::vector<edge>>(connecting_edges(
@@ -44,16 +43,20 @@ known_parts::generation& known_parts::look_at(const membership& facts) {
   }
   ++generations_seen_;
   order_.push_back(number);
-  return known_.emplace(number, find_parts(facts)).first->second;
+  const auto known_facts = facts.facts();
+  generation g{find_parts(known_facts, true), std::nullopt};
+  if (std::ranges::any_of(known_facts, &fact::rests))
+    g.working = find_parts(known_facts, false);
+  return known_.emplace(number, std::move(g)).first->second;
 }
 
-known_parts::generation known_parts::find_parts(const membership& facts) const {
+known_parts::partition known_parts::find_parts(const std::vector<fact>& facts, bool with_resting) const {
   const auto workers = graph_->workers();
   const auto edges = graph_->edges();
   std::vector<bool> worker_down(workers);
   std::vector<bool> link_down(edges.size());
-  for (const auto& f : facts.facts()) {
-    if (f.up)
+  for (const auto& f : facts) {
+    if (f.up && (with_resting || !f.rests))
       continue;
     if (f.a == f.b) {
       worker_down[index_of(f.a)] = true;
@@ -69,7 +72,7 @@ known_parts::generation known_parts::find_parts(const membership& facts) const {
       together.join(edges[i]);
 
   constexpr auto none = ~std::uint32_t{0};
-  generation g;
+  partition g;
   g.part_of.resize(workers);
   std::vector<std::uint32_t> part_of_set(workers, none);
   for (std::size_t i = 0; i < workers; ++i) {

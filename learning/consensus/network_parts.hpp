@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -28,7 +29,8 @@ public:
   /// The part that the worker is in. A worker that is down is alone.
   virtual network_part part_of(worker_id id, const membership& facts) = 0;
 
-  /// The connecting edges of that part (`connecting_edges`), the same object for all its workers.
+  /// The connecting edges (`connecting_edges`) of that part of the network which is left to the worker when
+  /// those that rest are taken out: the same object for all workers of it. Who rests is alone.
   virtual coverage_sweep::edge_set connecting(worker_id id, const membership& facts) = 0;
 };
 
@@ -52,13 +54,18 @@ private:
     network_part what;
     coverage_sweep::edge_set connecting; ///< null until it is asked for
   };
-  struct generation {
+  struct partition {
     std::vector<std::uint32_t> part_of; ///< [workers], index into parts
     std::vector<part> parts;
+    part& of(worker_id id) { return parts[part_of[index_of(id)]]; }
+  };
+  struct generation {
+    partition up;
+    std::optional<partition> working; ///< without those that rest, if anybody does
   };
 
   generation& look_at(const membership& facts);
-  generation find_parts(const membership& facts) const;
+  partition find_parts(const std::vector<fact>& facts, bool with_resting) const;
 
   std::shared_ptr<const topology> graph_;
   std::shared_ptr<const connect_spec> connect_;

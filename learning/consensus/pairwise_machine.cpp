@@ -56,8 +56,8 @@ void pairwise_machine::learn(const std::vector<fact>& told, const neighbour* fro
     if (dead != nullptr && !dead->crashed)
       lose(*dead, neighbour_lost::cause::crashed);
   }
-  if (!facts().worker_up(options_.self)) // a false or outdated word
-    members_.say(facts().next(options_.self, options_.self, true), news);
+  if (const auto word = members_.own_word()) // what was told is false or outdated
+    members_.say(*word, news);
   if (!news.empty())
     pass_on(std::move(news), neighbours_, [&](const neighbour& n) { return n.usable && &n != from; });
 }
@@ -86,6 +86,7 @@ void pairwise_machine::on(const start&) {
 void pairwise_machine::on(const step_done& e) {
   if (phase_ != phase::computing || e.ticket != ticket_)
     return;
+  on(step_resumed{});
   ++counters_.steps_used;
   current_ = completed_ + 1;
   rates_.observe(now_ - step_started_);
@@ -174,6 +175,17 @@ void pairwise_machine::on(const stop_requested&) {
   if (std::exchange(stopping_, true) || phase_ != phase::settling)
     return;
   bound_closing();
+}
+
+/// Nobody waits for it anyway: offers are answered without its step. But whoever watches shall know.
+void pairwise_machine::on(const step_stalled&) {
+  if (phase_ == phase::computing && !members_.rests())
+    learn({members_.word_of_rest(true)}, nullptr);
+}
+
+void pairwise_machine::on(const step_resumed&) {
+  if (members_.rests())
+    learn({members_.word_of_rest(false)}, nullptr);
 }
 
 // --- Messages ---

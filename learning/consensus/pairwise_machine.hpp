@@ -82,6 +82,8 @@ private:
   void on(const neighbour_heard& e);
   void on(const paused&) {} // what was owed to us meanwhile comes, or was given up by the other end
   void on(const stop_requested&);
+  void on(const step_stalled&);
+  void on(const step_resumed&);
 
   void on(neighbour& from, const offer& m);
   void on(neighbour& from, const answer& m);

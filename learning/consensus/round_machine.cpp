@@ -70,6 +70,7 @@ void round_machine::on(const start&) {
 void round_machine::on(const step_done& e) {
   if (phase_ != phase::computing || e.ticket != ticket_)
     return; // a dropped step's
+  on(step_resumed{});
   timeout_.observe_step(now_ - step_started_);
   ++counters_.steps_used;
   join(round_to_join());
@@ -122,8 +123,11 @@ void round_machine::on(const neighbour_heard& e) {
   if (mutated(mutation::joiner_raises_nothing) && !n->met)
     return;
   learn(members_.word_of_return(n->id), nullptr);
-  if (!n->usable) // it may not know that it was declared down, or we not that it came back
-    send_facts(n->id);
+  if (n->usable)
+    return;
+  send_facts(n->id); // it may not know that it was declared down, or we not that it came back
+  if (members_.rests())
+    say_where_we_are(*n); // it may seek company, and we may rest for long
 }
 
 void round_machine::on(const paused&) {
@@ -141,6 +145,16 @@ void round_machine::on(const stop_requested&) {
   stopping_ = true;
   if (mutated(mutation::stop_in_any_phase) && phase_ != phase::left)
     leave();
+}
+
+void round_machine::on(const step_stalled&) {
+  if (phase_ == phase::computing && !members_.rests() && !mutated(mutation::rests_in_private))
+    learn({members_.word_of_rest(true)}, nullptr);
+}
+
+void round_machine::on(const step_resumed&) {
+  if (members_.rests() && !mutated(mutation::rests_for_ever))
+    learn({members_.word_of_rest(false)}, nullptr);
 }
 
 // --- Messages ---

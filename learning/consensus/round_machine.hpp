@@ -31,6 +31,8 @@ private:
   void on(const neighbour_heard& e);
   void on(const paused&);
   void on(const stop_requested&);
+  void on(const step_stalled&);
+  void on(const step_resumed&);
 
   void on(neighbour& from, const estimate& m);
   void on(neighbour& from, const accept& m);

@@ -31,7 +31,7 @@ std::optional<fact> round_machine::answer_to(const fact& f) const {
   const auto self = options_.self;
   const auto other = f.a == self ? f.b : f.a;
   if (f.b == self && other == self)
-    return f.up ? std::nullopt : std::optional{facts().next(self, self, true)}; // we are here
+    return members_.own_word(); // we are here
   const auto* n = find(neighbours_, other);
   const auto unheard = f.up && n != nullptr && n->silent && members_.link_up(other);
   if (unheard && (f.a == f.b || f.a == self || f.b == self))

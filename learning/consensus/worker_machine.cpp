@@ -18,7 +18,8 @@ std::string_view to_string(phase p) {
 }
 
 std::string_view to_string(wait_cause::kind k) {
-  return enum_text<wait_cause::kind::threshold>(k, {"estimate", "accept or closed", "closed", "threshold"});
+  return enum_text<wait_cause::kind::step>(k,
+                                           {"estimate", "accept or closed", "closed", "threshold", "step"});
 }
 
 } // namespace dybw

@@ -62,8 +62,15 @@ struct paused {};
 
 struct stop_requested {};
 
+/// The step under way takes so much longer than usual that whoever makes it may hang or be gone. Until it is
+/// done, or `step_resumed`, the worker rests: nobody waits for it.
+struct step_stalled {};
+
+/// A sign of life from whoever makes this worker's steps.
+struct step_resumed {};
+
 using event = std::variant<start, step_done, message_received, timer_expired, neighbour_lost, neighbour_heard,
-                           paused, stop_requested>;
+                           paused, stop_requested, step_stalled, step_resumed>;
 
 // --- What a worker is to do: effects, to be carried out in order ---
 
@@ -215,8 +222,8 @@ std::string_view to_string(phase p);
 
 /// Whom a worker waits for: one entry per neighbour.
 struct wait_cause {
-  enum class kind { estimate, answer, closing, threshold };
-  worker_id neighbour{}; ///< == self for `threshold`, which may come from anybody
+  enum class kind { estimate, answer, closing, threshold, step };
+  worker_id neighbour{}; ///< == self for `threshold`, which may come from anybody, and for `step`
   kind what = kind::estimate;
   nanoseconds since{0};
 };

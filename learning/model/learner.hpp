@@ -54,6 +54,8 @@ public:
   }
   /// The step is another process's work: this thread waits for it.
   virtual bool waits() const noexcept { return false; }
+  /// That process, for those who watch: "trainer 4711 (cpu)". Empty: this one.
+  virtual std::string maker() const { return {}; }
 };
 
 /// Makes the learner of a worker. Called once for each.

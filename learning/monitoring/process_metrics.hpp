@@ -43,6 +43,7 @@ struct worker_metrics {
   std::uint32_t component = 0;           ///< workers in its part of the network
   worker_id lowest{};                    ///< the lowest-numbered of them
   std::vector<wait_metrics> waits;
+  std::string maker; ///< the process that makes its steps; empty: its own
 };
 
 /// Counted at the end of the lower number, so once.

@@ -36,6 +36,7 @@ struct worker_view {
   double compute_s = 0;         ///< since the run's start, of the steps used
   double wait_s = 0;            ///< since the run's start
   std::uint32_t neighbours = 0; ///< planned degree
+  std::string maker;            ///< the process that makes its steps, "trainer 4711 (cpu)"; empty: its own
   // Over the last few seconds; of a worker that is done over its whole run:
   std::optional<double> loss; ///< mini-batch loss; none without a model or before the first round
   double backup_workers = 0;  ///< mean per round
@@ -47,7 +48,8 @@ struct worker_view {
       recent_round_s; ///< round lengths over the last samples, oldest first, at most `samples_max`
 };
 
-/// One worker waits for one other, and why. `whom == who` is "any worker": a threshold may come from anybody.
+/// One worker waits for one other, and why. `whom == who` is "any worker" (a threshold may come from
+/// anybody), or, for a `step`, what makes its own steps, which is silent: nobody waits for that worker.
 struct wait_view {
   worker_id who{};
   worker_id whom{};
@@ -56,7 +58,8 @@ struct wait_view {
   wait_cause::kind what = wait_cause::kind::estimate;
   double waited_s = 0;
   std::optional<double>
-      timeout_in_s; ///< until the round closes without; none: settling, ends with the answer
+      timeout_in_s;    ///< until the round closes without; none: settling, ends with the answer
+  std::string maker{}; ///< for a `step`: whose that is, see `worker_view`
 };
 
 struct edge_view {

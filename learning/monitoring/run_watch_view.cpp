@@ -123,6 +123,7 @@ worker_view run_watch::view_of_worker(std::size_t i, nanoseconds now) const {
   v.node = plan_.placement[i];
   v.standing = standing_of(i, now);
   v.phase = x.phase;
+  v.maker = x.maker;
   v.in_phase_s = to_seconds(x.in_phase);
   if (v.standing == worker_standing::silent && w.heard)
     v.in_phase_s += to_seconds(now - nodes_[v.node].heard);
@@ -191,6 +192,8 @@ void run_watch::add_waits(run_view& v, nanoseconds now) const {
                   wait.what, to_seconds(wait.waited), std::nullopt};
       if (x.timeout_in)
         w.timeout_in_s = to_seconds(*x.timeout_in - age);
+      if (wait.what == wait_cause::kind::step)
+        w.maker = x.maker;
       v.waits.push_back(w);
     }
   }

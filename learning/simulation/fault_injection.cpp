@@ -44,6 +44,24 @@ std::deque<occurrence> take_mail(simulated_network& network, simulated_shell& s)
   return mail;
 }
 
+void stall(simulated_network& network, const stall_fault& f) {
+  auto& s = network.at(f.worker);
+  if (!s.alive)
+    return;
+  const auto was = std::max(s.stalled_until, network.now());
+  s.stalled_until = std::max(was, network.now() + f.length);
+  s.stall_noticed_in = f.noticed_after;
+  s.step_due += s.stalled_until - was;
+  watch_for_stall(network, s);
+  network.push(s.stalled_until, s, {occurrence::kind::resumed});
+}
+
+void watch_for_stall(simulated_network& network, const simulated_shell& s) {
+  if (s.ticket != 0 && network.now() < s.stalled_until)
+    network.push(network.now() + s.stall_noticed_in, s,
+                 {.what = occurrence::kind::stalled, .number = s.ticket});
+}
+
 void cut(simulated_network& network, const cut_fault& f) {
   const auto forth = network.link_between(f.link.a, f.link.b);
   for (auto i : {forth, std::size_t{network.links[forth].reverse}})

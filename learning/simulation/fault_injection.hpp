@@ -12,6 +12,9 @@ void hang(simulated_network& network, const hang_fault& f);
 /// What came for a shell while it hung, in the order in which it handles it on waking; nothing if another
 /// hang began meanwhile.
 std::deque<occurrence> take_mail(simulated_network& network, simulated_shell& s);
+void stall(simulated_network& network, const stall_fault& f);
+/// A step has begun: if what makes it is stalled, the shell will find that.
+void watch_for_stall(simulated_network& network, const simulated_shell& s);
 void cut(simulated_network& network, const cut_fault& f);
 void mend(simulated_network& network, const mend_fault& f);
 

@@ -75,7 +75,14 @@ struct stop_fault {
   worker_id worker{};
 };
 
+/// Whoever makes the worker's steps hangs for a while, whatever comes of them; the worker itself is well.
+struct stall_fault {
+  worker_id worker{};
+  nanoseconds length{0};
+  nanoseconds noticed_after{0}; ///< by the worker, of each step that lasts so long meanwhile
+};
+
 using fault = std::variant<crash_fault, hang_fault, suspicion_fault, cut_fault, mend_fault, restart_fault,
-                           forged_fault, stop_fault>;
+                           forged_fault, stop_fault, stall_fault>;
 
 } // namespace dybw

@@ -125,6 +125,14 @@ void network_simulation::happen(shell& s, const occurrence& o) {
     return give_up(s, o.index, static_cast<neighbour_lost::cause>(o.number));
   case occurrence::kind::stop:
     return apply(s, stop_requested{});
+  case occurrence::kind::stalled:
+    if (o.number == s.ticket && now() < s.stalled_until)
+      apply(s, step_stalled{});
+    return;
+  case occurrence::kind::resumed:
+    if (now() >= s.stalled_until)
+      apply(s, step_resumed{});
+    return;
   case occurrence::kind::wake:
   case occurrence::kind::strike:
   case occurrence::kind::rebirth:
@@ -236,7 +244,9 @@ void network_simulation::perform(shell& s, const compute& e) {
   s.from = in_pairs_ ? s.current : estimate_handle{};
   s.step_takes = network_.options.step_time(s.id, now());
   const auto takes = saturated_sum(s.step_takes, std::exchange(s.mixing_owed, nanoseconds{0}));
-  s.step_due = network_.moment_after(takes, "a step is under way");
+  const auto begins_in = std::max(s.stalled_until - now(), nanoseconds{0});
+  s.step_due = network_.moment_after(saturated_sum(begins_in, takes), "a step is under way");
+  watch_for_stall(network_, s);
   network_.push(s.step_due, s, {.what = occurrence::kind::step, .number = e.ticket});
 }
 

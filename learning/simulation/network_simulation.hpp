@@ -104,6 +104,7 @@ private:
   void strike(const restart_fault& f);
   void strike(const forged_fault& f);
   void strike(const stop_fault& f);
+  void strike(const stall_fault& f) { stall(network_, f); }
   void be_born(shell& s);
   void note_change() {
     ++changes_;

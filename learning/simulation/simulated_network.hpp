@@ -52,12 +52,25 @@ struct shell_counters {
 
 /// Something that is due at a moment of virtual time.
 struct occurrence {
-  enum class kind { start, delivery, step, timer, pulse, wake, strike, noticed, stop, rebirth };
+  enum class kind {
+    start,
+    delivery,
+    step,
+    timer,
+    pulse,
+    wake,
+    strike,
+    noticed,
+    stop,
+    rebirth,
+    stalled,
+    resumed
+  };
   kind what = kind::start;
   std::uint32_t worker = 0;
   std::uint32_t era = 0;    ///< delivery: connection; otherwise worker's incarnation. Older ones are void
   std::size_t index = 0;    ///< delivery: link; strike: fault; noticed: neighbour's slot
-  std::uint64_t number = 0; ///< step: ticket; timer: which; noticed: cause
+  std::uint64_t number = 0; ///< step, stalled: ticket; timer: which; noticed: cause
 };
 
 /// A crashed worker's next life.
@@ -87,6 +100,8 @@ struct simulated_shell {
   std::deque<occurrence> mail; ///< came while frozen
   std::uint64_t ticket = 0;    ///< of the step under way; 0: none
   nanoseconds step_due{0};
+  nanoseconds stalled_until{0};    ///< no step ends before, nor does one begin ..
+  nanoseconds stall_noticed_in{0}; ///< .. which the shell finds after so long a step
   std::uint64_t timer = 0;
   estimate_handle current; ///< w_j
   estimate_handle from;    ///< pairwise averaging: where the step under way began

@@ -37,6 +37,9 @@ class Binding:
     Without a run only `scoring` is used.
     """
 
+    #: Where the arrays are.
+    device = "cpu"
+
     def __init__(self, local: Local) -> None:
         self._objects, self._patterns = _parts_of(local)
         self._unused = set(self._patterns)

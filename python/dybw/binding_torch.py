@@ -70,6 +70,7 @@ class TorchBinding(Binding):
             raise MisuseError("bind needs at least one parameter with requires_grad to average")
         self._elements = sum(x.first.numel() for x in self._averaged)
         devices = [x.device for x in self._averaged]
+        self.device = str(devices[0])
         self._staged = _on_one_accelerator(devices) and all(x.plain for x in self._averaged)
         for held in self._averaged:
             held.direct = held.plain and (self._staged or held.device.type == "cpu")

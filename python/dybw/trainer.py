@@ -100,7 +100,7 @@ class _LedPlace(Place):
         payload = 4 * sum(x.elements for x in entries if not x.frozen)
         memory = Memory(self._connection.descriptor(), size, stride, slots, payload)
         binding.attach(memory, start)
-        self._connection.say(wire.READY)
+        self._connection.say(wire.READY, text(binding.device))
 
     def _answer(self, binding: Binding, kind: int, fields: wire.Fields, body: bytes) -> None:
         if kind == wire.EVALUATE and self._score is not None:

@@ -139,7 +139,7 @@ class FakeDybw:
         self.memory = mmap.mmap(descriptor, slots * self.stride)
         self.say(SLOTS, struct.pack("<QQII", slots * self.stride, self.stride, slots, 1), descriptor)
         os.close(descriptor)
-        assert self.hear(READY) == b""
+        assert self.hear(READY) == struct.pack("<I", 3) + b"cpu"
         return found
 
     def read(self, slot: int) -> list:

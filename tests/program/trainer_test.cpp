@@ -229,20 +229,22 @@ TEST_CASE("dybw run --trainer: nothing is left of the trainers, however dybw end
 }
 
 TEST_CASE("dybw run --trainer: one that is silent is named, the others go on, and it counts again") {
-  for (const std::string policy : {"dtur", "adaptive"}) {
+  for (const std::string policy : {"full", "dtur", "barrier", "adaptive"}) {
     const auto end = dybw(run_with(
-        "--hang-at 20 --hang-for 2.5 --only-worker 2",
+        "--hang-at 20 --hang-for 3 --only-worker 2",
         {"--time-limit", "5", "--policy", policy, "--topology", "complete", "--step-time", "const:0.01"}));
     CAPTURE(policy);
     CAPTURE(end.err);
     REQUIRE(end.code == 0);
-    CHECK(end.err.find("worker 2: its trainer ") != std::string::npos);
-    CHECK(end.err.find("is silent in step 20") != std::string::npos);
-    CHECK(end.err.find("worker 2: its trainer is back after ") != std::string::npos);
+    CHECK(end.err.find("worker 2: trainer ") != std::string::npos);
+    CHECK(end.err.find(" (cpu) is silent in a step that usually takes ") != std::string::npos);
+    CHECK(end.err.find(" (cpu) has ended its step") != std::string::npos);
     const auto run = json::parse(end.out)["runs"][0];
     CHECK(run["mixing"]["one_sided_edges"] == 0);
     CHECK(run["per_worker"][2]["local_steps"] > 30);
-    CHECK(run["per_worker"][0]["local_steps"] > run["per_worker"][2]["local_steps"]);
+    const double others = run["per_worker"][0]["local_steps"];
+    CHECK(others > 1.4 * run["per_worker"][2]["local_steps"].get<double>());
+    CHECK(run["timeouts"] == 0);
   }
 }
 

@@ -426,6 +426,7 @@ static void map_slots(void) {
   float* start = slot(first);
   for (size_t i = 0; i < count; ++i) // other values in each worker: dybw chooses whose are taken
     start[i] = values ? 0 : (float)(0.1 * draw_normal(&position));
+  put_text("cpu");
   say(DYBW_READY);
 }
 

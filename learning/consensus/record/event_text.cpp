@@ -61,7 +61,7 @@ public:
       also(f.a);
       with('-', f.b);
       with(':', f.version);
-      with(':', f.up ? "up" : "down");
+      with(':', f.rests ? "rests" : f.up ? "up" : "down");
     }
   }
   void operator()(const offer& m) {
@@ -87,6 +87,8 @@ public:
   }
   void operator()(const neighbour_heard& e) { say("heard", e.id); }
   void operator()(const paused&) { say("paused"); }
+  void operator()(const step_stalled&) { say("stalled"); }
+  void operator()(const step_resumed&) { say("resumed"); }
   void operator()(const stop_requested&) { say("stop"); }
 
   void operator()(const send& e) {
@@ -193,11 +195,13 @@ private:
 fact read_fact(reader& in, std::string_view word) {
   const auto parts = split(word, ':');
   const auto ends = split(parts.front(), '-');
-  if (parts.size() != 3 || ends.size() != 2 || (parts[2] != "up" && parts[2] != "down")) {
+  const auto is = parts.back();
+  if (parts.size() != 3 || ends.size() != 2 || (is != "up" && is != "down" && is != "rests")) {
     in.refuse();
     return {};
   }
-  return {in.worker(ends[0]), in.worker(ends[1]), in.as<std::uint64_t>(parts[1]), parts[2] == "up"};
+  return {in.worker(ends[0]), in.worker(ends[1]), in.as<std::uint64_t>(parts[1]), is != "down",
+          is == "rests"};
 }
 
 std::optional<edge> read_covered(reader& in, std::string_view word) {
@@ -287,6 +291,10 @@ std::optional<event> read_event(reader& in, event_line& line) {
     return neighbour_heard{in.worker()};
   if (kind == "paused")
     return paused{};
+  if (kind == "stalled")
+    return step_stalled{};
+  if (kind == "resumed")
+    return step_resumed{};
   if (kind == "stop")
     return stop_requested{};
   if (kind != "timer")

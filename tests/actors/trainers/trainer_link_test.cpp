@@ -43,7 +43,7 @@ struct pair_of_sides {
     link->prepare([](std::uint64_t, std::span<const std::int32_t>) { return std::vector<std::uint32_t>{}; });
     link->share();
     CHECK(there->receive(-1).type == DYBW_SLOTS);
-    there->send(DYBW_READY, {});
+    there->send(DYBW_READY, trainer_body(std::string{"cpu"}));
     link->starting_values();
   }
 

@@ -8,15 +8,14 @@ namespace dybw::test {
 namespace {
 
 using std::chrono::seconds;
+using namespace std::chrono_literals;
 
 constexpr auto begin_of_run = run_origin{} + seconds{3};
 
 /// A slot with a job of its own, and a trainer for it.
 struct slot_with_job {
   explicit slot_with_job(const std::string& step_time = {})
-      : slot(job, std::make_shared<step_clock>(step_time, "none", 3, worker_id{1}, 1)) {
-    job->local = std::make_shared<local_training>(setup, filled_block(*setup->model, 0.25F));
-  }
+      : slot(job, std::make_shared<step_clock>(step_time, "none", 3, worker_id{1}, 1)) {}
 
   void fetch(std::uint32_t first, std::uint64_t epoch = 0) {
     slot.ask_ahead();
@@ -35,21 +34,28 @@ struct slot_with_job {
     if (job->wants_step && !job->step_dropped) {
       job->stepped = job->local->step(*job->batch.rows, job->completed, workspace);
       job->took = seconds{2};
+      job->maker = job->local->maker();
     }
   }
   /// A first step, done.
   void step_once() {
     fetch(0);
     slot.begin_step(1, seconds{1}, {});
-    REQUIRE(slot.submit(false).job);
+    REQUIRE(slot.submit(0ns, false).job);
     train();
     CHECK_FALSE(slot.take_back(report, begin_of_run).mixed);
     REQUIRE(slot.take_step());
   }
 
+  static training_job_ptr job_of(const std::shared_ptr<const training_setup>& setup) {
+    auto job = std::make_shared<training_job>();
+    job->local = std::make_shared<local_training>(setup, filled_block(*setup->model, 0.25F));
+    return job;
+  }
+
   std::shared_ptr<const training_setup> setup = small_setup();
   training_workspace workspace{*setup};
-  training_job_ptr job = std::make_shared<training_job>();
+  training_job_ptr job = job_of(setup);
   training_slot slot;
   round_report report;
 };
@@ -61,9 +67,9 @@ TEST_CASE("training_slot: a step waits for its mini-batch") {
   CHECK(x.slot.is_idle());
   CHECK_FALSE(x.slot.begin_step(1, seconds{1}, {}, 7)); // it ends when the job is back
   CHECK_FALSE(x.slot.is_idle());
-  CHECK_FALSE(x.slot.submit(false).job);
+  CHECK_FALSE(x.slot.submit(0ns, false).job);
   x.fetch(16, 3);
-  const auto next = x.slot.submit(false);
+  const auto next = x.slot.submit(0ns, false);
   REQUIRE(next.job == x.job);
   CHECK(x.job->wants_step);
   CHECK_FALSE(x.job->wants_mix);
@@ -88,7 +94,7 @@ TEST_CASE("training_slot: mini-batches are fetched ahead, several at a time, and
   std::size_t requests = 0;
   for (std::uint32_t step = 0; step < 32; ++step) {
     x.slot.begin_step(step + 1, seconds{1}, {});
-    REQUIRE(x.slot.submit(false).job);
+    REQUIRE(x.slot.submit(0ns, false).job);
     CHECK(x.job->batch.rows->front() == step);
     x.train();
     x.slot.take_back(x.report, begin_of_run);
@@ -104,19 +110,19 @@ TEST_CASE("training_slot: a job is small if what it asks for took little time be
   slot_with_job x;
   x.fetch(0);
   x.slot.begin_step(1, seconds{1}, {});
-  CHECK_FALSE(x.slot.submit(false).is_small); // not known yet
+  CHECK_FALSE(x.slot.submit(0ns, false).is_small); // not known yet
   x.train();
   x.job->cpu = std::chrono::microseconds{60};
   x.slot.take_back(x.report, begin_of_run);
   REQUIRE(x.slot.take_step());
   x.slot.begin_mix();
-  CHECK_FALSE(x.slot.submit(false).is_small); // no mix was before
+  CHECK_FALSE(x.slot.submit(0ns, false).is_small); // no mix was before
   x.train();
   x.job->mix_ended = x.job->mix_began + std::chrono::microseconds{30};
   x.slot.take_back(x.report, begin_of_run);
   x.fetch(8);
   x.slot.begin_step(2, seconds{2}, {});
-  CHECK(x.slot.submit(false).is_small);
+  CHECK(x.slot.submit(0ns, false).is_small);
   x.train();
   x.job->cpu = std::chrono::microseconds{80};
   x.slot.take_back(x.report, begin_of_run);
@@ -124,25 +130,25 @@ TEST_CASE("training_slot: a job is small if what it asks for took little time be
   x.slot.begin_mix();
   x.fetch(16);
   x.slot.begin_step(3, seconds{3}, {});
-  CHECK_FALSE(x.slot.submit(false).is_small); // both together
+  CHECK_FALSE(x.slot.submit(0ns, false).is_small); // both together
 }
 
 TEST_CASE("training_slot: a mix of more blocks than the one before is taken to last as much longer") {
   for (const std::size_t neighbours : {2, 3}) {
     slot_with_job x;
     x.slot.begin_mix().resize(1);
-    CHECK_FALSE(x.slot.submit(false).is_small); // not known yet
+    CHECK_FALSE(x.slot.submit(0ns, false).is_small); // not known yet
     x.job->neighbours.clear();
     x.job->mix_began = run_origin{};
     x.job->mix_ended = x.job->mix_began + std::chrono::microseconds{60};
     x.slot.take_back(x.report, begin_of_run);
     x.slot.begin_mix().resize(neighbours);
-    CHECK(x.slot.submit(false).is_small == (neighbours == 2)); // 90 us, 120 us
+    CHECK(x.slot.submit(0ns, false).is_small == (neighbours == 2)); // 90 us, 120 us
   }
 }
 
 TEST_CASE("training_slot: a step that computes more is no small job because the one before was") {
-  training_job_ptr job = std::make_shared<training_job>();
+  const auto job = slot_with_job::job_of(small_setup());
   const auto clock = std::make_shared<step_clock>("", "computed:random:0.5:8", 3, worker_id{1}, 1);
   training_slot slot{job, clock};
   round_report report;
@@ -151,7 +157,7 @@ TEST_CASE("training_slot: a step that computes more is no small job because the 
     for (auto missing = slot.ask_ahead(); missing > 0; --missing)
       slot.take({std::make_shared<const std::vector<std::uint32_t>>(rows_from(0, 8)), 0});
     slot.begin_step(step, seconds{1}, {});
-    const auto next = slot.submit(false);
+    const auto next = slot.submit(0ns, false);
     REQUIRE(next.job);
     const auto gradients = job->gradients;
     CHECK(slot.delays_drawn() == step - 1); // of the steps done
@@ -161,7 +167,7 @@ TEST_CASE("training_slot: a step that computes more is no small job because the 
       slot.drop_step(seconds{1});
       slot.take_back(report, begin_of_run);
       slot.begin_step(++step, seconds{1}, {});
-      REQUIRE(slot.submit(false).job);
+      REQUIRE(slot.submit(0ns, false).job);
       CHECK(job->gradients == gradients);
       CHECK(clock->drawn() == 7);
       break;
@@ -177,14 +183,14 @@ TEST_CASE("training_slot: one job is under way at a time") {
   slot_with_job x;
   x.step_once();
   x.slot.begin_mix();
-  REQUIRE(x.slot.submit(false).job);
+  REQUIRE(x.slot.submit(0ns, false).job);
   x.fetch(8);
   x.slot.begin_step(2, seconds{4}, {});
-  CHECK_FALSE(x.slot.submit(false).job);
+  CHECK_FALSE(x.slot.submit(0ns, false).job);
   x.train();
   CHECK(x.slot.take_back(x.report, begin_of_run).mixed);
   CHECK_FALSE(x.slot.take_step()); // that job had none
-  CHECK(x.slot.submit(false).job);
+  CHECK(x.slot.submit(0ns, false).job);
   CHECK_FALSE(x.job->wants_mix);
   CHECK(x.job->wants_step);
 }
@@ -196,9 +202,9 @@ TEST_CASE("training_slot: a mix and the step after it wait for the mini-batch to
   x.slot.begin_mix().push_back({filled_block(*x.setup->model, 1), 0.5});
   CHECK(x.slot.mix_is_pending());
   x.slot.begin_step(2, seconds{4}, {});
-  CHECK_FALSE(x.slot.submit(false).job);
+  CHECK_FALSE(x.slot.submit(0ns, false).job);
   x.fetch(8);
-  REQUIRE(x.slot.submit(false).job);
+  REQUIRE(x.slot.submit(0ns, false).job);
   CHECK_FALSE(x.slot.mix_is_pending());
   CHECK(x.job->wants_mix);
   CHECK(x.job->wants_step);
@@ -210,7 +216,7 @@ TEST_CASE("training_slot: a mix and the step after it wait for the mini-batch to
   CHECK(x.slot.take_step());
   CHECK(x.slot.is_idle());
   x.slot.begin_mix(); // begins with an empty list
-  REQUIRE(x.slot.submit(false).job);
+  REQUIRE(x.slot.submit(0ns, false).job);
   CHECK(x.job->neighbours.empty());
 }
 
@@ -218,13 +224,13 @@ TEST_CASE("training_slot: the velocity comes with a mix, when it is wanted") {
   slot_with_job x;
   x.fetch(0);
   x.slot.begin_step(1, seconds{1}, {});
-  REQUIRE(x.slot.submit(true).job);
+  REQUIRE(x.slot.submit(0ns, true).job);
   CHECK_FALSE(x.job->wants_state); // no mix, no state to go on from
   x.train();
   CHECK_FALSE(x.slot.take_back(x.report, begin_of_run).mixed);
   REQUIRE(x.slot.take_step());
   x.slot.begin_mix();
-  REQUIRE(x.slot.submit(true).job);
+  REQUIRE(x.slot.submit(0ns, true).job);
   CHECK(x.job->wants_state);
   x.train();
   const auto mixed = x.slot.take_back(x.report, begin_of_run);
@@ -237,7 +243,7 @@ TEST_CASE("training_slot: a step ends after its computing time and the delay inj
   slot_with_job x{"const:5"};
   x.fetch(0);
   x.slot.begin_step(1, seconds{1}, {});
-  REQUIRE(x.slot.submit(false).job);
+  REQUIRE(x.slot.submit(0ns, false).job);
   x.train();
   CHECK_FALSE(x.slot.take_back(x.report, begin_of_run).mixed);
   CHECK(x.slot.take_step() == seconds{5});
@@ -254,7 +260,7 @@ TEST_CASE("training_slot: a report tells of the mix by the run's clock") {
   slot_with_job x;
   x.step_once();
   x.slot.begin_mix();
-  REQUIRE(x.slot.submit(false).job);
+  REQUIRE(x.slot.submit(0ns, false).job);
   x.train();
   REQUIRE(x.slot.take_back(x.report, begin_of_run).mixed);
   CHECK(x.report.mix_began == seconds{4});
@@ -267,7 +273,7 @@ TEST_CASE("training_slot: of a step dropped under way nothing counts, and the ne
   slot_with_job x;
   x.fetch(16);
   x.slot.begin_step(1, seconds{1}, {});
-  REQUIRE(x.slot.submit(false).job);
+  REQUIRE(x.slot.submit(0ns, false).job);
   x.slot.drop_step(seconds{4});
   CHECK(x.job->step_dropped);
   CHECK(x.slot.ticket() == 0);
@@ -275,12 +281,12 @@ TEST_CASE("training_slot: of a step dropped under way nothing counts, and the ne
   x.slot.begin_step(2, seconds{4}, {});
   CHECK(x.slot.discarded() == seconds{3});
   x.fetch(24);
-  CHECK_FALSE(x.slot.submit(false).job); // it is not back
+  CHECK_FALSE(x.slot.submit(0ns, false).job); // it is not back
   x.train();
   CHECK_FALSE(x.slot.take_back(x.report, begin_of_run).mixed);
   CHECK_FALSE(x.slot.take_step());
   CHECK_FALSE(x.slot.estimate());
-  const auto next = x.slot.submit(false);
+  const auto next = x.slot.submit(0ns, false);
   REQUIRE(next.job);
   CHECK_FALSE(x.job->step_dropped);
   CHECK(x.job->ticket == 2);
@@ -293,11 +299,42 @@ TEST_CASE("training_slot: a step dropped while it waits leaves its mini-batch fo
   x.slot.begin_step(1, seconds{1}, {});
   x.slot.drop_step(seconds{2});
   CHECK(x.slot.is_idle());
-  CHECK_FALSE(x.slot.submit(false).job);
+  CHECK_FALSE(x.slot.submit(0ns, false).job);
   x.slot.begin_step(2, seconds{2}, {});
-  const auto next = x.slot.submit(false);
+  const auto next = x.slot.submit(0ns, false);
   REQUIRE(next.job);
   CHECK(x.job->batch.rows->front() == 16);
+}
+
+TEST_CASE("training_slot: a step of another process that takes ten times as long as usual is stalled") {
+  struct elsewhere final : learner {
+    step_result step(const step_context&, std::span<const float> w, std::span<float> next) override {
+      std::ranges::copy(w, next.begin());
+      return {};
+    }
+    bool waits() const noexcept override { return true; }
+    std::string maker() const override { return "trainer 7"; }
+  };
+  for (const auto waits : {true, false}) {
+    CAPTURE(waits);
+    auto setup = std::make_shared<training_setup>(*small_setup());
+    if (waits)
+      setup->learners = [](worker_id) { return std::make_unique<elsewhere>(); };
+    slot_with_job x;
+    x.job->local = std::make_shared<local_training>(setup, filled_block(*setup->model, 0.25F));
+    x.step_once(); // takes two seconds
+    CHECK(x.slot.maker() == (waits ? "trainer 7" : ""));
+    x.fetch(8);
+    x.slot.begin_step(2, 30s, {});
+    REQUIRE(x.slot.submit(30s, false).job);
+    CHECK_FALSE(x.slot.is_stalled(50s));
+    CHECK(x.slot.is_stalled(51s) == waits);
+    x.slot.drop_step(52s);
+    x.slot.begin_step(3, 52s, {});
+    CHECK(x.slot.is_stalled(53s) == waits); // nobody has begun the next
+    x.slot.take_back(x.report, begin_of_run);
+    CHECK_FALSE(x.slot.is_stalled(53s));
+  }
 }
 
 TEST_CASE("training_slot: a step in pairwise averaging begins where the worker stands when it is wanted") {
@@ -305,7 +342,7 @@ TEST_CASE("training_slot: a step in pairwise averaging begins where the worker s
   x.fetch(0);
   const auto here = filled_block(*x.setup->model, 0.5F);
   x.slot.begin_step(1, seconds{1}, here);
-  REQUIRE(x.slot.submit(false).job);
+  REQUIRE(x.slot.submit(0ns, false).job);
   CHECK(x.job->from.values().data() == here.values().data());
   CHECK(x.slot.from().values().data() == here.values().data());
 }
@@ -315,7 +352,7 @@ TEST_CASE("training_slot: without a model a step takes its injected delay alone"
   CHECK(slot.begin_step(4, seconds{1}, {}) == seconds{5});
   CHECK(slot.ticket() == 4);
   CHECK(slot.is_idle());
-  CHECK_FALSE(slot.submit(true).job);
+  CHECK_FALSE(slot.submit(0ns, true).job);
   round_report report;
   slot.describe_step(report);
   CHECK(report.compute == seconds{5});

@@ -13,6 +13,17 @@ TEST_CASE("wait_text: says who waits for whom, for what, how long, and what the 
                                     "with the answer, or when it is declared down");
 }
 
+TEST_CASE("wait_text: a worker whose trainer is silent rests") {
+  wait_view w{worker_at(3),           worker_at(3), 1041,         phase::computing,
+              wait_cause::kind::step, 312,          std::nullopt, "trainer 4711 (cuda:0)"};
+  CHECK(wait_text(w) ==
+        "worker 3 rests: trainer 4711 (cuda:0) is silent for 312.0 s in its step after round 1041");
+  auto view = sample_view();
+  view.waits = {w};
+  CHECK(waiting_text(view).find("trainer 4711 (cuda:0)") != std::string::npos);
+  CHECK(waiting_text(view).find("nobody waits for it") != std::string::npos);
+}
+
 TEST_CASE("wait_text: a threshold may come from anybody") {
   CHECK(
       wait_text({worker_at(1), worker_at(1), 7, phase::gathering, wait_cause::kind::threshold, 0.25, -1.0}) ==

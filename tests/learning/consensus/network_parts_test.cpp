@@ -76,3 +76,20 @@ TEST_CASE("known_parts: however many generations there are, only some are kept")
   facts.learn(link_fact(1, 2, 1, false));
   CHECK(parts.part_of(worker_at(0), facts).workers == 4); // 0-1 is up
 }
+
+TEST_CASE(
+    "known_parts: who rests belongs to the part, but no edge that is to be mixed over leads through it") {
+  const auto graph = std::make_shared<const topology>(make_topology("ring", 6, 1));
+  known_parts parts{graph, nullptr};
+  membership facts;
+  facts.learn(facts.next(worker_at(1), true));
+  CHECK(parts.part_of(worker_at(4), facts).workers == 6);
+  CHECK(parts.connecting(worker_at(4), facts)->size() == 4);
+  CHECK(parts.connecting(worker_at(1), facts)->empty());
+  facts.learn(facts.next(worker_at(4), true)); // 2 3 and 5 0 are left
+  CHECK(parts.part_of(worker_at(4), facts).workers == 6);
+  CHECK(*parts.connecting(worker_at(2), facts) == std::vector{edge{worker_at(2), worker_at(3)}});
+  CHECK(*parts.connecting(worker_at(5), facts) == std::vector{edge{worker_at(0), worker_at(5)}});
+  facts.learn(facts.next(worker_at(1), false));
+  CHECK(parts.connecting(worker_at(2), facts)->size() == 4);
+}

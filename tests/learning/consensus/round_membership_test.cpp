@@ -150,6 +150,93 @@ TEST_CASE("round_machine: a process that was paused mixes nothing in its open ro
   CHECK(w.tell(paused{}) == ""); // computing: nothing to give up
 }
 
+// --- Rest: whoever makes the steps hangs, the worker is well.
+
+namespace {
+
+fact rest_fact(int a, std::uint64_t version) {
+  auto f = worker_fact(a, version, true);
+  f.rests = true;
+  return f;
+}
+
+} // namespace
+
+TEST_CASE("round_machine: who rests tells everybody, and takes it back with its step") {
+  worker_probe w{triangle(), 0, "full"};
+  w.begin();
+  CHECK(w.tell(step_stalled{}).find("membership{0 rests v1} to 1, membership{0 rests v1} to 2, changed{") ==
+        0);
+  REQUIRE(w.machine().status().waiting_for.size() == 1);
+  CHECK(w.machine().status().waiting_for[0].what == wait_cause::kind::step);
+  CHECK(w.tell(step_stalled{}) == "");
+  const auto did = w.finish_step();
+  CHECK(did.find("membership{0 up v2} to 1, membership{0 up v2} to 2") == 0);
+  CHECK(did.find("estimate{1} to 1, estimate{1} to 2") != std::string::npos);
+  CHECK(w.machine().status().phase == phase::gathering);
+}
+
+TEST_CASE("round_machine: nobody rests in a round, whose answers others wait for") {
+  worker_probe w{triangle(), 0, "full"};
+  w.begin();
+  w.finish_step();
+  CHECK(w.tell(step_stalled{}) == "");
+  CHECK(w.machine().facts().empty());
+}
+
+TEST_CASE("round_machine: who rests is not waited for, but is told the facts and passes them on") {
+  worker_probe w{triangle(), 0, "full"};
+  w.begin();
+  w.finish_step();
+  w.hear(1, estimate{1});
+  w.hear(1, accept{1});
+  CHECK(w.hear_facts(2, {rest_fact(2, 1)}).find("mix{1 1:0.333}, done{1}") != std::string::npos);
+  CHECK(w.finish_step() == "estimate{2} to 1, timer");
+  CHECK(w.hear_facts(1, {worker_fact(2, 2, true)}).find("estimate{2, no parameters} to 2") !=
+        std::string::npos);
+  worker_probe rests{triangle(), 0, "full"};
+  rests.begin();
+  rests.tell(step_stalled{});
+  CHECK(rests.hear_facts(1, {worker_fact(2, 1, false)}).find("membership{2 down v1} to 2") == 0);
+}
+
+TEST_CASE("round_machine: the word that somebody rests is kept when it is declared down meanwhile") {
+  worker_probe w{triangle(), 0, "full"};
+  w.begin();
+  w.tell(step_stalled{});
+  CHECK(w.hear_facts(1, {worker_fact(0, 2, false)}).find("membership{0 down v2, 0 rests v3}") == 0);
+}
+
+TEST_CASE("round_machine: under dtur the sweep goes on without the edges of who rests") {
+  worker_probe w{make_graph(4, {{0, 1}, {1, 2}, {2, 3}, {0, 3}}), 0, "dtur"};
+  w.begin();
+  w.hear_facts(1, {rest_fact(3, 1)});
+  w.finish_step();
+  w.hear(1, estimate{1});
+  const auto did = w.hear(1, accept{1}); // 0-1 and 1-2 are left to be covered
+  CHECK(did.find("to 3") == std::string::npos);
+  CHECK(w.machine().counters().sweeps_completed == 0);
+  w.hear(1, threshold{w.machine().facts().generation(), 0, 1, edge_of(1, 2)});
+  CHECK(w.machine().counters().sweeps_completed == 1);
+}
+
+TEST_CASE("round_machine: a joiner whose predecessor rested makes steps") {
+  worker_probe w{triangle(), 0, "full", [](machine_options& o) {
+                   o.completed = 4;
+                   o.facts = {rest_fact(0, 7)};
+                 }};
+  CHECK(w.begin().find("0 up v8") != std::string::npos);
+}
+
+TEST_CASE("round_machine: who rests tells a joiner where it is, so that it does not seek company in vain") {
+  worker_probe w{pair(), 0, "full"};
+  w.begin();
+  complete_round(w, 1);
+  w.tell(step_stalled{});
+  w.tell(lost(1));
+  CHECK(w.tell(heard(1)).find("closed{1, 0} to 1") != std::string::npos);
+}
+
 // --- Going on, and joining a live run.
 
 namespace {

@@ -11,7 +11,10 @@ std::string number(std::uint64_t x) {
 }
 
 std::string fact_text(const fact& f) {
-  return to_string(f.a) + (f.a == f.b ? "" : "-" + to_string(f.b)) + (f.up ? " up v" : " down v") +
+  return to_string(f.a) + (f.a == f.b ? "" : "-" + to_string(f.b)) +
+         (f.rests ? " rests v"
+          : f.up  ? " up v"
+                  : " down v") +
          number(f.version);
 }
 
@@ -67,6 +70,8 @@ struct event_text {
   }
   std::string operator()(const paused&) const { return "paused"; }
   std::string operator()(const stop_requested&) const { return "stop_requested"; }
+  std::string operator()(const step_stalled&) const { return "step_stalled"; }
+  std::string operator()(const step_resumed&) const { return "step_resumed"; }
 };
 
 struct effect_text {

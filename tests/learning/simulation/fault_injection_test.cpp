@@ -71,6 +71,22 @@ TEST_CASE_FIXTURE(fixture,
   CHECK(s.step_due == 7s);
 }
 
+TEST_CASE_FIXTURE(fixture,
+                  "fault_injection: a stall moves the end of the step, but not what the shell does") {
+  auto& s = network.at(a);
+  s.step_due = 1s;
+  s.ticket = 3;
+  stall(network, {a, 4s, 2s});
+  stall(network, {a, 3s, 2s}); // within the first
+  CHECK(s.frozen_until == 0s);
+  CHECK(s.stalled_until == 4s);
+  CHECK(s.step_due == 5s);
+  while (network.queue.next_at() == 0s) // the workers' starts
+    network.queue.pop();
+  CHECK(network.queue.next_at() == 2s);
+  CHECK(network.queue.pop().what == occurrence::kind::stalled);
+}
+
 TEST_CASE_FIXTURE(fixture, "fault_injection: on waking the overdue check comes first, last or in its place") {
   using kind = occurrence::kind;
   auto& s = network.at(a);

@@ -159,6 +159,10 @@ public:
       expect(timeouts == timeouts_alone_,
              [&] { return std::to_string(timeouts) + " timeouts although nobody was waited for in vain"; });
     conclude_tail(sim);
+    if (schedule_.kind == trouble::stalls && !schedule_.hasty) {
+      expect(summary.edges_lost == 0, [&] { return "edges lost though nobody was"; });
+      expect_sum(sim, model);
+    }
     if (is_honest()) {
       conclude_honest(sim, model);
       conclude_closings();
@@ -292,11 +296,15 @@ private:
              [&] { return "worker " + to_string(id) + " is too many rounds ahead"; });
   }
 
-  void conclude_honest(const network_simulation& sim, const scalar_model& model) {
+  void expect_sum(const network_simulation& sim, const scalar_model& model) {
     double sum = 0;
     for (std::size_t i = 0; i < sim.workers(); ++i)
       sum += scalar_model::value(sim.estimate_of(worker_at(i)));
     expect(std::abs(sum - model.sum_put_in()) < 1e-8, [&] { return "the sum of the estimates was moved"; });
+  }
+
+  void conclude_honest(const network_simulation& sim, const scalar_model& model) {
+    expect_sum(sim, model);
     expect(sim.peaks().facts == 0, [&] { return "facts without failures"; });
     expect(schedule_.forges || sim.peaks().blocks_under_way <= flow_window::blocks_max,
            [&] { return "too many blocks on a link"; });

@@ -82,6 +82,8 @@ DYBW_MUTANT("tells a barrier's word once, whatever the generation", barrier_tell
 DYBW_RARE_MUTANT("accepts more at a barrier than it has said", barrier_accepts_more, 15'700)
 DYBW_MUTANT("passes on only the first of the edges covered at one moment", keeps_coverage)
 DYBW_MUTANT("believes every round that a neighbour names", believes_every_round)
+DYBW_MUTANT("tells nobody that it rests", rests_in_private)
+DYBW_MUTANT("rests for ever", rests_for_ever)
 DYBW_MUTANT("averages in pairs without sessions", pair_without_sessions)
 DYBW_MUTANT("leaves void offers unanswered", pair_silent_refusal)
 DYBW_MUTANT("takes a message under way for a sign that the dead live", pair_revives_the_dead)

@@ -47,7 +47,7 @@ public:
     audit_.left(id);
     onlooker_.finished(now, id, end.completed);
     const auto stopped = stopped_.find(id);
-    if (stopped != stopped_.end() && schedule_.kind <= trouble::timeouts)
+    if (stopped != stopped_.end() && schedule_.kind <= trouble::stalls)
       expect(now <= stopped->second + stop_limit(), "worker " + to_string(id) + " left long after its stop");
   }
   void crashed(nanoseconds now, worker_id id) override {
@@ -85,14 +85,14 @@ public:
       const auto& counters = sim.machine(worker_at(i)).counters();
       timeouts += counters.timeouts;
       expect(counters.rounds_refused == 0, "an honest round was refused");
-      if (schedule_.kind <= trouble::timeouts && !schedule_.stops)
+      if (schedule_.kind <= trouble::stalls && !schedule_.stops)
         expect(counters.steps_used == schedule_.options.machine.last_round,
                "worker " + std::to_string(i) + " made " + std::to_string(counters.steps_used) + " steps");
       sum += scalar_model::value(sim.estimate_of(worker_at(i)));
     }
     if (schedule_.kind == trouble::none)
       expect(timeouts == 0, std::to_string(timeouts) + " timeouts without failures");
-    if (schedule_.kind > trouble::timeouts)
+    if (schedule_.kind > trouble::stalls)
       return;
     expect(s.edges_lost == 0, "exchanges lost without failures");
     expect(sim.peaks().blocks_under_way <= flow_window::blocks_max, "too many blocks on a link");

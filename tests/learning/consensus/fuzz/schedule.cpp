@@ -309,10 +309,28 @@ void draw_forgeries(schedule& s, dice& d, nanoseconds window) {
   }
 }
 
+/// Steps that hang, for less than a round or for more than the others take for all of theirs.
+void draw_stalls(schedule& s, dice& d, nanoseconds window) {
+  s.stalls = true;
+  const auto n = static_cast<std::int64_t>(s.graph->workers());
+  const auto whole = s.unit * static_cast<std::int64_t>(s.options.machine.last_round);
+  for (auto count = 1 + d.below(4); count > 0; --count) {
+    const auto at = d.duration(nanoseconds{0}, window);
+    const auto length = d.chance(0.7) ? d.duration(s.unit, whole / 4) : d.duration(whole, 8 * whole);
+    // Usually so late that the word of it does not overtake what the worker has said before.
+    const auto noticed_after =
+        d.chance(0.8) ? n * s.latency_max + d.duration(nanoseconds{0}, s.unit) : nanoseconds{0};
+    s.hasty = s.hasty || noticed_after < n * s.latency_max;
+    add(s, at, at + length, stall_fault{worker_at(d.below(s.graph->workers())), length, noticed_after});
+  }
+}
+
 /// Restarts twice as often as each of the others: what can go wrong with them is rare.
 trouble draw_trouble(dice& d) {
-  const auto kind = 1 + d.below(11);
-  return kind == 11 ? trouble::restarts : static_cast<trouble>(kind);
+  const auto kind = d.below(11);
+  if (kind == 0)
+    return trouble::timeouts;
+  return kind == 10 ? trouble::restarts : static_cast<trouble>(kind + 2);
 }
 
 } // namespace
@@ -346,11 +364,18 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
   const auto window = s.unit * static_cast<std::int64_t>(m.last_round / 2);
   const auto all = s.kind == trouble::everything;
   const auto once = [&](trouble k) { return s.kind == k || (all && d.chance(0.4)); };
+  // Of their own numbers, so that a seed's schedule is otherwise what it would be without.
+  auto stalls = dice{split_mix(split_mix(seed) + 6)};
+  if (s.kind != trouble::timeouts && stalls.chance(0.15)) {
+    if (s.kind == trouble::none)
+      s.kind = trouble::stalls;
+    draw_stalls(s, stalls, window);
+  }
   if (s.kind == trouble::timeouts) { // closing early is local and must do no harm
     m.round_timeout = d.duration(s.unit / 2, 6 * s.unit);
     m.last_round += 4 * n;
   }
-  if (s.kind > trouble::timeouts && (s.kind != trouble::crashes || d.chance(0.5)))
+  if (s.kind > trouble::stalls && (s.kind != trouble::crashes || d.chance(0.5)))
     s.options.suspect_after =
         std::max<nanoseconds>({s.unit * static_cast<std::int64_t>(2 + d.below(9)),
                                s.step_max / static_cast<std::int64_t>(1 + d.below(8)),
@@ -396,13 +421,12 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
                        5 * s.options.suspect_after.value_or(nanoseconds{0}) + 4 * s.unit);
     s.limit += 20 * *m.round_timeout;
   }
-  // Of their own numbers, so that a seed's schedule is otherwise what it would be without.
   auto own = dice{split_mix(split_mix(seed) + 1)};
   if (!m.policy.averages_in_pairs() && own.chance(0.15))
     draw_forgeries(s, own, 2 * window);
   s.text += std::string{" trouble="} + trouble_names[static_cast<int>(s.kind)] + (s.stops ? " stops" : "") +
-            (s.forges ? " forges" : "") + " rounds=" + std::to_string(m.last_round) +
-            " faults=" + std::to_string(s.faults.size());
+            (s.forges ? " forges" : "") + (s.stalls ? " stalls" : "") +
+            " rounds=" + std::to_string(m.last_round) + " faults=" + std::to_string(s.faults.size());
   return s;
 }
 

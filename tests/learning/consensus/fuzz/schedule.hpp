@@ -36,6 +36,7 @@ private:
 enum class trouble {
   none,
   timeouts,
+  stalls, ///< and nothing else
   crashes,
   silent_crashes,
   hangs,
@@ -46,9 +47,9 @@ enum class trouble {
   rolling,
   everything
 };
-inline const char* const trouble_names[] = {"none",     "timeouts",   "crashes",   "silent crashes",
-                                            "hangs",    "suspicions", "partition", "reconnections",
-                                            "restarts", "rolling",    "everything"};
+inline const char* const trouble_names[] = {"none",           "timeouts", "stalls",     "crashes",
+                                            "silent crashes", "hangs",    "suspicions", "partition",
+                                            "reconnections",  "restarts", "rolling",    "everything"};
 
 struct schedule {
   simulation_options options;
@@ -57,6 +58,8 @@ struct schedule {
   bool stops = false;
   bool stops_all = false; ///< everybody, at about the same time
   bool forges = false;    ///< broken workers name rounds in which nobody can be
+  bool stalls = false;    ///< steps hang ..
+  bool hasty = false;     ///< .. and the word of that may overtake what was said before
   std::vector<std::pair<nanoseconds, fault>> faults;
   nanoseconds quiet_from{0}; ///< no faults after this moment
   nanoseconds tail_from{0};  ///< and all is back to normal

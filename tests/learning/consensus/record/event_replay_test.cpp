@@ -107,6 +107,8 @@ TEST_CASE("event_replay: what is read is what was written") {
       timer_expired{},
       paused{},
       stop_requested{},
+      step_stalled{},
+      step_resumed{},
       neighbour_heard{worker_id{3}},
       neighbour_lost{worker_id{4}, neighbour_lost::cause::crashed},
       neighbour_lost{worker_id{4}, neighbour_lost::cause::silent},
@@ -123,9 +125,10 @@ TEST_CASE("event_replay: what is read is what was written") {
                                          edge{worker_id{1}, worker_id{2}}, edge{worker_id{2}, worker_id{6}}}),
                                      {0b11}})}},
       message_received{worker_id{1}, leaving{}},
-      message_received{worker_id{1},
-                       membership_news{std::make_shared<const std::vector<fact>>(std::vector<fact>{
-                           {worker_id{2}, worker_id{2}, 3, false}, {worker_id{2}, worker_id{5}, 1, true}})}},
+      message_received{worker_id{1}, membership_news{std::make_shared<const std::vector<fact>>(
+                                         std::vector<fact>{{worker_id{2}, worker_id{2}, 3, false},
+                                                           {worker_id{2}, worker_id{5}, 1, true},
+                                                           {worker_id{3}, worker_id{3}, 2, true, true}})}},
       message_received{worker_id{1}, membership_news{std::make_shared<const std::vector<fact>>()}},
       message_received{worker_id{1}, offer{3, 8, 0.1, {1, 2}}},
       message_received{worker_id{1}, answer{8, true, -1e-300, {3, 4}}},
