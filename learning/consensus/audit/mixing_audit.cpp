@@ -34,7 +34,7 @@ mixing_audit::mixing_audit(std::shared_ptr<const topology> graph, round_number a
       rejoined_(edges_.count()), joined_(graph_->workers()), parts_(graph_->workers()),
       stretch_is_known_(after > 0), stretch_begin_(after), last_checked_(after),
       report_of_(graph_->workers()), column_(graph_->workers()), ends_(edges_.count()),
-      is_excused_(graph_->workers()) {
+      differing_(edges_.count()), is_excused_(graph_->workers()) {
   awaited_[0] = workers_.size();
 }
 
@@ -225,6 +225,7 @@ void mixing_audit::lay_out(const std::vector<mix_report>& reports) {
       if (e == edges_.count())
         continue;
       column_[index_of(t.neighbour)] += t.weight;
+      differing_[e] += ends_[e] == 0 ? t.weight : -t.weight;
       ends_[e] |= end_of(r.worker, t.neighbour);
     }
   }
@@ -238,12 +239,32 @@ void mixing_audit::check_edges(const std::vector<mix_report>& reports) {
       const auto is_edge = e < edges_.count();
       if (!is_edge || ends_[e] != both_ends) {
         check_half(r, t.neighbour, is_edge);
-      } else if (r.worker < t.neighbour) {
-        ++active_[e];
-        rejoined_[e] = 0;
-        parts_ -= joined_.join(graph_->edges()[e]) ? 1u : 0u;
+        continue;
       }
+      if (r.worker > t.neighbour)
+        continue;
+      if (is_of_two_lives(r, t.neighbour)) {
+        excuse(r.worker);
+        excuse(t.neighbour);
+        if (std::abs(differing_[e]) > sum_error_max) {
+          ++summary_.edges_lost;
+          continue;
+        }
+      }
+      ++active_[e];
+      rejoined_[e] = 0;
+      parts_ -= joined_.join(graph_->edges()[e]) ? 1u : 0u;
     }
+}
+
+/// Both ends mixed over the edge: whether maybe in different lives. Processes that were started again do
+/// rounds once more which their predecessors reported.
+bool mixing_audit::is_of_two_lives(const mix_report& report, worker_id neighbour) const {
+  if (away_ == 0 && returned_.empty())
+    return false;
+  return is_unknown(report.worker, report.round) || is_unknown(neighbour, report.round) ||
+         is_of_a_new_process(report, neighbour) ||
+         is_of_a_new_process(*report_of_[index_of(neighbour)], report.worker);
 }
 
 /// Only this end mixed over the edge.
@@ -324,6 +345,7 @@ void mixing_audit::clear(const std::vector<mix_report>& reports) {
       if (const auto e = *next++; e < edges_.count()) {
         column_[index_of(t.neighbour)] = 0;
         ends_[e] = 0;
+        differing_[e] = 0;
       }
   }
   term_edges_.clear();

@@ -99,6 +99,7 @@ private:
   void note_unknown(worker_id id, round_number first, round_number last);
   bool is_unknown(worker_id worker, round_number round) const;
   bool is_excused(const mix_report& report, worker_id neighbour, const mix_report* other) const;
+  bool is_of_two_lives(const mix_report& report, worker_id neighbour) const;
   bool is_of_a_new_process(const mix_report& report, worker_id neighbour) const;
   void note_rejoined(worker_id worker, worker_id neighbour);
   void note_departed(const mix_report& report);
@@ -139,6 +140,7 @@ private:
   std::vector<const mix_report*> report_of_; ///< [workers]
   std::vector<double> column_;               ///< [workers]
   std::vector<std::uint8_t> ends_;           ///< [edges], 1: the lower end reports it, 2: the upper
+  std::vector<double> differing_;            ///< [edges], the ends' weights, one less the other
   std::vector<std::size_t> term_edges_;      ///< of all terms, in the order of the reports
   std::vector<bool> is_excused_;             ///< [workers], an end of a lost edge: its sums cannot be right
   std::vector<worker_id> excused_;           ///< those

@@ -406,6 +406,32 @@ TEST_CASE("mixing_audit: a round that only the process before reported to its pa
   CHECK(a.summary().one_sided_edges == 1); // round 13: by then it had heard from worker 0
 }
 
+TEST_CASE(
+    "mixing_audit: a round done in two lives by both ends of an edge, by other weights, is no violation") {
+  // Workers 0 and 1 did round 5 and were killed; a neighbour that was behind let them do it again with it.
+  // Of worker 1 the second report is heard, of worker 0 the first.
+  for (const auto known : {false, true}) {
+    CAPTURE(known);
+    auto a = mixing_audit{triangle()};
+    a.add(report(0, 4, {}));
+    a.add(report(1, 4, {}));
+    a.add(report(2, 4, {}));
+    a.add(report(0, 5, {{1, 0.5}}));
+    if (!known) {
+      for (const auto id : {worker_at(0), worker_at(1)}) {
+        a.lost(id);
+        a.back(id);
+      }
+    }
+    a.add(report(1, 5, {{0, 1.0 / 3}, {2, 1.0 / 3}}));
+    a.add(report(2, 5, {{1, 1.0 / 3}}));
+    for (const auto id : {0, 1, 2})
+      a.add(report(id, 6, {}));
+    CHECK(a.summary().clean() == !known);
+    CHECK(a.summary().edges_lost == (known ? 0 : 1));
+  }
+}
+
 TEST_CASE("mixing_audit: reports that come too late, or twice, are not used") {
   auto a = mixing_audit{pair()};
   a.add(report(0, 1, {{1, 0.5}}));
