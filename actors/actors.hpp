@@ -46,7 +46,7 @@ struct training_job {
   parameter_block velocity;
   std::vector<char> saved;
   local_training::step_outcome stepped;
-  std::string maker;    ///< whose work the step was, see `learner`
+  std::string maker;    ///< whose work the step was, see `local_learner`
   std::string failure;  ///< of the learner, which can do no more; empty: none
   nanoseconds took{0};  ///< the step's computing time
   nanoseconds cpu{0};   ///< .. of the processor, or the same where another process computes

@@ -107,7 +107,7 @@ struct worker_status {
   worker_id worker{};
   machine_status machine;
   machine_counters counters;
-  std::string maker;  ///< the process that makes its steps, see `learner`; empty: its own
+  std::string maker;  ///< the process that makes its steps, see `local_learner`; empty: its own
   nanoseconds now{0}; ///< since the run's start
 };
 

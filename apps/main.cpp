@@ -33,7 +33,7 @@ int main(int count, char** words) {
   const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
   const std::array commands = {
       dybw::command{"run", "train on this host or on nodes, and compare policies", dybw::run_help,
-                    dybw::run_command},
+                    [](std::span<const std::string> options) { return dybw::run_command(options); }},
       dybw::command{"node", "offer this machine to runs", dybw::node_help, dybw::node_command},
       dybw::command{"monitor", "attach to a live run and watch it", dybw::monitor_help,
                     dybw::monitor_command},

@@ -55,7 +55,7 @@ std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy) {
     h.add(std::string{"mirror"});
   h.add(config.partition_text);
   h.add(config.model);
-  if (inputs.trainers)
+  if (inputs.learners)
     for (const auto& a : inputs.model->layout()) {
       h.add(a.name);
       for (auto extent : a.shape)
@@ -94,14 +94,14 @@ std::map<worker_id, checkpoint> read_checkpoints(const fs::path& directory, cons
   expected.run_hash = run_hash(inputs, policy);
   expected.workers = static_cast<std::uint32_t>(config.workers);
   expected.parameters = inputs.model->parameter_count();
-  expected.has_velocity = !inputs.trainers && config.sgd.momentum > 0;
-  expected.has_learner = inputs.trainers != nullptr;
+  expected.has_velocity = !inputs.learners && config.sgd.momentum > 0;
+  expected.has_learner = inputs.learners != nullptr;
   std::map<worker_id, checkpoint> all;
   for (const auto id : workers) {
     expected.worker = id;
     const auto file = checkpoint_file(directory, id);
     auto x = read_checkpoint(file, expected);
-    if (inputs.trainers) {
+    if (inputs.learners) {
       all.emplace(id, std::move(x));
       continue;
     }

@@ -51,19 +51,19 @@ private:
   bool in_a_hurry_ = false;
 };
 
-/// Ends the trainers, if there are any.
-class trainers_end {
+/// Ends learners that are not built in, if there are any.
+class learners_end {
 public:
-  explicit trainers_end(trainer_group* trainers) : trainers_(trainers) {}
-  ~trainers_end() {
-    if (trainers_ != nullptr)
-      trainers_->end();
+  explicit learners_end(learner_group* learners) : learners_(learners) {}
+  ~learners_end() {
+    if (learners_ != nullptr)
+      learners_->end();
   }
-  trainers_end(const trainers_end&) = delete;
-  trainers_end& operator=(const trainers_end&) = delete;
+  learners_end(const learners_end&) = delete;
+  learners_end& operator=(const learners_end&) = delete;
 
 private:
-  trainer_group* trainers_;
+  learner_group* learners_;
 };
 
 /// Asks the reporter; nothing if it does not answer, which is said in `failure`.
@@ -218,14 +218,14 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
   const auto& spec = inputs.policies[policy];
   finished_run run;
   describe(run.result, inputs, spec);
-  if (inputs.trainers && !inputs.trainers->begin_run()) {
+  if (inputs.learners && !inputs.learners->begin_run()) {
     run.result.interrupted = true;
     return run;
   }
   caf::scoped_actor self{system};
   auto host = run_host{system, inputs, options_of(inputs, policy, controls)};
   auto end = farewell{self, host};
-  const trainers_end ends_before{inputs.trainers.get()}; // whoever waits for one is waited for
+  const learners_end ends_before{inputs.learners.get()}; // whoever waits for one is waited for
   const auto cpu_before = process_cpu_s();
   begin(system, host, inputs);
   if (controls.monitor)

@@ -13,7 +13,7 @@ void describe(run_result& result, const run_inputs& inputs, const policy_spec& p
   result.workers = config.workers;
   result.edges = inputs.graph->edges().size();
   result.topology = inputs.graph->name();
-  result.dataset = inputs.trainers ? "trainer" : has_model(inputs) ? inputs.data.name : "none";
+  result.dataset = inputs.learners ? inputs.model->name() : has_model(inputs) ? inputs.data.name : "none";
   result.trainer = config.trainer.empty() ? config.attach : config.trainer;
   if (inputs.data.train)
     result.data = summary_of(inputs.data);

@@ -55,9 +55,10 @@ run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host
   const auto threads =
       config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
   // Threads that wait for processes are one for each.
-  const auto trainers = inputs.trainers     ? here_.size()
-                        : has_model(inputs) ? std::min<std::size_t>(threads, here_.size())
-                                            : 0;
+  waits_for_processes_ = inputs.learners && inputs.learners->waits();
+  const auto trainers = waits_for_processes_ ? here_.size()
+                        : has_model(inputs)  ? std::min<std::size_t>(threads, here_.size())
+                                             : 0;
   const auto checkpoints = has_model(inputs) && config.checkpoint_every_s && !options.checkpoints.empty();
   if (has_model(inputs))
     setup_ = training_setup_for(inputs, here_);
@@ -68,7 +69,7 @@ run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host
   if (setup_) {
     trainers_ = adopt(system.spawn(trainer_pool, setup_, trainers, true));
     // One of the scheduler's threads stays free for who only passes messages on.
-    if (!inputs.trainers)
+    if (!waits_for_processes_)
       workspaces_ = std::make_shared<spare_workspaces>(
           setup_, std::min(trainers, std::max<std::size_t>(2, system.scheduler().num_workers()) - 1));
   }

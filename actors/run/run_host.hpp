@@ -60,7 +60,7 @@ public:
   } ///< [workers], null elsewhere
   const reporter_actor& reports() const noexcept { return reports_; }
   /// Steps are the work of processes that may hang.
-  bool waits_for_processes() const noexcept { return setup_ && !setup_->data; }
+  bool waits_for_processes() const noexcept { return waits_for_processes_; }
   const trainer_pool_actor& trainers() const noexcept { return trainers_; }        ///< null without a model
   const checkpointer_actor& checkpoints() const noexcept { return checkpointer_; } ///< null: there are none
   run_origin origin() const noexcept { return origin_; }
@@ -82,6 +82,7 @@ private:
   std::optional<step_clocks> clocks_;
   std::shared_ptr<const training_setup> setup_; ///< null without a model
   std::vector<worker_id> here_;
+  bool waits_for_processes_ = false;
   trainer_pool_actor trainers_;
   std::shared_ptr<spare_workspaces> workspaces_;
   checkpointer_actor checkpointer_;

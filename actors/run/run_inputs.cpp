@@ -1,5 +1,6 @@
 #include "actors/run/run_inputs.hpp"
 
+#include "actors/trainers/trainer_group.hpp"
 #include "learning/base/error.hpp"
 #include "learning/base/random.hpp"
 #include "learning/data/load.hpp"
@@ -125,6 +126,13 @@ run_inputs plan_run(const run_spec& spec) {
   return inputs;
 }
 
+void use_learners(run_inputs& inputs, std::shared_ptr<learner_group> learners) {
+  inputs.learners = std::move(learners);
+  inputs.model = inputs.learners->model();
+  inputs.initial.assign(inputs.config.workers,
+                        make_starting_point(inputs.config, *inputs.model, worker_id{0}));
+}
+
 void start_trainers(run_inputs& inputs, const std::filesystem::path& logs,
                     const std::function<bool()>& interrupted) {
   const auto& config = inputs.config;
@@ -138,11 +146,9 @@ void start_trainers(run_inputs& inputs, const std::filesystem::path& logs,
   options.partition = config.partition;
   options.logs = logs;
   options.interrupted = interrupted;
-  inputs.trainers = std::make_shared<trainer_group>(std::move(options));
-  if (interrupted && interrupted())
-    return;
-  inputs.model = inputs.trainers->model();
-  inputs.initial.assign(config.workers, make_starting_point(config, *inputs.model, worker_id{0}));
+  auto trainers = std::make_shared<trainer_group>(std::move(options));
+  if (!interrupted || !interrupted())
+    use_learners(inputs, std::move(trainers));
 }
 
 void load_inputs(run_inputs& inputs, const std::function<bool(worker_id)>& lives_here) {
@@ -192,12 +198,12 @@ machine_options machine_options_for(const run_inputs& inputs, std::size_t policy
 std::shared_ptr<const training_setup> training_setup_for(const run_inputs& inputs,
                                                          std::span<const worker_id> here) {
   const auto& config = inputs.config;
-  if (inputs.trainers) {
+  if (inputs.learners) {
     training_setup setup;
     setup.model = inputs.model;
     setup.projection = std::make_shared<const sign_projection>(config.seed, inputs.model->parameter_count());
     setup.batch = config.batch;
-    setup.learners = [trainers = inputs.trainers](worker_id id) { return trainers->learner_of(id); };
+    setup.learners = [learners = inputs.learners](worker_id id) { return learners->learner_of(id); };
     return std::make_shared<const training_setup>(std::move(setup));
   }
   return std::make_shared<const training_setup>(training_setup{
@@ -209,10 +215,10 @@ std::shared_ptr<const training_setup> training_setup_for(const run_inputs& input
 
 test_bench make_bench(const run_inputs& inputs, work_crew* crew) {
   const auto seed = inputs.config.seed;
-  if (const auto trainers = inputs.trainers)
+  if (const auto learners = inputs.learners)
     return {inputs.model->parameter_count(),
-            [trainers](std::span<const float> parameters, std::optional<std::size_t> worker) {
-              return trainers->scores_of(parameters, worker);
+            [learners](std::span<const float> parameters, std::optional<std::size_t> worker) {
+              return learners->scores_of(parameters, worker);
             },
             seed, crew};
   return {std::dynamic_pointer_cast<const classifier>(inputs.model), inputs.data.test, seed, crew};

@@ -1,11 +1,11 @@
 #pragma once
 
-#include "actors/trainers/trainer_group.hpp"
 #include "learning/consensus/coverage_sweep.hpp"
 #include "learning/consensus/policies/make_policy.hpp"
 #include "learning/consensus/worker_machine.hpp"
 #include "learning/data/dataset.hpp"
 #include "learning/graph/connecting_edges.hpp"
+#include "learning/model/learner_group.hpp"
 #include "learning/model/local_training.hpp"
 #include "learning/model/model.hpp"
 #include "learning/model/parameter_block.hpp"
@@ -31,9 +31,9 @@ struct run_inputs {
   coverage_sweep::edge_set connecting;         ///< null unless a policy closes by threshold
   std::vector<policy_spec> policies;
 
-  data_split data; ///< empty with `--model none`, and with trainers
+  data_split data; ///< empty with `--model none`, and with `learners`
   std::shared_ptr<const dybw::model> model;
-  std::shared_ptr<trainer_group> trainers;      ///< null: workers are trained here
+  std::shared_ptr<learner_group> learners;      ///< null: the built-in ones
   std::vector<std::vector<std::uint32_t>> rows; ///< [workers], empty for those of other processes
   std::vector<parameter_block> initial; ///< [workers], none for those of other processes that start elsewhere
 };
@@ -52,13 +52,16 @@ run_inputs plan_run(const run_config& config);
 /// spec that contradicts itself.
 run_inputs plan_run(const run_spec& spec);
 
+/// These learn, in place of built-in ones.
+void use_learners(run_inputs& inputs, std::shared_ptr<learner_group> learners);
+
 /// Starts the trainers of a run that has some, and waits until they are ready. What they print goes below
 /// `logs`; empty: nowhere. If it was interrupted the inputs are not usable. Throws as `trainer_group`.
 void start_trainers(run_inputs& inputs, const std::filesystem::path& logs,
                     const std::function<bool()>& interrupted);
 
 /// Loads the data and prepares the workers for which `lives_here`. Throws `input_error`. REQUIRES: no
-/// trainers.
+/// other learners.
 void load_inputs(run_inputs& inputs, const std::function<bool(worker_id)>& lives_here);
 
 /// Plans and loads a run of which every worker lives here. Throws `input_error`.

@@ -325,7 +325,7 @@ finished_run run_policy_virtually(const run_inputs& inputs, std::size_t policy,
                                   const run_controls& controls) {
   const auto cpu_before = process_cpu_s();
   finished_run run;
-  if (inputs.trainers && !inputs.trainers->begin_run()) {
+  if (inputs.learners && !inputs.learners->begin_run()) {
     describe(run.result, inputs, inputs.policies[policy]);
     run.result.interrupted = true;
     return run;
@@ -337,10 +337,10 @@ finished_run run_policy_virtually(const run_inputs& inputs, std::size_t policy,
              measuring_watch{controls.watch, s.progress()});
   } catch (const learner_failed& failed) { // what follows from its steps is not known
     describe(run.result, inputs, inputs.policies[policy]);
-    fail(run.result, std::string{"a trainer failed: "} + failed.what());
+    fail(run.result, "a " + inputs.model->name() + " failed: " + failed.what());
   }
-  if (inputs.trainers)
-    inputs.trainers->end();
+  if (inputs.learners)
+    inputs.learners->end();
   run.result.host_cpu_s = process_cpu_s() - cpu_before;
   run.result.peak_rss_bytes = peak_rss_bytes();
   return run;

@@ -47,12 +47,12 @@ private:
 } // namespace
 
 /// A worker whose steps are those of its trainer.
-class process_learner final : public learner {
+class process_learner final : public local_learner {
 public:
   process_learner(std::shared_ptr<trainer_group> group, worker_id id)
       : group_(std::move(group)), id_(id), link_(group_->link_of(index_of(id))), slots_(link_->slots()) {}
 
-  step_result step(const step_context& at, std::span<const float> w, std::span<float> next) override {
+  learner_output step(const learner_input& at, std::span<const float> w, std::span<float> next) override {
     for (;;)
       try {
         return link_->step(at, w, next);
@@ -66,9 +66,10 @@ public:
   /// In the memory of the first process: one that is started again gets copies.
   std::shared_ptr<float_buffer> allocate(std::size_t count) override {
     auto shared = slots_->acquire();
-    return shared ? shared : learner::allocate(count);
+    return shared ? shared : local_learner::allocate(count);
   }
   bool waits() const noexcept override { return true; }
+  bool is_opaque() const noexcept override { return true; }
   std::string maker() const override { return link_->name(); }
   /// Nothing if it has failed, which the next step tells, or mends.
   std::vector<char> save() override {
@@ -223,7 +224,8 @@ void trainer_group::prepare_all() {
       threads.emplace_back([&, at = m.get()] {
         try {
           at->link.load()->prepare([&](std::uint64_t samples, std::span<const std::int32_t> labels) {
-            return rows_of(at->worker, samples, labels);
+            return deal_rows(samples, labels, options_.workers, options_.partition, options_.seed,
+                             at->worker);
           });
         } catch (...) {
           at->failure = std::current_exception();
@@ -281,36 +283,11 @@ void trainer_group::check_layout(const member& of) {
   throw input_error{input_fault::configuration, why, "", "give all the same model"};
 }
 
-std::vector<std::uint32_t> trainer_group::rows_of(std::uint32_t worker, std::uint64_t samples,
-                                                  std::span<const std::int32_t> labels) const {
-  constexpr std::uint64_t samples_max = std::uint64_t{1} << 31U;
-  if (samples == 0 || samples >= samples_max)
-    throw input_error{input_fault::configuration,
-                      "a trainer has " + std::to_string(samples) + " samples to deal out", "",
-                      "give it at least 1, and fewer than " + std::to_string(samples_max)};
-  dataset data;
-  data.labels.assign(labels.begin(), labels.end());
-  if (labels.empty()) {
-    if (options_.partition.how != partition_spec::kind::iid)
-      throw input_error{input_fault::configuration,
-                        "a trainer's samples have no labels, by which --partition would deal them out", "",
-                        "give labels to shard(), or leave --partition out"};
-    data.labels.assign(static_cast<std::size_t>(samples), 0);
-  }
-  const auto [least, most] = std::ranges::minmax(data.labels);
-  constexpr std::int32_t classes_max = 1'000'000;
-  if (least < 0 || most >= classes_max)
-    throw input_error{input_fault::configuration, "a trainer has labels below 0 or above 999999", "",
-                      "number the classes from 0 on"};
-  data.classes = static_cast<std::size_t>(most) + 1;
-  return std::move(partition_rows(data, options_.workers, options_.partition, options_.seed)[worker]);
-}
-
 std::shared_ptr<trainer_link> trainer_group::link_of(std::size_t worker) const {
   return members_[worker]->link.load();
 }
 
-std::unique_ptr<learner> trainer_group::learner_of(worker_id id) {
+std::unique_ptr<local_learner> trainer_group::learner_of(worker_id id) {
   return std::make_unique<process_learner>(shared_from_this(), id);
 }
 
@@ -331,7 +308,7 @@ std::shared_ptr<trainer_link> trainer_group::restarted(worker_id id, const std::
         return nullptr;
       const auto link = m.link.load();
       link->prepare([&](std::uint64_t samples, std::span<const std::int32_t> labels) {
-        return rows_of(m.worker, samples, labels);
+        return deal_rows(samples, labels, options_.workers, options_.partition, options_.seed, m.worker);
       });
       if (const auto different = first_difference(layout_, link->layout()); !different.empty())
         throw learner_failed{"it has become another: " + different};

@@ -3,8 +3,7 @@
 #include "actors/trainers/trainer_entrance.hpp"
 #include "actors/trainers/trainer_link.hpp"
 #include "learning/data/partition.hpp"
-#include "learning/model/model.hpp"
-#include "learning/model/test_bench.hpp"
+#include "learning/model/learner_group.hpp"
 
 #include <atomic>
 #include <filesystem>
@@ -29,33 +28,29 @@ struct trainer_options {
 };
 
 /// The trainers of all workers of a run on this host: processes that this one starts and ends, or that come
-/// by themselves. After it is made any thread may use it. Held by a `shared_ptr`, as learners need it.
-class trainer_group : public std::enable_shared_from_this<trainer_group> {
+/// by themselves.
+class trainer_group final : public learner_group, public std::enable_shared_from_this<trainer_group> {
 public:
   /// Starts them and waits until all are ready, which may take as long as they like. Throws `input_error`
   /// (configuration fault) if they do not fit each other, `learner_failed` if one ends before, and
   /// `std::system_error`. If it was interrupted it is not usable.
   explicit trainer_group(trainer_options options);
-  ~trainer_group();
+  ~trainer_group() override;
   trainer_group(const trainer_group&) = delete;
   trainer_group& operator=(const trainer_group&) = delete;
 
-  /// What they learn. Begins at the values of the trainer of worker 0.
-  const std::shared_ptr<const dybw::model>& model() const noexcept { return model_; }
-  /// The learner of a worker. Once for each and run.
-  std::unique_ptr<learner> learner_of(worker_id id);
-  /// See `estimate_scorer`. Those that are asked for nobody's parameters are asked in turn, until one
-  /// answers.
-  std::vector<named_score> scores_of(std::span<const float> parameters, std::optional<std::size_t> worker);
-
-  /// The trainer of this worker goes on where an earlier one was that gave these bytes; empty: it begins
-  /// afresh. Before a run begins. Throws `learner_failed`.
-  void load(worker_id id, std::span<const char> saved);
-  /// A run begins: of the second on with new processes, which know nothing of the one before. Throws as the
-  /// constructor. Whether it can: false if it was interrupted meanwhile.
-  bool begin_run();
-  /// Ends all processes. Who waits for one fails. A second time does nothing.
-  void end();
+  /// Begins at the values of the trainer of worker 0.
+  const std::shared_ptr<const dybw::model>& model() const noexcept override { return model_; }
+  bool waits() const noexcept override { return true; }
+  std::unique_ptr<local_learner> learner_of(worker_id id) override;
+  /// Nobody's parameters are scored by the first that answers.
+  std::vector<named_score> scores_of(std::span<const float> parameters,
+                                     std::optional<std::size_t> worker) override;
+  void load(worker_id id, std::span<const char> saved) override;
+  /// Starts new processes for a second run. Throws as the constructor.
+  bool begin_run() override;
+  /// Ends all processes.
+  void end() override;
 
 private:
   friend class process_learner;
@@ -70,8 +65,6 @@ private:
   std::shared_ptr<trainer_link> link_of(std::size_t worker) const;
   std::shared_ptr<trainer_link> restarted(worker_id id, const std::string& why);
   bool interrupted() const;
-  std::vector<std::uint32_t> rows_of(std::uint32_t worker, std::uint64_t samples,
-                                     std::span<const std::int32_t> labels) const;
 
   trainer_options options_;
   std::unique_ptr<private_directory> place_;

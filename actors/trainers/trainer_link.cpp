@@ -8,9 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
-#include <cmath>
 #include <set>
 
 namespace dybw {
@@ -22,30 +20,11 @@ typename Inspector::result_type inspect(Inspector& f, trainer_array& x) {
 
 namespace {
 
-constexpr int infinite_max = 3; ///< steps in a row
-
 std::string text_of(const trainer_array& a) {
   auto text = (a.frozen ? "frozen " : "") + a.type;
   for (auto extent : a.shape)
     text += " [" + std::to_string(extent) + ']';
   return text;
-}
-
-/// Index of the first value that is an infinity or a NaN; `values.size()`: none.
-std::size_t first_not_finite(std::span<const float> values) {
-  constexpr std::uint32_t exponent = 0x7f800000;
-  constexpr std::size_t at_once = 1024;
-  for (std::size_t first = 0; first < values.size(); first += at_once) {
-    const auto piece = values.subspan(first, std::min(at_once, values.size() - first));
-    std::uint32_t odd = 0; // a loop without a way out becomes vector instructions
-    for (auto x : piece)
-      odd |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(x) & exponent) == exponent);
-    if (odd != 0)
-      return first +
-             static_cast<std::size_t>(
-                 std::ranges::find_if_not(piece, [](float x) { return std::isfinite(x); }) - piece.begin());
-  }
-  return values.size();
 }
 
 /// Where the averaged arrays lie in a slot. Throws `std::runtime_error` for what cannot be.
@@ -209,7 +188,7 @@ std::span<const float> trainer_link::starting_values() {
     read_trainer_body(hear(DYBW_READY), device);
     const auto values = slots_->values(shared_slots::for_w);
     if (const auto odd = first_not_finite(values); odd < values.size())
-      fail("its trainer's " + name_at(odd) + " begins with a value that is not finite");
+      fail("its trainer's " + name_at(layout_.averaged, odd) + " begins with a value that is not finite");
     name_ = "trainer" + (process_ ? ' ' + std::to_string(process_->pid()) : "") +
             (device.empty() ? "" : " (" + device + ')');
     ready_ = true;
@@ -217,7 +196,7 @@ std::span<const float> trainer_link::starting_values() {
   });
 }
 
-step_result trainer_link::step(const step_context& at, std::span<const float> w, std::span<float> next) {
+learner_output trainer_link::step(const learner_input& at, std::span<const float> w, std::span<float> next) {
   const turn mine{free_};
   const auto began = std::chrono::steady_clock::now();
   auto in = slots_->slot_of(w);
@@ -232,7 +211,7 @@ step_result trainer_link::step(const step_context& at, std::span<const float> w,
   auto done = talk([&] {
     ask(DYBW_STEP, trainer_body(++ticket_, at.completed, *in, to));
     std::uint64_t ticket = 0;
-    step_result answer;
+    learner_output answer;
     read_trainer_body(hear(DYBW_DONE), ticket, answer.loss, answer.samples);
     if (ticket != ticket_)
       fail("its trainer answers step " + std::to_string(ticket) + ", not " + std::to_string(ticket_));
@@ -245,28 +224,15 @@ step_result trainer_link::step(const step_context& at, std::span<const float> w,
   return done;
 }
 
-/// A step that is not finite does not move w.
-void trainer_link::check_finite(step_result& done, std::span<const float> w, std::span<float> next) {
-  const auto odd = first_not_finite(next);
-  if (odd == next.size() && std::isfinite(done.loss)) {
-    infinite_in_a_row_ = 0;
-    loss_ = done.loss;
+void trainer_link::check_finite(learner_output& done, std::span<const float> w, std::span<float> next) {
+  const auto odd = finite_.check(layout_.averaged, w, next, done.loss);
+  if (odd.empty())
     return;
-  }
-  done.loss = loss_;
-  const auto name = odd < next.size() ? name_at(odd) : "its loss";
-  if (++infinite_in_a_row_ == infinite_max)
-    fail("its trainer's steps were not finite " + std::to_string(infinite_max) + " times in a row, in " +
-         name);
+  if (finite_.is_hopeless())
+    fail("its trainer's steps were not finite " + std::to_string(finite_steps::odd_max) +
+         " times in a row, in " + odd);
   spdlog::warn("worker {}: step {} of its trainer is not finite in {} and does not count", worker_, ticket_,
-               name);
-  std::ranges::copy(w, next.begin());
-}
-
-std::string trainer_link::name_at(std::size_t value) const {
-  const auto& arrays = layout_.averaged;
-  const auto behind = std::ranges::upper_bound(arrays, value, {}, &parameter_array::offset);
-  return std::prev(behind)->name; // the first begins at 0
+               odd);
 }
 
 /// A score function takes as long as it takes, but somebody who wants an end shall have it.

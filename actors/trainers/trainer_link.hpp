@@ -4,7 +4,8 @@
 #include "actors/trainers/trainer_process.hpp"
 #include "actors/trainers/trainer_socket.hpp"
 #include "learning/model/evaluation.hpp"
-#include "learning/model/learner.hpp"
+#include "learning/model/finite_steps.hpp"
+#include "learning/model/local_learner.hpp"
 #include "learning/model/parameter_layout.hpp"
 
 #include <atomic>
@@ -64,7 +65,7 @@ public:
   /// The starting values, once they are there.
   std::span<const float> starting_values();
 
-  step_result step(const step_context& at, std::span<const float> w, std::span<float> next);
+  learner_output step(const learner_input& at, std::span<const float> w, std::span<float> next);
   /// None if it is busy for longer than it usually is, or fails. `interrupted` is asked meanwhile; true makes
   /// an end soon.
   std::optional<std::vector<named_score>> evaluate(std::span<const float> parameters,
@@ -97,8 +98,7 @@ private:
   std::span<const char> hear(std::uint16_t type);
   void wait_for_score(const std::function<bool()>& interrupted);
   [[noreturn]] void fail(const std::string& why);
-  std::string name_at(std::size_t value) const;
-  void check_finite(step_result& done, std::span<const float> w, std::span<float> next);
+  void check_finite(learner_output& done, std::span<const float> w, std::span<float> next);
 
   std::uint32_t worker_;
   std::unique_ptr<trainer_socket> socket_;
@@ -113,8 +113,7 @@ private:
   std::atomic<bool> ready_{false};
   std::atomic<std::int64_t> step_ns_{0}; ///< how long the newest took
   std::uint64_t ticket_ = 0;
-  int infinite_in_a_row_ = 0;
-  double loss_ = 0; ///< of the newest step that was finite
+  finite_steps finite_;
 };
 
 } // namespace dybw

@@ -83,7 +83,8 @@ public:
   nanoseconds cost() const noexcept { return cost_; }
   bool mix_is_pending() const noexcept { return mix_pending_; }
   bool is_idle() const noexcept { return !under_way_ && !mix_pending_ && !step_pending_ && !state_pending_; }
-  bool waits() const noexcept { return job_ && job_->local->waits(); }   ///< see `local_training`
+  bool waits() const noexcept { return job_ && job_->local->waits(); } ///< see `local_training`
+  bool is_opaque() const noexcept { return job_ && job_->local->is_opaque(); }
   std::uint64_t ticket() const noexcept { return ticket_; }              ///< of the step wanted; 0: none
   const parameter_block& from() const noexcept { return from_; }         ///< where that step began
   const parameter_block& estimate() const noexcept { return estimate_; } ///< w~_j of the newest step done

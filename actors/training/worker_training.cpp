@@ -73,7 +73,7 @@ void worker_state::save(training_slot::learner_state state) {
   }
   x->parameters = current_;
   x->velocity = std::move(state.velocity);
-  x->has_learner = slot_->waits();
+  x->has_learner = slot_->is_opaque();
   x->learner = std::move(state.saved);
   checkpoint_wanted_ = false;
   checkpoint_under_way_ = true;
@@ -84,7 +84,7 @@ void worker_state::save(training_slot::learner_state state) {
 
 void worker_state::send_last_word() {
   if (options_.checkpointer && mixed_round_ > saved_round_ && !gave_up_) {
-    if (slot_->waits()) { // nobody waits for a process here
+    if (slot_->is_opaque()) { // it may wait for a process, as nobody does here
       slot_->ask_for_state();
       return submit_job();
     }

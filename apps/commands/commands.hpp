@@ -2,17 +2,23 @@
 
 #include <functional>
 #include <iosfwd>
+#include <memory>
 #include <span>
 #include <string>
 
 namespace dybw {
 
+class learner; // learning/api/learner.hpp
+struct place;
+using learner_maker = std::function<std::unique_ptr<learner>(const place&)>;
+
 /// The exit code when training, or writing its results, failed.
 inline constexpr int exit_failed = 1;
 
 /// `dybw run`: trains as the options say, prints and writes the results. Returns the exit code; throws
-/// `input_error` for wrong input before anything starts. `arguments` are those behind "run".
-int run_command(std::span<const std::string> arguments);
+/// `input_error` for wrong input before anything starts. `arguments` are those behind "run". `own` makes the
+/// learners of the user's program; null: this program has none.
+int run_command(std::span<const std::string> arguments, const learner_maker& own = {});
 
 /// `dybw node`: offers this machine to runs until it is ended by a signal.
 int node_command(std::span<const std::string> arguments);

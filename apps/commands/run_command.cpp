@@ -3,6 +3,7 @@
 #include "actors/run/checkpoints.hpp"
 #include "actors/run/local_run.hpp"
 #include "actors/run/simulated_run.hpp"
+#include "actors/trainers/own_learners.hpp"
 #include "actors/transport/system_config.hpp"
 #include "apps/commands/commands.hpp"
 #include "apps/commands/report_files.hpp"
@@ -41,9 +42,9 @@ std::map<worker_id, checkpoint> find_checkpoints(const run_options& options, con
                       "--resume=" + *options.resume + " has done all its " + std::to_string(*config.rounds) +
                           " rounds",
                       "", "give more --rounds"};
-  if (inputs.trainers)
+  if (inputs.learners)
     for (const auto& [id, x] : found)
-      inputs.trainers->load(id, x.learner);
+      inputs.learners->load(id, x.learner);
   output.go_on(policy, found);
   if (!options.output.quiet)
     std::cerr << "going on after round " << round << std::endl;
@@ -107,18 +108,29 @@ void tell_data(const run_inputs& inputs, const run_options& options) {
     spdlog::warn("data: {}", note);
 }
 
+std::shared_ptr<learner_group> make_own_learners(const run_config& config, const learner_maker& make) {
+  return std::make_shared<own_learners>(make, own_learner_options{static_cast<std::uint32_t>(config.workers),
+                                                                  config.seed, config.data.path.string(),
+                                                                  config.partition});
+}
+
 /// Makes ready what trains. Trainers write into the run's directory, which therefore comes first; otherwise
 /// what is refused has made none.
 class prepared {
 public:
-  explicit prepared(const run_options& options) {
-    if (!options.config.trains_elsewhere()) {
+  prepared(const run_options& options, const learner_maker& own) {
+    if (!options.config.has_own_model()) {
       inputs = prepare_run(options.config);
       if (!interrupt_guard::interrupted()) // else nothing was measured, nothing is written
         output.emplace(options);
       return;
     }
     inputs = plan_run(options.config);
+    if (options.config.own_learner) {
+      use_learners(inputs, make_own_learners(options.config, own));
+      output.emplace(options);
+      return;
+    }
     output.emplace(options);
     output->tell_waiting();
     try {
@@ -133,8 +145,8 @@ public:
   std::optional<run_output> output;
 };
 
-int run_virtually(const run_options& options) {
-  prepared run{options};
+int run_virtually(const run_options& options, const learner_maker& own) {
+  prepared run{options, own};
   if (interrupt_guard::interrupted())
     return interrupt_guard::exit_code;
   const auto& inputs = run.inputs;
@@ -158,8 +170,8 @@ int run_virtually(const run_options& options) {
       options.output.is_part);
 }
 
-int run_here(const run_options& options) {
-  prepared run{options};
+int run_here(const run_options& options, const learner_maker& own) {
+  prepared run{options, own};
   if (interrupt_guard::interrupted())
     return interrupt_guard::exit_code;
   const auto& inputs = run.inputs;
@@ -189,14 +201,14 @@ int run_here(const run_options& options) {
       options.output.is_part);
 }
 
-int run_one(const run_options& options) {
+int run_one(const run_options& options, const learner_maker& own) {
   if (options.config.clock == clock_kind::virtual_)
-    return run_virtually(options);
-  return options.nodes ? run_on_nodes(options) : run_here(options);
+    return run_virtually(options, own);
+  return options.nodes ? run_on_nodes(options) : run_here(options, own);
 }
 
 /// One after the other; those that were done are shown even if one fails.
-int run_seeds(std::span<const std::string> arguments, const run_options& options) {
+int run_seeds(std::span<const std::string> arguments, const run_options& options, const learner_maker& own) {
   auto directory = *options.output.directory;
   if (options.output.directory_is_ours)
     directory = make_new_directory(directory);
@@ -208,7 +220,7 @@ int run_seeds(std::span<const std::string> arguments, const run_options& options
     if (!options.output.quiet)
       std::cerr << "seed " << options.seeds[i] << " (" << i + 1 << " of " << options.seeds.size() << ")"
                 << std::endl;
-    code = run_one(read_seed_options(arguments, options.seeds[i], directory));
+    code = run_one(read_seed_options(arguments, options.seeds[i], directory, bool{own}), own);
   }
   // Nothing is there yet where the first run was refused.
   if (code == 0 ||
@@ -219,11 +231,11 @@ int run_seeds(std::span<const std::string> arguments, const run_options& options
 
 } // namespace
 
-int run_command(std::span<const std::string> arguments) {
-  const auto options = read_run_options(arguments, date_text(), options_on_nodes);
+int run_command(std::span<const std::string> arguments, const learner_maker& own) {
+  const auto options = read_run_options(arguments, date_text(), options_on_nodes, bool{own});
   set_up_log(options.output.level);
   const auto guard = interrupt_guard{};
-  return options.seeds.empty() ? run_one(options) : run_seeds(arguments, options);
+  return options.seeds.empty() ? run_one(options, own) : run_seeds(arguments, options, own);
 }
 
 } // namespace dybw

@@ -79,8 +79,11 @@ std::vector<std::uint64_t> read_seeds(const option_values& given) {
 }
 
 void read_data(const option_values& given, run_config& config) {
-  if (given.given("trainer") || given.given("attach"))
-    return read_trainer(given, config);
+  for (const auto* option : {"trainer", "trainer-restart", "attach"})
+    if (config.own_learner && given.given(option))
+      given.refuse(option, "does not go with the program's own learner", "leave it out");
+  if (config.own_learner || given.given("trainer") || given.given("attach"))
+    return read_own_model(given, config);
   if (given.given("trainer-restart"))
     given.refuse("trainer-restart", "is for runs with --trainer", "leave it out");
   constexpr auto digits = 0U;
@@ -193,7 +196,7 @@ void read_stopping(const option_values& given, run_config& config) {
 }
 
 void read_learning(const option_values& given, run_config& config) {
-  if (config.trains_elsewhere())
+  if (config.has_own_model())
     return;
   config.model = given.text("model");
   given.reading("model", [&] { return check_model(config.model); });
@@ -221,8 +224,8 @@ void read_times(const option_values& given, run_config& config) {
     given.reading("step-time", [&] { return parse_distribution(config.step_time, "--step-time"); });
   config.straggler = given.text("straggler");
   given.reading("straggler", [&] { check_step_options(config.step_time, config.straggler, config.workers); });
-  if (config.trains_elsewhere() && straggles_by_computing(config.straggler))
-    given.refuse("straggler", "cannot compute with --trainer", "leave out computed:");
+  if (config.has_own_model() && straggles_by_computing(config.straggler))
+    given.refuse("straggler", "cannot compute with a " + config.model, "leave out computed:");
   if (config.model == "none" && straggles_by_computing(config.straggler))
     given.refuse("straggler", "cannot compute with --model=none",
                  "leave out computed: or give --model softmax");
@@ -398,12 +401,12 @@ bool is_shaped(const option_values& given, const boost::program_options::options
 
 /// `one`: of `--seeds` the one that is to be read; none for the first.
 run_options read_options(std::span<const std::string> arguments, const std::string& date,
-                         const std::optional<std::uint64_t>& one, const ask_options& ask) {
+                         const std::optional<std::uint64_t>& one, const ask_options& ask, bool own_learner) {
   const auto known = run_option_list();
   option_values given{known, "dybw run"};
   given.add_arguments(arguments);
   run_options options;
-  options.demo = !is_shaped(given, known);
+  options.demo = !own_learner && !is_shaped(given, known);
   if (given.given("resume") && given.text("resume").empty())
     given.refuse("resume", "is empty", "name the run to go on with");
   if (given.given("resume") && !names_nodes(given))
@@ -420,6 +423,7 @@ run_options read_options(std::span<const std::string> arguments, const std::stri
     given.add_text("seed = " + std::to_string(one.value_or(options.seeds.front())) + "\n", "--seeds");
 
   auto& config = options.config;
+  config.own_learner = own_learner;
   config.seed = given.whole("seed", 0, whole_max);
   config.threads = given.whole("threads", 0, threads_max);
   config.log_bytes_max = given.whole("log-max", 0, whole_max >> 20U) << 20U;
@@ -444,13 +448,13 @@ run_options read_options(std::span<const std::string> arguments, const std::stri
 } // namespace
 
 run_options read_run_options(std::span<const std::string> arguments, const std::string& date,
-                             const ask_options& ask) {
-  return read_options(arguments, date, std::nullopt, ask);
+                             const ask_options& ask, bool own_learner) {
+  return read_options(arguments, date, std::nullopt, ask, own_learner);
 }
 
 run_options read_seed_options(std::span<const std::string> arguments, std::uint64_t seed,
-                              const std::filesystem::path& directory) {
-  auto options = read_options(arguments, "", seed, {});
+                              const std::filesystem::path& directory, bool own_learner) {
+  auto options = read_options(arguments, "", seed, {}, own_learner);
   options.output.directory = seed_directory(directory, seed);
   options.output.directory_is_ours = false;
   options.output.is_part = true;

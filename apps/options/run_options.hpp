@@ -67,13 +67,14 @@ using ask_options =
 /// `--out`. Of a run that goes on (`--resume`) the options that it had are under those of `arguments`. Reads
 /// the files of topologies, connecting edges and traces, but no data. Throws `input_error` for whatever is
 /// wrong (data fault for a malformed file).
-/// If the run is one on nodes, `ask` gets its options from them.
+/// If the run is one on nodes, `ask` gets its options from them. `own_learner`: the user's program has the
+/// model.
 run_options read_run_options(std::span<const std::string> arguments, const std::string& date,
-                             const ask_options& ask = {});
+                             const ask_options& ask = {}, bool own_learner = false);
 
 /// The same for one seed of `--seeds`, which writes below `directory` (see `seed_directory`).
 run_options read_seed_options(std::span<const std::string> arguments, std::uint64_t seed,
-                              const std::filesystem::path& directory);
+                              const std::filesystem::path& directory, bool own_learner = false);
 
 /// What `dybw run --help` prints: grouped, with defaults, at most 100 columns.
 std::string run_help();

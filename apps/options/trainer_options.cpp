@@ -11,9 +11,7 @@ namespace {
 constexpr std::uint64_t trainers_max = 256; ///< processes on this host
 constexpr std::uint64_t trainer_restarts_max = 1'000'000;
 
-} // namespace
-
-void read_trainer(const option_values& given, run_config& config) {
+void read_processes(const option_values& given, run_config& config) {
   if (given.given("trainer") && given.given("attach"))
     given.refuse("attach", "contradicts --trainer", "give one of them");
   if (given.given("trainer")) {
@@ -29,19 +27,29 @@ void read_trainer(const option_values& given, run_config& config) {
       given.refuse("trainer-restart", "is for trainers that dybw starts", "leave it out with --attach");
     config.attach = std::filesystem::absolute(given.text("attach"));
   }
+}
+
+} // namespace
+
+void read_own_model(const option_values& given, run_config& config) {
+  if (!config.own_learner)
+    read_processes(given, config);
+  const std::string whose = config.own_learner ? "learner" : "trainer";
   for (const auto* option : {"model", "dataset", "test-share", "label", "scaling", "augment", "batch",
                              "step-size", "step-decay", "momentum", "weight-decay", "start"})
     if (given.given(option))
-      given.refuse(option, "is the trainer's affair with --trainer",
-                   "leave it out, and say it in the script");
+      given.refuse(option, "is the " + whose + "'s affair" + (config.own_learner ? "" : " with --trainer"),
+                   "leave it out, and say it in the " +
+                       std::string{config.own_learner ? "program" : "script"});
   for (const auto* option : {"nodes", "nodes-file"})
     if (given.given(option))
-      given.refuse(option, "does not go with --trainer yet", "leave one of them out");
+      given.refuse(option, "does not go with a " + whose + " yet", "leave it out");
   for (const auto* option : {"checkpoint-every", "resume"})
     if (given.given(option) && given.choice("clock", {"real", "virtual"}) == 1)
-      given.refuse(option, "does not go with trainers in virtual time yet", "leave one of them out");
-  config.workers = given.whole("workers", 1, trainers_max);
-  config.model = "trainer";
+      given.refuse(option, "does not go with a " + whose + " in virtual time yet", "leave one of them out");
+  if (!config.own_learner)
+    given.whole("workers", 1, trainers_max);
+  config.model = whose;
   config.data = {};
   config.data.seed = config.seed;
   if (given.given("data"))
@@ -51,7 +59,7 @@ void read_trainer(const option_values& given, run_config& config) {
 }
 
 score_target read_target(const option_values& given, const run_config& config) {
-  if (!config.trains_elsewhere())
+  if (!config.has_own_model())
     given.refuse("target", "is for the scores of trainers", "give --target-accuracy, or add --trainer");
   const auto& text = given.text("target");
   const auto equals = text.rfind('=');

@@ -5,9 +5,10 @@
 
 namespace dybw {
 
-/// Reads the options of a run whose trainers have a model and data of their own, --trainer or --attach. How
-/// they step is their affair: options of built-in models are refused. Throws `input_error`.
-void read_trainer(const option_values& given, run_config& config);
+/// Reads the options of a run whose trainers (--trainer or --attach) or learners (`config.own_learner`) have
+/// a model and data of their own. How they step is their affair: options of built-in models are refused.
+/// Throws `input_error`.
+void read_own_model(const option_values& given, run_config& config);
 
 /// Reads --target. Throws `input_error`.
 score_target read_target(const option_values& given, const run_config& config);

@@ -234,7 +234,7 @@ ordered_json config_to_json(const run_config& config) {
       {"checkpoint-every", number(config.checkpoint_every_s)},
       {"log-max", config.log_bytes_max >> 20U},
   };
-  if (config.trains_elsewhere()) // that is the trainers' affair
+  if (config.has_own_model()) // that is the trainers' affair
     for (const auto* name : {"dataset", "model", "scaling", "augment", "batch", "step-size", "step-decay",
                              "momentum", "weight-decay", "start"})
       json[name] = nullptr;

@@ -212,4 +212,33 @@ std::vector<std::vector<std::uint32_t>> partition_rows(const dataset& data, std:
   return deal_iid(data.size(), workers, generator);
 }
 
+std::vector<std::uint32_t> deal_rows(std::uint64_t samples, std::span<const std::int32_t> labels,
+                                     std::size_t workers, const partition_spec& spec, std::uint64_t seed,
+                                     std::size_t worker) {
+  constexpr std::uint64_t samples_max = std::uint64_t{1} << 31U;
+  constexpr std::int32_t classes_max = 1'000'000;
+  const auto refuse = [](const std::string& what, const std::string& mend) {
+    throw input_error{input_fault::configuration, what, "", mend};
+  };
+  if (samples == 0 || samples >= samples_max)
+    refuse("there are " + std::to_string(samples) + " samples to deal out",
+           "have at least 1, and fewer than " + std::to_string(samples_max));
+  if (!labels.empty() && labels.size() != samples)
+    refuse("there are " + std::to_string(labels.size()) + " labels for " + std::to_string(samples) +
+               " samples to deal out",
+           "give one for each, or none");
+  if (labels.empty() && spec.how != partition_spec::kind::iid)
+    refuse("the samples have no labels, by which --partition would deal them out",
+           "give labels with the samples, or leave --partition out");
+  dataset data;
+  data.labels.assign(labels.begin(), labels.end());
+  if (labels.empty())
+    data.labels.assign(static_cast<std::size_t>(samples), 0);
+  const auto [least, most] = std::ranges::minmax(data.labels);
+  if (least < 0 || most >= classes_max)
+    refuse("there are labels below 0 or above 999999", "number the classes from 0 on");
+  data.classes = static_cast<std::size_t>(most) + 1;
+  return std::move(partition_rows(data, workers, spec, seed)[worker]);
+}
+
 } // namespace dybw

@@ -3,6 +3,7 @@
 #include "learning/data/dataset.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,5 +37,11 @@ partition_spec parse_partition(const std::string& text);
 /// fault) if there are fewer samples than workers (or than runs to deal).
 std::vector<std::vector<std::uint32_t>> partition_rows(const dataset& data, std::size_t workers,
                                                        const partition_spec& spec, std::uint64_t seed);
+
+/// Of so many samples, which somebody else has, the rows of one worker; `labels` has the class of each, or
+/// is empty where the partition goes by chance alone. Throws `input_error` (configuration fault).
+std::vector<std::uint32_t> deal_rows(std::uint64_t samples, std::span<const std::int32_t> labels,
+                                     std::size_t workers, const partition_spec& spec, std::uint64_t seed,
+                                     std::size_t worker);
 
 } // namespace dybw

@@ -18,7 +18,8 @@ training_workspace::training_workspace(const training_setup& setup)
       gradient_(setup.data ? setup.model->parameter_count() : 0),
       scratch_(setup.data ? classifier_of(setup).make_workspace(setup.batch) : nullptr) {}
 
-std::unique_ptr<learner> make_learner(const std::shared_ptr<const training_setup>& setup, worker_id id) {
+std::unique_ptr<local_learner> make_learner(const std::shared_ptr<const training_setup>& setup,
+                                            worker_id id) {
   return setup->learners ? setup->learners(id) : std::make_unique<gradient_learner>(setup);
 }
 
@@ -30,7 +31,7 @@ gradient_learner::gradient_learner(std::shared_ptr<const training_setup> setup)
   }
 }
 
-double gradient_learner::compute_gradient(const step_context& at, std::span<const float> w) {
+double gradient_learner::compute_gradient(const learner_input& at, std::span<const float> w) {
   const auto& data = *setup_->data;
   auto& workspace = *at.workspace;
   assert(!at.rows.empty() && at.rows.size() <= setup_->batch);
@@ -41,7 +42,8 @@ double gradient_learner::compute_gradient(const step_context& at, std::span<cons
                                        *workspace.scratch_);
 }
 
-step_result gradient_learner::step(const step_context& at, std::span<const float> w, std::span<float> next) {
+learner_output gradient_learner::step(const learner_input& at, std::span<const float> w,
+                                      std::span<float> next) {
   const auto loss = compute_gradient(at, w);
   sgd_step(setup_->sgd, step_size_at(setup_->sgd, at.completed, setup_->rounds_per_pass), w,
            at.workspace->gradient_.values(), velocity_, velocity_next_, next);

@@ -9,19 +9,19 @@ namespace dybw {
 ///     w~ = w - eta * v,  v = momentum * v + gradient(w) + weight_decay * w
 ///
 /// v is kept in two places, so that a step that does not count leaves no trace.
-class gradient_learner final : public learner {
+class gradient_learner final : public local_learner {
 public:
   /// REQUIRES: the setup's model is a classifier, and it has data.
   explicit gradient_learner(std::shared_ptr<const training_setup> setup);
 
-  step_result step(const step_context& at, std::span<const float> w, std::span<float> next) override;
+  learner_output step(const learner_input& at, std::span<const float> w, std::span<float> next) override;
   void keep() override { velocity_.swap(velocity_next_); }
-  void repeat(const step_context& at, std::span<const float> w) override { compute_gradient(at, w); }
+  void repeat(const learner_input& at, std::span<const float> w) override { compute_gradient(at, w); }
   parameter_block state(bool of_newest) const override; ///< v
   void restore(const parameter_block& state, bool of_newest) override;
 
 private:
-  double compute_gradient(const step_context& at, std::span<const float> w);
+  double compute_gradient(const learner_input& at, std::span<const float> w);
 
   std::shared_ptr<const training_setup> setup_;
   const classifier& classifier_;

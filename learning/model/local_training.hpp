@@ -66,11 +66,12 @@ public:
   const parameter_block& current() const noexcept { return current_; } ///< w
   /// What the learner needs to go on from w, a copy: v as of the step that led to it; none without momentum.
   parameter_block velocity() const { return learner_->state(false); }
-  /// The same where it is opaque; throws `learner_failed`.
+  /// The same where it `is_opaque`; throws `learner_failed`.
+  bool is_opaque() const noexcept { return learner_->is_opaque(); }
   std::vector<char> save() { return learner_->save(); }
   /// A step is another process's work: the thread waits for it.
   bool waits() const noexcept { return learner_->waits(); }
-  std::string maker() const { return learner_->maker(); } ///< that process, see `learner`
+  std::string maker() const { return learner_->maker(); } ///< that process, see `local_learner`
 
   /// All of it, for one that is to go on in just the same way.
   training_state state() const;
@@ -78,7 +79,7 @@ public:
 
 private:
   std::shared_ptr<const training_setup> setup_;
-  std::unique_ptr<learner> learner_;
+  std::unique_ptr<local_learner> learner_;
   buffer_pool pool_;
   parameter_block current_;
   parameter_block stepped_;

@@ -27,8 +27,8 @@ using parameter_layout = std::vector<parameter_array>;
 /// Whether every array lies within a vector of so many values and has a name that can be a file's, in an
 /// archive that is unpacked. Of a layout that comes from another machine nothing else is sure: its numbers
 /// may overflow `size`.
-inline bool is_sound(const parameter_layout& layout, std::uint64_t values) noexcept {
-  for (const auto& a : layout) {
+inline bool is_sound(const parameter_layout& arrays, std::uint64_t values) noexcept {
+  for (const auto& a : arrays) {
     if (a.name.empty() || a.name.front() == '.' || a.name.find_first_of("/\\:") != std::string::npos)
       return false;
     std::uint64_t size = 1;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "learning/data/dataset.hpp"
-#include "learning/model/learner.hpp"
+#include "learning/model/local_learner.hpp"
 #include "learning/model/model.hpp"
 #include "learning/model/parameter_block.hpp"
 #include "learning/model/sgd.hpp"
@@ -40,6 +40,6 @@ private:
 };
 
 /// The learner of a worker, as the setup says.
-std::unique_ptr<learner> make_learner(const std::shared_ptr<const training_setup>& setup, worker_id id);
+std::unique_ptr<local_learner> make_learner(const std::shared_ptr<const training_setup>& setup, worker_id id);
 
 } // namespace dybw

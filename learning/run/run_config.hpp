@@ -44,7 +44,9 @@ struct run_config {
   std::string trainer;
   std::string attach;                 ///< .. or the socket that trainers come to which others start
   std::uint32_t trainer_restarts = 0; ///< how often one that failed is started again, for each worker
-  bool trains_elsewhere() const noexcept { return !trainer.empty() || !attach.empty(); }
+  bool own_learner = false;           ///< .. or the learners are those of the user's program
+  /// Model, data and steps are the user's, not built in.
+  bool has_own_model() const noexcept { return own_learner || !trainer.empty() || !attach.empty(); }
   std::size_t workers = 8;
   std::string topology = "ring";
   std::string connect = "tree";

@@ -59,6 +59,7 @@ std::set<std::string> uses_in(const std::string& list) {
 const std::vector<std::string>& floors() {
   static const strings all = {
       "learning/base",
+      "learning/api",
       "learning/graph",
       "learning/straggler",
       "learning/data",

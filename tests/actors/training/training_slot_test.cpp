@@ -307,8 +307,8 @@ TEST_CASE("training_slot: a step dropped while it waits leaves its mini-batch fo
 }
 
 TEST_CASE("training_slot: a step of another process that takes ten times as long as usual is stalled") {
-  struct elsewhere final : learner {
-    step_result step(const step_context&, std::span<const float> w, std::span<float> next) override {
+  struct elsewhere final : local_learner {
+    learner_output step(const learner_input&, std::span<const float> w, std::span<float> next) override {
       std::ranges::copy(w, next.begin());
       return {};
     }
