@@ -78,7 +78,9 @@ public:
                               to_string(id) + " than in worker 0",
                           "", "let initialise depend on the seed alone"};
     }
-    next_.resize(group_->all_averaged_ ? 0 : own_.size());
+    if (group_->all_averaged_)
+      std::vector<float>{}.swap(own_);
+    next_.resize(own_.size());
   }
 
   learner_output step(const learner_input& at, std::span<const float> w, std::span<float> next) override {
@@ -144,8 +146,8 @@ private:
   worker_id id_;
   std::unique_ptr<learner> user_;
   parameter_layout averaged_ = group_->model_->layout();
-  std::vector<float> own_;  ///< [all arrays]: its local and frozen values, the others as of the newest step
-  std::vector<float> next_; ///< [all arrays], after it; empty where all are averaged
+  std::vector<float> own_;  ///< [all arrays]: its local and frozen values; empty where all are averaged
+  std::vector<float> next_; ///< likewise, after its newest step
   finite_steps finite_;
 };
 
@@ -205,7 +207,8 @@ void own_learners::read_layout() {
 
 void own_learners::read_start() {
   guarded("initialise", [&] { scorer_->initialise(options_.seed, start_); });
-  shown_ = start_;
+  if (!all_averaged_)
+    shown_ = start_;
   parameter_layout averaged;
   std::size_t count = 0;
   for (std::size_t i = 0; i < pieces_.size(); ++i)
@@ -263,8 +266,10 @@ std::vector<named_score> own_learners::scores_of(std::span<const float> paramete
     return {};
   std::vector<named_score> all;
   try {
-    gather(parameters, shown_);
-    if (const auto found = guarded("evaluate", [&] { return scorer_->evaluate(shown_); }))
+    if (!all_averaged_)
+      gather(parameters, shown_);
+    const auto shown = all_averaged_ ? parameters : std::span<const float>{shown_};
+    if (const auto found = guarded("evaluate", [&] { return scorer_->evaluate(shown); }))
       for (const auto& x : *found)
         all.push_back({x.name, x.value, x.when == better::smaller || x.name == "loss"});
   } catch (const learner_failed& e) {

@@ -60,7 +60,7 @@ private:
   std::vector<piece> pieces_;
   bool all_averaged_ = true;
   std::vector<float> start_; ///< [all arrays], of worker 0
-  std::vector<float> shown_; ///< [all arrays], to the scorer
+  std::vector<float> shown_; ///< [all arrays], to the scorer; empty where all are averaged
   std::shared_ptr<const dybw::model> model_;
   std::vector<std::unique_ptr<local_learner>> learners_; ///< [workers], of the run that begins
   std::vector<std::vector<char>> saved_;                 ///< [workers], where they go on; empty: nowhere

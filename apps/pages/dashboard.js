@@ -60,10 +60,13 @@ function draw_header(run) {
 const worst_text = e => is_number(e.worst_worker_accuracy)
   ? `worst worker ${accuracy_text(e.worst_worker_accuracy)}${e.scored_workers < workers().count ? ` of ${count(e.scored_workers)} scored` : ""}` : "";
 
+/// Those that are not accuracy and loss, which have tiles.
+const scores_text = e => Object.entries(e?.scores ?? {}).filter(([name]) => name !== "accuracy" && name !== "loss").map(([name, value]) => `${name} ${figures(value)}`).join(", ");
+
 /// title, big(run), unit(run), and if there is something to measure by: meter(run) in [0,1], hue, bad(run)
 const tiles = [
   {title: "Test accuracy", big: run => accuracy_text(run.newest_evaluation?.test_accuracy), hue: 0, meter: run => run.newest_evaluation?.test_accuracy,
-    unit: run => [is_number(run.target_accuracy) ? `target ${Number((100 * run.target_accuracy).toFixed(2))} %` : "", run.newest_evaluation ? worst_text(run.newest_evaluation) : "not measured yet"]},
+    unit: run => [is_number(run.target_accuracy) ? `target ${Number((100 * run.target_accuracy).toFixed(2))} %` : "", run.newest_evaluation ? worst_text(run.newest_evaluation) : "not measured yet", scores_text(run.newest_evaluation)]},
   {title: "Useful gradients", big: run => figures(run.steps_per_s), small: "per s", hue: 2, meter: run => run.steps_per_s / run.no_wait_per_s,
     unit: run => [run.no_wait_per_s > 0 ? `${percent(run.steps_per_s / run.no_wait_per_s)} of the no-wait bound, ${figures(run.no_wait_per_s)}` : ""]},
   {title: "Waiting", big: run => percent(run.wait_share), hue: 1, meter: run => run.wait_share, unit: () => ["of the time in rounds"]},

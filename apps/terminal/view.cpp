@@ -2,6 +2,7 @@
 
 #include "apps/terminal/lanes.hpp"
 #include "apps/terminal/panes.hpp"
+#include "apps/text/score_text.hpp"
 #include "learning/base/number_text.hpp"
 
 #include <algorithm>
@@ -123,6 +124,8 @@ void draw_learning(terminal_frame& frame, std::size_t row, const run_view& view)
       {"consensus distance " + (view.consensus_distance ? short_text(*view.consensus_distance, 3) : "-")}};
   if (const auto& e = view.newest_evaluation) {
     pieces.push_back({"test " + loss_text(e->test_loss), terminal_style::dim});
+    if (const auto scores = score_text(e->scores); !scores.empty())
+      pieces.push_back({scores, terminal_style::bold});
     if (e->worst_worker_accuracy)
       pieces.push_back({"worst worker " + percent_text(*e->worst_worker_accuracy) +
                             (e->scored_workers < view.workers.size()

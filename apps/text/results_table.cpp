@@ -1,5 +1,6 @@
 #include "apps/text/results_table.hpp"
 
+#include "apps/text/score_text.hpp"
 #include "apps/text/text_table.hpp"
 #include "learning/base/number_text.hpp"
 
@@ -108,6 +109,9 @@ std::string comparison(std::span<const run_result> results) {
   if (some_by_rate)
     text += "* by useful gradients per second, as not both reached a target accuracy\n";
   for (const auto& run : results)
+    if (const auto scores = score_text(run.scores); !scores.empty())
+      text += run.policy + ": " + scores + "\n";
+  for (const auto& run : results)
     for (const auto& line : remarks(run))
       text += run.policy + ": " + line + "\n";
   return text;
@@ -140,6 +144,8 @@ std::string in_full(const run_result& run) {
                               fixed_text(run.test_loss.value_or(0), 3));
     line("worst worker's accuracy", or_dash(run.worst_worker_accuracy, percent_text));
   }
+  if (const auto scores = score_text(run.scores); !scores.empty())
+    line("scores", scores + " (of the average model)");
   line("rounds", count_text(run.rounds) + ", mean " + seconds_text(run.mean_round_s));
   line("gradient steps", count_text(run.local_steps) + ", " + rate_text(run.useful_gradient_rate) +
                              " per second (" + percent_text(of_bound) + " of " + rate_text(run.no_wait_rate) +

@@ -1,5 +1,6 @@
 #include "apps/text/view_text.hpp"
 
+#include "apps/text/score_text.hpp"
 #include "apps/text/text_table.hpp"
 #include "learning/base/number_text.hpp"
 
@@ -91,6 +92,9 @@ std::string plain_line(const run_view& v) {
     line += "  loss " + fixed_text(*v.loss, 3);
   if (v.newest_evaluation && v.newest_evaluation->test_accuracy)
     line += "  accuracy " + percent_text(*v.newest_evaluation->test_accuracy);
+  if (v.newest_evaluation)
+    if (const auto scores = score_text(v.newest_evaluation->scores); !scores.empty())
+      line += "  " + scores;
   if (v.now != run_view::state::over)
     line += "  backup " + fixed_text(v.backup_workers, 2) + "  waiting " + fixed_text(v.wait_share * 100, 0) +
             " %  " + fixed_text(v.steps_per_s, 0) + " of " + fixed_text(v.no_wait_per_s, 0) + " grad./s";

@@ -34,10 +34,14 @@ double tidy(float x) {
 json evaluation_json(const std::optional<evaluation>& e) {
   if (!e)
     return nullptr;
+  auto scores = json::object();
+  for (const auto& s : e->scores)
+    scores[s.name] = s.value;
   return {{"time_s", e->time_s},
           {"local_steps", e->local_steps},
           {"test_accuracy", or_null(e->test_accuracy)},
           {"test_loss", or_null(e->test_loss)},
+          {"scores", std::move(scores)},
           {"worst_worker_accuracy", or_null(e->worst_worker_accuracy)},
           {"consensus_distance", e->consensus_distance},
           {"cpu_s", e->cpu_s},

@@ -99,6 +99,12 @@ void add_totals(families& all, const run_view& v) {
     gauge(all, "test_loss", "Test loss of the average model at the newest evaluation", e->test_loss);
     gauge(all, "evaluated_at_seconds", "When the newest evaluation was made, since the run's start",
           e->time_s);
+    if (!e->scores.empty()) {
+      auto& scores = begin(all, MetricType::Gauge, "score",
+                           "A score of the average model at the newest evaluation, by the user's model");
+      for (const auto& s : e->scores)
+        add(scores, s.value, {{"name", s.name}});
+    }
   }
   counter(all, "events_total", "What happened since the monitor began to look on",
           real(v.events_before + v.events.size()));

@@ -1,3 +1,4 @@
+#include "apps/text/score_text.hpp"
 #include "apps/text/view_text.hpp"
 #include "tests/apps/web/sample_view.hpp"
 
@@ -11,6 +12,15 @@ TEST_CASE("wait_text: says who waits for whom, for what, how long, and what the 
         "worker 2 waits for worker 3's estimate of round 1233, 1.2 s; goes on without it in 8.8 s");
   CHECK(wait_text(view.waits[1]) == "worker 4 waits for worker 3 to accept or close round 1233, 0.0 s; ends "
                                     "with the answer, or when it is declared down");
+}
+
+TEST_CASE("score_text: accuracy and loss have places of their own") {
+  CHECK(score_text(std::vector<named_score>{{"accuracy", 0.5}, {"loss", 1, true}}) == "");
+  auto view = sample_view();
+  view.newest_evaluation.emplace();
+  view.newest_evaluation->scores = {{"rmse", 0.13249, true}, {"loss", 1, true}, {"f1", 0.9}};
+  CHECK(score_text(view.newest_evaluation->scores) == "rmse 0.132, f1 0.9");
+  CHECK(plain_line(view).find("  rmse 0.132, f1 0.9") != std::string::npos);
 }
 
 TEST_CASE("wait_text: a worker whose trainer is silent rests") {
