@@ -47,7 +47,8 @@ auto inspect(auto& f, run_config& x) {
            x.on_miss, x.weights, x.start, x.rounds, x.time_limit_s, x.target_accuracy, x.batch, x.sgd,
            x.clock, x.step_time, x.straggler, x.link_latency, x.link_bandwidth, x.mix_time_s,
            x.round_timeout_s, x.suspect_after_s, x.threads, x.seed, x.eval_every_s, x.exchange,
-           x.checkpoint_every_s, x.log_bytes_max, x.trainer, x.attach, x.trainer_restarts, x.target);
+           x.checkpoint_every_s, x.log_bytes_max, x.trainer, x.attach, x.trainer_restarts, x.own_learner,
+           x.target);
 }
 auto inspect(auto& f, run_spec& x) {
   return f(x.run, x.self, x.config, x.edges, x.connecting, x.nodes, x.placement, x.resume, x.name, x.options);
