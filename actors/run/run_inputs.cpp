@@ -54,6 +54,8 @@ void check(const run_spec& spec) {
     refuse("has " + std::to_string(spec.config.policies.size()) + " policies");
   if (spec.config.batch == 0)
     refuse("has empty mini-batches");
+  if (spec.config.has_own_model()) // a launcher never has a command run here
+    refuse("has a model that is not built in");
   check_edges(spec.edges, workers);
   check_edges(spec.connecting, workers);
 }

@@ -13,7 +13,8 @@ run_loader_client_actor::behavior_type remembering(run_loader_client_actor::poin
 }
 
 /// What comes of a run that goes on from checkpoints which this node does not have.
-run_prepared prepared(run_start how) {
+run_prepared prepared(
+    run_start how, const std::function<void(run_config&)>& change = [](run_config&) {}) {
   const temporary_directory place;
   preparation what;
   what.how = how;
@@ -24,6 +25,7 @@ run_prepared prepared(run_start how) {
   spec.config.workers = 2;
   spec.config.topology = "path";
   spec.config.policies = {"full"};
+  change(spec.config);
   spec.edges = {edge{worker_at(0), worker_at(1)}};
   spec.nodes = {{"here", 1}};
   spec.placement = {node_at(0), node_at(0)};
@@ -52,6 +54,13 @@ TEST_CASE("run_loader: who joins a run needs no checkpoints, who goes on with on
   CHECK(joined.inputs);
   CHECK(joined.resumed.empty());
   CHECK(prepared(run_start::resumed).reply.refusal != "");
+}
+
+TEST_CASE("run_loader: a launcher cannot have a command run here") {
+  const auto asked = prepared(run_start::joined, [](run_config& c) { c.trainer = "true"; });
+  CHECK(asked.reply.refusal.find("has a model that is not built in") != std::string::npos);
+  CHECK_FALSE(asked.inputs);
+  CHECK(prepared(run_start::joined, [](run_config& c) { c.own_learner = true; }).reply.refusal != "");
 }
 
 } // namespace dybw::test
