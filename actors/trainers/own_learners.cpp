@@ -65,20 +65,20 @@ std::string difference(const layout& a, const layout& b) {
 /// A worker's learner, whose own values of what is not averaged stand in between.
 class own_learner final : public local_learner {
 public:
-  own_learner(std::shared_ptr<own_learners> group, worker_id id, std::unique_ptr<learner> user)
-      : group_(std::move(group)), id_(id), user_(std::move(user)) {
-    own_.resize(group_->start_.size());
-    guarded("initialise", [&] { user_->initialise(group_->options_.seed, own_); });
-    for (std::size_t i = 0; i < group_->pieces_.size(); ++i) {
-      const auto& p = group_->pieces_[i];
+  own_learner(std::shared_ptr<const own_learners::common> common, worker_id id, std::unique_ptr<learner> user)
+      : common_(std::move(common)), id_(id), user_(std::move(user)) {
+    own_.resize(common_->start.size());
+    guarded("initialise", [&] { user_->initialise(common_->seed, own_); });
+    for (std::size_t i = 0; i < common_->pieces.size(); ++i) {
+      const auto& p = common_->pieces[i];
       const auto mine = std::span{own_}.subspan(p.first, p.count);
-      if (p.kept == state_class::frozen && !std::ranges::equal(mine, part(group_->start_, p)))
+      if (p.kept == state_class::frozen && !std::ranges::equal(mine, part(common_->start, p)))
         throw input_error{input_fault::configuration,
-                          "the frozen array " + group_->layout_[i].name + " begins otherwise in worker " +
+                          "the frozen array " + common_->arrays[i].name + " begins otherwise in worker " +
                               to_string(id) + " than in worker 0",
                           "", "let initialise depend on the seed alone"};
     }
-    if (group_->all_averaged_)
+    if (common_->all_averaged)
       std::vector<float>{}.swap(own_);
     next_.resize(own_.size());
   }
@@ -86,14 +86,14 @@ public:
   learner_output step(const learner_input& at, std::span<const float> w, std::span<float> next) override {
     const step_context where{at.completed};
     step_result done;
-    if (group_->all_averaged_) {
+    if (common_->all_averaged) {
       done = guarded("step", [&] { return user_->step(where, w, next); });
     } else {
-      group_->gather(w, own_);
+      common_->gather(w, own_);
       done = guarded("step", [&] { return user_->step(where, own_, next_); });
-      group_->scatter(next_, next);
+      common_->scatter(next_, next);
     }
-    const auto odd = finite_.check(averaged_, w, next, done.loss);
+    const auto odd = finite_.check(common_->averaged, w, next, done.loss);
     if (odd.empty()) {
       keep_local();
     } else if (finite_.is_hopeless()) {
@@ -110,7 +110,7 @@ public:
   std::vector<char> save() override {
     std::vector<char> saved;
     writer out{saved};
-    for (const auto& p : group_->pieces_)
+    for (const auto& p : common_->pieces)
       if (p.kept == state_class::local)
         out.write(part(own_, p));
     guarded("save", [&] { user_->save(out); });
@@ -119,7 +119,7 @@ public:
   void load(std::span<const char> saved) {
     reader in{saved};
     guarded("load", [&] {
-      for (const auto& p : group_->pieces_)
+      for (const auto& p : common_->pieces)
         if (p.kept == state_class::local) {
           const auto values = in.read_values<float>();
           if (values.size() != p.count)
@@ -134,18 +134,20 @@ private:
   static std::span<float> part(std::vector<float>& all, const own_learners::piece& p) {
     return std::span{all}.subspan(p.first, p.count);
   }
+  static std::span<const float> part(const std::vector<float>& all, const own_learners::piece& p) {
+    return std::span{all}.subspan(p.first, p.count);
+  }
 
   void keep_local() {
     if (!next_.empty())
-      for (const auto& p : group_->pieces_)
+      for (const auto& p : common_->pieces)
         if (p.kept == state_class::local)
           std::ranges::copy(part(next_, p), part(own_, p).begin());
   }
 
-  std::shared_ptr<own_learners> group_;
+  std::shared_ptr<const own_learners::common> common_;
   worker_id id_;
   std::unique_ptr<learner> user_;
-  parameter_layout averaged_ = group_->model_->layout();
   std::vector<float> own_;  ///< [all arrays]: its local and frozen values; empty where all are averaged
   std::vector<float> next_; ///< likewise, after its newest step
   finite_steps finite_;
@@ -154,8 +156,11 @@ private:
 own_learners::own_learners(learner_maker make, own_learner_options options)
     : make_(std::move(make)), options_(std::move(options)), saved_(options_.workers) {
   scorer_ = make_one(0);
-  read_layout();
-  read_start();
+  auto found = std::make_shared<common>();
+  found->seed = options_.seed;
+  read_layout(*found);
+  read_start(*found);
+  common_ = std::move(found);
 }
 
 own_learners::~own_learners() = default;
@@ -181,73 +186,71 @@ std::unique_ptr<learner> own_learners::make_one(std::uint32_t worker) const {
   }
 }
 
-void own_learners::read_layout() {
-  layout_ = guarded("layout", [&] { return scorer_->layout(); });
+void own_learners::read_layout(common& of) const {
+  of.arrays = guarded("layout", [&] { return scorer_->layout(); });
   std::set<std::string> names;
   std::size_t all = 0;
   std::size_t averaged = 0;
-  for (const auto& a : layout_) {
+  for (const auto& a : of.arrays) {
     if (a.name.empty() || !names.insert(a.name).second)
       refuse("has two arrays named \"" + a.name + "\", or one without a name");
     const parameter_array x{a.name, {a.shape.begin(), a.shape.end()}, 0};
     if (std::ranges::count(a.shape, 0U) > 0 || !is_sound({x}, parameters_max))
       refuse("has the array \"" + a.name + "\", which is empty or too large, or no file can have its name");
     const auto size = static_cast<std::size_t>(x.size());
-    pieces_.push_back({a.kept, all, size, averaged});
+    of.pieces.push_back({a.kept, all, size, averaged});
     all += size;
     averaged += a.kept == state_class::average ? size : 0;
-    all_averaged_ = all_averaged_ && a.kept == state_class::average;
+    of.all_averaged = of.all_averaged && a.kept == state_class::average;
   }
   if (averaged == 0)
     refuse("has no parameters to average");
   if (all > parameters_max)
     refuse("has more than " + std::to_string(parameters_max) + " values");
-  start_.resize(all);
+  of.start.resize(all);
 }
 
-void own_learners::read_start() {
-  guarded("initialise", [&] { scorer_->initialise(options_.seed, start_); });
-  if (!all_averaged_)
-    shown_ = start_;
-  parameter_layout averaged;
+void own_learners::read_start(common& of) {
+  guarded("initialise", [&] { scorer_->initialise(of.seed, of.start); });
+  if (!of.all_averaged)
+    shown_ = of.start;
   std::size_t count = 0;
-  for (std::size_t i = 0; i < pieces_.size(); ++i)
-    if (pieces_[i].kept == state_class::average) {
-      averaged.push_back(
-          {layout_[i].name, {layout_[i].shape.begin(), layout_[i].shape.end()}, pieces_[i].averaged});
-      count += pieces_[i].count;
+  for (std::size_t i = 0; i < of.pieces.size(); ++i)
+    if (const auto& a = of.arrays[i]; of.pieces[i].kept == state_class::average) {
+      of.averaged.push_back({a.name, {a.shape.begin(), a.shape.end()}, of.pieces[i].averaged});
+      count += of.pieces[i].count;
     }
   std::vector<float> values(count);
-  scatter(start_, values);
+  of.scatter(of.start, values);
   if (const auto odd = first_not_finite(values); odd < count)
-    throw learner_failed{"the learner's " + name_at(averaged, odd) +
+    throw learner_failed{"the learner's " + name_at(of.averaged, odd) +
                          " begins with a value that is not finite"};
-  model_ = std::make_shared<own_model>(std::move(averaged), std::move(values));
+  model_ = std::make_shared<own_model>(of.averaged, std::move(values));
 }
 
-void own_learners::gather(std::span<const float> averaged, std::span<float> all) const {
-  for (const auto& p : pieces_)
+void own_learners::common::gather(std::span<const float> from, std::span<float> all) const {
+  for (const auto& p : pieces)
     if (p.kept == state_class::average)
-      std::ranges::copy(averaged.subspan(p.averaged, p.count), all.subspan(p.first).begin());
+      std::ranges::copy(from.subspan(p.averaged, p.count), all.subspan(p.first).begin());
 }
 
-void own_learners::scatter(std::span<const float> all, std::span<float> averaged) const {
-  for (const auto& p : pieces_)
+void own_learners::common::scatter(std::span<const float> all, std::span<float> to) const {
+  for (const auto& p : pieces)
     if (p.kept == state_class::average)
-      std::ranges::copy(all.subspan(p.first, p.count), averaged.subspan(p.averaged).begin());
+      std::ranges::copy(all.subspan(p.first, p.count), to.subspan(p.averaged).begin());
 }
 
 bool own_learners::begin_run() {
   learners_.clear();
   for (std::uint32_t i = 0; i < options_.workers; ++i) {
     auto user = make_one(i);
-    const auto other = difference(layout_, guarded("layout", [&] { return user->layout(); }));
+    const auto other = difference(common_->arrays, guarded("layout", [&] { return user->layout(); }));
     if (!other.empty())
       throw input_error{input_fault::configuration,
                         "the learners do not fit each other: worker " + std::to_string(i) + " differs in " +
                             other,
                         "", "let layout depend on what is the same for all workers"};
-    auto made = std::make_unique<own_learner>(shared_from_this(), worker_at(i), std::move(user));
+    auto made = std::make_unique<own_learner>(common_, worker_at(i), std::move(user));
     if (!saved_[i].empty())
       made->load(std::exchange(saved_[i], {}));
     learners_.push_back(std::move(made));
@@ -266,9 +269,9 @@ std::vector<named_score> own_learners::scores_of(std::span<const float> paramete
     return {};
   std::vector<named_score> all;
   try {
-    if (!all_averaged_)
-      gather(parameters, shown_);
-    const auto shown = all_averaged_ ? parameters : std::span<const float>{shown_};
+    if (!common_->all_averaged)
+      common_->gather(parameters, shown_);
+    const auto shown = common_->all_averaged ? parameters : std::span<const float>{shown_};
     if (const auto found = guarded("evaluate", [&] { return scorer_->evaluate(shown); }))
       for (const auto& x : *found)
         all.push_back({x.name, x.value, x.when == better::smaller || x.name == "loss"});

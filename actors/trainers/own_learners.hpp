@@ -18,7 +18,7 @@ struct own_learner_options {
 };
 
 /// Learners of the user's program (<dybw/learner.hpp>), in this process.
-class own_learners final : public learner_group, public std::enable_shared_from_this<own_learners> {
+class own_learners final : public learner_group {
 public:
   /// Makes the one that scores, and asks it for the layout and the start. Throws `input_error` (configuration
   /// fault) for a layout that cannot be, and `learner_failed` for what it throws.
@@ -45,21 +45,29 @@ private:
     std::size_t averaged = 0; ///< of the averaged arrays, if it is one
   };
 
+  /// What all learners have in common.
+  struct common {
+    std::uint64_t seed = 1;
+    dybw::layout arrays;
+    std::vector<piece> pieces; ///< of the arrays
+    bool all_averaged = true;
+    parameter_layout averaged;
+    std::vector<float> start; ///< [all arrays], of worker 0
+
+    void gather(std::span<const float> from, std::span<float> all) const;
+    void scatter(std::span<const float> all, std::span<float> to) const;
+  };
+
   std::unique_ptr<learner> make_one(std::uint32_t worker) const;
-  void read_layout();
-  void read_start();
-  void gather(std::span<const float> averaged, std::span<float> all) const;
-  void scatter(std::span<const float> all, std::span<float> averaged) const;
+  void read_layout(common& of) const;
+  void read_start(common& of);
 
   learner_maker make_;
   own_learner_options options_;
   std::unique_ptr<learner> scorer_;
   std::binary_semaphore free_{1}; ///< to use the scorer
   bool scores_ = true;            ///< it has not failed
-  layout layout_;
-  std::vector<piece> pieces_;
-  bool all_averaged_ = true;
-  std::vector<float> start_; ///< [all arrays], of worker 0
+  std::shared_ptr<const common> common_;
   std::vector<float> shown_; ///< [all arrays], to the scorer; empty where all are averaged
   std::shared_ptr<const dybw::model> model_;
   std::vector<std::unique_ptr<local_learner>> learners_; ///< [workers], of the run that begins
