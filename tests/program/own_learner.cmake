@@ -1,5 +1,5 @@
 # Builds examples/learner as a user would, against the build folder of this project, and trains with it:
-#   cmake -D source=DIR -D build=DIR -D dybw=DIR -D compiler=FILE -D type=NAME -P own_learner.cmake
+#   cmake -D source=DIR -D build=DIR -D dybw=DIR -D compiler=FILE -D type=NAME -D generator=NAME -P own_learner.cmake
 function(run)
   execute_process(COMMAND ${ARGV} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
   if(NOT code EQUAL 0)
@@ -8,7 +8,7 @@ function(run)
   set(out "${out}" PARENT_SCOPE)
 endfunction()
 
-run("${CMAKE_COMMAND}" -S "${source}" -B "${build}" -D "CMAKE_PREFIX_PATH=${dybw}" -D "CMAKE_CXX_COMPILER=${compiler}"
+run("${CMAKE_COMMAND}" -G "${generator}" -S "${source}" -B "${build}" -D "CMAKE_PREFIX_PATH=${dybw}" -D "CMAKE_CXX_COMPILER=${compiler}"
     -D "CMAKE_BUILD_TYPE=${type}" -D "CMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Werror")
 run("${CMAKE_COMMAND}" --build "${build}")
 set(options --workers 4 --data "${source}/houses.csv" --seed 3 --format json --quiet)
