@@ -31,7 +31,7 @@ constexpr std::size_t hello_bytes_max = 1024;
 constexpr std::size_t version_bytes_max = 64;
 /// A message on a link, but for blocks, which are of the run's size.
 constexpr std::size_t peer_bytes_max = 1024 * 1024;
-/// Facts that we write into one, of 17 bytes each; if there are more, into several.
+/// Facts that we write into one, of 18 bytes each; if there are more, into several.
 constexpr std::size_t facts_max = 50'000;
 static_assert(18 * facts_max < peer_bytes_max);
 /// A control message from a node, which may bring parameters or results.

@@ -3,6 +3,7 @@
 #include "actors/trainers/turn.hpp"
 #include "learning/base/error.hpp"
 #include "learning/model/finite_steps.hpp"
+#include "learning/model/given_model.hpp"
 #include "messages/limits.hpp"
 
 #include <spdlog/spdlog.h>
@@ -34,24 +35,6 @@ auto guarded(const char* name, Call call) {
     throw learner_failed{std::string{"its learner's "} + name + " threw what is no std::exception"};
   }
 }
-
-/// Where the first worker's learner begins.
-class own_model final : public model {
-public:
-  own_model(parameter_layout layout, std::vector<float> values)
-      : layout_(std::move(layout)), values_(std::move(values)) {}
-
-  std::string name() const override { return "learner"; }
-  std::size_t parameter_count() const noexcept override { return values_.size(); }
-  parameter_layout layout() const override { return layout_; }
-  void initialise(std::uint64_t, std::span<float> parameters) const override {
-    std::ranges::copy(values_, parameters.begin());
-  }
-
-private:
-  parameter_layout layout_;
-  std::vector<float> values_;
-};
 
 std::string difference(const layout& a, const layout& b) {
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
@@ -225,7 +208,7 @@ void own_learners::read_start(common& of) {
   if (const auto odd = first_not_finite(values); odd < count)
     throw learner_failed{"the learner's " + name_at(of.averaged, odd) +
                          " begins with a value that is not finite"};
-  model_ = std::make_shared<own_model>(of.averaged, std::move(values));
+  model_ = std::make_shared<given_model>("learner", of.averaged, std::move(values));
 }
 
 void own_learners::common::gather(std::span<const float> from, std::span<float> all) const {

@@ -2,6 +2,7 @@
 
 #include "actors/trainers/turn.hpp"
 #include "learning/base/error.hpp"
+#include "learning/model/given_model.hpp"
 #include "messages/trainer_protocol.h"
 
 #include <spdlog/spdlog.h>
@@ -25,24 +26,6 @@ constexpr auto terminate_patience = std::chrono::seconds{1};
 std::string says(std::uint32_t worker, const std::string& what) {
   return "worker " + std::to_string(worker) + ": " + what;
 }
-
-/// What trainers learn, as the first of them says.
-class trained_model final : public model {
-public:
-  trained_model(parameter_layout layout, std::span<const float> values)
-      : layout_(std::move(layout)), values_(values.begin(), values.end()) {}
-
-  std::string name() const override { return "trainer"; }
-  std::size_t parameter_count() const noexcept override { return values_.size(); }
-  parameter_layout layout() const override { return layout_; }
-  void initialise(std::uint64_t, std::span<float> parameters) const override {
-    std::ranges::copy(values_, parameters.begin());
-  }
-
-private:
-  parameter_layout layout_;
-  std::vector<float> values_;
-};
 
 } // namespace
 
@@ -70,7 +53,7 @@ public:
   }
   bool waits() const noexcept override { return true; }
   bool is_opaque() const noexcept override { return true; }
-  std::string maker() const override { return link_->name(); }
+  std::string_view maker() const noexcept override { return link_->name(); }
   /// Nothing if it has failed, which the next step tells, or mends.
   std::vector<char> save() override {
     try {
@@ -265,7 +248,8 @@ void trainer_group::prepare_all() {
       at = m.get();
       const auto values = m->link.load()->starting_values();
       if (!model_ && m->worker == 0)
-        model_ = std::make_shared<trained_model>(layout_.averaged, values);
+        model_ = std::make_shared<given_model>("trainer", layout_.averaged,
+                                               std::vector<float>(values.begin(), values.end()));
     }
   } catch (const learner_failed& e) {
     throw learner_failed{says(at->worker, e.what())};

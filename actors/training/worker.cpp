@@ -166,7 +166,8 @@ void worker_state::receive(const training_done&) {
   if (!slot_->failure().empty())
     give_up(slot_->failure());
   if (std::exchange(stalled_, false)) {
-    spdlog::warn("worker {}: {} has ended its step", to_string(id_), slot_->maker());
+    if (slot_->failure().empty())
+      spdlog::warn("worker {}: {} has ended its step", to_string(id_), slot_->maker());
     apply(step_resumed{});
   }
   const auto delay = slot_->take_step();

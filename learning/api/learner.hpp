@@ -3,10 +3,8 @@
 // A model of your own, trained by dybw: derive from `learner`, and give `run_main` what makes one.
 //
 //     struct my_learner final : dybw::learner { .. };
-//     int main(int count, char** words) {
-//       return dybw::run_main(count, words, [](const dybw::place& p) { return
-//       std::make_unique<my_learner>(p); });
-//     }
+//     std::unique_ptr<dybw::learner> make(const dybw::place& p) { return std::make_unique<my_learner>(p); }
+//     int main(int count, char** words) { return dybw::run_main(count, words, make); }
 //
 // docs/bring-your-own-model.md is the tutorial, examples/learner a whole project.
 
@@ -110,14 +108,14 @@ class reader {
 public:
   explicit reader(std::span<const char> in) : in_(in) {}
 
-  template <class T>
-  requires std::is_trivially_copyable_v<T> T read() {
+  template <plain_value T>
+  T read() {
     T x;
     bytes(&x, sizeof x);
     return x;
   }
-  template <class T>
-  requires std::is_trivially_copyable_v<T> std::vector<T> read_values() {
+  template <plain_value T>
+  std::vector<T> read_values() {
     const auto count = read<std::uint64_t>();
     check(count, sizeof(T));
     std::vector<T> values(static_cast<std::size_t>(count));

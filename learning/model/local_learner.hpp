@@ -8,7 +8,7 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <string>
+#include <string_view>
 #include <vector>
 
 namespace dybw {
@@ -56,7 +56,7 @@ public:
   /// The step is another process's work: this thread waits for it.
   virtual bool waits() const noexcept { return false; }
   /// That process, for those who watch: "trainer 4711 (cpu)". Empty: this one.
-  virtual std::string maker() const { return {}; }
+  virtual std::string_view maker() const noexcept { return {}; }
 };
 
 /// Makes the learner of a worker. Called once for each.

@@ -71,7 +71,7 @@ public:
   std::vector<char> save() { return learner_->save(); }
   /// A step is another process's work: the thread waits for it.
   bool waits() const noexcept { return learner_->waits(); }
-  std::string maker() const { return learner_->maker(); } ///< that process, see `local_learner`
+  std::string_view maker() const noexcept { return learner_->maker(); } ///< that process, see `local_learner`
 
   /// All of it, for one that is to go on in just the same way.
   training_state state() const;

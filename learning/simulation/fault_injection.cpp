@@ -4,6 +4,17 @@
 
 namespace dybw {
 
+namespace {
+
+/// What lasts until then lasts from now on for so long; what overlaps counts once. Returns what that adds.
+nanoseconds prolong(nanoseconds& until, nanoseconds now, nanoseconds length) {
+  const auto was = std::max(until, now);
+  until = std::max(was, now + length);
+  return until - was;
+}
+
+} // namespace
+
 bool crash(simulated_network& network, const crash_fault& f) {
   auto& s = network.at(f.worker);
   if (s.next_life) { // before it has begun
@@ -25,10 +36,8 @@ void hang(simulated_network& network, const hang_fault& f) {
   auto& s = network.at(f.worker);
   if (!s.alive)
     return;
-  const auto was = std::max(s.frozen_until, network.now());
-  s.frozen_until = std::max(was, network.now() + f.length);
+  s.step_due += prolong(s.frozen_until, network.now(), f.length);
   s.wake_order = f.order;
-  s.step_due += s.frozen_until - was;
   network.push(s.frozen_until, s, {occurrence::kind::wake});
 }
 
@@ -48,10 +57,8 @@ void stall(simulated_network& network, const stall_fault& f) {
   auto& s = network.at(f.worker);
   if (!s.alive)
     return;
-  const auto was = std::max(s.stalled_until, network.now());
-  s.stalled_until = std::max(was, network.now() + f.length);
+  s.step_due += prolong(s.stalled_until, network.now(), f.length);
   s.stall_noticed_in = f.noticed_after;
-  s.step_due += s.stalled_until - was;
   watch_for_stall(network, s);
   network.push(s.stalled_until, s, {occurrence::kind::resumed});
 }

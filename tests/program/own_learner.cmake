@@ -8,6 +8,7 @@ function(run)
   set(out "${out}" PARENT_SCOPE)
 endfunction()
 
+file(REMOVE_RECURSE "${build}") # of an earlier run, maybe with another generator
 run("${CMAKE_COMMAND}" -G "${generator}" -S "${source}" -B "${build}" -D "CMAKE_PREFIX_PATH=${dybw}" -D "CMAKE_CXX_COMPILER=${compiler}"
     -D "CMAKE_BUILD_TYPE=${type}" -D "CMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Werror")
 run("${CMAKE_COMMAND}" --build "${build}")
@@ -30,7 +31,6 @@ if(NOT once STREQUAL again)
 endif()
 
 # A run that goes on, and one that ends by a score.
-file(REMOVE_RECURSE "${build}/out")
 run("${build}/ridge" ${options} --policy full --rounds 50 --checkpoint-every 0.1 --out "${build}/out")
 run("${build}/ridge" --resume "${build}/out" --rounds 120 --quiet)
 run("${build}/ridge" ${options} --policy full --time-limit 30 --target rmse=0.2)

@@ -313,7 +313,7 @@ TEST_CASE("training_slot: a step of another process that takes ten times as long
       return {};
     }
     bool waits() const noexcept override { return true; }
-    std::string maker() const override { return "trainer 7"; }
+    std::string_view maker() const noexcept override { return "trainer 7"; }
   };
   for (const auto waits : {true, false}) {
     CAPTURE(waits);
