@@ -260,8 +260,11 @@ struct preparation;
 struct measurement;
 using run_loader_client_actor = caf::typed_actor<caf::reacts_to<run_prepared>>;
 /// Reads what a run needs, one run at a time.
-using run_loader_actor =
-    caf::typed_actor<caf::reacts_to<std::shared_ptr<const preparation>>, caf::reacts_to<run_discarded>>;
+using run_loader_actor = caf::typed_actor<caf::reacts_to<std::shared_ptr<const preparation>>,
+                                          caf::replies_to<run_discarded>::with<run_is_gone>>;
+/// Keeps the conversations with learners that take long from the node.
+using learner_states_actor = caf::typed_actor<caf::replies_to<learner_state_wanted>::with<learner_state>,
+                                              caf::replies_to<learner_state>::with<learner_state_taken>>;
 using run_measurer_client_actor = caf::typed_actor<caf::reacts_to<run_measured>>;
 /// Measures and writes the end of a run.
 using run_measurer_actor =

@@ -26,6 +26,7 @@ namespace dybw {
 
 struct training_job; // actors.hpp
 struct run_inputs;   // actors/run
+class learner_group; // learning/model
 struct run_place;    // actors/node
 
 /// The moment a run starts; all times of a run count from it, by the monotonic clock.
@@ -134,6 +135,7 @@ struct run_progress {
   double loss = 0;
   double backup_workers = 0;
   std::optional<double> accuracy;
+  std::vector<named_score> scores; ///< of the newest evaluation, where learners have some
   std::uint64_t timeouts = 0;
   std::size_t workers_done = 0;       ///< finished or lost
   std::optional<double> measured;     ///< the run is over: share of its end that is measured, 0 to 1
@@ -348,9 +350,24 @@ struct run_standing {
   std::shared_ptr<const run_spec> spec;
   run_progress progress;
 };
-/// The directories of a run that did not begin, to be taken away again.
+/// A run that is over here, or did not begin: its learners are to be ended.
 struct run_discarded {
-  std::shared_ptr<const run_place> place;
+  std::shared_ptr<const run_place> place; ///< its directories are taken away again; null: they stay
+  std::shared_ptr<learner_group> learners;
+};
+struct run_is_gone {};
+
+struct learner_state_wanted {
+  worker_id worker{};
+};
+/// What a learner needs to go on besides its parameters, or that of this worker is to begin with.
+struct learner_state {
+  worker_id worker{};
+  std::vector<char> bytes; ///< empty: nothing
+  std::string failure;     ///< why it is not to be had; empty: it is
+};
+struct learner_state_taken {
+  std::string failure; ///< empty: it begins there
 };
 
 struct node_tick {};
@@ -372,8 +389,8 @@ concept local_message =
            welcome_wanted, target_reached, part_changed, local_reports_ptr, pass_on_due, cluster_status,
            cluster_status_wanted, run_client_tick, result_wanted, release_run, node_standing,
            node_standing_wanted, node_request_done, node_request_timer, run_prepared, run_measured,
-           run_standing, run_discarded, node_tick, metrics_wanted, process_metrics_ptr, view_wanted,
-           run_view_ptr, monitor_tick>;
+           run_standing, run_discarded, run_is_gone, learner_state_wanted, learner_state, learner_state_taken,
+           node_tick, metrics_wanted, process_metrics_ptr, view_wanted, run_view_ptr, monitor_tick>;
 
 } // namespace dybw
 

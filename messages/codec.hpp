@@ -113,6 +113,10 @@ private:
     for (const auto& item : x)
       write(item);
   }
+  void write_compound(const std::vector<char>& x) {
+    count(x.size());
+    raw(x.data(), x.size());
+  }
   void write_compound(const parameter_block& x) {
     number(static_cast<std::uint64_t>(x.values().size()));
     if (last_block_ != nullptr)
@@ -249,6 +253,14 @@ private:
   }
   template <class T>
   void read_compound(std::vector<T>& x);
+  void read_compound(std::vector<char>& x) {
+    std::uint32_t bytes = 0;
+    read_number(bytes);
+    if (bytes > in_.size())
+      return fail(ec::truncated);
+    x.assign(in_.begin(), in_.begin() + bytes);
+    in_ = in_.subspan(bytes);
+  }
   void read_compound(parameter_block& x) {
     std::uint64_t count = 0;
     read_number(count);

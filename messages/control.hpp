@@ -2,6 +2,7 @@
 
 #include "learning/consensus/messages.hpp"
 #include "learning/consensus/reports/round_report.hpp"
+#include "learning/model/trainer_layout.hpp"
 #include "learning/monitoring/process_metrics.hpp"
 #include "learning/run/run_config.hpp"
 #include "learning/run/run_result.hpp"
@@ -56,8 +57,10 @@ struct prepare_run_reply {
   std::int32_t exit_code = 0; ///< of a refusal: 2 configuration, 3 data, 4 network or busy
   std::uint64_t parameters = 0;
   std::uint64_t config_hash = 0; ///< of the spec as this node understood it
-  std::uint64_t data_hash = 0;   ///< of training and test data, and a trace of step times; 0: there are none
+  std::uint64_t data_hash =
+      0; ///< of training and test data, or of `arrays`, and a trace of step times; 0: there are none
   std::uint64_t training_samples = 0;
+  std::vector<trainer_array> arrays{}; ///< of a model that trainers bring; else empty
 };
 /// Connect to the nodes that you share an edge with; answered when all links are up, or cannot be.
 struct connect_request {
@@ -193,12 +196,14 @@ struct node_moved {
 struct welcome_request {
   run_id run = 0;
   worker_id joiner{};
+  bool with_state = false; ///< of the neighbour's learner as well
 };
 struct welcome_reply {
   worker_id joiner{};
   bool found = false; ///< a neighbour of the joiner lives here and has something to give
   membership_news facts;
   round_number round = 0;
+  std::vector<char> learner; ///< its state, if it was asked for and there is one
   parameter_block parameters;
 };
 

@@ -116,6 +116,9 @@ auto inspect(auto& f, data_summary& x) {
 auto inspect(auto& f, parameter_array& x) {
   return f(x.name, x.shape, x.offset);
 }
+auto inspect(auto& f, trainer_array& x) {
+  return f(x.name, x.type, x.frozen, x.checksum, x.shape);
+}
 auto inspect(auto& f, run_result& x) {
   return f(x.policy, x.workers, x.edges, x.topology, x.dataset, x.data, x.partition, x.model, x.parameters,
            x.seed, x.clock, x.rounds, x.local_steps, x.duration_s, x.mean_round_s, x.resumed,
@@ -134,7 +137,7 @@ auto inspect(auto& f, prepare_run_request& x) {
   return f(x.spec);
 }
 auto inspect(auto& f, prepare_run_reply& x) {
-  return f(x.refusal, x.exit_code, x.parameters, x.config_hash, x.data_hash, x.training_samples);
+  return f(x.refusal, x.exit_code, x.parameters, x.config_hash, x.data_hash, x.training_samples, x.arrays);
 }
 auto inspect(auto& f, connect_request& x) {
   return f(x.run);
@@ -197,10 +200,10 @@ auto inspect(auto& f, node_moved& x) {
   return f(x.run, x.node, x.advertised);
 }
 auto inspect(auto& f, welcome_request& x) {
-  return f(x.run, x.joiner);
+  return f(x.run, x.joiner, x.with_state);
 }
 auto inspect(auto& f, welcome_reply& x) {
-  return f(x.joiner, x.found, x.facts, x.round, x.parameters);
+  return f(x.joiner, x.found, x.facts, x.round, x.learner, x.parameters);
 }
 
 // --- Monitors ---

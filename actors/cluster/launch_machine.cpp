@@ -1,6 +1,7 @@
 #include "actors/cluster/launch_machine.hpp"
 
 #include "learning/base/error.hpp"
+#include "messages/limits.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -22,6 +23,11 @@ std::optional<std::string> compare(const std::string& first, const prepare_run_r
     return fmt::format("nodes {} and {} understood the run differently (configuration hashes {:016x} and "
                        "{:016x}); run the same version of dybw on both",
                        first, second, a.config_hash, b.config_hash);
+  if (const auto different = first_difference(a.arrays, b.arrays); !different.empty())
+    return fmt::format(
+        "the trainers do not fit each other, those of node {} here and those of node {} there: "
+        "{}; give all the same model",
+        first, second, different);
   if (a.data_hash != b.data_hash || a.training_samples != b.training_samples)
     return fmt::format(
         "nodes {} and {} have different data or step times ({} training samples, hash {:016x}, and {}, "
@@ -152,14 +158,24 @@ void launch_machine::fail(int exit_code, const std::string& why) {
   exit_code_ = exit_code;
 }
 
+nanoseconds launch_machine::stage_patience() const {
+  const auto own = spec_.config.has_own_model();
+  switch (stage_) {
+  case stage::calling:
+    return node_line::call_patience + link_patience / 4;
+  case stage::preparing:
+    return own ? nanoseconds::max() : load_patience; // trainers start as long as they like
+  default:
+    return link_patience + (own ? values_time(status().parameters) : nanoseconds{0});
+  }
+}
+
 /// Gives up when a stage takes too long, or a node that loads its data does not even answer.
 void launch_machine::on(const time_passed&) {
   forgive_silence(nodes_, ticked_, now_, silence_max(spec_.config));
   if (is_over())
     return;
-  const auto patience = stage_ == stage::calling     ? node_line::call_patience + link_patience / 4
-                        : stage_ == stage::preparing ? load_patience
-                                                     : link_patience;
+  const auto patience = stage_patience();
   if (now_ - stage_began_ > patience) {
     fail(exit_network,
          fmt::format("waited {:.0f} s for {}; see its log", to_seconds(patience), unanswered().front()));
@@ -191,8 +207,9 @@ void launch_machine::on(const release_run&) {
 }
 
 std::vector<std::string> launch_machine::unanswered() const {
-  static constexpr std::array what{"to answer", "to load its data",
-                                   "to connect to the nodes of its neighbours", "to begin"};
+  const std::array what{"to answer",
+                        spec_.config.has_own_model() ? "to start its trainers" : "to load its data",
+                        "to connect to the nodes of its neighbours", "to begin"};
   std::vector<std::string> all;
   if (!is_over())
     for (const auto& n : nodes_)

@@ -69,6 +69,7 @@ private:
   void advance();
   void enter(stage next);
   void fail(int exit_code, const std::string& why);
+  nanoseconds stage_patience() const;
   std::vector<std::string> unanswered() const;
   template <class Message>
   void tell(const member& n, Message message) {

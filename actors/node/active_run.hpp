@@ -3,6 +3,7 @@
 #include "actors/local_messages.hpp"
 #include "actors/node/leadership.hpp"
 #include "learning/model/evaluation_history.hpp"
+#include "learning/model/hang_watch.hpp"
 
 #include <map>
 #include <optional>
@@ -118,6 +119,10 @@ public:
   void asked(nanoseconds now) { asked_at_ = now; }
   /// Only noted: something might be lost with the run.
   void over_elsewhere() { over_elsewhere_ = true; }
+  /// As its lead sees all of it.
+  bool hangs(const run_progress& all, nanoseconds now) {
+    return hang_.hangs(all.workers_done, all.local_steps, now);
+  }
   /// REQUIRES: it is finishing.
   bool may_let_go(nanoseconds now, bool leaving) const;
 
@@ -162,6 +167,7 @@ private:
   bool interrupted_ = false;
   std::optional<nanoseconds> stopping_since_;
   bool stop_passed_on_ = false;
+  hang_watch hang_;
   // finishing
   std::optional<nanoseconds> finishing_since_;
   bool measuring_ = false; ///< or measured

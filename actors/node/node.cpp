@@ -68,7 +68,7 @@ node_standing node_state::standing() const {
   node_standing x;
   x.failure = failure_;
   x.exit_code = exit_code_;
-  x.state = leaving_ && !run_ ? "left" : joining_ ? "joining" : lifecycle_.state_text();
+  x.state = leaving_ && !run_ && discards_ == 0 ? "left" : joining_ ? "joining" : lifecycle_.state_text();
   if (run_)
     x.run_name = lifecycle_.spec().name;
   return x;
@@ -103,6 +103,10 @@ void node_state::helper_down(const caf::down_msg& down) {
 void node_state::shut_down() {
   lead_.reset();
   host_.reset();
+  if (states_)
+    self_->send_exit(states_, caf::exit_reason::user_shutdown);
+  if (unwanted_)
+    *unwanted_ = true;
   self_->send_exit(loader_, caf::exit_reason::user_shutdown);
   self_->send_exit(measurer_, caf::exit_reason::user_shutdown);
 }

@@ -15,6 +15,12 @@ constexpr nanoseconds place_patience{std::chrono::seconds{5}};
 constexpr nanoseconds seek_patience{std::chrono::seconds{3}};
 constexpr nanoseconds ask_earlier_every{std::chrono::seconds{1}};
 constexpr nanoseconds welcome_patience{std::chrono::seconds{2}};
+/// With a learner's state, which may have to end a step first and may be long.
+constexpr nanoseconds state_patience{std::chrono::seconds{60}};
+/// For what a neighbour's learner keeps: it may have to end a step first.
+constexpr auto learner_patience = std::chrono::seconds{15};
+/// For questions to workers of this process.
+constexpr auto neighbour_patience = std::chrono::seconds{1};
 
 } // namespace
 
@@ -109,14 +115,15 @@ void node_state::seek_welcome() {
       continue;
     node_request_options to_node;
     to_node.to = spec.nodes[i];
-    to_node.patience = welcome_patience;
+    to_node.patience = wants_states() ? state_patience : welcome_patience;
     to_node.messages.push_back(
         std::make_shared<const control_message>(node_moved{spec.run, spec.self, advertised_}));
     for (auto id : lifecycle_.workers_here()) {
       const auto neighbours = graph.neighbours(id);
       if (std::any_of(neighbours.begin(), neighbours.end(),
                       [&](worker_id n) { return spec.placement[index_of(n)] == node_at(i); }))
-        to_node.messages.push_back(std::make_shared<const control_message>(welcome_request{spec.run, id}));
+        to_node.messages.push_back(
+            std::make_shared<const control_message>(welcome_request{spec.run, id, wants_states()}));
     }
     to_node.answers = to_node.messages.size() - 1;
     ++joining_->requests;
@@ -132,6 +139,59 @@ void node_state::seek_welcome() {
   }
   if (joining_->requests == 0)
     join_run_now();
+}
+
+/// From all neighbours of the joiner here: each gives up its link, the facts add up, the latest round counts.
+void node_state::on(connection_id from, const welcome_request& x) {
+  if (!lifecycle_.serves(x.run) || lifecycle_.now() != run_lifecycle::phase::running ||
+      index_of(x.joiner) >= host_->workers().size())
+    return reply(from, welcome_reply{x.joiner, false, {}, 0, {}, {}});
+  struct gathering {
+    std::size_t missing = 1; // the loop below
+    membership known;
+    worker_id newest{}; ///< whose parameters these are
+    welcome_reply sum;
+  };
+  const auto all = std::make_shared<gathering>();
+  all->sum.joiner = x.joiner;
+  const auto answered = [this, all, from, with_state = x.with_state && states_] {
+    if (--all->missing > 0)
+      return;
+    all->sum.facts.facts = std::make_shared<const std::vector<fact>>(all->known.facts());
+    if (!with_state || !all->sum.found || !states_)
+      return reply(from, std::move(all->sum));
+    self_->request(states_, learner_patience, learner_state_wanted{all->newest})
+        .then(
+            [this, all, from](const learner_state& state) {
+              if (state.bytes.size() <= state_bytes_max)
+                all->sum.learner = state.bytes;
+              reply(from, std::move(all->sum));
+            },
+            [this, all, from](const caf::error&) { reply(from, std::move(all->sum)); });
+  };
+  for (auto id : host_->graph()->neighbours(x.joiner)) {
+    const auto& worker = host_->workers()[index_of(id)];
+    if (!worker)
+      continue;
+    ++all->missing;
+    self_->request(worker, neighbour_patience, welcome_wanted{x.joiner})
+        .then(
+            [all, answered, id](const welcome_reply& one) {
+              if (one.found) {
+                for (const auto& f : *one.facts.facts)
+                  all->known.learn(f);
+                if (!all->sum.found || one.round > all->sum.round) {
+                  all->newest = id;
+                  all->sum.round = one.round;
+                  all->sum.parameters = one.parameters;
+                }
+                all->sum.found = true;
+              }
+              answered();
+            },
+            [answered](const caf::error&) { answered(); });
+  }
+  answered();
 }
 
 /// The facts of all welcomes together are those of every worker here; each begins at the latest round and
@@ -152,6 +212,7 @@ void node_state::join_run_now() {
       if (w.round >= start->completed) {
         start->completed = w.round;
         start->parameters = w.parameters;
+        start->learner = w.learner;
       }
   }
   if (starts.empty() || known.empty()) {
@@ -163,6 +224,42 @@ void node_state::join_run_now() {
   const auto facts = known.facts();
   for (auto id : lifecycle_.workers_here())
     starts.try_emplace(id, any).first->second.facts = facts;
+  if (wants_states())
+    give_states(std::move(starts));
+  else
+    enter_run(std::move(starts));
+}
+
+/// The learners of the workers here begin where their neighbours' are, all of them, or this node does not
+/// join.
+void node_state::give_states(std::map<worker_id, worker_start> starts) {
+  const auto all = std::make_shared<std::map<worker_id, worker_start>>(std::move(starts));
+  const auto missing = std::make_shared<std::size_t>(1);
+  const auto given = [=, this, run = lifecycle_.spec().run](const std::string& failure) {
+    if (!joining_ || !lifecycle_.serves(run))
+      return;
+    if (!failure.empty()) {
+      refuse_join("its trainers cannot begin where a neighbour's is: " + failure, exit_failed);
+      return let_go();
+    }
+    if (--*missing == 0)
+      enter_run(std::move(*all));
+  };
+  for (auto id : lifecycle_.workers_here()) {
+    auto& start = all->at(id);
+    if (start.learner.empty()) {
+      spdlog::warn("worker {}: no neighbour says where its trainer is; this one begins afresh", index_of(id));
+      continue;
+    }
+    ++*missing;
+    self_->request(states_, caf::infinite, learner_state{id, std::exchange(start.learner, {}), {}})
+        .then([given](const learner_state_taken& x) { given(x.failure); },
+              [given](const caf::error& e) { given(caf::to_string(e)); });
+  }
+  given({});
+}
+
+void node_state::enter_run(std::map<worker_id, worker_start> starts) {
   try {
     spawn_host(std::move(starts), std::nullopt);
   } catch (const std::exception& e) {

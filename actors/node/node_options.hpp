@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct run_place {
   std::filesystem::path checkpoints;  ///< directory of worker-N.ckpt
   std::filesystem::path resume;       ///< directory of the worker-N.ckpt to go on from
   std::filesystem::path evals_file{}; ///< evals.jsonl, for the node that leads
+  std::filesystem::path trainers{};   ///< directory of what trainers print; empty: nowhere
   std::filesystem::path made{};       ///< directory that was made for the run; empty: none was
   std::string policy{};               ///< to which its directory below that belongs
 };
@@ -55,12 +57,15 @@ struct earlier_run {
 };
 
 struct node_options {
-  gateway_options gateway;      ///< with `listen`; `acceptor` is not needed
-  std::string version;          ///< the program's, for `dybw status`
-  std::filesystem::path data;   ///< --data; empty: only data that is built in
-  std::size_t threads = 0;      ///< --threads, of every run here; 0: as many as the run asks for
-  std::uint32_t slots = 0;      ///< --slots, most workers; 0: no limit
+  gateway_options gateway;    ///< with `listen`; `acceptor` is not needed
+  std::string version;        ///< the program's, for `dybw status`
+  std::filesystem::path data; ///< --data; empty: only data that is built in
+  std::size_t threads = 0;    ///< --threads, of every run here; 0: as many as the run asks for
+  std::uint32_t slots = 0;    ///< --slots, most workers; 0: no limit
+  /// --trainer NAME=COMMAND: what runs may have started here, by the name that they ask for.
+  std::map<std::string, std::string> trainers;
   std::optional<endpoint> join; ///< --join: take a free place in the live run of this node
+  bool join_state = false;      ///< --join-state: a joiner's trainers begin with what a neighbour's keep
   /// --rejoin: to be joined again if any of its nodes says that it goes on. Until then, and else, the node is
   /// idle as any other.
   std::optional<earlier_run> rejoin;

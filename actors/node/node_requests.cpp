@@ -1,4 +1,5 @@
 #include "actors/client/node_request.hpp"
+#include "actors/node/learner_states.hpp"
 #include "actors/node/node_state.hpp"
 #include "actors/node/run_loader.hpp"
 #include "actors/reporting/longest_wait.hpp"
@@ -87,15 +88,15 @@ void node_state::on(connection_id from, const prepare_run_request& x) {
 
 void node_state::prepare(const run_spec& spec, run_start how, std::uint64_t data_hash) {
   run_ = std::make_unique<active_run>(now());
-  self_->send(loader_, std::make_shared<const preparation>(
-                           preparation{spec, how, options_.data, options_.threads, data_hash}));
+  unwanted_ = std::make_shared<std::atomic<bool>>(false);
+  self_->send(loader_,
+              std::make_shared<const preparation>(preparation{spec, how, options_.data, options_.threads,
+                                                              options_.trainers, data_hash, unwanted_}));
 }
 
 void node_state::prepared(const run_prepared& x) {
   if (!lifecycle_.prepared(x.run)) { // nobody wants it any more
-    if (x.place)
-      self_->send(loader_, run_discarded{x.place});
-    return;
+    return discard(x.place, x.inputs);
   }
   const auto owner = lifecycle_.owner();
   if (owner)
@@ -106,6 +107,8 @@ void node_state::prepared(const run_prepared& x) {
     return let_go();
   }
   prepared_ = x;
+  if (x.inputs->learners)
+    states_ = self_->spawn<caf::detached>(learner_states, x.inputs->learners);
   if (!owner)
     seek_welcome();
 }
@@ -113,6 +116,37 @@ void node_state::prepared(const run_prepared& x) {
 void node_state::on(connection_id from, const connect_request& x) {
   if (const auto refused = lifecycle_.connect(x.run))
     return reply(from, connect_reply{refused->line});
+  const auto& spec = lifecycle_.spec();
+  if (prepared_.inputs->learners && spec.placement.front() != spec.self && prepared_.resumed.empty())
+    return seek_starting_values(from);
+  connect(from);
+}
+
+/// All begin where the learner of worker 0 does, which is elsewhere. Every node is prepared by now.
+void node_state::seek_starting_values(connection_id from) {
+  const auto& spec = lifecycle_.spec();
+  node_request_options to_first;
+  to_first.to = spec.nodes[index_of(spec.placement.front())];
+  to_first.messages = {std::make_shared<const control_message>(snapshot_request{spec.run, worker_id{0}})};
+  to_first.patience = values_time(prepared_.reply.parameters);
+  send_request(std::move(to_first), [this, from, run = spec.run](const node_request_done& x) {
+    if (!lifecycle_.serves(run) || lifecycle_.now() != run_lifecycle::phase::linking)
+      return;
+    const auto* start = x.answers.empty() ? nullptr : std::get_if<snapshot_reply>(x.answers.front().get());
+    if (start == nullptr || start->parameters.values().size() != prepared_.reply.parameters) {
+      const auto& first = lifecycle_.spec().nodes[index_of(lifecycle_.spec().placement.front())];
+      reply(from, connect_reply{fmt::format("node {} gives it no starting values: {}", to_string(first),
+                                            x.failure.empty() ? "it has none" : x.failure)});
+      return let_go();
+    }
+    auto inputs = std::make_shared<run_inputs>(*prepared_.inputs);
+    inputs->initial.assign(inputs->config.workers, start->parameters);
+    prepared_.inputs = std::move(inputs);
+    connect(from);
+  });
+}
+
+void node_state::connect(connection_id from) {
   try {
     spawn_host(starts_from(prepared_.resumed), from);
     keep_lead();
@@ -207,6 +241,9 @@ void node_state::on(connection_id from, const subscribe_request& x) {
 void node_state::on(connection_id from, const snapshot_request& x) {
   const snapshot_reply nothing{x.worker, false, 0, {}};
   const auto i = index_of(x.worker);
+  if (lifecycle_.serves(x.run) && !lifecycle_.has_begun() && prepared_.inputs &&
+      i < prepared_.inputs->initial.size()) // where it starts
+    return reply(from, snapshot_reply{x.worker, true, 0, prepared_.inputs->initial[i]});
   if (!lifecycle_.serves(x.run) || !host_ || i >= host_->workers().size() || !host_->workers()[i])
     return reply(from, nothing);
   run_->asked(now());
@@ -413,48 +450,6 @@ void node_state::dismiss(const std::string& why) {
   if (!lifecycle_.has_begun())
     return turn_down(why, exit_network);
   let_go();
-}
-
-/// From all neighbours of the joiner here: each gives up its link, the facts add up, the latest round counts.
-void node_state::on(connection_id from, const welcome_request& x) {
-  if (!lifecycle_.serves(x.run) || lifecycle_.now() != run_lifecycle::phase::running ||
-      index_of(x.joiner) >= host_->workers().size())
-    return reply(from, welcome_reply{x.joiner, false, {}, 0, {}});
-  struct gathering {
-    std::size_t missing = 1; // the loop below
-    membership known;
-    welcome_reply sum;
-  };
-  const auto all = std::make_shared<gathering>();
-  all->sum.joiner = x.joiner;
-  const auto answered = [this, all, from] {
-    if (--all->missing > 0)
-      return;
-    all->sum.facts.facts = std::make_shared<const std::vector<fact>>(all->known.facts());
-    reply(from, std::move(all->sum));
-  };
-  for (auto id : host_->graph()->neighbours(x.joiner)) {
-    const auto& worker = host_->workers()[index_of(id)];
-    if (!worker)
-      continue;
-    ++all->missing;
-    self_->request(worker, worker_patience, welcome_wanted{x.joiner})
-        .then(
-            [all, answered](const welcome_reply& one) {
-              if (one.found) {
-                for (const auto& f : *one.facts.facts)
-                  all->known.learn(f);
-                if (!all->sum.found || one.round > all->sum.round) {
-                  all->sum.round = one.round;
-                  all->sum.parameters = one.parameters;
-                }
-                all->sum.found = true;
-              }
-              answered();
-            },
-            [answered](const caf::error&) { answered(); });
-  }
-  answered();
 }
 
 } // namespace dybw

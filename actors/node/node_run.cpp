@@ -74,7 +74,7 @@ void node_state::link_changed(const dybw::link_changed& x) {
 }
 
 void node_state::advance_linking() {
-  if (lifecycle_.now() != run_lifecycle::phase::linking)
+  if (lifecycle_.now() != run_lifecycle::phase::linking || !host_)
     return;
   const auto answer = run_->linked(lifecycle_.spec(), now());
   if (!answer)
@@ -212,17 +212,25 @@ void node_state::keep_lead() {
   }
 }
 
-/// Of a run that this node leads there is something on the disk from its first second on.
+/// Of a run that this node leads there is something on the disk from its first second on; and it sees whether
+/// the last ones hang.
 void node_state::renew_standing() {
-  if (!lead_ || lifecycle_.now() != run_lifecycle::phase::running ||
-      (renewed_at_ && now() - *renewed_at_ < renew_every))
+  if (!lead_ || !lifecycle_.has_begun() || (renewed_at_ && now() - *renewed_at_ < renew_every))
     return;
   renewed_at_ = now();
   self_->request(lead_->reports(), gateway_patience, progress_wanted{})
       .then(
           [this, spec = std::make_shared<const run_spec>(lifecycle_.spec())](const run_progress& x) {
-            if (lead_ && lifecycle_.serves(spec->run))
+            if (!lead_ || !lifecycle_.serves(spec->run))
+              return;
+            if (lifecycle_.now() == run_lifecycle::phase::running)
               self_->send(measurer_, run_standing{spec->run, spec, x});
+            if (!host_->waits_for_processes() || !run_->hangs(x, now()))
+              return;
+            if (lifecycle_.stop(0) == run_lifecycle::stop_verdict::stop)
+              stop_run(true);
+            else
+              pass_stop_on();
           },
           [](const caf::error&) {}); // it was taken down
 }
@@ -315,15 +323,29 @@ void node_state::finish() {
 
 void node_state::let_go() {
   spdlog::info("run {}: done with it", lifecycle_.spec().name);
-  if (!lifecycle_.has_begun() && prepared_.place)
-    self_->send(loader_, run_discarded{prepared_.place});
+  if (unwanted_)
+    *unwanted_ = true;
+  discard(lifecycle_.has_begun() ? nullptr : prepared_.place, prepared_.inputs);
   self_->send(gateway_, leave_run{lifecycle_.spec().run});
+  if (states_)
+    self_->send_exit(states_, caf::exit_reason::user_shutdown);
+  states_ = nullptr;
   lead_.reset();
   host_.reset();
   run_.reset();
   prepared_ = {};
   joining_.reset();
   lifecycle_.let_go();
+}
+
+void node_state::discard(std::shared_ptr<const run_place> place,
+                         const std::shared_ptr<const run_inputs>& inputs) {
+  auto learners = inputs ? inputs->learners : nullptr;
+  if (!place && !learners)
+    return;
+  ++discards_;
+  self_->request(loader_, caf::infinite, run_discarded{std::move(place), std::move(learners)})
+      .then([this](const run_is_gone&) { --discards_; }, [this](const caf::error&) { --discards_; });
 }
 
 void node_state::leave() {

@@ -5,6 +5,7 @@
 #include "actors/node/run_lead.hpp"
 #include "actors/node/run_lifecycle.hpp"
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <set>
@@ -13,7 +14,7 @@ namespace dybw {
 
 /// The node actor's inside. What may be done when is decided by `run_lifecycle`, what follows for the run by
 /// `active_run`; this carries it out. Three files: requests of clients (node_requests.cpp), the run
-/// (node_run.cpp), joining a live run (node_join.cpp).
+/// (node_run.cpp), joining a live run, and letting others join (node_join.cpp).
 class node_state {
 public:
   static inline const char* name = "node";
@@ -64,6 +65,9 @@ private:
   template <class Answer>
   void on(connection_id, const Answer&) {} // nobody asked for it
 
+  void seek_starting_values(connection_id from);
+  void connect(connection_id from);
+
   void turn_down(const std::string& why, int exit_code);
   void tell_loser(const endpoint& loser, const node_moved& news, nanoseconds since);
   void ask_who_has_our_place(const node_moved& news);
@@ -92,6 +96,8 @@ private:
   void measure(const cluster_status& x);
   void finish();
   void let_go();
+  /// Ends the learners of a run and takes away what was made for it; null: none, nothing.
+  void discard(std::shared_ptr<const run_place> place, const std::shared_ptr<const run_inputs>& inputs);
   void fail_run(const std::string& why);
   /// This node cannot go on with the run, the others can.
   void withdraw(const std::string& why);
@@ -102,12 +108,15 @@ private:
   nanoseconds now() const { return time_since(epoch_); }
 
   // --- node_join.cpp: taking a place in a live run ---
+  bool wants_states() const noexcept { return options_.join_state && states_; }
   void seek_place();
   void seek_earlier_run();
   void earlier_run_answered(const std::optional<endpoint>& found, bool all_answered);
   void take_place(const node_request_done& x);
   void seek_welcome();
   void join_run_now();
+  void give_states(std::map<worker_id, worker_start> starts);
+  void enter_run(std::map<worker_id, worker_start> starts);
   void refuse_join(const std::string& why, int exit_code);
 
   void send_request(node_request_options options, request_handler handler);
@@ -123,7 +132,9 @@ private:
   run_lifecycle lifecycle_;
   // The run, all null when idle; they go together.
   std::unique_ptr<active_run> run_;
-  run_prepared prepared_; ///< what came of preparing it
+  run_prepared prepared_;                       ///< what came of preparing it
+  std::shared_ptr<std::atomic<bool>> unwanted_; ///< while it is prepared: that nobody waits for it any more
+  learner_states_actor states_;                 ///< null: the learners are built in
   std::unique_ptr<run_host> host_;
   std::unique_ptr<run_lead> lead_;
   std::optional<nanoseconds> renewed_at_; ///< when the standing of the run was last written
@@ -131,6 +142,7 @@ private:
   std::uint64_t newest_key_ = 0;
   std::map<std::uint64_t, request_handler> requests_;
   bool leaving_ = false;
+  std::size_t discards_ = 0; ///< under way
   std::string failure_;
   int exit_code_ = 0;
   run_id last_run_ = 0;

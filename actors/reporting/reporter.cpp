@@ -41,8 +41,10 @@ run_progress progress_of(const run_statistics& statistics, const std::vector<eva
   p.local_steps = statistics.local_steps();
   p.loss = statistics.recent_loss();
   p.backup_workers = statistics.recent_backup_workers();
-  if (!evaluations.empty())
+  if (!evaluations.empty()) {
     p.accuracy = evaluations.back().test_accuracy;
+    p.scores = evaluations.back().scores;
+  }
   p.timeouts = statistics.timeouts();
   return p;
 }

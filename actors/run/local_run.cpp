@@ -8,6 +8,7 @@
 #include "actors/system/process_usage.hpp"
 #include "actors/system/spare_threads.hpp"
 #include "actors/training/evaluator.hpp"
+#include "learning/model/hang_watch.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -23,8 +24,6 @@ constexpr auto poll_every = std::chrono::milliseconds{100};
 constexpr auto stall_after = std::chrono::seconds{2};
 /// How long a run may take to end once it was asked to: a gradient step, a settle, the last reports.
 constexpr auto stop_patience = std::chrono::milliseconds{1000};
-/// How long the last of the trainers may be silent when other workers are done.
-constexpr auto hang_patience = std::chrono::seconds{60};
 /// How long the disk may take for the last checkpoints.
 constexpr auto checkpoint_patience = std::chrono::seconds{30};
 
@@ -149,6 +148,7 @@ run_progress follow(caf::scoped_actor& self, run_host& host, const run_controls&
   std::string no_answer;
   std::uint64_t steps_seen = 0;
   auto moved_at = host.origin();
+  hang_watch hang;
   run_progress last;
   for (;;) {
     auto progress = ask<run_progress, progress_wanted>(self, host.reports(), no_answer);
@@ -163,8 +163,8 @@ run_progress follow(caf::scoped_actor& self, run_host& host, const run_controls&
       moved_at = std::chrono::steady_clock::now();
     else if (time_since(moved_at) > stall_after)
       progress->waiting = ask_for_longest_wait(self, host.workers());
-    // A trainer that hangs has no time-out, but the end of all others is its end as well.
-    if (host.waits_for_processes() && progress->workers_done > 0 && time_since(moved_at) > hang_patience)
+    if (host.waits_for_processes() &&
+        hang.hangs(progress->workers_done, progress->local_steps, time_since(host.origin())))
       stop();
     if (progress->failure) {
       fail(result, *progress->failure);

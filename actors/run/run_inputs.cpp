@@ -54,7 +54,7 @@ void check(const run_spec& spec) {
     refuse("has " + std::to_string(spec.config.policies.size()) + " policies");
   if (spec.config.batch == 0)
     refuse("has empty mini-batches");
-  if (spec.config.has_own_model()) // a launcher never has a command run here
+  if (spec.config.own_learner || !spec.config.attach.empty()) // only trainers that a node offers
     refuse("has a model that is not built in");
   check_edges(spec.edges, workers);
   check_edges(spec.connecting, workers);
@@ -135,22 +135,27 @@ void use_learners(run_inputs& inputs, std::shared_ptr<learner_group> learners) {
                         make_starting_point(inputs.config, *inputs.model, worker_id{0}));
 }
 
-void start_trainers(run_inputs& inputs, const std::filesystem::path& logs,
-                    const std::function<bool()>& interrupted) {
+std::vector<trainer_array> start_trainers(run_inputs& inputs, trainer_start how) {
   const auto& config = inputs.config;
   trainer_options options;
-  options.command = config.trainer;
+  options.command = std::move(how.command);
   options.attach = config.attach;
   options.restarts = config.trainer_restarts;
   options.workers = static_cast<std::uint32_t>(config.workers);
+  for (const auto id : how.here)
+    options.here.push_back(static_cast<std::uint32_t>(id));
   options.seed = config.seed;
   options.data = config.data.path.string();
   options.partition = config.partition;
-  options.logs = logs;
-  options.interrupted = interrupted;
+  options.logs = std::move(how.logs);
+  options.append = how.append;
+  options.interrupted = how.interrupted;
   auto trainers = std::make_shared<trainer_group>(std::move(options));
-  if (!interrupted || !interrupted())
-    use_learners(inputs, std::move(trainers));
+  if (how.interrupted && how.interrupted())
+    return {};
+  auto arrays = trainers->arrays();
+  use_learners(inputs, std::move(trainers));
+  return arrays;
 }
 
 void load_inputs(run_inputs& inputs, const std::function<bool(worker_id)>& lives_here) {

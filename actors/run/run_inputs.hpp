@@ -10,6 +10,7 @@
 #include "learning/model/model.hpp"
 #include "learning/model/parameter_block.hpp"
 #include "learning/model/test_bench.hpp"
+#include "learning/model/trainer_layout.hpp"
 #include "learning/run/run_config.hpp"
 #include "messages/control.hpp"
 
@@ -49,16 +50,24 @@ std::vector<worker_id> all_workers(const run_config& config);
 run_inputs plan_run(const run_config& config);
 
 /// The same from what a launcher worked out; reads no file. Throws `input_error` (configuration fault) for a
-/// spec that contradicts itself.
+/// spec that contradicts itself, or has a command in it.
 run_inputs plan_run(const run_spec& spec);
 
 /// These learn, in place of built-in ones.
 void use_learners(run_inputs& inputs, std::shared_ptr<learner_group> learners);
 
-/// Starts the trainers of a run that has some, and waits until they are ready. What they print goes below
-/// `logs`; empty: nowhere. If it was interrupted the inputs are not usable. Throws as `trainer_group`.
-void start_trainers(run_inputs& inputs, const std::filesystem::path& logs,
-                    const std::function<bool()>& interrupted);
+/// How the trainers of this process come to be.
+struct trainer_start {
+  std::string command;               ///< for a shell; empty: they come by themselves (`run_config::attach`)
+  std::vector<worker_id> here;       ///< theirs, ascending
+  std::filesystem::path logs;        ///< what they print goes below it; empty: nowhere
+  bool append = false;               ///< what earlier processes printed there stays
+  std::function<bool()> interrupted; ///< asked while they are waited for; may be empty
+};
+
+/// Starts the trainers of a run that has some, and waits until they are ready. Returns of what arrays their
+/// model consists. If it was interrupted the inputs are not usable. Throws as `trainer_group`.
+std::vector<trainer_array> start_trainers(run_inputs& inputs, trainer_start how);
 
 /// Loads the data and prepares the workers for which `lives_here`. Throws `input_error`. REQUIRES: no
 /// other learners.

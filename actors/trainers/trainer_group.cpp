@@ -98,9 +98,9 @@ void trainer_group::start() {
   entrance_ = std::make_unique<trainer_entrance>(place_ ? place_->path() / "trainers" : options_.attach);
   std::vector<member*> all;
   try {
-    for (std::uint32_t i = 0; i < options_.workers; ++i) {
+    for (const auto worker : options_.here) {
       all.push_back(members_.emplace_back(std::make_unique<member>()).get());
-      all.back()->worker = i;
+      all.back()->worker = worker;
     }
     for (auto* m : all)
       launch(*m);
@@ -125,13 +125,14 @@ void trainer_group::launch(member& of) {
     if (std::getenv(name) == nullptr)
       variables[name] = value;
   };
-  set_if_missing("OMP_NUM_THREADS", std::to_string(std::max(1U, processors / options_.workers)));
+  set_if_missing("OMP_NUM_THREADS",
+                 std::to_string(std::max(1U, processors / static_cast<std::uint32_t>(members_.size()))));
   set_if_missing("PYTHONUNBUFFERED", "1");
   const auto logs = options_.logs.empty() ? place_->path() : options_.logs;
   std::filesystem::create_directories(logs);
-  auto process =
-      std::make_shared<trainer_process>(options_.command, variables, logs / ("worker-" + number + ".out"),
-                                        logs / ("worker-" + number + ".err"), of.restarts > 0);
+  auto process = std::make_shared<trainer_process>(
+      options_.command, variables, logs / ("worker-" + number + ".out"), logs / ("worker-" + number + ".err"),
+      options_.append || of.restarts > 0);
   of.process = std::move(process);
   of.link.store(nullptr);
 }
@@ -247,7 +248,7 @@ void trainer_group::prepare_all() {
     for (const auto& m : members_) {
       at = m.get();
       const auto values = m->link.load()->starting_values();
-      if (!model_ && m->worker == 0)
+      if (!model_)
         model_ = std::make_shared<given_model>("trainer", layout_.averaged,
                                                std::vector<float>(values.begin(), values.end()));
     }
@@ -257,18 +258,25 @@ void trainer_group::prepare_all() {
 }
 
 void trainer_group::check_layout(const member& of) {
-  const auto different = first_difference(layout_, of.link.load()->layout());
+  const auto different = first_difference(layout_.arrays, of.link.load()->layout().arrays);
   if (different.empty())
     return;
-  const auto why = "the trainers do not fit each other, worker 0 here and worker " +
-                   std::to_string(of.worker) + " there: " + different;
+  const auto why = "the trainers do not fit each other, worker " + std::to_string(members_.front()->worker) +
+                   " here and worker " + std::to_string(of.worker) + " there: " + different;
   for (const auto& each : members_)
     each->link.load()->refuse(why);
   throw input_error{input_fault::configuration, why, "", "give all the same model"};
 }
 
+trainer_group::member* trainer_group::member_of(std::size_t worker) const {
+  const auto found = std::ranges::lower_bound(members_, worker, {}, [](const auto& m) { return m->worker; });
+  return found != members_.end() && (*found)->worker == worker ? found->get() : nullptr;
+}
+
+/// Null: its trainer is elsewhere, or has not said hello.
 std::shared_ptr<trainer_link> trainer_group::link_of(std::size_t worker) const {
-  return members_[worker]->link.load();
+  const auto* found = member_of(worker);
+  return found != nullptr ? found->link.load() : nullptr;
 }
 
 std::unique_ptr<local_learner> trainer_group::learner_of(worker_id id) {
@@ -278,7 +286,7 @@ std::unique_ptr<local_learner> trainer_group::learner_of(worker_id id) {
 /// Another process for a worker whose trainer has failed; null: it has had all that it may have.
 std::shared_ptr<trainer_link> trainer_group::restarted(worker_id id, const std::string& why) {
   const turn mine{free_};
-  auto& m = *members_[index_of(id)];
+  auto& m = *member_of(index_of(id));
   while (!over_ && m.restarts < options_.restarts) {
     ++m.restarts;
     spdlog::warn("{}; it is started again ({} of {})", says(m.worker, why), m.restarts, options_.restarts);
@@ -294,7 +302,7 @@ std::shared_ptr<trainer_link> trainer_group::restarted(worker_id id, const std::
       link->prepare([&](std::uint64_t samples, std::span<const std::int32_t> labels) {
         return deal_rows(samples, labels, options_.workers, options_.partition, options_.seed, m.worker);
       });
-      if (const auto different = first_difference(layout_, link->layout()); !different.empty())
+      if (const auto different = first_difference(layout_.arrays, link->layout().arrays); !different.empty())
         throw learner_failed{"it has become another: " + different};
       link->share();
       link->starting_values(); // the worker has its own
@@ -310,13 +318,13 @@ std::vector<named_score> trainer_group::scores_of(std::span<const float> paramet
                                                   std::optional<std::size_t> worker) {
   if (no_scores_)
     return {};
-  if (worker) {
+  if (worker && member_of(*worker) != nullptr) {
     const auto link = link_of(*worker);
     return link ? link->evaluate(parameters, options_.interrupted).value_or(std::vector<named_score>{})
                 : std::vector<named_score>{};
   }
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    const auto link = link_of(i);
+  for (const auto& m : members_) {
+    const auto link = m->link.load();
     if (!link || link->has_failed())
       continue;
     if (auto scores = link->evaluate(parameters, options_.interrupted))
@@ -326,6 +334,11 @@ std::vector<named_score> trainer_group::scores_of(std::span<const float> paramet
       break;
   }
   return {};
+}
+
+std::vector<char> trainer_group::save(worker_id id) {
+  const auto link = link_of(index_of(id));
+  return link ? link->save_soon() : std::vector<char>{};
 }
 
 void trainer_group::load(worker_id id, std::span<const char> saved) {

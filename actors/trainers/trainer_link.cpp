@@ -13,19 +13,7 @@
 
 namespace dybw {
 
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, trainer_array& x) {
-  return f(x.name, x.type, x.frozen, x.checksum, x.shape);
-}
-
 namespace {
-
-std::string text_of(const trainer_array& a) {
-  auto text = (a.frozen ? "frozen " : "") + a.type;
-  for (auto extent : a.shape)
-    text += " [" + std::to_string(extent) + ']';
-  return text;
-}
 
 /// Where the averaged arrays lie in a slot. Throws `std::runtime_error` for what cannot be.
 parameter_layout averaged_of(const std::vector<trainer_array>& arrays) {
@@ -79,26 +67,6 @@ std::vector<char> rows_answer(std::span<const char> wanted, const trainer_link::
 }
 
 } // namespace
-
-std::string first_difference(const trainer_layout& first, const trainer_layout& other) {
-  const auto common = std::min(first.arrays.size(), other.arrays.size());
-  for (std::size_t i = 0; i < common; ++i) {
-    const auto& a = first.arrays[i];
-    const auto& b = other.arrays[i];
-    if (a == b)
-      continue;
-    if (a.name != b.name)
-      return "array " + std::to_string(i) + " is " + a.name + " here and " + b.name + " there";
-    if (text_of(a) != text_of(b))
-      return a.name + " is " + text_of(a) + " here and " + text_of(b) + " there";
-    return a.name + " is frozen and has other values there";
-  }
-  if (first.arrays.size() > common)
-    return first.arrays[common].name + " is missing there";
-  if (other.arrays.size() > common)
-    return other.arrays[common].name + " is missing here";
-  return {};
-}
 
 void trainer_link::place(std::span<const char> body) {
   socket_->send(DYBW_PLACE, body);
@@ -245,12 +213,17 @@ void trainer_link::wait_for_score(const std::function<bool()>& interrupted) {
       fail("its trainer had not ended its evaluation when the run was interrupted");
 }
 
+/// With somebody else's turn.
+nanoseconds trainer_link::patience() const noexcept {
+  constexpr nanoseconds least = std::chrono::seconds{1};
+  constexpr nanoseconds most = std::chrono::seconds{60};
+  constexpr auto usual_steps = 4;
+  return std::min(least + usual_steps * nanoseconds{step_ns_}, most);
+}
+
 std::optional<std::vector<named_score>> trainer_link::evaluate(std::span<const float> parameters,
                                                                const std::function<bool()>& interrupted) {
-  constexpr nanoseconds patience_least = std::chrono::seconds{1};
-  constexpr nanoseconds patience_most = std::chrono::seconds{60};
-  constexpr auto usual_steps = 4;
-  const turn mine{free_, std::min(patience_least + usual_steps * nanoseconds{step_ns_}, patience_most)};
+  const turn mine{free_, patience()};
   if (!mine || !layout_.evaluates || !ready_ || has_failed())
     return std::nullopt;
   try {
@@ -271,9 +244,18 @@ std::optional<std::vector<named_score>> trainer_link::evaluate(std::span<const f
 }
 
 std::vector<char> trainer_link::save() {
+  const turn mine{free_};
+  return ask_for_state();
+}
+
+std::vector<char> trainer_link::save_soon() {
+  const turn mine{free_, patience()};
+  return mine && ready_ && !has_failed() ? ask_for_state() : std::vector<char>{};
+}
+
+std::vector<char> trainer_link::ask_for_state() {
   if (!layout_.saves)
     return {};
-  const turn mine{free_};
   return talk([&] {
     ask(DYBW_SAVE, {});
     const auto saved = hear(DYBW_SAVED);

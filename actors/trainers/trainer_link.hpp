@@ -6,7 +6,7 @@
 #include "learning/model/evaluation.hpp"
 #include "learning/model/finite_steps.hpp"
 #include "learning/model/local_learner.hpp"
-#include "learning/model/parameter_layout.hpp"
+#include "learning/model/trainer_layout.hpp"
 
 #include <atomic>
 #include <functional>
@@ -17,30 +17,6 @@
 #include <vector>
 
 namespace dybw {
-
-/// One array of a trainer's layout.
-struct trainer_array {
-  std::string name;
-  std::string type; ///< "float32"
-  bool frozen = false;
-  std::uint32_t checksum = 0; ///< of a frozen one's bytes
-  std::vector<std::uint64_t> shape;
-  friend bool operator==(const trainer_array&, const trainer_array&) = default;
-};
-
-struct trainer_layout {
-  bool evaluates = false;
-  bool saves = false;
-  std::vector<trainer_array> arrays;
-  parameter_layout averaged; ///< those that are averaged, as they lie in a slot
-  std::uint64_t parameters() const noexcept {
-    return averaged.empty() ? 0 : averaged.back().offset + averaged.back().size();
-  }
-};
-
-/// "layers.0.weight is float32 [10][784] here and float32 [10][785] there": the first array in which `other`
-/// differs from `first`; empty: none.
-std::string first_difference(const trainer_layout& first, const trainer_layout& other);
 
 /// The conversation with the trainer of one worker. `prepare` and `share` come first, of one thread; then
 /// steps and evaluations are asked for by any. Whatever goes wrong with the trainer is a `learner_failed`,
@@ -73,6 +49,8 @@ public:
 
   /// What it needs to go on, as of its newest step; empty if it cannot say.
   std::vector<char> save();
+  /// The same, but empty as well if it is busy for longer than it usually is.
+  std::vector<char> save_soon();
   /// What `save` of an earlier process gave; before any step.
   void load(std::span<const char> saved);
 
@@ -93,6 +71,8 @@ public:
 private:
   template <class Talk>
   std::invoke_result_t<Talk&> talk(Talk what);
+  nanoseconds patience() const noexcept;
+  std::vector<char> ask_for_state();
   void ask(std::uint16_t type, std::span<const char> body);
   const trainer_message& hear();
   std::span<const char> hear(std::uint16_t type);

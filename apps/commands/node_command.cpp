@@ -48,7 +48,9 @@ node_options to_node_options(const node_command_options& options) {
   node.data = options.data;
   node.threads = options.threads;
   node.slots = options.slots;
+  node.trainers = options.trainers;
   node.join = options.join;
+  node.join_state = options.join_state;
   node.files = make_node_writer(options.out, options.keep);
   if (options.rejoin)
     node.rejoin = read_last_run(*options.out);

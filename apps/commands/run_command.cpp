@@ -134,7 +134,8 @@ public:
     output.emplace(options);
     output->tell_waiting();
     try {
-      start_trainers(inputs, output->trainer_logs(), interrupt_guard::interrupted);
+      start_trainers(inputs, {inputs.config.trainer, all_workers(inputs.config), output->trainer_logs(),
+                              options.resume.has_value(), interrupt_guard::interrupted});
     } catch (...) {
       output->discard();
       throw;

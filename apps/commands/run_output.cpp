@@ -4,6 +4,7 @@
 #include "apps/results/run_json.hpp"
 #include "apps/text/json_text.hpp"
 #include "apps/text/results_table.hpp"
+#include "apps/text/score_text.hpp"
 #include "learning/base/error.hpp"
 #include "learning/base/option_text.hpp"
 #include "learning/monitoring/run_watch.hpp"
@@ -32,6 +33,7 @@ progress to_progress(const run_config& config, const std::string& policy, const 
   if (now.local_steps > 0 && config.model != "none")
     p.loss = now.loss;
   p.accuracy = now.accuracy;
+  p.scores = score_text(now.scores);
   if (now.local_steps > 0)
     p.backup_workers = now.backup_workers;
   p.gradients_per_s = p.elapsed_s > 0 ? static_cast<double>(now.local_steps) / p.elapsed_s : 0;
@@ -79,7 +81,7 @@ std::filesystem::path run_output::checkpoints(const std::string& policy) const {
 }
 
 std::filesystem::path run_output::trainer_logs() const {
-  return directory_ ? directory_->path() / "trainers" : std::filesystem::path{};
+  return directory_ ? directory_->trainers() : std::filesystem::path{};
 }
 
 std::filesystem::path run_output::rounds_file(const std::string& policy) const {

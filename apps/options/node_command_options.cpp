@@ -2,6 +2,7 @@
 
 #include "actors/transport/address.hpp"
 #include "apps/options/option_group.hpp"
+#include "apps/options/trainer_options.hpp"
 
 namespace po = boost::program_options;
 
@@ -70,6 +71,22 @@ std::optional<std::filesystem::path> read_path(const option_values& given, const
   return given.text(name);
 }
 
+std::map<std::string, std::string> read_trainers(std::span<const std::string> texts) {
+  std::map<std::string, std::string> trainers;
+  for (const auto& text : texts) {
+    const auto equals = text.find('=');
+    const auto name = text.substr(0, equals);
+    if (equals == std::string::npos || !is_trainer_name(name) ||
+        text.find_first_not_of(' ', equals + 1) == std::string::npos)
+      throw input_error{input_fault::configuration, "--trainer=" + text + " is no NAME=COMMAND", "",
+                        "give one, for example --trainer resnet=\"python3 train.py\""};
+    if (!trainers.emplace(name, text.substr(equals + 1)).second)
+      throw input_error{input_fault::configuration, "--trainer names " + name + " twice", "",
+                        "give each command a name of its own"};
+  }
+  return trainers;
+}
+
 } // namespace
 
 po::options_description node_option_list() {
@@ -86,8 +103,13 @@ po::options_description node_option_list() {
       "slots", text_value("N", "0"), "most workers that it takes; 0: no limit")(
       "threads", text_value("T", "0"),
       "threads that compute gradients; 0: as the run says, or one per processor")(
-      "join", text_value("HOST:PORT"),
-      "take a free place in the run of this node, after a crash for example")(
+      "trainer", text_list("NAME=COMMAND"),
+      "what runs may start here, one process per worker, by its name alone: dybw run --nodes .. --trainer "
+      "NAME; several may be given")("join", text_value("HOST:PORT"),
+                                    "take a free place in the run of this node, after a crash for example")(
+      "join-state", po::bool_switch(),
+      "whenever this node joins: its trainers begin with what a neighbour's keep for themselves (optimiser, "
+      "statistics); else afresh")(
       "rejoin", po::bool_switch(),
       "take the place again that this node had in the run that --out was last used for, if that goes on "
       "anywhere; else wait for runs")("insecure", po::bool_switch(),
@@ -116,6 +138,7 @@ node_command_options read_node_options(std::span<const std::string> arguments) {
   options.advertise = read_endpoint(given, "advertise");
   options.join = read_endpoint(given, "join");
   options.rejoin = given.flag("rejoin");
+  options.join_state = given.flag("join-state");
   options.tls = read_tls(given);
   check_role(options.tls, {peer_role::node}, "the role node");
   options.http = read_http(given);
@@ -124,11 +147,15 @@ node_command_options read_node_options(std::span<const std::string> arguments) {
   options.data = read_path(given, "data").value_or(std::filesystem::path{});
   options.out = read_path(given, "out");
   check_rejoin(options);
+  if (options.join_state && !options.join && !options.rejoin)
+    throw input_error{input_fault::configuration, "--join-state is for nodes that join", "",
+                      "add --join HOST:PORT or --rejoin, or leave it out"};
   options.keep = given.whole("keep", 0, keep_max);
   if (options.keep > 0 && !options.out)
     given.refuse("keep", "is about the runs below --out", "add --out DIR or leave it out");
   options.slots = static_cast<std::uint32_t>(given.whole("slots", 0, slots_max));
   options.threads = given.whole("threads", 0, threads_max);
+  options.trainers = given.reading("trainer", [&] { return read_trainers(given.texts("trainer")); });
   options.level =
       static_cast<log_level>(given.choice("log-level", {"debug", "info", "warn", "error", "off"}));
   options.quiet = given.flag("quiet");

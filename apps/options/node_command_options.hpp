@@ -5,6 +5,7 @@
 #include "apps/program/logging.hpp"
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,12 +17,14 @@ struct node_command_options {
   endpoint listen;
   std::optional<endpoint> advertise;
   std::optional<endpoint> join;
+  bool join_state = false;
   bool rejoin = false;        ///< `out` is given, and holds the run if there is one
   std::filesystem::path data; ///< empty: only data that is built in
   std::optional<std::filesystem::path> out;
   std::size_t keep = 0; ///< runs below `out`; 0: all
   std::uint32_t slots = 0;
-  std::size_t threads = 0; ///< 0: as many as the run asks for
+  std::size_t threads = 0;                     ///< 0: as many as the run asks for
+  std::map<std::string, std::string> trainers; ///< commands that runs may have started, by their names
   std::optional<tls_files> tls;
   std::optional<http_options> http; ///< where the web page is served; unset: nowhere
   log_level level = log_level::info;

@@ -20,6 +20,10 @@ po::typed_value<std::string>* text_value(const char* name, const std::string& st
   return text_value(name)->default_value(standard);
 }
 
+po::typed_value<std::vector<std::string>>* text_list(const char* name) {
+  return po::value<std::vector<std::string>>()->value_name(name)->composing();
+}
+
 std::string help_page(const std::string& opening, const po::options_description& options) {
   std::ostringstream page;
   page << opening << options;

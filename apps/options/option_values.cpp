@@ -170,6 +170,10 @@ const std::string& option_values::text(const std::string& name) const {
   return values_[name].as<std::string>();
 }
 
+std::vector<std::string> option_values::texts(const std::string& name) const {
+  return given(name) ? values_[name].as<std::vector<std::string>>() : std::vector<std::string>{};
+}
+
 std::uint64_t option_values::whole(const std::string& name, std::uint64_t min, std::uint64_t max) const {
   const auto x = parse_number<std::uint64_t>(text(name));
   const auto range = "give a whole number from " + std::to_string(min) + " to " + std::to_string(max);

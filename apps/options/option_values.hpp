@@ -50,6 +50,8 @@ public:
   option_values without_values() const { return {known_, command_, words_max_}; }
   /// REQUIRES: given, or has a default.
   const std::string& text(const std::string& name) const;
+  /// All values of an option that may be given several times, in order: those of the command line first.
+  std::vector<std::string> texts(const std::string& name) const;
   /// In [min,max].
   std::uint64_t whole(const std::string& name, std::uint64_t min, std::uint64_t max) const;
   /// Finite and `fits`; `range` describes what fits: "a number ...".

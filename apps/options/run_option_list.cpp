@@ -91,8 +91,9 @@ po::options_description learning_group() {
       "trainer", text_value("COMMAND"),
       "a model of your own: the workers' gradient steps are taken by processes, one each, that this command "
       "starts, for example \"python3 train.py\" (see docs/bring-your-own-model.md); --data is passed on to "
-      "them")("trainer-restart", text_value("N", "0"),
-              "how often a trainer that fails is started again, for each worker")(
+      "them. With --nodes: the name by which the nodes offer one")(
+      "trainer-restart", text_value("N", "0"),
+      "how often a trainer that fails is started again, for each worker")(
       "attach", text_value("SOCKET"),
       "instead of --trainer: wait for processes that you start yourself, in a notebook, a debugger or a "
       "scheduler, with DYBW_TRAINER=SOCKET in their environment")(

@@ -1,26 +1,32 @@
 #include "apps/options/trainer_options.hpp"
 
 #include "learning/base/option_text.hpp"
+#include "messages/limits.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace dybw {
 
 namespace {
 
-constexpr std::uint64_t trainers_max = 256; ///< processes on this host
 constexpr std::uint64_t trainer_restarts_max = 1'000'000;
 
-void read_processes(const option_values& given, run_config& config) {
+void read_processes(const option_values& given, run_config& config, bool on_nodes) {
   if (given.given("trainer") && given.given("attach"))
     given.refuse("attach", "contradicts --trainer", "give one of them");
   if (given.given("trainer")) {
     config.trainer = given.text("trainer");
     if (config.trainer.find_first_not_of(' ') == std::string::npos)
       given.refuse("trainer", "is empty", "give a command, for example \"python3 train.py\"");
+    if (on_nodes && !is_trainer_name(config.trainer))
+      given.refuse("trainer", "is no name, and nodes start what they offer only",
+                   "give the NAME of a `dybw node --trainer NAME=COMMAND`");
     config.trainer_restarts =
         static_cast<std::uint32_t>(given.whole("trainer-restart", 0, trainer_restarts_max));
   } else {
+    if (on_nodes)
+      given.refuse("attach", "is for runs on one host", "give --trainer NAME, as the nodes offer it");
     if (given.text("attach").empty())
       given.refuse("attach", "is empty", "give the name of a socket that is not there yet");
     if (given.given("trainer-restart"))
@@ -31,9 +37,21 @@ void read_processes(const option_values& given, run_config& config) {
 
 } // namespace
 
+bool is_trainer_name(std::string_view name) noexcept {
+  constexpr std::size_t length_max = 64;
+  return !name.empty() && name.size() <= length_max && std::ranges::all_of(name, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '-' || c == '_';
+  });
+}
+
 void read_own_model(const option_values& given, run_config& config) {
+  const auto on_nodes = given.given("nodes") || given.given("nodes-file");
   if (!config.own_learner)
-    read_processes(given, config);
+    read_processes(given, config, on_nodes);
+  else if (on_nodes)
+    given.refuse(given.given("nodes") ? "nodes" : "nodes-file", "does not go with a program's own learner",
+                 "leave it out");
   const std::string whose = config.own_learner ? "learner" : "trainer";
   for (const auto* option : {"model", "dataset", "test-share", "label", "scaling", "augment", "batch",
                              "step-size", "step-decay", "momentum", "weight-decay", "start"})
@@ -41,13 +59,10 @@ void read_own_model(const option_values& given, run_config& config) {
       given.refuse(option, "is the " + whose + "'s affair" + (config.own_learner ? "" : " with --trainer"),
                    "leave it out, and say it in the " +
                        std::string{config.own_learner ? "program" : "script"});
-  for (const auto* option : {"nodes", "nodes-file"})
-    if (given.given(option))
-      given.refuse(option, "does not go with a " + whose + " yet", "leave it out");
   for (const auto* option : {"checkpoint-every", "resume"})
     if (given.given(option) && given.choice("clock", {"real", "virtual"}) == 1)
       given.refuse(option, "does not go with a " + whose + " in virtual time yet", "leave one of them out");
-  if (!config.own_learner)
+  if (!config.own_learner && !on_nodes)
     given.whole("workers", 1, trainers_max);
   config.model = whose;
   config.data = {};

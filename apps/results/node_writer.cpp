@@ -86,6 +86,7 @@ run_place open_place(const fs::path& out, const run_spec& spec, run_start how) {
   place.rounds_file = directory.rounds_file(policies.front());
   place.evals_file = directory.evals_file(policies.front());
   place.checkpoints = directory.checkpoints(policies.front());
+  place.trainers = directory.trainers();
   if (joined) {
     drop_torn_line(place.rounds_file);
     drop_torn_line(place.evals_file);

@@ -54,6 +54,9 @@ public:
   /// Directory of the workers' checkpoints.
   std::filesystem::path checkpoints(const std::string& policy) const;
 
+  /// Directory of what the trainers print.
+  std::filesystem::path trainers() const { return directory_ / "trainers"; }
+
   void write_run(const nlohmann::ordered_json& document) const;
   /// The options that a run with checkpoints or a recorded one was given.
   void write_options(const std::string& text) const;

@@ -27,6 +27,8 @@ std::string progress_line(const progress& now) {
     line += "  loss " + fixed_text(*now.loss, 3);
   if (now.accuracy)
     line += "  accuracy " + percent_text(*now.accuracy);
+  if (!now.scores.empty())
+    line += "  " + now.scores;
   if (now.backup_workers)
     line += "  backup " + fixed_text(*now.backup_workers, 2);
   line += "  " + fixed_text(now.gradients_per_s, 0) + " grad./s";

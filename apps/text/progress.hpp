@@ -21,6 +21,7 @@ struct progress {
   round_number round = 0;
   std::optional<double> loss; ///< training loss, smoothed by whoever measures it
   std::optional<double> accuracy;
+  std::string scores;                   ///< others that the average model has: "rmse 0.132"
   std::optional<double> backup_workers; ///< mean over the workers
   double gradients_per_s = 0;
   std::string waiting; ///< "worker 3 for worker 4's estimate, 2.1 s"; empty unless it is long

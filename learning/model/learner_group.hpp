@@ -26,6 +26,9 @@ public:
   /// See `estimate_scorer`.
   virtual std::vector<named_score> scores_of(std::span<const float> parameters,
                                              std::optional<std::size_t> worker) = 0;
+  /// What the learner of this worker needs to go on as of its newest step; empty: nothing, or it is busy for
+  /// longer than it usually is. Any time. Throws `learner_failed`.
+  virtual std::vector<char> save(worker_id id) = 0;
   /// The learner of this worker goes on where an earlier one was that gave these bytes (`save`); empty: it
   /// begins afresh. Before a run begins. Throws `learner_failed`.
   virtual void load(worker_id id, std::span<const char> saved) = 0;

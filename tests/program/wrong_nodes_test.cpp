@@ -57,6 +57,14 @@ TEST_CASE("dybw node: a port of the page that is taken is one line and exit code
   CHECK(end.took < std::chrono::seconds{10});
 }
 
+TEST_CASE("dybw node: trainers that are none, or two of one name, are refused") {
+  const std::string node = "node --listen 127.0.0.1:0 ";
+  for (const std::string none : {"plane", "=true", "a/b=true", "plane="})
+    check_refusal(node + "--trainer " + none, 2, "--trainer=" + none + " is no NAME=COMMAND");
+  check_refusal(node + "--trainer a=true --trainer a=false", 2, "--trainer names a twice");
+  check_refusal(node + "--join-state", 2, "--join-state is for nodes that join");
+}
+
 TEST_CASE("dybw run: lists of nodes as other tools write them") {
   const local_port nobody{local_port::kind::closed};
   const local_port another{local_port::kind::closed};

@@ -298,6 +298,8 @@ static void load(void) {
   position = take_u64();
   for (size_t i = 0; i <= features; ++i)
     momentum[i] = dybw_get_f64(take(8));
+  printf("goes on from a state\n");
+  fflush(stdout);
   say(DYBW_LOADED);
 }
 

@@ -118,6 +118,41 @@ TEST_CASE("launch_machine: nodes that differ are named, with how they differ") {
   status = failure_with(odd);
   CHECK(status.exit_code == 2);
   CHECK(mentions(status.failure, "7850 and 7 parameters"));
+
+  odd = ready();
+  odd.arrays = {{"w", "float32", false, 0, {7850}}};
+  odd.data_hash = 1; // follows from them
+  status = failure_with(odd);
+  CHECK(status.exit_code == 2);
+  CHECK(mentions(status.failure,
+                 "those of node a:7400 here and those of node c:7402 there: w is missing here"));
+}
+
+TEST_CASE("launch_machine: trainers start as long as they like, as long as their nodes answer") {
+  auto spec = three_nodes();
+  spec.config.trainer = "resnet";
+  machine_probe<launch_machine, launch_event, launch_effect> p{spec};
+  p.all_reached();
+  p.say(0, ready());
+  p.pass(seconds{3600}, everybody);
+  CHECK(p.phase() == cluster_phase::preparing);
+  CHECK(p.status().waiting_for.front() == "node b:7401 to start its trainers");
+  p.pass(seconds{9}, {0, 2});
+  CHECK(p.phase() == cluster_phase::failed);
+}
+
+TEST_CASE("launch_machine: where starting values travel first, linking may take as long as they do") {
+  auto spec = three_nodes();
+  spec.config.trainer = "resnet";
+  machine_probe<launch_machine, launch_event, launch_effect> p{spec};
+  p.all_reached();
+  auto large = ready();
+  large.parameters = 10'000'000;
+  p.all_say(large);
+  p.pass(seconds{45}, {});
+  CHECK(p.phase() == cluster_phase::linking);
+  p.pass(seconds{15}, {});
+  CHECK(p.phase() == cluster_phase::failed);
 }
 
 TEST_CASE("launch_machine: links that cannot be made fail the launch") {

@@ -58,9 +58,13 @@ TEST_CASE("run_loader: who joins a run needs no checkpoints, who goes on with on
 
 TEST_CASE("run_loader: a launcher cannot have a command run here") {
   const auto asked = prepared(run_start::joined, [](run_config& c) { c.trainer = "true"; });
-  CHECK(asked.reply.refusal.find("has a model that is not built in") != std::string::npos);
+  CHECK(asked.reply.refusal ==
+        "it offers no trainer \"true\" (it offers none); start it with --trainer true=COMMAND");
   CHECK_FALSE(asked.inputs);
-  CHECK(prepared(run_start::joined, [](run_config& c) { c.own_learner = true; }).reply.refusal != "");
+  for (const auto& change : std::vector<std::function<void(run_config&)>>{
+           [](run_config& c) { c.own_learner = true; }, [](run_config& c) { c.attach = "/tmp/socket"; }})
+    CHECK(prepared(run_start::joined, change).reply.refusal.find("has a model that is not built in") !=
+          std::string::npos);
 }
 
 } // namespace dybw::test

@@ -17,14 +17,6 @@ namespace dybw::test {
 
 namespace {
 
-trainer_layout layout_of(std::vector<trainer_array> arrays) {
-  return {true, true, std::move(arrays), {}};
-}
-
-const trainer_array weight{"fc.weight", "float32", false, 0, {10, 4}};
-const trainer_array bias{"fc.bias", "float32", false, 0, {10}};
-const trainer_array table{"table", "uint8", true, 77, {3}};
-
 /// A link and, on a thread of the test, the other side of its socket.
 struct pair_of_sides {
   pair_of_sides() {
@@ -52,31 +44,6 @@ struct pair_of_sides {
 };
 
 } // namespace
-
-TEST_CASE("first_difference: the first array that differs is named, and how") {
-  const auto one = layout_of({weight, bias, table});
-  CHECK(first_difference(one, one).empty());
-  CHECK(first_difference(one, layout_of({bias, weight, table})) ==
-        "array 0 is fc.weight here and fc.bias there");
-  auto wide = weight;
-  wide.shape = {4, 10};
-  CHECK(first_difference(one, layout_of({wide, bias, table})) ==
-        "fc.weight is float32 [10] [4] here and float32 [4] [10] there");
-  auto other = bias;
-  other.type = "bfloat16";
-  CHECK(first_difference(one, layout_of({weight, other, table})) ==
-        "fc.bias is float32 [10] here and bfloat16 [10] there");
-  auto filled = table;
-  filled.checksum = 78;
-  CHECK(first_difference(one, layout_of({weight, bias, filled})) ==
-        "table is frozen and has other values there");
-  auto thawed = table;
-  thawed.frozen = false;
-  CHECK(first_difference(one, layout_of({weight, bias, thawed})) ==
-        "table is frozen uint8 [3] here and uint8 [3] there");
-  CHECK(first_difference(one, layout_of({weight, bias})) == "table is missing there");
-  CHECK(first_difference(layout_of({weight}), one) == "fc.bias is missing here");
-}
 
 TEST_CASE("trainer_link: a step reads and writes in place where blocks are shared, by copies elsewhere") {
   pair_of_sides sides;

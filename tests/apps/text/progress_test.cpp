@@ -31,6 +31,8 @@ TEST_CASE("progress: a line says how far, how long and how well") {
   auto now = sample_progress(12.3);
   CHECK(progress_line(now) ==
         "dtur  12.3 s  41 %, 18 s left  round 532  loss 0.412  accuracy 88.1 %  backup 0.82  352 grad./s");
+  now.scores = "rmse 0.132";
+  CHECK(progress_line(now).find("accuracy 88.1 %  rmse 0.132  backup") != std::string::npos);
   now.waiting = "worker 3 for worker 4's estimate, 2.1 s";
   CHECK(progress_line(now).ends_with("  waiting: worker 3 for worker 4's estimate, 2.1 s"));
 }

@@ -1,3 +1,4 @@
+#include "learning/model/hang_watch.hpp"
 #include "learning/model/step_patience.hpp"
 
 #include <doctest/doctest.h>
@@ -27,4 +28,14 @@ TEST_CASE("step_patience: one step that hung for an hour makes nobody wait for t
   x.observe(200ms);
   x.observe(200ms);
   CHECK(x.limit() == 2500ms);
+}
+
+TEST_CASE("hang_watch: a run hangs where some are done and the others have made no step for a minute") {
+  hang_watch x;
+  CHECK_FALSE(x.hangs(0, 10, 1s));
+  CHECK_FALSE(x.hangs(0, 10, 100s)); // nobody is done
+  CHECK(x.hangs(1, 10, 100s));
+  CHECK_FALSE(x.hangs(1, 11, 100s));
+  CHECK_FALSE(x.hangs(1, 11, 160s));
+  CHECK(x.hangs(2, 11, 161s));
 }
