@@ -138,6 +138,7 @@ struct run_progress {
   std::vector<named_score> scores; ///< of the newest evaluation, where learners have some
   std::uint64_t timeouts = 0;
   std::size_t workers_done = 0;       ///< finished or lost
+  std::size_t workers_lost = 0;       ///< of these
   std::optional<double> measured;     ///< the run is over: share of its end that is measured, 0 to 1
   std::optional<std::string> failure; ///< why the run cannot go on
   std::string not_written;            ///< the first file that could not be written, and why; empty: none

@@ -196,15 +196,26 @@ struct node_moved {
 struct welcome_request {
   run_id run = 0;
   worker_id joiner{};
-  bool with_state = false; ///< of the neighbour's learner as well
 };
 struct welcome_reply {
   worker_id joiner{};
   bool found = false; ///< a neighbour of the joiner lives here and has something to give
   membership_news facts;
   round_number round = 0;
-  std::vector<char> learner; ///< its state, if it was asked for and there is one
   parameter_block parameters;
+  worker_id neighbour{}; ///< whose they are
+};
+
+/// What a neighbour's learner keeps for itself, for the joiner's to begin with. Beside the welcome, which is
+/// not to be lost with it: it may be large, or take a while.
+struct learner_state_request {
+  run_id run = 0;
+  worker_id joiner{};
+  worker_id neighbour{};
+};
+struct learner_state_reply {
+  std::string failure;     ///< why there is none; empty: there is
+  std::vector<char> bytes; ///< opaque
 };
 
 // --- Going on with a run ---
@@ -243,7 +254,7 @@ using control_message =
                  begin_reply, abandon_request, stop_request, stop_reply, node_status_request, node_status,
                  subscribe_request, report_batch, snapshot_request, snapshot_reply, result_request,
                  result_reply, run_over, join_request, join_reply, node_moved, welcome_request, welcome_reply,
-                 describe_request, describe_reply, metrics_request, metrics_reply, saved_options_request,
-                 saved_options_reply>;
+                 learner_state_request, learner_state_reply, describe_request, describe_reply,
+                 metrics_request, metrics_reply, saved_options_request, saved_options_reply>;
 
 } // namespace dybw

@@ -200,10 +200,16 @@ auto inspect(auto& f, node_moved& x) {
   return f(x.run, x.node, x.advertised);
 }
 auto inspect(auto& f, welcome_request& x) {
-  return f(x.run, x.joiner, x.with_state);
+  return f(x.run, x.joiner);
 }
 auto inspect(auto& f, welcome_reply& x) {
-  return f(x.joiner, x.found, x.facts, x.round, x.learner, x.parameters);
+  return f(x.joiner, x.found, x.facts, x.round, x.neighbour, x.parameters);
+}
+auto inspect(auto& f, learner_state_request& x) {
+  return f(x.run, x.joiner, x.neighbour);
+}
+auto inspect(auto& f, learner_state_reply& x) {
+  return f(x.failure, x.bytes);
 }
 
 // --- Monitors ---

@@ -40,7 +40,7 @@ constexpr std::size_t control_bytes_max = parameters_max * sizeof(float) + 1024 
 constexpr std::size_t request_bytes_max = 16 * 1024 * 1024;
 
 /// Of which the state of a learner that a joiner is given may be.
-constexpr std::size_t state_bytes_max = control_bytes_max / 2;
+constexpr std::size_t state_bytes_max = control_bytes_max - 1024 * 1024;
 
 /// Trainers that a run may have started on one node.
 constexpr std::size_t trainers_max = 256;
@@ -68,10 +68,10 @@ constexpr auto link_dial_time = std::chrono::seconds{5};
 /// Beyond that; the dialler answers in time by itself, but for names that are slow to look up.
 constexpr auto dial_slack = std::chrono::milliseconds{500};
 
-/// How long the starting values of a run may take from one node to another: a slow line brings a megabyte per
-/// second.
-constexpr std::chrono::nanoseconds values_time(std::uint64_t parameters) noexcept {
-  return std::chrono::seconds{5} + std::chrono::microseconds{sizeof(float)} * parameters;
+/// How long the starting values of a run may take from one node to the others: a slow line brings a megabyte
+/// per second.
+constexpr std::chrono::nanoseconds values_time(std::uint64_t parameters, std::size_t nodes) noexcept {
+  return std::chrono::seconds{5} + std::chrono::microseconds{sizeof(float)} * parameters * nodes;
 }
 
 // --- How fast a connection is read, and how much of one at once, so that none keeps the others waiting. ---

@@ -113,6 +113,7 @@ void describe(run_result& result, const cluster_plan& plan, std::size_t policy) 
   result.dataset = config.model == "none" ? "none" : config.data.name;
   result.partition = config.partition_text;
   result.model = config.model;
+  result.trainer = config.trainer;
   result.seed = config.seed;
   for (const auto& node : plan.nodes)
     result.nodes.push_back({to_string(node), {}, false});
@@ -362,6 +363,7 @@ private:
       r.model_layout = x.model_layout;
     r.test_accuracy = x.test_accuracy;
     r.test_loss = x.test_loss;
+    r.scores = x.scores;
     r.worst_worker_accuracy = x.worst_worker_accuracy;
     r.scored_workers = x.scored_workers;
     r.consensus_distance = x.consensus_distance;

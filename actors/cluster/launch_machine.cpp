@@ -166,11 +166,13 @@ nanoseconds launch_machine::stage_patience() const {
   case stage::preparing:
     return own ? nanoseconds::max() : load_patience; // trainers start as long as they like
   default:
-    return link_patience + (own ? values_time(status().parameters) : nanoseconds{0});
+    // Every node waits for them, and those that have them for the others.
+    return link_patience + (own ? 2 * values_time(status().parameters, nodes_.size()) : nanoseconds{0});
   }
 }
 
-/// Gives up when a stage takes too long, or a node that loads its data does not even answer.
+/// Gives up when a stage takes too long, or a node that loads its data, or waits for its links, does not even
+/// answer.
 void launch_machine::on(const time_passed&) {
   forgive_silence(nodes_, ticked_, now_, silence_max(spec_.config));
   if (is_over())
@@ -181,7 +183,7 @@ void launch_machine::on(const time_passed&) {
          fmt::format("waited {:.0f} s for {}; see its log", to_seconds(patience), unanswered().front()));
     return;
   }
-  if (stage_ != stage::preparing)
+  if (stage_ != stage::preparing && stage_ != stage::linking)
     return;
   for (const auto& n : nodes_)
     if (now_ - n.heard > silence_while_loading) {

@@ -14,7 +14,7 @@ constexpr auto* needs_role = "; make one with that role (scripts/make-certs --ro
 template <class T>
 concept reply_message = one_of<T, prepare_run_reply, connect_reply, begin_reply, stop_reply, node_status,
                                report_batch, snapshot_reply, result_reply, join_reply, welcome_reply,
-                               describe_reply, metrics_reply, saved_options_reply>;
+                               learner_state_reply, describe_reply, metrics_reply, saved_options_reply>;
 
 /// Judges one request after the other; each `check` gives the reason against it, or nothing.
 struct judge {
@@ -73,7 +73,7 @@ struct judge {
   std::string check(const abandon_request&) const { return needs(peer_role::launcher, "launcher"); }
   std::string check(const stop_request& x) const { return known_to_take_part(x.run); }
   std::string check(const subscribe_request& x) const { return taking_part(x.run); }
-  std::string check(const snapshot_request& x) const { return taking_part(x.run); }
+  std::string check(const snapshot_request& x) const { return known_to_take_part(x.run); }
   std::string check(const result_request& x) const { return known_to_take_part(x.run); }
   std::string check(const run_over& x) const { return taking_part(x.run); }
   std::string check(const saved_options_request&) const { return needs(peer_role::launcher, "launcher"); }
@@ -96,12 +96,14 @@ struct judge {
     // Our own may have been given away while we were hung: a node of the run says so, and we look ourselves.
     return x.node == here->self && is_node_of_run() ? std::string{} : needs_host(host);
   }
-  std::string check(const welcome_request& x) const {
+  std::string check(const welcome_request& x) const { return joining(x.run, x.joiner); }
+  std::string check(const learner_state_request& x) const { return joining(x.run, x.joiner); }
+  std::string joining(run_id run, worker_id joiner) const {
     if (auto no_node = needs(peer_role::node, "node"); !no_node.empty())
       return no_node;
-    if (!is_here(x.run) || index_of(x.joiner) >= here->placement.size())
+    if (!is_here(run) || index_of(joiner) >= here->placement.size())
       return {}; // gets nothing
-    return needs_host(here->nodes[index_of(here->placement[index_of(x.joiner)])].host);
+    return needs_host(here->nodes[index_of(here->placement[index_of(joiner)])].host);
   }
   /// Nobody asked for it: it is not looked at. A request that is judged nowhere does not compile.
   template <reply_message Answer>

@@ -14,8 +14,9 @@ namespace dybw {
 // --- Until it begins ---
 
 void active_run::link(const run_spec& spec, const topology& graph, std::optional<connection_id> asked_by,
-                      nanoseconds now) {
+                      nanoseconds now, nanoseconds for_values) {
   asked_by_ = asked_by;
+  for_values_ = for_values;
   linking_since_ = now;
   part_.emplace(spec.placement, spec.self, !asked_by, now);
   part_told_ = spec.placement.size();
@@ -35,7 +36,7 @@ void active_run::note(const link_changed& x) {
 std::optional<connect_reply> active_run::linked(const run_spec& spec, nanoseconds now) const {
   const auto since = now - linking_since_;
   if (!links_missing_.empty()) {
-    if (since <= link_patience)
+    if (since <= link_patience + for_values_)
       return std::nullopt;
     const auto& [node, why] = *links_missing_.begin();
     return connect_reply{

@@ -52,10 +52,25 @@ public:
   /// A machine that vanishes does not close its connections.
   bool is_deserted(nanoseconds now, nanoseconds patience) const { return now - owner_heard_ > patience; }
 
+  /// Before that: another node has the starting values, which are asked for until they come.
+  void seek_values(connection_id asked_by, nanoseconds now) {
+    asked_by_ = asked_by;
+    values_wanted_since_ = now;
+  }
+  /// Whether to ask for them now: not twice at a time.
+  bool asks_for_values() { return values_wanted_since_ && !std::exchange(values_asked_, true); }
+  /// They did not come. Whether they may still.
+  bool may_ask_again(nanoseconds now, nanoseconds patience) {
+    values_asked_ = false;
+    return now - *values_wanted_since_ < patience;
+  }
+  void values_came() { values_wanted_since_.reset(); }
+
   /// From now on links are waited for, to all nodes with neighbours of the workers here. `asked_by`: who
   /// waits with us; nobody if this node joins.
+  /// Others may wait `for_values` before they try.
   void link(const run_spec& spec, const topology& graph, std::optional<connection_id> asked_by,
-            nanoseconds now);
+            nanoseconds now, nanoseconds for_values = nanoseconds{0});
   void note(const link_changed& x);
   /// The answer for who waits, once there is one. The lead waits a little for the other nodes, too.
   std::optional<connect_reply> linked(const run_spec& spec, nanoseconds now) const;
@@ -121,7 +136,7 @@ public:
   void over_elsewhere() { over_elsewhere_ = true; }
   /// As its lead sees all of it.
   bool hangs(const run_progress& all, nanoseconds now) {
-    return hang_.hangs(all.workers_done, all.local_steps, now);
+    return hang_.hangs(all.workers_done - all.workers_lost, all.local_steps, now);
   }
   /// REQUIRES: it is finishing.
   bool may_let_go(nanoseconds now, bool leaving) const;
@@ -143,6 +158,9 @@ private:
   nanoseconds owner_heard_;
   // linking
   std::optional<connection_id> asked_by_;
+  std::optional<nanoseconds> values_wanted_since_;
+  bool values_asked_ = false;
+  nanoseconds for_values_{0};
   nanoseconds linking_since_{0};
   std::map<node_index, std::string> links_missing_; ///< and why
   bool others_reached_ = false;                     ///< by the lead

@@ -68,7 +68,9 @@ node_standing node_state::standing() const {
   node_standing x;
   x.failure = failure_;
   x.exit_code = exit_code_;
-  x.state = leaving_ && !run_ && discards_ == 0 ? "left" : joining_ ? "joining" : lifecycle_.state_text();
+  x.state = leaving_ && !run_ && discards_ == 0 && !starts_trainers_ ? "left"
+            : joining_                                               ? "joining"
+                                                                     : lifecycle_.state_text();
   if (run_)
     x.run_name = lifecycle_.spec().name;
   return x;
@@ -107,6 +109,8 @@ void node_state::shut_down() {
     self_->send_exit(states_, caf::exit_reason::user_shutdown);
   if (unwanted_)
     *unwanted_ = true;
+  if (prepared_.inputs && prepared_.inputs->learners)
+    prepared_.inputs->learners->end(); // else a thread that waits for one would keep the process
   self_->send_exit(loader_, caf::exit_reason::user_shutdown);
   self_->send_exit(measurer_, caf::exit_reason::user_shutdown);
 }

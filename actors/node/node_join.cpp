@@ -16,9 +16,9 @@ constexpr nanoseconds seek_patience{std::chrono::seconds{3}};
 constexpr nanoseconds ask_earlier_every{std::chrono::seconds{1}};
 constexpr nanoseconds welcome_patience{std::chrono::seconds{2}};
 /// With a learner's state, which may have to end a step first and may be long.
-constexpr nanoseconds state_patience{std::chrono::seconds{60}};
+constexpr nanoseconds state_patience{std::chrono::seconds{120}};
 /// For what a neighbour's learner keeps: it may have to end a step first.
-constexpr auto learner_patience = std::chrono::seconds{15};
+constexpr auto learner_patience = std::chrono::seconds{65};
 /// For questions to workers of this process.
 constexpr auto neighbour_patience = std::chrono::seconds{1};
 
@@ -115,15 +115,14 @@ void node_state::seek_welcome() {
       continue;
     node_request_options to_node;
     to_node.to = spec.nodes[i];
-    to_node.patience = wants_states() ? state_patience : welcome_patience;
+    to_node.patience = welcome_patience;
     to_node.messages.push_back(
         std::make_shared<const control_message>(node_moved{spec.run, spec.self, advertised_}));
     for (auto id : lifecycle_.workers_here()) {
       const auto neighbours = graph.neighbours(id);
       if (std::any_of(neighbours.begin(), neighbours.end(),
                       [&](worker_id n) { return spec.placement[index_of(n)] == node_at(i); }))
-        to_node.messages.push_back(
-            std::make_shared<const control_message>(welcome_request{spec.run, id, wants_states()}));
+        to_node.messages.push_back(std::make_shared<const control_message>(welcome_request{spec.run, id}));
     }
     to_node.answers = to_node.messages.size() - 1;
     ++joining_->requests;
@@ -145,29 +144,19 @@ void node_state::seek_welcome() {
 void node_state::on(connection_id from, const welcome_request& x) {
   if (!lifecycle_.serves(x.run) || lifecycle_.now() != run_lifecycle::phase::running ||
       index_of(x.joiner) >= host_->workers().size())
-    return reply(from, welcome_reply{x.joiner, false, {}, 0, {}, {}});
+    return reply(from, welcome_reply{x.joiner, false, {}, 0, {}});
   struct gathering {
     std::size_t missing = 1; // the loop below
     membership known;
-    worker_id newest{}; ///< whose parameters these are
     welcome_reply sum;
   };
   const auto all = std::make_shared<gathering>();
   all->sum.joiner = x.joiner;
-  const auto answered = [this, all, from, with_state = x.with_state && states_] {
+  const auto answered = [this, all, from] {
     if (--all->missing > 0)
       return;
     all->sum.facts.facts = std::make_shared<const std::vector<fact>>(all->known.facts());
-    if (!with_state || !all->sum.found || !states_)
-      return reply(from, std::move(all->sum));
-    self_->request(states_, learner_patience, learner_state_wanted{all->newest})
-        .then(
-            [this, all, from](const learner_state& state) {
-              if (state.bytes.size() <= state_bytes_max)
-                all->sum.learner = state.bytes;
-              reply(from, std::move(all->sum));
-            },
-            [this, all, from](const caf::error&) { reply(from, std::move(all->sum)); });
+    reply(from, std::move(all->sum));
   };
   for (auto id : host_->graph()->neighbours(x.joiner)) {
     const auto& worker = host_->workers()[index_of(id)];
@@ -181,7 +170,7 @@ void node_state::on(connection_id from, const welcome_request& x) {
                 for (const auto& f : *one.facts.facts)
                   all->known.learn(f);
                 if (!all->sum.found || one.round > all->sum.round) {
-                  all->newest = id;
+                  all->sum.neighbour = id;
                   all->sum.round = one.round;
                   all->sum.parameters = one.parameters;
                 }
@@ -192,6 +181,25 @@ void node_state::on(connection_id from, const welcome_request& x) {
             [answered](const caf::error&) { answered(); });
   }
   answered();
+}
+
+void node_state::on(connection_id from, const learner_state_request& x) {
+  const auto refuse = [this, from](const std::string& why) { reply(from, learner_state_reply{why, {}}); };
+  const auto i = index_of(x.neighbour);
+  if (!lifecycle_.serves(x.run) || !states_ || !host_ || i >= host_->workers().size() || !host_->workers()[i])
+    return refuse("it has no such trainer");
+  self_->request(states_, learner_patience, learner_state_wanted{x.neighbour})
+      .then(
+          [this, from, refuse](const learner_state& state) {
+            if (!state.failure.empty())
+              return refuse(state.failure);
+            if (state.bytes.empty())
+              return refuse("it keeps nothing, or has been busy for too long");
+            if (state.bytes.size() > state_bytes_max)
+              return refuse(fmt::format("it keeps {} MiB, more than can be sent", state.bytes.size() >> 20U));
+            reply(from, learner_state_reply{{}, state.bytes});
+          },
+          [refuse](const caf::error&) { refuse("it is busy for too long"); });
 }
 
 /// The facts of all welcomes together are those of every worker here; each begins at the latest round and
@@ -212,7 +220,7 @@ void node_state::join_run_now() {
       if (w.round >= start->completed) {
         start->completed = w.round;
         start->parameters = w.parameters;
-        start->learner = w.learner;
+        start->learner_of = w.neighbour;
       }
   }
   if (starts.empty() || known.empty()) {
@@ -230,33 +238,48 @@ void node_state::join_run_now() {
     enter_run(std::move(starts));
 }
 
-/// The learners of the workers here begin where their neighbours' are, all of them, or this node does not
-/// join.
+/// The learners of the workers here begin where those of neighbours are, whose parameters they have. Where a
+/// neighbour has nothing to give they begin afresh; where they cannot take it this node does not join.
 void node_state::give_states(std::map<worker_id, worker_start> starts) {
-  const auto all = std::make_shared<std::map<worker_id, worker_start>>(std::move(starts));
-  const auto missing = std::make_shared<std::size_t>(1);
-  const auto given = [=, this, run = lifecycle_.spec().run](const std::string& failure) {
-    if (!joining_ || !lifecycle_.serves(run))
-      return;
-    if (!failure.empty()) {
-      refuse_join("its trainers cannot begin where a neighbour's is: " + failure, exit_failed);
-      return let_go();
-    }
-    if (--*missing == 0)
-      enter_run(std::move(*all));
-  };
-  for (auto id : lifecycle_.workers_here()) {
-    auto& start = all->at(id);
-    if (start.learner.empty()) {
-      spdlog::warn("worker {}: no neighbour says where its trainer is; this one begins afresh", index_of(id));
-      continue;
-    }
-    ++*missing;
-    self_->request(states_, caf::infinite, learner_state{id, std::exchange(start.learner, {}), {}})
-        .then([given](const learner_state_taken& x) { given(x.failure); },
-              [given](const caf::error& e) { given(caf::to_string(e)); });
+  const auto all = std::make_shared<giving_states>();
+  all->starts = std::move(starts);
+  all->missing = all->starts.size();
+  joining_->giving = all;
+  const auto& spec = lifecycle_.spec();
+  for (const auto& [id, start] : all->starts) {
+    node_request_options wanted;
+    wanted.to = spec.nodes[index_of(spec.placement[index_of(start.learner_of)])];
+    wanted.messages = {
+        std::make_shared<const control_message>(learner_state_request{spec.run, id, start.learner_of})};
+    wanted.patience = state_patience;
+    send_request(std::move(wanted), [this, all, joiner = id](const node_request_done& x) {
+      if (!joining_ || joining_->giving != all)
+        return;
+      const auto* state =
+          x.answers.empty() ? nullptr : std::get_if<learner_state_reply>(x.answers.front().get());
+      if (state == nullptr || !state->failure.empty()) {
+        spdlog::warn("worker {}: its trainer begins afresh, as there is none to begin with: {}",
+                     index_of(joiner), state == nullptr ? x.failure : state->failure);
+        return state_is_given({});
+      }
+      self_->request(states_, caf::infinite, learner_state{joiner, state->bytes, {}})
+          .then(
+              [this, all](const learner_state_taken& taken) {
+                if (joining_ && joining_->giving == all)
+                  state_is_given(taken.failure);
+              },
+              [](const caf::error&) {}); // the run was let go
+    });
   }
-  given({});
+}
+
+void node_state::state_is_given(const std::string& failure) {
+  if (!failure.empty()) {
+    refuse_join("its trainers cannot begin where a neighbour's is: " + failure, exit_failed);
+    return let_go();
+  }
+  if (const auto all = joining_->giving; --all->missing == 0)
+    enter_run(std::move(all->starts));
 }
 
 void node_state::enter_run(std::map<worker_id, worker_start> starts) {

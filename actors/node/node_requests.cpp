@@ -89,12 +89,14 @@ void node_state::on(connection_id from, const prepare_run_request& x) {
 void node_state::prepare(const run_spec& spec, run_start how, std::uint64_t data_hash) {
   run_ = std::make_unique<active_run>(now());
   unwanted_ = std::make_shared<std::atomic<bool>>(false);
+  starts_trainers_ = spec.config.has_own_model();
   self_->send(loader_,
               std::make_shared<const preparation>(preparation{spec, how, options_.data, options_.threads,
                                                               options_.trainers, data_hash, unwanted_}));
 }
 
 void node_state::prepared(const run_prepared& x) {
+  starts_trainers_ = false;
   if (!lifecycle_.prepared(x.run)) { // nobody wants it any more
     return discard(x.place, x.inputs);
   }
@@ -116,34 +118,48 @@ void node_state::prepared(const run_prepared& x) {
 void node_state::on(connection_id from, const connect_request& x) {
   if (const auto refused = lifecycle_.connect(x.run))
     return reply(from, connect_reply{refused->line});
-  const auto& spec = lifecycle_.spec();
-  if (prepared_.inputs->learners && spec.placement.front() != spec.self && prepared_.resumed.empty())
-    return seek_starting_values(from);
-  connect(from);
+  if (!prepared_.inputs->learners || lifecycle_.spec().placement.front() == lifecycle_.spec().self ||
+      !prepared_.resumed.empty())
+    return connect(from);
+  run_->seek_values(from, now());
+  seek_starting_values();
 }
 
-/// All begin where the learner of worker 0 does, which is elsewhere. Every node is prepared by now.
-void node_state::seek_starting_values(connection_id from) {
+/// All begin where the learner of worker 0 does, which is elsewhere, and answers once its own node is asked
+/// to connect.
+void node_state::seek_starting_values() {
+  if (!run_->asks_for_values())
+    return;
   const auto& spec = lifecycle_.spec();
   node_request_options to_first;
   to_first.to = spec.nodes[index_of(spec.placement.front())];
   to_first.messages = {std::make_shared<const control_message>(snapshot_request{spec.run, worker_id{0}})};
-  to_first.patience = values_time(prepared_.reply.parameters);
-  send_request(std::move(to_first), [this, from, run = spec.run](const node_request_done& x) {
-    if (!lifecycle_.serves(run) || lifecycle_.now() != run_lifecycle::phase::linking)
+  to_first.patience = time_for_values();
+  send_request(std::move(to_first), [this, run = spec.run](const node_request_done& x) {
+    if (!lifecycle_.serves(run) || lifecycle_.now() != run_lifecycle::phase::linking || host_)
       return;
+    const auto asked_by = *run_->asked_by();
     const auto* start = x.answers.empty() ? nullptr : std::get_if<snapshot_reply>(x.answers.front().get());
-    if (start == nullptr || start->parameters.values().size() != prepared_.reply.parameters) {
-      const auto& first = lifecycle_.spec().nodes[index_of(lifecycle_.spec().placement.front())];
-      reply(from, connect_reply{fmt::format("node {} gives it no starting values: {}", to_string(first),
-                                            x.failure.empty() ? "it has none" : x.failure)});
-      return let_go();
+    if (start != nullptr && start->parameters.values().size() == prepared_.reply.parameters) {
+      auto inputs = std::make_shared<run_inputs>(*prepared_.inputs);
+      inputs->initial.assign(inputs->config.workers, start->parameters);
+      prepared_.inputs = std::move(inputs);
+      run_->values_came();
+      return connect(asked_by);
     }
-    auto inputs = std::make_shared<run_inputs>(*prepared_.inputs);
-    inputs->initial.assign(inputs->config.workers, start->parameters);
-    prepared_.inputs = std::move(inputs);
-    connect(from);
+    if (run_->may_ask_again(now(), time_for_values())) // with the next tick
+      return;
+    const auto& first = lifecycle_.spec().nodes[index_of(lifecycle_.spec().placement.front())];
+    reply(asked_by, connect_reply{fmt::format("node {} gives it no starting values: {}", to_string(first),
+                                              x.failure.empty() ? "it has none" : x.failure)});
+    let_go();
   });
+}
+
+/// Of all other nodes, for those of the first worker; none where each has them.
+nanoseconds node_state::time_for_values() const {
+  return prepared_.inputs->learners ? values_time(prepared_.reply.parameters, lifecycle_.spec().nodes.size())
+                                    : nanoseconds{0};
 }
 
 void node_state::connect(connection_id from) {
@@ -241,9 +257,6 @@ void node_state::on(connection_id from, const subscribe_request& x) {
 void node_state::on(connection_id from, const snapshot_request& x) {
   const snapshot_reply nothing{x.worker, false, 0, {}};
   const auto i = index_of(x.worker);
-  if (lifecycle_.serves(x.run) && !lifecycle_.has_begun() && prepared_.inputs &&
-      i < prepared_.inputs->initial.size()) // where it starts
-    return reply(from, snapshot_reply{x.worker, true, 0, prepared_.inputs->initial[i]});
   if (!lifecycle_.serves(x.run) || !host_ || i >= host_->workers().size() || !host_->workers()[i])
     return reply(from, nothing);
   run_->asked(now());

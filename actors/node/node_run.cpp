@@ -44,7 +44,7 @@ void node_state::spawn_host(std::map<worker_id, worker_start> starts, std::optio
   host_ = std::make_unique<run_host>(self_->home_system(), inputs, std::move(options));
   if (host_->trainers())
     self_->monitor(host_->trainers());
-  run_->link(spec, *host_->graph(), asked_by, now());
+  run_->link(spec, *host_->graph(), asked_by, now(), time_for_values());
   hear_traffic([this, run = spec.run] {
     if (lifecycle_.serves(run))
       run_->count_from(traffic_);
@@ -227,6 +227,7 @@ void node_state::renew_standing() {
               self_->send(measurer_, run_standing{spec->run, spec, x});
             if (!host_->waits_for_processes() || !run_->hangs(x, now()))
               return;
+            spdlog::warn("run {}: {}", spec->name, hang_text);
             if (lifecycle_.stop(0) == run_lifecycle::stop_verdict::stop)
               stop_run(true);
             else
@@ -376,6 +377,8 @@ void node_state::tick() {
                  to_seconds(options_.owner_patience));
     return turn_down("its launcher said nothing for too long; launch the run again", exit_network);
   }
+  if (lifecycle_.now() == run_lifecycle::phase::linking && !host_)
+    seek_starting_values();
   advance_linking();
   if (!run_)
     return;

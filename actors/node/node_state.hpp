@@ -59,13 +59,15 @@ private:
   void on(connection_id from, const join_request& x);
   void on(connection_id from, const node_moved& x);
   void on(connection_id from, const welcome_request& x);
+  void on(connection_id from, const learner_state_request& x);
   void on(connection_id from, const describe_request& x);
   void on(connection_id from, const metrics_request& x);
   void on(connection_id from, const saved_options_request& x);
   template <class Answer>
   void on(connection_id, const Answer&) {} // nobody asked for it
 
-  void seek_starting_values(connection_id from);
+  void seek_starting_values();
+  nanoseconds time_for_values() const;
   void connect(connection_id from);
 
   void turn_down(const std::string& why, int exit_code);
@@ -116,6 +118,7 @@ private:
   void seek_welcome();
   void join_run_now();
   void give_states(std::map<worker_id, worker_start> starts);
+  void state_is_given(const std::string& failure);
   void enter_run(std::map<worker_id, worker_start> starts);
   void refuse_join(const std::string& why, int exit_code);
 
@@ -142,18 +145,25 @@ private:
   std::uint64_t newest_key_ = 0;
   std::map<std::uint64_t, request_handler> requests_;
   bool leaving_ = false;
-  std::size_t discards_ = 0; ///< under way
+  std::size_t discards_ = 0;     ///< under way
+  bool starts_trainers_ = false; ///< so does preparing a run that has some, wanted or not
   std::string failure_;
   int exit_code_ = 0;
   run_id last_run_ = 0;
   std::shared_ptr<const result_reply>
       last_result_; ///< of the run that was measured last, also for who asks late
 
+  /// While trainers are given what neighbours' keep.
+  struct giving_states {
+    std::map<worker_id, worker_start> starts; ///< of the workers here
+    std::size_t missing = 0;
+  };
   /// While `--join` is on its way.
   struct joining {
     run_origin origin;
     std::size_t requests = 0; ///< under way
     std::vector<welcome_reply> welcomes;
+    std::shared_ptr<giving_states> giving; ///< last of all, if wanted
   };
   std::optional<joining> joining_;
   /// While the nodes of an earlier run are asked (`--rejoin`), and when they are to be asked next.

@@ -61,10 +61,11 @@ bool load(run_inputs& inputs, const preparation& x, run_prepared& done) {
                       "it is to start " + std::to_string(here.size()) + " trainers and starts " +
                           std::to_string(trainers_max) + " at most",
                       "", "take more nodes, or fewer --workers"};
+  const auto& command = command_for(x);
   spdlog::info("run {}: starts {} of its trainer {}", spec.name, here.size(), spec.config.trainer);
-  done.reply.arrays = start_trainers(inputs, {command_for(x), std::move(here), done.place->trainers,
-                                              x.how != run_start::afresh,
-                                              [unwanted = x.unwanted] { return unwanted->load(); }});
+  done.reply.arrays =
+      start_trainers(inputs, {command, std::move(here), done.place->trainers, x.how != run_start::afresh,
+                              [unwanted = x.unwanted] { return unwanted->load(); }});
   if (*x.unwanted)
     return false;
   done.reply.parameters = inputs.model->parameter_count();
@@ -106,9 +107,9 @@ run_prepared prepare(const preparation& x, const node_writer& files) {
     done.reply.data_hash ^= trace_fingerprint(spec.config.step_time);
     if (x.data_hash != 0 && done.reply.data_hash != x.data_hash)
       throw input_error{input_fault::configuration,
-                        inputs->learners
-                            ? "the model of its trainer " + spec.config.trainer + " is not that of the run"
-                            : "its data, or the file of --step-time, are not those of the run",
+                        inputs->learners ? "the model of its trainer " + spec.config.trainer +
+                                               ", or the file of --step-time, is not that of the run"
+                                         : "its data, or the file of --step-time, are not those of the run",
                         x.data.string(), "give the same as on the other nodes"};
     if (!done.place)
       open();

@@ -247,6 +247,7 @@ run_progress reporter_state::progress() const {
   auto p = progress_of(*statistics_, evaluations_.kept());
   p.elapsed = time_since(origin_);
   p.workers_done = done_;
+  p.workers_lost = lost_.size();
   p.failure = failure_;
   if (!not_written_.empty())
     p.not_written = not_written_.front();

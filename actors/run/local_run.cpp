@@ -163,9 +163,12 @@ run_progress follow(caf::scoped_actor& self, run_host& host, const run_controls&
       moved_at = std::chrono::steady_clock::now();
     else if (time_since(moved_at) > stall_after)
       progress->waiting = ask_for_longest_wait(self, host.workers());
-    if (host.waits_for_processes() &&
-        hang.hangs(progress->workers_done, progress->local_steps, time_since(host.origin())))
+    if (host.waits_for_processes() && !stopping_since &&
+        hang.hangs(progress->workers_done - progress->workers_lost, progress->local_steps,
+                   time_since(host.origin()))) {
+      spdlog::warn("{}", hang_text);
       stop();
+    }
     if (progress->failure) {
       fail(result, *progress->failure);
       stop();

@@ -18,7 +18,7 @@ struct worker_start {
   round_number completed = 0;
   std::vector<fact> facts;
   parameter_block parameters;        ///< none without a model
-  std::vector<char> learner;         ///< what its learner is to begin with; empty: afresh
+  worker_id learner_of{};            ///< of a joiner: whose these are
   std::optional<checkpoint> resumed; ///< set: this holds, not the above
 };
 

@@ -198,8 +198,9 @@ void trainer_group::introduce(int connection, std::span<member* const> awaited) 
   }
 }
 
-/// Until all have said what they learn and where they begin.
-void trainer_group::prepare_all() {
+/// Does this with each, all at once: any may take long, or hang. If one fails, or somebody wants an end, the
+/// others are ended as well. Throws what the first throws that fails.
+void trainer_group::with_each(const std::function<void(member&)>& talk) {
   std::counting_semaphore<> done{0};
   std::atomic<member*> first_failed = nullptr;
   {
@@ -207,10 +208,7 @@ void trainer_group::prepare_all() {
     for (const auto& m : members_)
       threads.emplace_back([&, at = m.get()] {
         try {
-          at->link.load()->prepare([&](std::uint64_t samples, std::span<const std::int32_t> labels) {
-            return deal_rows(samples, labels, options_.workers, options_.partition, options_.seed,
-                             at->worker);
-          });
+          talk(*at);
         } catch (...) {
           at->failure = std::current_exception();
           member* none = nullptr;
@@ -235,26 +233,31 @@ void trainer_group::prepare_all() {
     } catch (const learner_failed& e) {
       throw learner_failed{says(m->worker, e.what())};
     }
+}
+
+/// Until all have said what they learn and where they begin.
+void trainer_group::prepare_all() {
+  with_each([this](member& m) {
+    m.link.load()->prepare([&](std::uint64_t samples, std::span<const std::int32_t> labels) {
+      return deal_rows(samples, labels, options_.workers, options_.partition, options_.seed, m.worker);
+    });
+  });
+  if (interrupted())
+    return;
+  const auto& first = *members_.front();
   if (!model_)
-    layout_ = members_.front()->link.load()->layout();
+    layout_ = first.link.load()->layout();
   for (const auto& m : members_)
     check_layout(*m);
-  const auto* at = members_.front().get();
-  try {
-    for (const auto& m : members_) {
-      at = m.get();
-      m->link.load()->share();
-    }
-    for (const auto& m : members_) {
-      at = m.get();
-      const auto values = m->link.load()->starting_values();
-      if (!model_)
-        model_ = std::make_shared<given_model>("trainer", layout_.averaged,
-                                               std::vector<float>(values.begin(), values.end()));
-    }
-  } catch (const learner_failed& e) {
-    throw learner_failed{says(at->worker, e.what())};
-  }
+  std::vector<float> start;
+  with_each([&](member& m) {
+    const auto link = m.link.load();
+    link->share();
+    if (const auto values = link->starting_values(); &m == &first && !model_)
+      start.assign(values.begin(), values.end());
+  });
+  if (!model_ && !interrupted())
+    model_ = std::make_shared<given_model>("trainer", layout_.averaged, std::move(start));
 }
 
 void trainer_group::check_layout(const member& of) {
@@ -344,7 +347,7 @@ std::vector<char> trainer_group::save(worker_id id) {
 void trainer_group::load(worker_id id, std::span<const char> saved) {
   try {
     if (!saved.empty())
-      link_of(index_of(id))->load(saved);
+      link_of(index_of(id))->load(saved, [this] { return interrupted(); });
   } catch (const learner_failed& e) {
     throw learner_failed{says(static_cast<std::uint32_t>(id), e.what())};
   }

@@ -65,6 +65,7 @@ private:
   void launch(member& of);
   void accept_all(std::span<member* const> awaited);
   void introduce(int connection, std::span<member* const> awaited);
+  void with_each(const std::function<void(member&)>& talk);
   void prepare_all();
   void check_layout(const member& of);
   member* member_of(std::size_t worker) const;

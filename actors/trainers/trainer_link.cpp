@@ -203,14 +203,14 @@ void trainer_link::check_finite(learner_output& done, std::span<const float> w, 
                odd);
 }
 
-/// A score function takes as long as it takes, but somebody who wants an end shall have it.
-void trainer_link::wait_for_score(const std::function<bool()>& interrupted) {
+/// It takes as long as it takes, but somebody who wants an end shall have it.
+void trainer_link::wait_for_answer(const std::function<bool()>& interrupted) {
   constexpr nanoseconds look_every = std::chrono::milliseconds{200};
   constexpr auto looks_after_interrupt = 15;
   for (auto left = looks_after_interrupt;
        !socket_->says_something_within(look_every, process_ ? process_->handle() : -1);)
     if (interrupted && interrupted() && --left == 0)
-      fail("its trainer had not ended its evaluation when the run was interrupted");
+      fail("its trainer had not answered when the run was interrupted");
 }
 
 /// With somebody else's turn.
@@ -230,7 +230,7 @@ std::optional<std::vector<named_score>> trainer_link::evaluate(std::span<const f
     return talk([&] {
       std::ranges::copy(parameters, slots_->values(shared_slots::for_evaluation).begin());
       ask(DYBW_EVALUATE, trainer_body(shared_slots::for_evaluation));
-      wait_for_score(interrupted);
+      wait_for_answer(interrupted);
       std::vector<named_score> scores;
       read_trainer_body(hear(DYBW_SCORE), scores);
       return std::optional{std::move(scores)};
@@ -263,12 +263,13 @@ std::vector<char> trainer_link::ask_for_state() {
   });
 }
 
-void trainer_link::load(std::span<const char> saved) {
+void trainer_link::load(std::span<const char> saved, const std::function<bool()>& interrupted) {
   const turn mine{free_};
   talk([&] {
     if (!layout_.saves)
       fail("its trainer cannot go on where an earlier one was");
     ask(DYBW_LOAD, saved);
+    wait_for_answer(interrupted);
     hear(DYBW_LOADED);
   });
 }

@@ -52,7 +52,8 @@ public:
   /// The same, but empty as well if it is busy for longer than it usually is.
   std::vector<char> save_soon();
   /// What `save` of an earlier process gave; before any step.
-  void load(std::span<const char> saved);
+  /// As `interrupted` of `evaluate`.
+  void load(std::span<const char> saved, const std::function<bool()>& interrupted);
 
   const trainer_layout& layout() const noexcept { return layout_; }
   /// "trainer 4711 (cpu)", once it has its starting values.
@@ -76,7 +77,7 @@ private:
   void ask(std::uint16_t type, std::span<const char> body);
   const trainer_message& hear();
   std::span<const char> hear(std::uint16_t type);
-  void wait_for_score(const std::function<bool()>& interrupted);
+  void wait_for_answer(const std::function<bool()>& interrupted);
   [[noreturn]] void fail(const std::string& why);
   void check_finite(learner_output& done, std::span<const float> w, std::span<float> next);
 

@@ -106,7 +106,8 @@ int serve(caf::actor_system& system, const node_actor& node) {
       self->send(node, stop_work{});
     }
     if (leaving_since && std::chrono::steady_clock::now() - *leaving_since > leave_patience) {
-      spdlog::warn("run {} did not end in time", standing->run_name);
+      spdlog::warn("{} did not end in time",
+                   standing->run_name.empty() ? "trainers" : "run " + standing->run_name);
       return 0;
     }
     self->receive(caf::after(poll_every) >> [] {});

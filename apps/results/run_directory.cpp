@@ -31,6 +31,7 @@ constexpr std::array run_files = {"run.json", "report.html", saved_options_name}
 constexpr std::array policy_files = {"rounds.jsonl", "evals.jsonl", "model.npy",
                                      "model.npz",    "model.json",  "events.log"};
 constexpr auto* checkpoints_name = "checkpoints";
+constexpr auto* trainers_name = "trainers";
 const std::string seed_prefix = "seed-";
 
 std::string directory_name(std::string policy) {
@@ -72,8 +73,25 @@ void take_checkpoints(const fs::path& directory, leftovers& found) {
   found.directories.push_back(directory);
 }
 
+bool is_trainer_log(const fs::path& file) {
+  const auto name = file.filename().string();
+  return file.parent_path().filename() == trainers_name && name.starts_with("worker-") &&
+         (name.ends_with(".out") || name.ends_with(".err"));
+}
+
+void take_trainer_logs(const fs::path& directory, leftovers& found) {
+  if (!fs::is_directory(fs::symlink_status(directory)))
+    return;
+  const auto before = found.files.size();
+  take(
+      directory, [&](const std::string& name) { return is_trainer_log(directory / name); }, found);
+  if (found.files.size() > before)
+    found.directories.push_back(directory);
+}
+
 leftovers find_leftovers(const fs::path& directory) {
   leftovers found;
+  take_trainer_logs(directory / trainers_name, found);
   const auto take_named = [&](const fs::path& where, std::span<const char* const> names) {
     for (const std::string_view name : names)
       take(
@@ -116,8 +134,9 @@ bool is_surely_ours(const fs::path& directory, const leftovers& found) {
   const auto has_rounds = std::ranges::any_of(
       found.files, [](const fs::path& file) { return file.filename() == policy_files.front(); });
   const auto run_file = directory / run_files.front();
+  const auto has_trainers = std::ranges::any_of(found.files, is_trainer_log);
   const auto has_run = std::ranges::find(found.files, run_file) != found.files.end();
-  return has_rounds || (has_run && read_document(run_file).contains("dybw"));
+  return has_rounds || has_trainers || (has_run && read_document(run_file).contains("dybw"));
 }
 
 void check_writable(const fs::path& directory) {
@@ -281,11 +300,18 @@ void run_directory::trim_evals(const std::string& policy, double until_s) const 
     write_durably(file, text);
 }
 
+fs::path run_directory::trainers() const {
+  return directory_ / trainers_name;
+}
+
 void run_directory::discard(std::span<const std::string> policies) const {
   leftovers found = find_leftovers(directory_);
+  // What a trainer said before it failed is why it did.
+  std::erase_if(found.files,
+                [](const fs::path& each) { return is_trainer_log(each) && !fs::is_empty(each); });
   std::erase_if(found.directories, [&](const fs::path& each) {
     return std::none_of(policies.begin(), policies.end(), [&](const std::string& policy) {
-      return each == directory_ / directory_name(policy) || each == checkpoints(policy);
+      return each == directory_ / directory_name(policy) || each == checkpoints(policy) || each == trainers();
     });
   });
   remove_run(found);

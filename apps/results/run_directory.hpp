@@ -55,7 +55,7 @@ public:
   std::filesystem::path checkpoints(const std::string& policy) const;
 
   /// Directory of what the trainers print.
-  std::filesystem::path trainers() const { return directory_ / "trainers"; }
+  std::filesystem::path trainers() const;
 
   void write_run(const nlohmann::ordered_json& document) const;
   /// The options that a run with checkpoints or a recorded one was given.

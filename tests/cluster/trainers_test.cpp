@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <thread>
 
 #include <signal.h>
 
@@ -38,6 +39,13 @@ public:
     return found;
   }
 
+  /// Nodes end them after the run.
+  bool come_to_be_none() const {
+    for (auto left = 100; left > 0 && !processes().empty(); --left)
+      std::this_thread::sleep_for(milliseconds{100});
+    return processes().empty();
+  }
+
 private:
   temporary_directory place_;
 };
@@ -46,19 +54,19 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-const std::vector<std::string> quick{"--trainer", "plane", "--workers", "4",        "--rounds", "60",
-                                     "--seed",    "3",     "--quiet",   "--format", "json"};
+std::vector<std::string> quick(const std::string& trainer, const std::string& policy = "full") {
+  return {"--trainer", trainer,    "--workers", "4",        "--rounds", "60",          "--seed",   "3",
+          "--quiet",   "--format", "json",      "--policy", policy,     "--step-time", "exp:0.002"};
+}
 
 } // namespace
 
 TEST_CASE("dybw node --trainer: what they offer trains by its name, and learns what it learns on one host") {
   const own_trainer plane;
   cluster nodes{2, plane.offered()};
-  auto local = quick;
-  local[1] = plane.path();
-  const auto here = dybw(std::vector<std::string>{"run"} + local);
+  const auto here = dybw(std::vector<std::string>{"run"} + quick(plane.path()));
   REQUIRE(here.code == 0);
-  const auto there = nodes.launch(quick)->wait(patience);
+  const auto there = nodes.launch(quick("plane"))->wait(patience);
   CAPTURE(there.err);
   CAPTURE(nodes.errors());
   REQUIRE(there.code == 0);
@@ -67,16 +75,15 @@ TEST_CASE("dybw node --trainer: what they offer trains by its name, and learns w
   CHECK(run["test_loss"] == json::parse(here.out)["runs"][0]["test_loss"]);
   CHECK(run["test_accuracy"] > 0.9);
   CHECK(run["trainer"] == "plane");
+  CHECK(run["scores"]["accuracy"] == run["test_accuracy"]);
   CHECK(run["mixing"]["one_sided_edges"] == 0);
   REQUIRE(nodes.wait_until(1, is_idle, patience));
   const auto written = nodes.result(0);
   CHECK(written["runs"][0]["scores"]["accuracy"] == run["test_accuracy"]);
   CHECK(written["runs"][0]["model_layout"].size() == 2);
-  CHECK(plane.processes().empty());
+  CHECK(plane.come_to_be_none());
   // A second one, with a policy that goes by who comes when.
-  const auto again =
-      nodes.launch(quick + std::vector<std::string>{"--policy", "adaptive", "--step-time", "exp:0.002"})
-          ->wait(patience);
+  const auto again = nodes.launch(quick("plane", "adaptive"))->wait(patience);
   CAPTURE(again.err);
   REQUIRE(again.code == 0);
   CHECK(json::parse(again.out)["runs"][0]["test_accuracy"] > 0.9);
@@ -89,23 +96,21 @@ TEST_CASE(
   cluster wide{1, plane.offered(" --wide")};
   cluster other{1, plane.offered("", "other")};
   const auto refused = [&](const cluster& second, const std::string& trainer) {
-    auto run = quick;
-    run[1] = trainer;
     const auto end =
-        dybw(std::vector<std::string>{"run", "--nodes", first.address(0) + ',' + second.address(0)} + run);
+        dybw(std::vector<std::string>{"run", "--nodes", first.address(0) + ',' + second.address(0)} +
+             quick(trainer));
     CAPTURE(end.err);
     CHECK(end.code == 2);
     CHECK(std::ranges::count(end.err, '\n') == 1);
     CHECK(end.took < seconds{20});
     return end.err;
   };
-  CHECK(contains(refused(wide, "plane"), "w is float32 [8] here and float32 [9] there"));
-  CHECK(
-      contains(refused(other, "plane"), "it offers no trainer \"plane\" (it offers: other); start it with"));
+  CHECK(contains(refused(wide, "plane"), " there: w is float32 [8] here and float32 ["));
+  CHECK(contains(refused(other, "plane"), "it offers no trainer \"plane\", it offers: other; start it with"));
   CHECK(contains(refused(other, "python3 train.py"), "is no name, and nodes start what they offer only"));
   for (auto* each : {&first, &wide, &other})
     REQUIRE(each->wait_until(0, is_idle, patience));
-  CHECK(plane.processes().empty());
+  CHECK(plane.come_to_be_none());
 }
 
 TEST_CASE("dybw node --trainer: a killed node's workers come back with new trainers, a hung one is no harm") {
@@ -123,8 +128,9 @@ TEST_CASE("dybw node --trainer: a killed node's workers come back with new train
   REQUIRE(others.size() == 4); // those of a node that is killed end by themselves
   nodes.start(2, {"--join", nodes.address(0)});
   ::kill(others.front(), SIGSTOP);
-  const auto end = run->wait(patience);
+  nodes.go_on(seconds{3});
   ::kill(others.front(), SIGCONT);
+  const auto end = run->wait(patience);
   CAPTURE(end.err);
   CAPTURE(nodes.errors());
   REQUIRE(end.code == 0);
@@ -193,6 +199,31 @@ TEST_CASE("dybw node --trainer: a launch that is given up leaves no trainer behi
   for (std::size_t i = 0; i < nodes.size(); ++i)
     CHECK(nodes.wait_until(i, is_idle, patience));
   CHECK(nodes.leave(0) == 0);
+}
+
+TEST_CASE("dybw node --trainer: trainers that hang before they are ready are in nobody's way for long") {
+  const own_trainer plane;
+  cluster nodes{2, plane.offered() + plane.offered(" --hang-at-start", "stuck")};
+  auto run = nodes.launch({"--trainer", "stuck", "--workers", "4", "--quiet"});
+  for (auto left = 100; left > 0 && plane.processes().size() < 4; --left)
+    nodes.go_on(milliseconds{100});
+  nodes.go_on(milliseconds{500});
+  run->send(SIGINT);
+  CHECK(run->wait(patience).code == 130);
+  for (std::size_t i = 0; i < 2; ++i)
+    REQUIRE(nodes.wait_until(i, is_idle, patience));
+  const auto end = nodes.launch(quick("plane"))->wait(patience);
+  CAPTURE(end.err);
+  CAPTURE(nodes.errors());
+  CHECK(end.code == 0);
+  CHECK(plane.come_to_be_none());
+  run = nodes.launch({"--trainer", "stuck", "--workers", "4", "--quiet"});
+  for (auto left = 100; left > 0 && plane.processes().size() < 4; --left)
+    nodes.go_on(milliseconds{100});
+  CHECK(nodes.leave(0) == 0); // with its trainers
+  CHECK(run->wait(patience).code == 4);
+  CHECK(nodes.wait_until(1, is_idle, patience));
+  CHECK(plane.come_to_be_none());
 }
 
 } // namespace dybw::test

@@ -267,7 +267,6 @@ TEST_CASE("dybw run --trainer: options that are the trainer's affair are refused
                                                {"--batch", "3"},
                                                {"--dataset", "digits"},
                                                {"--target", "loss"},
-                                               {"--nodes", "127.0.0.1:7400", "--attach", "s"},
                                                {"--straggler", "computed:slow:1:2"},
                                                {"--workers", "257"}}) {
     CAPTURE(more.front());

@@ -21,7 +21,7 @@ enum { features_max = 16, batch = 32, tests = 500, row_count = 100, classes = 10
 // What goes wrong; of worker `only_worker`, if that is not -1. Steps count from 1 in this process, 0: never.
 struct faults {
   long raise_at, die_at, hang_at, infinite_at, infinite_from, protocol;
-  long wide, exit_at_start, refuse_evaluate;
+  long wide, exit_at_start, hang_at_start, refuse_evaluate;
   const char *hang_for, *name, *type, *frozen;
 };
 static const struct faults none = {
@@ -313,6 +313,7 @@ static void read_arguments(int argc, char** argv) {
       {"--hang-for", 0, 0, &asked_for.hang_for}, {"--infinite-at", 0, &asked_for.infinite_at, 0},
       {"--infinite-from", 0, &asked_for.infinite_from, 0}, {"--protocol", 0, &asked_for.protocol, 0},
       {"--wide", &asked_for.wide, 0, 0}, {"--exit-at-start", &asked_for.exit_at_start, 0, 0},
+      {"--hang-at-start", &asked_for.hang_at_start, 0, 0},
       {"--refuse-evaluate", &asked_for.refuse_evaluate, 0, 0}, {"--name", 0, 0, &asked_for.name},
       {"--type", 0, 0, &asked_for.type}, {"--frozen", 0, 0, &asked_for.frozen}, {0, 0, 0, 0}};
   asked_for = none;
@@ -425,6 +426,8 @@ static void map_slots(void) {
   if (memory == MAP_FAILED)
     give_up("cannot map the slots: ", strerror(errno));
   close(descriptor);
+  if (faults.hang_at_start)
+    pause();
   float* start = slot(first);
   for (size_t i = 0; i < count; ++i) // other values in each worker: dybw chooses whose are taken
     start[i] = values ? 0 : (float)(0.1 * draw_normal(&position));

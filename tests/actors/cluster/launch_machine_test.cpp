@@ -149,9 +149,10 @@ TEST_CASE("launch_machine: where starting values travel first, linking may take 
   auto large = ready();
   large.parameters = 10'000'000;
   p.all_say(large);
-  p.pass(seconds{45}, {});
+  p.pass(seconds{200}, everybody); // they are asked, so that none thinks the launcher gone
+  CHECK(p.told<node_status_request>().size() >= 3);
   CHECK(p.phase() == cluster_phase::linking);
-  p.pass(seconds{15}, {});
+  p.pass(seconds{70}, everybody);
   CHECK(p.phase() == cluster_phase::failed);
 }
 

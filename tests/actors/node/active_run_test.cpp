@@ -106,6 +106,27 @@ TEST_CASE("active_run: links that do not come up in time are refused with the no
   CHECK(run.linked(spec_of(), late)->refusal == "it cannot connect to node c:3: refused");
 }
 
+TEST_CASE("active_run: starting values are asked for once at a time, as long as they may come") {
+  active_run run{nanoseconds{0}};
+  CHECK_FALSE(run.asks_for_values());
+  run.seek_values(launcher, 1 * second);
+  CHECK(run.asked_by() == launcher);
+  CHECK(run.asks_for_values());
+  CHECK_FALSE(run.asks_for_values());
+  CHECK(run.may_ask_again(5 * second, 5 * second));
+  CHECK_FALSE(run.may_ask_again(7 * second, 5 * second));
+  run.values_came();
+  CHECK_FALSE(run.asks_for_values());
+}
+
+TEST_CASE("active_run: others may need longer to link, where they wait for their starting values first") {
+  active_run run{nanoseconds{0}};
+  run.link(spec_of(), topology{4, {{worker_at(0), worker_at(1)}, {worker_at(2), worker_at(3)}}, "two"},
+           launcher, nanoseconds{0}, 100 * second);
+  CHECK_FALSE(run.linked(spec_of(), active_run::link_patience + 100 * second));
+  CHECK(run.linked(spec_of(), active_run::link_patience + 101 * second)->refusal != "");
+}
+
 TEST_CASE("active_run: the lead waits a little for the other nodes before it says that it is linked") {
   auto run = linking(0);
   for (std::size_t i = 1; i < 3; ++i)

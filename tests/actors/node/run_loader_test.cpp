@@ -59,7 +59,7 @@ TEST_CASE("run_loader: who joins a run needs no checkpoints, who goes on with on
 TEST_CASE("run_loader: a launcher cannot have a command run here") {
   const auto asked = prepared(run_start::joined, [](run_config& c) { c.trainer = "true"; });
   CHECK(asked.reply.refusal ==
-        "it offers no trainer \"true\" (it offers none); start it with --trainer true=COMMAND");
+        "it offers no trainer \"true\", it offers none; start it with --trainer true=COMMAND");
   CHECK_FALSE(asked.inputs);
   for (const auto& change : std::vector<std::function<void(run_config&)>>{
            [](run_config& c) { c.own_learner = true; }, [](run_config& c) { c.attach = "/tmp/socket"; }})

@@ -194,6 +194,9 @@ TEST_CASE("identity: a monitor only reads, a launcher is no node, a node begins 
   mentions(answer_to_request(node, launcher, join_request{{"127.0.0.1", 1}}),
            "names launcher, this is for a node");
   mentions(answer_to_request(node, launcher, welcome_request{}), "this is for a node");
+  mentions(answer_to_request(node, launcher, learner_state_request{}), "this is for a node");
+  mentions(answer_to_request(node, other_node, snapshot_request{this_run, worker_at(0)}),
+           "is for no node of a run that is known here");
   mentions(answer_to_request(node, other_node, prepare_run_request{}), "names node, this is for a launcher");
   mentions(answer_to_request(node, other_node, abandon_request{}), "this is for a launcher");
   CHECK(answer_to_request(node, other_node, join_request{{"127.0.0.1", 1}}) == "got");
@@ -222,6 +225,9 @@ TEST_CASE("identity: nobody moves a place that his certificate is not for, nor t
   mentions(answer_to_request(a, authority.issue_with("n", {"node"}), welcome_request{this_run, worker_at(1)}),
            "is not for b.example");
   CHECK(answer_to_request(a, at_b, welcome_request{this_run, worker_at(1)}) == "got");
+  mentions(answer_to_request(a, at_b, learner_state_request{this_run, worker_at(2), worker_at(0)}),
+           "is not for c.example");
+  CHECK(answer_to_request(a, at_b, learner_state_request{this_run, worker_at(1), worker_at(0)}) == "got");
 }
 
 TEST_CASE("identity: a node's certificate stops the runs that it is part of, and no others") {

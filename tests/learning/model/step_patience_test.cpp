@@ -30,12 +30,39 @@ TEST_CASE("step_patience: one step that hung for an hour makes nobody wait for t
   CHECK(x.limit() == 2500ms);
 }
 
-TEST_CASE("hang_watch: a run hangs where some are done and the others have made no step for a minute") {
+TEST_CASE("hang_watch: a run hangs where some have ended and the others have made no step for a minute") {
   hang_watch x;
-  CHECK_FALSE(x.hangs(0, 10, 1s));
-  CHECK_FALSE(x.hangs(0, 10, 100s)); // nobody is done
-  CHECK(x.hangs(1, 10, 100s));
-  CHECK_FALSE(x.hangs(1, 11, 100s));
-  CHECK_FALSE(x.hangs(1, 11, 160s));
-  CHECK(x.hangs(2, 11, 161s));
+  const auto after = [&](std::size_t ended, std::uint64_t steps, std::chrono::seconds from,
+                         std::chrono::seconds to) { // asked every ten seconds
+    auto hangs = false;
+    for (auto at = from; at <= to; at += 10s)
+      hangs = x.hangs(ended, steps, at);
+    return hangs;
+  };
+  CHECK_FALSE(after(1, 0, 0s, 0s));   // nobody has made a step yet
+  CHECK_FALSE(after(0, 5, 1s, 401s)); // nobody has ended
+  CHECK(after(1, 5, 410s, 410s));
+  CHECK_FALSE(x.hangs(1, 6, 420s));
+}
+
+TEST_CASE("hang_watch: where steps take minutes, so does the patience") {
+  hang_watch x;
+  std::uint64_t steps = 0;
+  auto at = 0s;
+  for (; at < 400s; at += 10s) {
+    steps += at > 0s && at % 100s == 0s ? 1 : 0;
+    CHECK_FALSE(x.hangs(1, steps, at));
+  }
+  for (; at < 1200s; at += 10s)
+    CHECK_FALSE(x.hangs(1, steps, at));
+  for (; at < 1500s; at += 10s)
+    x.hangs(1, steps, at);
+  CHECK(x.hangs(1, steps, at));
+}
+
+TEST_CASE("hang_watch: who was stopped itself does not know how long the others took") {
+  hang_watch x;
+  CHECK_FALSE(x.hangs(1, 4, 10s));
+  CHECK_FALSE(x.hangs(1, 5, 20s));
+  CHECK_FALSE(x.hangs(1, 5, 500s));
 }
