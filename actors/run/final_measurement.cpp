@@ -109,9 +109,8 @@ void measure_final(finished_run& run, const run_inputs& inputs, std::span<const 
   auto& result = run.result;
   auto crew = thread_crew{inputs.config.threads};
   auto bench = make_bench(inputs, &crew);
-  const auto average = bench.average_of(present);
-  run.average = copy_of(average.parameters);
-  result.consensus_distance = average.consensus_distance;
+  result.consensus_distance = bench.average_of(present).consensus_distance;
+  run.average = bench.take_average();
   if (inputs.config.sgd.step_size == 0)
     result.mixing.mean_drift =
         relative_distance(run.average.values(), bench.average_of(starting_points(inputs)).parameters);

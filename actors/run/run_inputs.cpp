@@ -131,8 +131,7 @@ run_inputs plan_run(const run_spec& spec) {
 void use_learners(run_inputs& inputs, std::shared_ptr<learner_group> learners) {
   inputs.learners = std::move(learners);
   inputs.model = inputs.learners->model();
-  inputs.initial.assign(inputs.config.workers,
-                        make_starting_point(inputs.config, *inputs.model, worker_id{0}));
+  inputs.initial.assign(inputs.config.workers, inputs.learners->model()->start());
 }
 
 std::vector<trainer_array> start_trainers(run_inputs& inputs, trainer_start how) {

@@ -3,7 +3,6 @@
 #include "actors/trainers/turn.hpp"
 #include "learning/base/error.hpp"
 #include "learning/model/finite_steps.hpp"
-#include "learning/model/given_model.hpp"
 #include "messages/limits.hpp"
 
 #include <spdlog/spdlog.h>
@@ -208,7 +207,7 @@ void own_learners::read_start(common& of) {
   if (const auto odd = first_not_finite(values); odd < count)
     throw learner_failed{"the learner's " + name_at(of.averaged, odd) +
                          " begins with a value that is not finite"};
-  model_ = std::make_shared<given_model>("learner", of.averaged, std::move(values));
+  model_ = std::make_shared<given_model>("learner", of.averaged, copy_of(values));
 }
 
 void own_learners::common::gather(std::span<const float> from, std::span<float> all) const {

@@ -25,7 +25,7 @@ public:
   own_learners(learner_maker make, own_learner_options options);
   ~own_learners() override;
 
-  const std::shared_ptr<const dybw::model>& model() const noexcept override { return model_; }
+  const std::shared_ptr<const given_model>& model() const noexcept override { return model_; }
   bool waits() const noexcept override { return false; }
   std::unique_ptr<local_learner> learner_of(worker_id id) override;
   std::vector<named_score> scores_of(std::span<const float> parameters,
@@ -71,7 +71,7 @@ private:
   bool scores_ = true;            ///< it has not failed
   std::shared_ptr<const common> common_;
   std::vector<float> shown_; ///< [all arrays], to the scorer; empty where all are averaged
-  std::shared_ptr<const dybw::model> model_;
+  std::shared_ptr<const given_model> model_;
   std::vector<std::unique_ptr<local_learner>> learners_; ///< [workers], of the run that begins
   std::vector<std::vector<char>> saved_;                 ///< [workers], where they go on; empty: nowhere
 };

@@ -59,6 +59,14 @@ std::span<float> shared_slots::values(std::uint32_t slot) {
   return {reinterpret_cast<float*>(memory_ + at), parameters_};
 }
 
+void shared_slots::release(std::uint32_t slot) noexcept {
+  constexpr std::uint64_t much = 1U << 24U;
+  if (!there_[slot] || stride_ < much)
+    return;
+  there_[slot] = fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                           static_cast<off_t>(slot * stride_), static_cast<off_t>(stride_)) != 0;
+}
+
 std::shared_ptr<float_buffer> shared_slots::acquire() {
   if (next_ == count)
     return nullptr;

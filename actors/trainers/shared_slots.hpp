@@ -36,6 +36,8 @@ public:
   /// The values of one of the three, or of one that was acquired. Throws `std::bad_alloc` if there is no
   /// memory for it.
   std::span<float> values(std::uint32_t slot);
+  /// Gives its memory back, if that is much: what it holds is not needed any more.
+  void release(std::uint32_t slot) noexcept;
   /// A slot that nobody has had; null if there is none left. Throws `std::bad_alloc`.
   std::shared_ptr<float_buffer> acquire();
   /// Which slot these values are; none: they lie elsewhere.

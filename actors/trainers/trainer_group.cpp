@@ -2,7 +2,6 @@
 
 #include "actors/trainers/turn.hpp"
 #include "learning/base/error.hpp"
-#include "learning/model/given_model.hpp"
 #include "messages/trainer_protocol.h"
 
 #include <spdlog/spdlog.h>
@@ -249,12 +248,12 @@ void trainer_group::prepare_all() {
     layout_ = first.link.load()->layout();
   for (const auto& m : members_)
     check_layout(*m);
-  std::vector<float> start;
+  parameter_block start;
   with_each([&](member& m) {
     const auto link = m.link.load();
     link->share();
     if (const auto values = link->starting_values(); &m == &first && !model_)
-      start.assign(values.begin(), values.end());
+      start = copy_of(values);
   });
   if (!model_ && !interrupted())
     model_ = std::make_shared<given_model>("trainer", layout_.averaged, std::move(start));

@@ -42,7 +42,7 @@ public:
   trainer_group& operator=(const trainer_group&) = delete;
 
   /// Begins at the values of the trainer of the first worker here.
-  const std::shared_ptr<const dybw::model>& model() const noexcept override { return model_; }
+  const std::shared_ptr<const given_model>& model() const noexcept override { return model_; }
   /// What the trainers say of it.
   const std::vector<trainer_array>& arrays() const noexcept { return layout_.arrays; }
   bool waits() const noexcept override { return true; }
@@ -81,7 +81,7 @@ private:
   std::atomic<bool> no_scores_{false};           ///< one has failed in its evaluation
   std::vector<std::unique_ptr<member>> members_; ///< [workers here], ascending
   trainer_layout layout_;                        ///< of the first run's
-  std::shared_ptr<const dybw::model> model_;
+  std::shared_ptr<const given_model> model_;
   bool fresh_ = true; ///< no run has begun with these processes
 };
 

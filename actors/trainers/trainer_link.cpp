@@ -168,7 +168,9 @@ learner_output trainer_link::step(const learner_input& at, std::span<const float
   const turn mine{free_};
   const auto began = std::chrono::steady_clock::now();
   auto in = slots_->slot_of(w);
-  if (!in) {
+  if (in) {
+    slots_->release(shared_slots::for_w); // where it started from
+  } else {
     in = shared_slots::for_w;
     std::ranges::copy(w, slots_->values(*in).begin());
   }
@@ -228,11 +230,14 @@ std::optional<std::vector<named_score>> trainer_link::evaluate(std::span<const f
     return std::nullopt;
   try {
     return talk([&] {
-      std::ranges::copy(parameters, slots_->values(shared_slots::for_evaluation).begin());
-      ask(DYBW_EVALUATE, trainer_body(shared_slots::for_evaluation));
+      const auto own = slots_->slot_of(parameters);
+      if (!own)
+        std::ranges::copy(parameters, slots_->values(shared_slots::for_evaluation).begin());
+      ask(DYBW_EVALUATE, trainer_body(own.value_or(shared_slots::for_evaluation)));
       wait_for_answer(interrupted);
       std::vector<named_score> scores;
       read_trainer_body(hear(DYBW_SCORE), scores);
+      slots_->release(shared_slots::for_evaluation);
       return std::optional{std::move(scores)};
     });
   } catch (const learner_failed&) {

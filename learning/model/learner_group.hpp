@@ -1,8 +1,8 @@
 #pragma once
 
 #include "learning/model/evaluation.hpp"
+#include "learning/model/given_model.hpp"
 #include "learning/model/local_learner.hpp"
-#include "learning/model/model.hpp"
 
 #include <memory>
 #include <optional>
@@ -18,7 +18,7 @@ public:
   virtual ~learner_group() = default;
 
   /// What they learn.
-  virtual const std::shared_ptr<const dybw::model>& model() const noexcept = 0;
+  virtual const std::shared_ptr<const given_model>& model() const noexcept = 0;
   /// Whether their steps are other processes' work.
   virtual bool waits() const noexcept = 0;
   /// The learner of a worker. Once for each and run. Throws `learner_failed`.

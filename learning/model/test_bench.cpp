@@ -55,7 +55,7 @@ struct test_bench::piece {
 test_bench::test_bench(std::shared_ptr<const classifier> scored, std::shared_ptr<const dataset> test,
                        std::uint64_t seed, work_crew* crew)
     : classifier_(std::move(scored)), test_(std::move(test)), crew_(or_alone(crew)), seed_(seed),
-      rows_(test_->size()), average_(classifier_->parameter_count()) {
+      rows_(test_->size()), parameters_(classifier_->parameter_count()) {
   // Large models: so few samples that a piece of work stays short.
   const auto per_sample = std::max<std::size_t>(classifier_->multiplications(), 1);
   piece_samples_ = std::clamp<std::size_t>(work_at_once / per_sample, 8, batch_max);
@@ -68,7 +68,7 @@ test_bench::test_bench(std::shared_ptr<const classifier> scored, std::shared_ptr
 
 test_bench::test_bench(std::size_t parameter_count, estimate_scorer ask, std::uint64_t seed, work_crew* crew)
     : ask_(std::move(ask)), crew_(or_alone(crew)), seed_(seed), lanes_(crew_->lanes()),
-      average_(parameter_count) {}
+      parameters_(parameter_count) {}
 
 test_bench::~test_bench() = default;
 test_bench::test_bench(test_bench&&) noexcept = default;
@@ -157,18 +157,21 @@ test_score test_bench::score(std::span<const float> parameters, std::size_t samp
 
 test_bench::average test_bench::average_of(std::span<const parameter_block> estimates) {
   assert(!estimates.empty());
-  const auto parts = (average_.size() + parameters_at_once - 1) / parameters_at_once;
+  const auto parts = (parameters_ + parameters_at_once - 1) / parameters_at_once;
+  if (!average_)
+    average_ = std::make_shared<float_buffer>(parameters_);
+  const auto mean = average_->values();
   std::vector<double> distances(parts);
   crew_->run(parts, [&](std::size_t part, std::size_t at) {
     const auto first = part * parameters_at_once;
-    const auto count = std::min(parameters_at_once, average_.size() - first);
+    const auto count = std::min(parameters_at_once, parameters_ - first);
     auto& vectors = lanes_[at].vectors;
     vectors.clear();
     for (const auto& e : estimates)
       vectors.push_back(e.values().subspan(first, count));
-    distances[part] = average_and_consensus_distance(vectors, std::span{average_}.subspan(first, count));
+    distances[part] = average_and_consensus_distance(vectors, mean.subspan(first, count));
   });
-  return {average_, std::accumulate(distances.begin(), distances.end(), 0.0)};
+  return {mean, std::accumulate(distances.begin(), distances.end(), 0.0)};
 }
 
 std::optional<evaluation> test_bench::evaluate(std::span<const parameter_block> estimates, bool scores,

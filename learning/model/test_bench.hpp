@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace dybw {
@@ -90,6 +91,8 @@ public:
     double consensus_distance = 0;
   };
   average average_of(std::span<const parameter_block> estimates);
+  /// The newest average, for good.
+  parameter_block take_average() noexcept { return parameter_block{std::exchange(average_, nullptr)}; }
 
   /// An interim evaluation of all that can be told from the estimates ([workers], none for those missing, at
   /// least one): the average on the whole test set; unless `scores` is false, the workers drawn on part of
@@ -110,7 +113,8 @@ private:
   std::size_t piece_samples_ = 0;
   std::vector<std::uint32_t> rows_; ///< of the test set, as drawn
   std::vector<lane> lanes_;
-  std::vector<float> average_;
+  std::size_t parameters_;
+  std::shared_ptr<float_buffer> average_; ///< null: none yet
 };
 
 } // namespace dybw
