@@ -96,13 +96,15 @@ struct judge {
     // Our own may have been given away while we were hung: a node of the run says so, and we look ourselves.
     return x.node == here->self && is_node_of_run() ? std::string{} : needs_host(host);
   }
-  std::string check(const welcome_request& x) const { return joining(x.run, x.joiner); }
-  std::string check(const learner_state_request& x) const { return joining(x.run, x.joiner); }
-  std::string joining(run_id run, worker_id joiner) const {
+  std::string check(const welcome_request& x) const { return joining(x.run, x.joiner, {}); }
+  std::string check(const learner_state_request& x) const {
+    return joining(x.run, x.joiner, "this node takes no part in that run, or it has no such worker");
+  }
+  std::string joining(run_id run, worker_id joiner, const std::string& if_unknown) const {
     if (auto no_node = needs(peer_role::node, "node"); !no_node.empty())
       return no_node;
     if (!is_here(run) || index_of(joiner) >= here->placement.size())
-      return {}; // gets nothing
+      return if_unknown; // gets nothing
     return needs_host(here->nodes[index_of(here->placement[index_of(joiner)])].host);
   }
   /// Nobody asked for it: it is not looked at. A request that is judged nowhere does not compile.

@@ -135,8 +135,8 @@ public:
   /// Only noted: something might be lost with the run.
   void over_elsewhere() { over_elsewhere_ = true; }
   /// As its lead sees all of it.
-  bool hangs(const run_progress& all, nanoseconds now) {
-    return hang_.hangs(all.workers_done - all.workers_lost, all.local_steps, now);
+  bool hangs(const run_progress& all, bool occupied, nanoseconds now) {
+    return hang_.hangs(all.workers_done - all.workers_lost, all.local_steps, occupied, now);
   }
   /// REQUIRES: it is finishing.
   bool may_let_go(nanoseconds now, bool leaving) const;

@@ -1,6 +1,6 @@
 #include "actors/node/learner_states.hpp"
 
-#include "learning/base/error.hpp"
+#include <exception>
 
 namespace dybw {
 
@@ -12,7 +12,7 @@ learner_states(learner_states_actor::stateful_pointer<learner_states_state>,
         learner_state state{x.worker, {}, {}};
         try {
           state.bytes = learners->save(x.worker);
-        } catch (const learner_failed& e) {
+        } catch (const std::exception& e) {
           state.failure = e.what();
         }
         return state;
@@ -21,7 +21,7 @@ learner_states(learner_states_actor::stateful_pointer<learner_states_state>,
         learner_state_taken taken;
         try {
           learners->load(x.worker, x.bytes);
-        } catch (const learner_failed& e) {
+        } catch (const std::exception& e) {
           taken.failure = e.what();
         }
         return taken;

@@ -1,6 +1,7 @@
 #include "actors/client/node_request.hpp"
 #include "actors/node/node_state.hpp"
 #include "learning/consensus/membership.hpp"
+#include "messages/limits.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
@@ -115,7 +116,6 @@ void node_state::seek_welcome() {
       continue;
     node_request_options to_node;
     to_node.to = spec.nodes[i];
-    to_node.patience = welcome_patience;
     to_node.messages.push_back(
         std::make_shared<const control_message>(node_moved{spec.run, spec.self, advertised_}));
     for (auto id : lifecycle_.workers_here()) {
@@ -125,6 +125,9 @@ void node_state::seek_welcome() {
         to_node.messages.push_back(std::make_shared<const control_message>(welcome_request{spec.run, id}));
     }
     to_node.answers = to_node.messages.size() - 1;
+    to_node.patience = welcome_patience;
+    if (to_node.answers > 0 && prepared_.inputs->learners)
+      to_node.patience += values_time(prepared_.reply.parameters, to_node.answers);
     ++joining_->requests;
     send_request(std::move(to_node), [this, run = spec.run](const node_request_done& x) {
       if (!joining_ || !lifecycle_.serves(run))
@@ -185,8 +188,10 @@ void node_state::on(connection_id from, const welcome_request& x) {
 
 void node_state::on(connection_id from, const learner_state_request& x) {
   const auto refuse = [this, from](const std::string& why) { reply(from, learner_state_reply{why, {}}); };
-  const auto i = index_of(x.neighbour);
-  if (!lifecycle_.serves(x.run) || !states_ || !host_ || i >= host_->workers().size() || !host_->workers()[i])
+  const auto all = host_ ? host_->workers().size() : 0;
+  if (!lifecycle_.serves(x.run) || lifecycle_.now() != run_lifecycle::phase::running || !states_ ||
+      index_of(x.joiner) >= all || index_of(x.neighbour) >= all ||
+      !host_->graph()->has_edge(x.joiner, x.neighbour) || !host_->workers()[index_of(x.neighbour)])
     return refuse("it has no such trainer");
   self_->request(states_, learner_patience, learner_state_wanted{x.neighbour})
       .then(
@@ -210,7 +215,12 @@ void node_state::join_run_now() {
   std::map<worker_id, worker_start> starts;
   worker_start any;
   membership known;
+  const auto here = lifecycle_.workers_here();
+  const auto& graph = *prepared_.inputs->graph;
   for (const auto& w : welcomes) {
+    if (!std::ranges::binary_search(here, w.joiner) || index_of(w.neighbour) >= graph.workers() ||
+        !graph.has_edge(w.joiner, w.neighbour))
+      continue; // nobody asked for it
     if (w.facts.facts)
       for (const auto& f : *w.facts.facts)
         known.learn(f);
@@ -230,7 +240,7 @@ void node_state::join_run_now() {
     return let_go();
   }
   const auto facts = known.facts();
-  for (auto id : lifecycle_.workers_here())
+  for (auto id : here)
     starts.try_emplace(id, any).first->second.facts = facts;
   if (wants_states())
     give_states(std::move(starts));
@@ -251,7 +261,7 @@ void node_state::give_states(std::map<worker_id, worker_start> starts) {
     wanted.to = spec.nodes[index_of(spec.placement[index_of(start.learner_of)])];
     wanted.messages = {
         std::make_shared<const control_message>(learner_state_request{spec.run, id, start.learner_of})};
-    wanted.patience = state_patience;
+    wanted.patience = state_patience + values_time(2 * prepared_.reply.parameters, 1); // of Adam
     send_request(std::move(wanted), [this, all, joiner = id](const node_request_done& x) {
       if (!joining_ || joining_->giving != all)
         return;
@@ -268,7 +278,10 @@ void node_state::give_states(std::map<worker_id, worker_start> starts) {
                 if (joining_ && joining_->giving == all)
                   state_is_given(taken.failure);
               },
-              [](const caf::error&) {}); // the run was let go
+              [this, all](const caf::error& e) {
+                if (joining_ && joining_->giving == all)
+                  state_is_given(caf::to_string(e));
+              });
     });
   }
 }

@@ -225,7 +225,8 @@ void node_state::renew_standing() {
               return;
             if (lifecycle_.now() == run_lifecycle::phase::running)
               self_->send(measurer_, run_standing{spec->run, spec, x});
-            if (!host_->waits_for_processes() || !run_->hangs(x, now()))
+            if (!host_->waits_for_processes() ||
+                !run_->hangs(x, prepared_.inputs->learners->is_occupied(), now()))
               return;
             spdlog::warn("run {}: {}", spec->name, hang_text);
             if (lifecycle_.stop(0) == run_lifecycle::stop_verdict::stop)

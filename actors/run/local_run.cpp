@@ -134,8 +134,8 @@ std::string reason_of(const caf::error& e) {
 
 /// Shows the progress and passes stops on until all workers are done; sets what ended the run in `result`.
 /// Returns how it stood at the end.
-run_progress follow(caf::scoped_actor& self, run_host& host, const run_controls& controls,
-                    run_result& result) {
+run_progress follow(caf::scoped_actor& self, run_host& host, const learner_group* learners,
+                    const run_controls& controls, run_result& result) {
   std::optional<std::chrono::steady_clock::time_point> stopping_since;
   const auto stop = [&] {
     if (stopping_since)
@@ -165,7 +165,7 @@ run_progress follow(caf::scoped_actor& self, run_host& host, const run_controls&
       progress->waiting = ask_for_longest_wait(self, host.workers());
     if (host.waits_for_processes() && !stopping_since &&
         hang.hangs(progress->workers_done - progress->workers_lost, progress->local_steps,
-                   time_since(host.origin()))) {
+                   learners->is_occupied(), time_since(host.origin()))) {
       spdlog::warn("{}", hang_text);
       stop();
     }
@@ -233,7 +233,7 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
   begin(system, host, inputs);
   if (controls.monitor)
     caf::anon_send(controls.monitor, watch_run{plan_of(host, inputs, spec.text), host.reports()});
-  const auto last = follow(self, host, controls, run.result);
+  const auto last = follow(self, host, inputs.learners.get(), controls, run.result);
   wait_for_checkpoints(self, host, run.result);
   std::string no_answer;
   const auto outcome = ask<run_outcome_ptr, outcome_wanted>(self, host.reports(), no_answer);

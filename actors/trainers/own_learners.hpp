@@ -30,6 +30,7 @@ public:
   std::unique_ptr<local_learner> learner_of(worker_id id) override;
   std::vector<named_score> scores_of(std::span<const float> parameters,
                                      std::optional<std::size_t> worker) override;
+  bool is_occupied() const noexcept override { return false; }
   /// Nothing: its threads have it.
   std::vector<char> save(worker_id) override { return {}; }
   void load(worker_id id, std::span<const char> saved) override;

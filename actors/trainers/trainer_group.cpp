@@ -26,6 +26,18 @@ std::string says(std::uint32_t worker, const std::string& what) {
   return "worker " + std::to_string(worker) + ": " + what;
 }
 
+/// Counts while it lives.
+class occupation {
+public:
+  explicit occupation(std::atomic<int>& count) : count_(count) { ++count_; }
+  ~occupation() { --count_; }
+  occupation(const occupation&) = delete;
+  occupation& operator=(const occupation&) = delete;
+
+private:
+  std::atomic<int>& count_;
+};
+
 } // namespace
 
 /// A worker whose steps are those of its trainer.
@@ -288,6 +300,7 @@ std::unique_ptr<local_learner> trainer_group::learner_of(worker_id id) {
 /// Another process for a worker whose trainer has failed; null: it has had all that it may have.
 std::shared_ptr<trainer_link> trainer_group::restarted(worker_id id, const std::string& why) {
   const turn mine{free_};
+  const occupation starting{occupied_};
   auto& m = *member_of(index_of(id));
   while (!over_ && m.restarts < options_.restarts) {
     ++m.restarts;
@@ -320,6 +333,7 @@ std::vector<named_score> trainer_group::scores_of(std::span<const float> paramet
                                                   std::optional<std::size_t> worker) {
   if (no_scores_)
     return {};
+  const occupation scoring{occupied_};
   if (worker && member_of(*worker) != nullptr) {
     const auto link = link_of(*worker);
     return link ? link->evaluate(parameters, options_.interrupted).value_or(std::vector<named_score>{})

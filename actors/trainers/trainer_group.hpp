@@ -50,6 +50,7 @@ public:
   /// Nobody's parameters, and those of workers elsewhere, are scored by the first that answers.
   std::vector<named_score> scores_of(std::span<const float> parameters,
                                      std::optional<std::size_t> worker) override;
+  bool is_occupied() const noexcept override { return occupied_ > 0; }
   std::vector<char> save(worker_id id) override;
   void load(worker_id id, std::span<const char> saved) override;
   /// Starts new processes for a second run. Throws as the constructor.
@@ -78,6 +79,7 @@ private:
   std::unique_ptr<trainer_entrance> entrance_;
   std::binary_semaphore free_{1}; ///< to start or end processes, one at a time
   std::atomic<bool> over_{false};
+  std::atomic<int> occupied_{0};
   std::atomic<bool> no_scores_{false};           ///< one has failed in its evaluation
   std::vector<std::unique_ptr<member>> members_; ///< [workers here], ascending
   trainer_layout layout_;                        ///< of the first run's

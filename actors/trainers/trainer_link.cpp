@@ -110,11 +110,12 @@ std::span<const char> trainer_link::hear(std::uint16_t type) {
   return m.body;
 }
 
-void trainer_link::ask(std::uint16_t type, std::span<const char> body) {
+void trainer_link::ask(std::uint16_t type, std::span<const char> body,
+                       const std::function<bool()>& gives_up) {
   if (failed_)
     throw learner_failed{failure_};
   try {
-    socket_->send(type, body);
+    socket_->send(type, body, -1, gives_up);
   } catch (const trainer_gone&) {
     return; // it may have said why before it went, and will be heard
   }
@@ -273,7 +274,7 @@ void trainer_link::load(std::span<const char> saved, const std::function<bool()>
   talk([&] {
     if (!layout_.saves)
       fail("its trainer cannot go on where an earlier one was");
-    ask(DYBW_LOAD, saved);
+    ask(DYBW_LOAD, saved, interrupted);
     wait_for_answer(interrupted);
     hear(DYBW_LOADED);
   });
@@ -281,7 +282,7 @@ void trainer_link::load(std::span<const char> saved, const std::function<bool()>
 
 void trainer_link::say_bye(const std::string& why) noexcept {
   try {
-    socket_->send(DYBW_BYE, trainer_body(why));
+    socket_->send(DYBW_BYE, trainer_body(why), -1, [] { return true; });
   } catch (const trainer_gone&) {
     return;
   }
@@ -289,7 +290,7 @@ void trainer_link::say_bye(const std::string& why) noexcept {
 
 void trainer_link::refuse(const std::string& why) noexcept {
   try {
-    socket_->send(DYBW_REFUSED, trainer_body(why));
+    socket_->send(DYBW_REFUSED, trainer_body(why), -1, [] { return true; });
   } catch (const trainer_gone&) {
     return;
   }

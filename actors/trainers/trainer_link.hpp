@@ -74,7 +74,7 @@ private:
   std::invoke_result_t<Talk&> talk(Talk what);
   nanoseconds patience() const noexcept;
   std::vector<char> ask_for_state();
-  void ask(std::uint16_t type, std::span<const char> body);
+  void ask(std::uint16_t type, std::span<const char> body, const std::function<bool()>& gives_up = {});
   const trainer_message& hear();
   std::span<const char> hear(std::uint16_t type);
   void wait_for_answer(const std::function<bool()>& interrupted);

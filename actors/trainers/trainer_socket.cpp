@@ -37,7 +37,15 @@ void trainer_socket::shut_down() noexcept {
   shutdown(descriptor_, SHUT_RDWR);
 }
 
-void trainer_socket::send(std::uint16_t type, std::span<const char> body, int passed_on) {
+bool trainer_socket::has_room_within(nanoseconds patience) const {
+  pollfd wanted{descriptor_, POLLOUT, 0};
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(patience).count();
+  return poll(&wanted, 1, static_cast<int>(wait)) > 0;
+}
+
+void trainer_socket::send(std::uint16_t type, std::span<const char> body, int passed_on,
+                          const std::function<bool()>& gives_up) {
+  constexpr nanoseconds look_every = std::chrono::milliseconds{200};
   auto head = head_of(type, body.size());
   std::array<iovec, 2> pieces{{{head.data(), head.size()}, {const_cast<char*>(body.data()), body.size()}}};
   msghdr message{};
@@ -56,8 +64,11 @@ void trainer_socket::send(std::uint16_t type, std::span<const char> body, int pa
   for (std::size_t first = 0; first < pieces.size();) {
     message.msg_iov = &pieces[first];
     message.msg_iovlen = pieces.size() - first;
-    auto sent = sendmsg(descriptor_, &message, MSG_NOSIGNAL);
+    const auto sent = sendmsg(descriptor_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EINTR)
+      continue;
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) &&
+        (has_room_within(look_every) || !gives_up || !gives_up()))
       continue;
     if (sent < 0)
       throw trainer_gone{};

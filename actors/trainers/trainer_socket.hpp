@@ -3,6 +3,7 @@
 #include "messages/codec.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <stdexcept>
 #include <vector>
@@ -30,8 +31,10 @@ public:
   trainer_socket(const trainer_socket&) = delete;
   trainer_socket& operator=(const trainer_socket&) = delete;
 
-  /// With a descriptor that is passed on, unless it is -1. Throws `trainer_gone`.
-  void send(std::uint16_t type, std::span<const char> body, int passed_on = -1);
+  /// With a descriptor that is passed on, unless it is -1. `gives_up` is asked while the other side does not
+  /// read; empty: it may take as long as it likes. Throws `trainer_gone`, also if it gave up.
+  void send(std::uint16_t type, std::span<const char> body, int passed_on = -1,
+            const std::function<bool()>& gives_up = {});
   /// Waits for the next message; `process` is a pidfd, at whose end nothing more will come, or -1. Throws
   /// `trainer_gone`, and `std::runtime_error` for what is longer than its type may be.
   const trainer_message& receive(int process);
@@ -41,6 +44,7 @@ public:
   void shut_down() noexcept;
 
 private:
+  bool has_room_within(nanoseconds patience) const;
   bool read_exactly(char* to, std::size_t bytes);
 
   int descriptor_;

@@ -26,6 +26,8 @@ public:
   /// See `estimate_scorer`.
   virtual std::vector<named_score> scores_of(std::span<const float> parameters,
                                              std::optional<std::size_t> worker) = 0;
+  /// Whether one does what takes as long as it likes and is no step: a score, a new start.
+  virtual bool is_occupied() const noexcept = 0;
   /// What the learner of this worker needs to go on as of its newest step; empty: nothing, or it is busy for
   /// longer than it usually is. Any time. Throws `learner_failed`.
   virtual std::vector<char> save(worker_id id) = 0;

@@ -116,9 +116,9 @@ TEST_CASE(
 TEST_CASE("dybw node --trainer: a killed node's workers come back with new trainers, a hung one is no harm") {
   const own_trainer plane;
   cluster nodes{3, plane.offered()};
-  auto run =
-      nodes.launch({"--trainer", "plane", "--workers", "6", "--time-limit", "12", "--quiet", "--policy",
-                    "dtur", "--step-time", "exp:0.01", "--suspect-after", "1.5", "--format", "json"});
+  auto run = nodes.launch({"--trainer", "plane", "--workers", "6", "--time-limit",
+                           is_slow_build ? "40" : "12", "--quiet", "--policy", "dtur", "--step-time",
+                           "exp:0.01", "--suspect-after", "1.5", "--format", "json"});
   REQUIRE(nodes.wait_until(0, is_running));
   nodes.go_on(seconds{2});
   REQUIRE(plane.processes().size() == 6);
@@ -207,6 +207,7 @@ TEST_CASE("dybw node --trainer: trainers that hang before they are ready are in 
   auto run = nodes.launch({"--trainer", "stuck", "--workers", "4", "--quiet"});
   for (auto left = 100; left > 0 && plane.processes().size() < 4; --left)
     nodes.go_on(milliseconds{100});
+  REQUIRE(plane.processes().size() == 4);
   nodes.go_on(milliseconds{500});
   run->send(SIGINT);
   CHECK(run->wait(patience).code == 130);
@@ -220,6 +221,7 @@ TEST_CASE("dybw node --trainer: trainers that hang before they are ready are in 
   run = nodes.launch({"--trainer", "stuck", "--workers", "4", "--quiet"});
   for (auto left = 100; left > 0 && plane.processes().size() < 4; --left)
     nodes.go_on(milliseconds{100});
+  REQUIRE(plane.processes().size() == 4);
   CHECK(nodes.leave(0) == 0); // with its trainers
   CHECK(run->wait(patience).code == 4);
   CHECK(nodes.wait_until(1, is_idle, patience));

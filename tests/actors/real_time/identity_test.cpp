@@ -228,6 +228,9 @@ TEST_CASE("identity: nobody moves a place that his certificate is not for, nor t
   mentions(answer_to_request(a, at_b, learner_state_request{this_run, worker_at(2), worker_at(0)}),
            "is not for c.example");
   CHECK(answer_to_request(a, at_b, learner_state_request{this_run, worker_at(1), worker_at(0)}) == "got");
+  for (const auto& none : {learner_state_request{this_run, worker_at(3), worker_at(0)},
+                           learner_state_request{this_run + 1, worker_at(1), worker_at(0)}})
+    mentions(answer_to_request(a, at_b, none), "takes no part in that run, or it has no such worker");
 }
 
 TEST_CASE("identity: a node's certificate stops the runs that it is part of, and no others") {
