@@ -57,10 +57,11 @@ public:
   }
 
   void raw(const void* data, std::size_t bytes) {
+    if (bytes == 0) // first of all: else GCC sees an overflow in writing it to an empty vector
+      return;
     const auto at = out_.size();
     out_.resize(at + bytes);
-    if (bytes > 0)
-      std::memcpy(out_.data() + at, data, bytes);
+    std::memcpy(out_.data() + at, data, bytes);
   }
 
 private:

@@ -51,14 +51,10 @@ private:
   trainer_message message_; ///< memory that is kept
 };
 
-/// Bytes of most of them.
-constexpr std::size_t body_bytes_usual = 128;
-
 /// A body, from its fields in their order.
 template <class... Fields>
 std::vector<char> trainer_body(const Fields&... fields) {
   std::vector<char> body;
-  body.reserve(body_bytes_usual); // and GCC 12 sees no overflow in the first write, where there is none
   wire_writer{body}(fields...);
   return body;
 }
