@@ -57,8 +57,7 @@ struct prepare_run_reply {
   std::int32_t exit_code = 0; ///< of a refusal: 2 configuration, 3 data, 4 network or busy
   std::uint64_t parameters = 0;
   std::uint64_t config_hash = 0; ///< of the spec as this node understood it
-  std::uint64_t data_hash =
-      0; ///< of training and test data, or of `arrays`, and a trace of step times; 0: there are none
+  std::uint64_t data_hash = 0; ///< of the data, or of `arrays`, and a trace of step times; 0: there are none
   std::uint64_t training_samples = 0;
   std::vector<trainer_array> arrays{}; ///< of a model that trainers bring; else empty
 };

@@ -67,8 +67,7 @@ public:
   void values_came() { values_wanted_since_.reset(); }
 
   /// From now on links are waited for, to all nodes with neighbours of the workers here. `asked_by`: who
-  /// waits with us; nobody if this node joins.
-  /// Others may wait `for_values` before they try.
+  /// waits with us; nobody if this node joins. Others may first wait `for_values` for their starting values.
   void link(const run_spec& spec, const topology& graph, std::optional<connection_id> asked_by,
             nanoseconds now, nanoseconds for_values = nanoseconds{0});
   void note(const link_changed& x);

@@ -98,8 +98,7 @@ run_prepared prepare(const preparation& x, const node_writer& files) {
     const auto open = [&] {
       done.place = std::make_shared<const run_place>(files.open ? files.open(spec, x.how) : run_place{});
     };
-    if (inputs->config
-            .has_own_model()) // trainers write into the run's directory, which therefore comes first
+    if (inputs->config.has_own_model()) // trainers write there
       open();
     if (!load(*inputs, x, done))
       throw input_error{input_fault::network, "the run was let go", "", "launch it again"};

@@ -202,12 +202,12 @@ void own_learners::read_start(common& of) {
       of.averaged.push_back({a.name, {a.shape.begin(), a.shape.end()}, of.pieces[i].averaged});
       count += of.pieces[i].count;
     }
-  std::vector<float> values(count);
-  of.scatter(of.start, values);
-  if (const auto odd = first_not_finite(values); odd < count)
+  const auto start = std::make_shared<float_buffer>(count);
+  of.scatter(of.start, start->values());
+  if (const auto odd = first_not_finite(start->values()); odd < count)
     throw learner_failed{"the learner's " + name_at(of.averaged, odd) +
                          " begins with a value that is not finite"};
-  model_ = std::make_shared<given_model>("learner", of.averaged, copy_of(values));
+  model_ = std::make_shared<given_model>("learner", of.averaged, parameter_block{start});
 }
 
 void own_learners::common::gather(std::span<const float> from, std::span<float> all) const {

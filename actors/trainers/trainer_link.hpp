@@ -51,8 +51,7 @@ public:
   std::vector<char> save();
   /// The same, but empty as well if it is busy for longer than it usually is.
   std::vector<char> save_soon();
-  /// What `save` of an earlier process gave; before any step.
-  /// As `interrupted` of `evaluate`.
+  /// What `save` of an earlier process gave; before any step. `interrupted` as in `evaluate`.
   void load(std::span<const char> saved, const std::function<bool()>& interrupted);
 
   const trainer_layout& layout() const noexcept { return layout_; }

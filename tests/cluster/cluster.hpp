@@ -99,6 +99,10 @@ bool is_idle(const nlohmann::json& status);
 /// Some rounds are over.
 bool is_running(const nlohmann::json& status);
 
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
 std::vector<std::string> operator+(std::vector<std::string> x, const std::vector<std::string>& y);
 
 } // namespace dybw::test

@@ -30,10 +30,6 @@ json read_json(const fs::path& file) {
   return json::parse(in, nullptr, false);
 }
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 std::string script(const std::string& name) {
   return (fs::path{DYBW_SOURCE_DIR} / "scripts" / name).string();
 }

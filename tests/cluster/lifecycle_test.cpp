@@ -25,10 +25,6 @@ const std::vector<std::string> paced = {
     "--workers",    "6",   "--topology", "complete",        "--step-time", "const:0.01",
     "--eval-every", "0.3", "--quiet",    "--suspect-after", "1.5"};
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 void check_audit(const json& run) {
   CHECK(run["mixing"]["rounds_audited"] > 0);
   CHECK(run["mixing"]["one_sided_edges"] == 0);

@@ -50,10 +50,6 @@ private:
   temporary_directory place_;
 };
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 std::vector<std::string> quick(const std::string& trainer, const std::string& policy = "full") {
   return {"--trainer", trainer,    "--workers", "4",        "--rounds", "60",          "--seed",   "3",
           "--quiet",   "--format", "json",      "--policy", policy,     "--step-time", "exp:0.002"};

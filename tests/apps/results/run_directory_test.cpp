@@ -266,6 +266,23 @@ TEST_CASE("run_directory: what was made for a run that does not begin goes, and 
   CHECK(content(out / "notes.txt") == "mine");
 }
 
+TEST_CASE("run_directory: of a run that does not begin stays what its trainers said, until old runs go") {
+  const temporary_directory place;
+  const auto out = place.path() / "out";
+  const run_directory directory{out, policies, false};
+  fs::create_directories(directory.trainers());
+  write(directory.trainers() / "worker-0.out", "");
+  write(directory.trainers() / "worker-0.err", "ValueError: no such file");
+  directory.discard(policies);
+  CHECK_FALSE(fs::exists(directory.trainers() / "worker-0.out"));
+  CHECK(content(directory.trainers() / "worker-0.err") == "ValueError: no such file");
+  CHECK_FALSE(fs::exists(out / "full"));
+  write(directory.trainers() / "notes.txt", "mine");
+  forget_oldest_runs(place.path(), 0, {});
+  CHECK_FALSE(fs::exists(directory.trainers() / "worker-0.err"));
+  CHECK(content(directory.trainers() / "notes.txt") == "mine");
+}
+
 TEST_CASE("run_directory: only what a run has surely written is an old run") {
   const temporary_directory place;
   const auto make = [&](const fs::path& file, const std::string& text) {
