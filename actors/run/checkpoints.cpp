@@ -130,7 +130,8 @@ virtual_checkpoint read_virtual_checkpoint(const fs::path& directory, const run_
   expected.run_hash = run_hash(inputs, policy);
   expected.workers = inputs.config.workers;
   expected.parameters = inputs.model->parameter_count();
-  expected.has_velocity = inputs.config.sgd.momentum > 0;
+  expected.has_velocity = !inputs.learners && inputs.config.sgd.momentum > 0;
+  expected.has_learner = inputs.learners != nullptr;
   return read_virtual_checkpoint(virtual_checkpoint_file(directory), expected);
 }
 

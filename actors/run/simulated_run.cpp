@@ -298,6 +298,13 @@ private:
   virtual_run run_;
 };
 
+/// At the beginning or where a checkpoint is. Whether it can, see `learner_group::begin_run`.
+bool begin(learner_group& learners, const virtual_checkpoint* resumed) {
+  for (std::size_t i = 0; resumed != nullptr && i < resumed->training.learners.size(); ++i)
+    learners.load(worker_at(i), resumed->training.learners[i].state.learner);
+  return learners.begin_run();
+}
+
 } // namespace
 
 virtual_run_options virtual_options_for(const run_inputs& inputs, std::size_t policy) {
@@ -325,12 +332,12 @@ finished_run run_policy_virtually(const run_inputs& inputs, std::size_t policy,
                                   const run_controls& controls) {
   const auto cpu_before = process_cpu_s();
   finished_run run;
-  if (inputs.learners && !inputs.learners->begin_run()) {
-    describe(run.result, inputs, inputs.policies[policy]);
-    run.result.interrupted = true;
-    return run;
-  }
   try {
+    if (inputs.learners && !begin(*inputs.learners, controls.resumed_virtually.get())) {
+      describe(run.result, inputs, inputs.policies[policy]);
+      run.result.interrupted = true;
+      return run;
+    }
     simulated_run s{inputs, policy, controls};
     run.result.interrupted = s.go();
     conclude(run, inputs, inputs.policies[policy], s.outcome(),

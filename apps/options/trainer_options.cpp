@@ -59,9 +59,6 @@ void read_own_model(const option_values& given, run_config& config) {
       given.refuse(option, "is the " + whose + "'s affair" + (config.own_learner ? "" : " with --trainer"),
                    "leave it out, and say it in the " +
                        std::string{config.own_learner ? "program" : "script"});
-  for (const auto* option : {"checkpoint-every", "resume"})
-    if (given.given(option) && given.choice("clock", {"real", "virtual"}) == 1)
-      given.refuse(option, "does not go with a " + whose + " in virtual time yet", "leave one of them out");
   if (!config.own_learner && !on_nodes)
     given.whole("workers", 1, trainers_max);
   config.model = whose;

@@ -30,6 +30,8 @@ struct training_memory {
     double step_length = 0;                        ///< see `estimate_mover`
     double apart = 0;                              ///< see `disagreement`
     std::array<double, strides_lag> apart_after{}; ///< .. after each of the last steps; s: [s % strides_lag]
+    std::uint32_t samples =
+        0; ///< of the newest step; those of learners with their own data are not drawn again
   };
   struct estimate {
     std::uint64_t number = 0; ///< in the order in which all were made, w(0) not among them
@@ -59,6 +61,7 @@ struct virtual_checkpoint_frame {
   std::size_t workers = 0;
   std::size_t parameters = 0;
   bool has_velocity = false;
+  bool has_learner = false; ///< opaque ones; not with velocity
 };
 
 /// Hands out the bytes of the file in pieces, in order; the parameters are not copied. REQUIRES: blocks of

@@ -13,9 +13,12 @@ local_training::local_training(std::shared_ptr<const training_setup> setup, para
   learner_->restore(velocity, false);
 }
 
-training_state local_training::state() const {
-  return stepped_ ? training_state{{}, stepped_, learner_->state(true)}
-                  : training_state{current_, {}, learner_->state(false)};
+training_state local_training::state() {
+  auto x = stepped_ ? training_state{{}, stepped_, learner_->state(true)}
+                    : training_state{current_, {}, learner_->state(false)};
+  if (learner_->is_opaque())
+    x.learner = learner_->save();
+  return x;
 }
 
 void local_training::restore(const training_state& x) {

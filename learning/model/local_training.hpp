@@ -16,9 +16,10 @@ struct weighted_block {
 
 /// What a `local_training` knows beyond its arguments.
 struct training_state {
-  parameter_block current;  ///< w; none if a step is not mixed yet, which makes up for it
-  parameter_block stepped;  ///< w~ of that step
-  parameter_block velocity; ///< v of the newest step; none without momentum
+  parameter_block current;     ///< w; none if a step is not mixed yet, which makes up for it
+  parameter_block stepped;     ///< w~ of that step
+  parameter_block velocity;    ///< v of the newest step; none without momentum
+  std::vector<char> learner{}; ///< what an opaque learner saved; empty: it begins afresh
 };
 
 /// One worker's parameters and how they change: step, then mix, then the next step. Used by one thread at a
@@ -74,7 +75,9 @@ public:
   std::string_view maker() const noexcept { return learner_->maker(); } ///< that process, see `local_learner`
 
   /// All of it, for one that is to go on in just the same way.
-  training_state state() const;
+  /// Throws `learner_failed`.
+  training_state state();
+  /// All but an opaque learner's own, which `learner_group::load` gives it.
   void restore(const training_state& x);
 
 private:

@@ -127,15 +127,20 @@ training_memory deferred_training::remember() {
   assert(keeps_track_ && tasks_.empty());
   training_memory x;
   x.estimates_made = cells_made_;
-  for (const auto& l : learners_) {
-    auto& y = x.learners.emplace_back();
-    y.state = l.local.state();
+  x.learners.resize(learners_.size());
+  crew_.run(learners_.size(), [&](std::size_t i, std::size_t) { // trainers take their time
+    x.learners[i].state = learners_[i].local.state();
+  });
+  for (std::size_t i = 0; i < learners_.size(); ++i) {
+    const auto& l = learners_[i];
+    auto& y = x.learners[i];
     y.agreement = l.mover.remembered().agreement.value();
     y.step_length = l.mover.remembered().step_length;
     y.apart = l.apart.value();
     y.apart_after = l.apart_after;
     if (l.newest) {
       y.loss = l.newest->loss;
+      y.samples = l.newest->samples;
       y.projection_before = l.newest->before.projection;
       y.norm_before = l.newest->before.norm;
       y.projection_after = l.newest->after.projection;
@@ -173,6 +178,7 @@ bool deferred_training::resume(const training_memory& x) {
     l.onto_done = l.onto_noted;
     if (l.newest) {
       l.newest->loss = y.loss;
+      l.newest->samples = y.samples;
       l.newest->before = {y.projection_before, y.norm_before};
       l.newest->after = {y.projection_after, 0};
     }

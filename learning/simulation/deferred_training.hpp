@@ -74,7 +74,7 @@ public:
 
   /// Keeps track of the estimates that somebody holds. REQUIRES: nothing has happened yet.
   void keep_track() { keeps_track_ = true; }
-  /// What is there now. REQUIRES: keeps track; nothing is pending.
+  /// What is there now. REQUIRES: keeps track; nothing is pending. Throws `learner_failed`.
   training_memory remember();
   /// From now on nothing is computed: what happens is known already, and `resume` will say what came of it.
   /// Keeps track. REQUIRES: nothing has happened yet.

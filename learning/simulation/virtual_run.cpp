@@ -205,6 +205,11 @@ void virtual_run::pass_on(round_note& n) {
     report.mixed.norm_before = n.outcome->before.norm;
     exchange_figures<4>({&report.loss, &report.mixed.projection_before, &report.mixed.projection_after,
                          &report.mixed.norm_before});
+    if (!options_.training->data) { // how many it took is a learner's own affair
+      auto samples = static_cast<double>(report.samples);
+      exchange_figures<1>({&samples});
+      report.samples = static_cast<std::uint32_t>(samples);
+    }
   }
   statistics_.add(report);
   if (told_)

@@ -63,7 +63,7 @@ public:
   /// to be had. `run_until` throws `input_error` (data fault) if it does not get there.
   bool recalls() const noexcept { return recalls_; }
   /// Where this run can go on from; all but its hash and evaluations. The figures that were not there the
-  /// last time are added to `figures`. REQUIRES: `remembers`; not recalls().
+  /// last time are added to `figures`. REQUIRES: `remembers`; not recalls(). Throws `learner_failed`.
   virtual_checkpoint remember(std::vector<double>& figures);
 
   nanoseconds now() const noexcept { return simulation_->now(); }

@@ -114,6 +114,23 @@ def test_virtual_time_is_the_same_twice(tmp_path):
         assert first == second
 
 
+@needs_torch
+def test_virtual_time_goes_on_as_if_nothing_had_been(tmp_path):
+    write_mnist(tmp_path)
+    options = ["--data", str(tmp_path), "--workers", "3", "--policy", "dtur", "--rounds", "30", "--clock", "virtual",
+               "--step-time", "exp:1", "--checkpoint-every", "4", "--eval-every", "3"]
+    good(run(EXAMPLES / "pytorch_mnist.py", *options, out=tmp_path / "whole"))
+    out = tmp_path / "out"
+    good(run(EXAMPLES / "pytorch_mnist.py", *options, "--time-limit", "11", out=out))
+    assert dybw.read_run(out)["rounds"] < 25
+    environment = dict(os.environ, PYTHONPATH=str(PACKAGE), OMP_NUM_THREADS="1")
+    good(subprocess.run([PROGRAM, "run", "--resume", str(out), "--quiet", "--time-limit", "1e6"], env=environment,
+                        capture_output=True, text=True, timeout=240))
+    for file in ("rounds.jsonl", "model.npy"):
+        first, second = ((tmp_path / name / "dtur" / file).read_bytes() for name in ("whole", "out"))
+        assert first == second, file
+
+
 FAILING = """
 import dybw, sys
 import numpy as np

@@ -1,5 +1,6 @@
 #include "actors/run/checkpoints.hpp"
 #include "actors/run/simulated_run.hpp"
+#include "actors/trainers/own_learners.hpp"
 #include "learning/base/error.hpp"
 #include "tests/actors/support/small_table.hpp"
 
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <functional>
 #include <iterator>
 
 namespace dybw::test {
@@ -242,15 +244,88 @@ bool same_but_for_the_host(const run_result& a, const run_result& b) {
   const auto same_evaluation = [](const evaluation& x, const evaluation& y) {
     return x.time_s == y.time_s && x.local_steps == y.local_steps && x.test_accuracy == y.test_accuracy &&
            x.test_loss == y.test_loss && x.worst_worker_accuracy == y.worst_worker_accuracy &&
-           x.consensus_distance == y.consensus_distance;
+           x.consensus_distance == y.consensus_distance && x.scores == y.scores;
   };
   return a.duration_s == b.duration_s && a.rounds == b.rounds && a.local_steps == b.local_steps &&
-         a.test_loss == b.test_loss && a.worst_worker_accuracy == b.worst_worker_accuracy &&
-         a.consensus_distance == b.consensus_distance && a.estimates_sent == b.estimates_sent &&
-         a.mixing.rounds_audited == b.mixing.rounds_audited &&
+         a.samples == b.samples && a.test_loss == b.test_loss &&
+         a.worst_worker_accuracy == b.worst_worker_accuracy && a.consensus_distance == b.consensus_distance &&
+         a.estimates_sent == b.estimates_sent && a.mixing.rounds_audited == b.mixing.rounds_audited &&
          a.mixing.max_projection_error == b.mixing.max_projection_error &&
          std::ranges::equal(a.evaluations, b.evaluations, same_evaluation);
 }
+
+run_config long_virtual_table(const temporary_directory& place, const std::string& policy) {
+  auto config = virtual_table(place, policy);
+  config.rounds = 60;
+  config.topology = "complete";
+  config.link_latency = "exp:0.4"; // with blocks on their way
+  config.checkpoint_every_s = 7;
+  config.eval_every_s = 3;
+  return config;
+}
+
+/// `inputs` makes them anew for each process that there would be.
+void check_goes_on(const temporary_directory& place, const std::string& policy,
+                   const std::function<run_inputs()>& inputs) {
+  run_controls controls;
+  controls.rounds_file = place.path() / "whole";
+  controls.events_file = place.path() / "whole-events";
+  const auto whole = run_policy_virtually(inputs(), 0, controls); // it makes no checkpoints
+  const auto written = content_of(controls.rounds_file);
+  const auto happened = content_of(controls.events_file);
+
+  for (const std::uint64_t steps : {1, 20, 57, 100, 150, 230}) {
+    CAPTURE(steps);
+    controls.checkpoints = place.path() / (policy + std::to_string(steps));
+    controls.rounds_file = place.path() / "rounds";
+    controls.events_file = place.path() / "events";
+    controls.resumed_virtually = {};
+    // Interrupted (this makes a checkpoint just there), or killed some time after one that was due.
+    const auto killed = steps % 2 == 0;
+    auto first = inputs();
+    controls.watch = [&](const run_progress& now) { return !killed && now.local_steps >= steps; };
+    if (killed)
+      first.config.time_limit_s = static_cast<double>(steps) / 4 + 8; // leaves the last one behind
+    run_policy_virtually(first, 0, controls);
+    auto second = inputs();
+    const auto state =
+        std::make_shared<virtual_checkpoint>(read_virtual_checkpoint(controls.checkpoints, second, 0));
+    CHECK(state->events > 0);
+    controls.resumed_virtually = state;
+    controls.watch = {};
+    second.config.threads = 2;
+    const auto resumed = run_policy_virtually(second, 0, controls);
+    CHECK_FALSE(resumed.result.failed);
+    CHECK(content_of(controls.rounds_file) == written);
+    CHECK((content_of(controls.events_file) == happened)); // with all that machines were told
+    CHECK(same_but_for_the_host(whole.result, resumed.result));
+    CHECK(std::ranges::equal(whole.average.values(), resumed.average.values()));
+  }
+}
+
+/// Goes towards its worker's number, the quicker the longer, on more samples each time.
+class seeker final : public learner {
+public:
+  explicit seeker(const dybw::place& at) : goal_(static_cast<float>(at.worker)) {}
+
+  dybw::layout layout() const override { return {{"w", {3}}, {"pace", {}, state_class::local}}; }
+  void initialise(std::uint64_t, std::span<float> w) override { std::ranges::fill(w, 1.0F); }
+  step_result step(const step_context&, std::span<const float> w, std::span<float> next) override {
+    for (std::size_t i = 0; i < 3; ++i)
+      next[i] = w[i] + w[3] * (goal_ - w[i]) / 100;
+    next[3] = w[3] * 1.001F;
+    return {std::abs(w[0] - goal_), 5 + ++steps_ % 3};
+  }
+  std::optional<score> evaluate(std::span<const float> w) override {
+    return score{{"first", w[0], better::smaller}};
+  }
+  void save(writer& out) const override { out.write(steps_); }
+  void load(reader& in) override { steps_ = in.read<std::uint64_t>(); }
+
+private:
+  float goal_;
+  std::uint64_t steps_ = 0;
+};
 
 } // namespace
 
@@ -259,48 +334,28 @@ TEST_CASE("simulated_run: a run that was interrupted anywhere goes on to the sam
   for (const std::string policy :
        {"full", "static:1", "dtur", "hop:1:2", "barrier", "adpsgd", "adaptive", "adaptive, weighing"}) {
     CAPTURE(policy);
-    auto config = virtual_table(place, policy);
-    config.rounds = 60;
-    config.topology = "complete";
-    config.link_latency = "exp:0.4"; // with blocks on their way
+    auto config = long_virtual_table(place, policy);
     config.sgd.momentum = 0.5;
-    config.checkpoint_every_s = 7;
-    config.eval_every_s = 3;
-    const auto inputs = prepare_run(config);
-    run_controls controls;
-    controls.rounds_file = place.path() / "whole";
-    controls.events_file = place.path() / "whole-events";
-    const auto whole = run_policy_virtually(inputs, 0, controls); // it makes no checkpoints
-    const auto written = content_of(controls.rounds_file);
-    const auto happened = content_of(controls.events_file);
+    check_goes_on(place, policy, [prepared = prepare_run(config)] { return prepared; });
+  }
+}
 
-    for (const std::uint64_t steps : {1, 20, 57, 100, 150, 230}) {
-      CAPTURE(steps);
-      controls.checkpoints = place.path() / (policy + std::to_string(steps));
-      controls.rounds_file = place.path() / "rounds";
-      controls.events_file = place.path() / "events";
-      controls.resumed_virtually = {};
-      // Interrupted (this makes a checkpoint just there), or killed some time after one that was due.
-      const auto killed = steps % 2 == 0;
-      auto first = inputs;
-      controls.watch = [&](const run_progress& now) { return !killed && now.local_steps >= steps; };
-      if (killed)
-        first.config.time_limit_s = static_cast<double>(steps) / 4 + 8; // leaves the last one behind
-      run_policy_virtually(first, 0, controls);
-      const auto state =
-          std::make_shared<virtual_checkpoint>(read_virtual_checkpoint(controls.checkpoints, inputs, 0));
-      CHECK(state->events > 0);
-      controls.resumed_virtually = state;
-      controls.watch = {};
-      auto second = inputs;
-      second.config.threads = 2;
-      const auto resumed = run_policy_virtually(second, 0, controls);
-      CHECK_FALSE(resumed.result.failed);
-      CHECK(content_of(controls.rounds_file) == written);
-      CHECK((content_of(controls.events_file) == happened)); // with all that machines were told
-      CHECK(same_but_for_the_host(whole.result, resumed.result));
-      CHECK(std::ranges::equal(whole.average.values(), resumed.average.values()));
-    }
+TEST_CASE("simulated_run: so does one whose learners are the user's, with what these know") {
+  const temporary_directory place;
+  for (const std::string policy : {"full", "dtur", "adpsgd", "adaptive, weighing"}) {
+    CAPTURE(policy);
+    auto config = long_virtual_table(place, policy);
+    config.data = {};
+    config.model = "learner";
+    config.own_learner = true;
+    check_goes_on(place, policy, [&config] {
+      auto inputs = plan_run(config);
+      use_learners(inputs, std::make_shared<own_learners>(
+                               [](const dybw::place& at) { return std::make_unique<seeker>(at); },
+                               own_learner_options{static_cast<std::uint32_t>(config.workers), config.seed,
+                                                   "", config.partition}));
+      return inputs;
+    });
   }
 }
 

@@ -43,7 +43,22 @@ virtual_checkpoint sample() {
   return x;
 }
 
+/// Of learners that are not built in: what they saved, of which one has nothing to save, and their scores.
+virtual_checkpoint sample_of_learners() {
+  auto x = sample();
+  for (auto& l : x.training.learners) {
+    l.state.velocity = {};
+    l.samples = 64;
+  }
+  x.training.learners[1].state.learner = {'a', '\0', 'b'};
+  x.evaluations[0].scores = {{"accuracy", 0.5, false}, {"perplexity", 12.5, true}};
+  x.evaluations[1].test_loss = std::nullopt;
+  x.evaluations[1].scores = {{"", -1, false}};
+  return x;
+}
+
 const virtual_checkpoint_frame fitting{0x0123456789abcdef, 2, parameters, true};
+const virtual_checkpoint_frame fitting_learners{fitting.run_hash, 2, parameters, false, true};
 
 bytes encoded(const virtual_checkpoint& x) {
   bytes all;
@@ -60,9 +75,9 @@ bool equal(const parameter_block& a, const parameter_block& b) {
 
 /// Makes the head's checksum right.
 void seal(bytes& head) {
-  const auto sum = static_cast<std::uint32_t>(crc32(crc32(0, nullptr, 0), head.data(), 88));
+  const auto sum = static_cast<std::uint32_t>(crc32(crc32(0, nullptr, 0), head.data(), 96));
   for (std::size_t i = 0; i < 4; ++i)
-    head[88 + i] = static_cast<std::uint8_t>(sum >> (8 * i));
+    head[96 + i] = static_cast<std::uint8_t>(sum >> (8 * i));
 }
 
 refusal refusal_of_bytes(const bytes& content, const virtual_checkpoint_frame& expected = fitting) {
@@ -121,8 +136,33 @@ TEST_CASE("virtual_checkpoint: what is read is what was written") {
   CHECK_FALSE(x.evaluations[1].worst_worker_accuracy);
 }
 
+TEST_CASE("virtual_checkpoint: what learners saved and how they scored is read as it was written") {
+  const temporary_directory place;
+  const auto file = place.path() / "virtual.ckpt";
+  const auto was = sample_of_learners();
+  write_file(file, encoded(was));
+  const auto x = read_virtual_checkpoint(file, fitting_learners);
+  REQUIRE(x.training.learners.size() == 2);
+  CHECK(x.training.learners[0].state.learner.empty());
+  CHECK((x.training.learners[1].state.learner == std::vector{'a', '\0', 'b'}));
+  CHECK(x.training.learners[1].samples == 64);
+  REQUIRE(x.evaluations.size() == 2);
+  CHECK(x.evaluations[0].scores == was.evaluations[0].scores);
+  CHECK(x.evaluations[0].test_loss == 1.5);
+  CHECK(x.evaluations[1].scores == was.evaluations[1].scores);
+  CHECK_FALSE(x.evaluations[1].test_accuracy);
+  CHECK_FALSE(x.evaluations[1].test_loss);
+}
+
 TEST_CASE("virtual_checkpoint: a file of another run, cut short or damaged is refused, wherever that is") {
   const auto whole = encoded(sample());
+  const auto of_learners = encoded(sample_of_learners());
+  CHECK(refusal_of_bytes(of_learners, {fitting.run_hash, 2, parameters, false}).says("do not add up"));
+  for (std::size_t at = 0; at < of_learners.size(); at += 1 + at / 11) {
+    auto damaged = of_learners;
+    damaged[at] ^= 0x10;
+    refusal_of_bytes(damaged, fitting_learners);
+  }
   for (const auto& other : {virtual_checkpoint_frame{1, 2, parameters, true},
                             virtual_checkpoint_frame{fitting.run_hash, 3, parameters, true},
                             virtual_checkpoint_frame{fitting.run_hash, 2, parameters + 1, true}})
@@ -148,14 +188,14 @@ TEST_CASE("virtual_checkpoint: a file of another run, cut short or damaged is re
 TEST_CASE("virtual_checkpoint: sizes that a head makes up are not believed") {
   auto x = sample();
   const auto whole = encoded(x);
-  for (std::size_t field : {3, 4, 5, 6, 8}) // behind hash, events and estimates made; 7 is of another file
+  for (std::size_t field : {3, 4, 5, 6, 8, 9}) // behind hash, events and estimates made; 7 is of another file
     for (const std::uint64_t size : {~std::uint64_t{0}, std::uint64_t{1} << 62U, std::uint64_t{1} << 40U}) {
-      auto head = bytes(whole.begin(), whole.begin() + 96);
+      auto head = bytes(whole.begin(), whole.begin() + 104);
       for (std::size_t i = 0; i < 8; ++i)
         head[16 + 8 * field + i] = static_cast<std::uint8_t>(size >> (8 * i));
       auto forged = head;
       seal(forged);
-      forged.insert(forged.end(), whole.begin() + 96, whole.end());
+      forged.insert(forged.end(), whole.begin() + 104, whole.end());
       refusal_of_bytes(forged);
     }
 }
