@@ -122,6 +122,8 @@ run_inputs plan_run(const run_spec& spec) {
   if (spec.config.connect == "path")
     inputs.connect =
         std::make_shared<const connect_spec>(connect_spec{connect_spec::kind::path, spec.connecting});
+  else if (spec.config.connect == "any")
+    inputs.connect = std::make_shared<const connect_spec>(connect_spec{connect_spec::kind::any, {}});
   else if (spec.config.connect != "tree")
     inputs.connect =
         std::make_shared<const connect_spec>(connect_spec{connect_spec::kind::file, spec.connecting});

@@ -44,7 +44,7 @@ po::options_description graph_group() {
       "file:PATH (one edge per line: two worker numbers from 0)")(
       "connect", text_value("HOW", standard.connect),
       "dtur: the edges that are all used in turn, so that nobody is left out for long: tree, path or "
-      "file:PATH");
+      "file:PATH; or any, whichever come first until they join everybody");
   return list;
 }
 

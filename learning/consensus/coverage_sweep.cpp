@@ -1,23 +1,43 @@
 #include "learning/consensus/coverage_sweep.hpp"
 
+#include "learning/consensus/mutation.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cassert>
 
 namespace dybw {
 
-void coverage_sweep::reset(std::uint64_t generation, edge_set connecting) {
+void coverage_sweep::reset(std::uint64_t generation, edge_set connecting, sweep_end ends) {
   assert(connecting && std::is_sorted(connecting->begin(), connecting->end()));
   generation_ = generation;
   connecting_ = std::move(connecting);
+  ends_ = ends;
+  to_cover_ = connecting_->size();
+  if (ends_ == sweep_end::all_joined) {
+    std::size_t workers = 0;
+    for (const auto& e : *connecting_)
+      workers = std::max(workers, index_of(e.b) + 1);
+    joined_ = worker_sets{workers};
+    to_cover_ = static_cast<std::size_t>(
+        std::ranges::count_if(*connecting_, [this](edge e) { return joined_.join(e); }));
+  }
   begin_sweep(0, 0);
 }
 
-bool coverage_sweep::advances(edge e, round_number round) const {
+bool coverage_sweep::advances(edge e, round_number round) {
   if (round <= begun_in_)
     return false;
   const auto i = find(e);
-  return i < connecting_->size() && !is_covered(i);
+  return i < connecting_->size() && is_of_use(i);
+}
+
+bool coverage_sweep::is_of_use(std::size_t index) {
+  if (is_covered(index))
+    return false;
+  const auto& e = (*connecting_)[index];
+  return ends_ == sweep_end::all_covered || mutated(mutation::covers_within_parts) ||
+         !joined_.together(e.a, e.b);
 }
 
 void coverage_sweep::cover(edge e, round_number round) {
@@ -36,7 +56,7 @@ bool coverage_sweep::learn(const threshold& t) {
   }
   if (t.covered) {
     const auto i = find(*t.covered);
-    if (i < connecting_->size() && !is_covered(i)) {
+    if (i < connecting_->size() && is_of_use(i)) {
       mark(i, t.round);
       is_news = true;
     }
@@ -51,7 +71,13 @@ bool coverage_sweep::learn(const covered_edges& more, round_number round) {
   add(told, more);
   std::size_t news = 0;
   for (std::size_t i = 0; i < told.size(); ++i) {
-    const auto fresh = told[i] & ~covered_[i];
+    auto fresh = told[i] & ~covered_[i];
+    if (ends_ == sweep_end::all_joined)
+      for (auto left = fresh; left != 0; left &= left - 1) {
+        const auto bit = left & ~(left - 1);
+        if (!joined_.join((*connecting_)[64 * i + static_cast<std::size_t>(std::countr_zero(bit))]))
+          fresh ^= bit;
+      }
     covered_[i] |= fresh;
     news += static_cast<std::size_t>(std::popcount(fresh));
   }
@@ -91,6 +117,8 @@ std::size_t coverage_sweep::find(edge e) const {
 
 void coverage_sweep::mark(std::size_t index, round_number round) {
   set(covered_, index);
+  if (ends_ == sweep_end::all_joined)
+    joined_.join((*connecting_)[index]);
   if (--uncovered_ == 0)
     complete(round);
 }
@@ -104,7 +132,8 @@ void coverage_sweep::begin_sweep(std::uint64_t number, round_number round) {
   sweep_ = number;
   begun_in_ = round;
   covered_.assign((connecting_->size() + 63) / 64, 0);
-  uncovered_ = connecting_->size();
+  joined_.part_all();
+  uncovered_ = to_cover_;
 }
 
 } // namespace dybw

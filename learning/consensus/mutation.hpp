@@ -32,6 +32,7 @@ enum class mutation {
   barrier_tells_once,      ///< .. not again when a new generation makes another the one to be told
   barrier_accepts_more,    ///< .. and accepts who returns after it has said how many it accepts
   keeps_coverage,          ///< of edges covered at one moment only the first is passed on
+  covers_within_parts,     ///< DTUR with any edges covers also those that join nothing new
   believes_every_round,    ///< a neighbour may be in whatever round it says
   rests_in_private,        ///< who rests tells nobody
   rests_for_ever,          ///< .. and not that it goes on

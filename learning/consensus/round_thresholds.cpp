@@ -154,7 +154,8 @@ void round_machine::reset_coverage() {
 coverage_sweep& round_machine::coverage() {
   if (std::exchange(coverage_is_old_, false)) {
     const auto is_planned = facts().empty() && options_.planned_connecting;
-    coverage_.reset(facts().generation(), is_planned ? options_.planned_connecting : members_.connecting());
+    coverage_.reset(facts().generation(), is_planned ? options_.planned_connecting : members_.connecting(),
+                    sweeps_end(options_));
   }
   return coverage_;
 }

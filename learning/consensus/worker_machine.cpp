@@ -9,6 +9,11 @@ std::shared_ptr<const connect_spec> connecting_rule(const machine_options& optio
   return !is_tree && options.policy.waits_for_everybody() ? nullptr : options.connect;
 }
 
+sweep_end sweeps_end(const machine_options& options) {
+  const auto rule = connecting_rule(options);
+  return rule && rule->how == connect_spec::kind::any ? sweep_end::all_joined : sweep_end::all_covered;
+}
+
 std::unique_ptr<known_parts> parts_for(const machine_options& options) {
   return std::make_unique<known_parts>(options.graph, connecting_rule(options));
 }

@@ -213,6 +213,8 @@ struct machine_options {
 /// The set of edges that the policy needs to join all workers: under one that waits for everybody always the
 /// tree, as any other may have circles.
 std::shared_ptr<const connect_spec> connecting_rule(const machine_options& options);
+/// When its sweeps over that set are over.
+sweep_end sweeps_end(const machine_options& options);
 
 /// What machines with these options may share: not thread-safe.
 std::unique_ptr<known_parts> parts_for(const machine_options& options);

@@ -171,16 +171,20 @@ connect_spec parse_connect(const std::string& text, const topology& graph) {
     return {};
   if (text == "path")
     return {connect_spec::kind::path, planned_path(graph)};
+  if (text == "any")
+    return {connect_spec::kind::any, {}};
   const auto [name, path] = split_form(text);
   if (name == "file" && path && !path->empty())
     return {connect_spec::kind::file, planned_file(value, *path, graph)};
-  value.refuse("be tree, path or file:PATH", "found " + excerpt(text),
+  value.refuse("be tree, path, any or file:PATH", "found " + excerpt(text),
                "choose for example " + option + " tree");
 }
 
 std::vector<edge> connecting_edges(const topology& graph, const connect_spec& spec, worker_id self,
                                    const std::function<bool(edge)>& up) {
-  const auto part = component_of(graph, self, up);
+  auto part = component_of(graph, self, up);
+  if (spec.how == connect_spec::kind::any)
+    return std::move(part.edges);
   if (spec.how == connect_spec::kind::tree)
     return spanning_tree(part, graph.workers());
   return completed(spec.edges, part, graph.workers());

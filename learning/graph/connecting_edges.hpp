@@ -6,12 +6,13 @@
 
 namespace dybw {
 
-/// How the connecting edge set is chosen (`--connect tree|path|file:PATH`): DTUR's script P, a set of edges
-/// that joins all workers, each of which must be used once per coverage sweep.
+/// How the connecting edge set is chosen (`--connect tree|path|file:PATH|any`): DTUR's script P, a set of
+/// edges that joins all workers, each of which must be used once per coverage sweep; `any`: as many of all
+/// edges as join all workers, whichever come first (`sweep_end::all_joined`).
 struct connect_spec {
-  enum class kind { tree, path, file };
+  enum class kind { tree, path, file, any };
   kind how = kind::tree;
-  std::vector<edge> edges; ///< path, file: the planned set, ascending; tree: empty
+  std::vector<edge> edges; ///< path, file: the planned set, ascending; otherwise empty
 };
 
 /// Parses the option and checks it against the graph: a file's edges must be edges of the graph and join all
@@ -29,7 +30,8 @@ connect_spec parse_connect(const std::string& text, const topology& graph);
 ///    instead the middle of a longest shortest path as two sweeps find it: from the least id to the farthest
 ///    worker u, from u to the farthest worker v (each time the least id of those), half way back from v;
 ///  - path, file: the planned set as far as it is up; where it no longer joins the component, it is completed
-///    with edges in ascending order (Kruskal) until it does.
+///    with edges in ascending order (Kruskal) until it does;
+///  - any: all edges of the component.
 /// Empty if the component is one worker. Time: linear in the edges, apart from the exact centre.
 std::vector<edge> connecting_edges(const topology& graph, const connect_spec& spec, worker_id self,
                                    const std::function<bool(edge)>& up);

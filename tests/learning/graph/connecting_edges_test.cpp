@@ -230,12 +230,23 @@ TEST_CASE("connecting_edges: a file's edges are all used, more than a tree too")
   CHECK(connecting_edges(graph, spec, worker_at(0), all_up) == spec.edges);
 }
 
+TEST_CASE("connecting_edges: any edges are those of the worker's own part, all of them") {
+  const auto graph = make_topology("complete", 5, 1);
+  const auto spec = parse_connect("any", graph);
+  CHECK(connecting_edges(graph, spec, worker_at(2), all_up) == edges_of(graph));
+  const auto up = [](edge e) { return (index_of(e.a) < 2) == (index_of(e.b) < 2); };
+  CHECK(connecting_edges(graph, spec, worker_at(1), up) == std::vector{between(0, 1)});
+  CHECK(connecting_edges(graph, spec, worker_at(2), up) ==
+        std::vector{between(2, 3), between(2, 4), between(3, 4)});
+}
+
 TEST_CASE("connecting_edges: wrong input is refused in a line that says what is wrong") {
   const auto graph = make_topology("ring", 4, 1);
   const auto refused = [&](const std::string& text) { return refusal([&] { parse_connect(text, graph); }); };
   for (const auto* text : {"", "trees", "tree:1", "path:", "file", "file:"})
-    CHECK(refused(text) == std::string{"2 --connect="} + text + " must be tree, path or file:PATH, found \"" +
-                               text + "\"; choose for example --connect tree");
+    CHECK(refused(text) == std::string{"2 --connect="} + text +
+                               " must be tree, path, any or file:PATH, found \"" + text +
+                               "\"; choose for example --connect tree");
   const text_file stranger{"0 1\n0 2\n2 3\n"};
   CHECK(refused("file:" + stranger.path()) ==
         "2 --connect=file:" + stranger.path() +

@@ -16,6 +16,7 @@ struct fuzz_family {
   const char* name;
   const char* policy; ///< "static", "hop": B and GAP are drawn
   miss_rule on_miss = miss_rule::carry;
+  bool any_edges = false; ///< `--connect any`
 };
 
 inline const fuzz_family fuzz_families[] = {{"full", "full"},
@@ -23,7 +24,8 @@ inline const fuzz_family fuzz_families[] = {{"full", "full"},
                                             {"dtur with carry", "dtur"},
                                             {"dtur with discard", "dtur", miss_rule::discard},
                                             {"hop", "hop"},
-                                            {"barrier", "barrier"}};
+                                            {"barrier", "barrier"},
+                                            {"dtur by any edges", "dtur", miss_rule::carry, true}};
 
 struct fuzz_result {
   std::vector<std::string> failures; ///< empty: all checks passed

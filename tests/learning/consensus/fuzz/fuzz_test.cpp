@@ -104,6 +104,9 @@ TEST_CASE("fuzz: hop part 1") {
 TEST_CASE("fuzz: barrier part 1") {
   fuzz(5, 0);
 }
+TEST_CASE("fuzz: dtur by any edges part 1") {
+  fuzz(6, 0);
+}
 
 TEST_CASE("fuzz: a schedule replays exactly") {
   for (const auto& family : fuzz_families) {

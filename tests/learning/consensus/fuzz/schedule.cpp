@@ -353,6 +353,10 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
     m.weights = d.chance(0.5) ? weight_rule::active : weight_rule::graph;
   if (d.chance(0.3))
     m.connect = std::make_shared<const connect_spec>(connect_spec{connect_spec::kind::path, {}});
+  if (family.any_edges) {
+    m.connect = std::make_shared<const connect_spec>(connect_spec{connect_spec::kind::any, {}});
+    m.on_miss = seed % 2 == 0 ? miss_rule::carry : miss_rule::discard;
+  }
   s.text = std::string{family.name} + " " + text + " " + s.graph->name() + " n=" + std::to_string(n) +
            " e=" + std::to_string(s.graph->edges().size());
   draw_pace(s, d);
