@@ -174,7 +174,7 @@ public:
     if (!launcher_killed_) {
       if (nobody_is_left())
         return end.code == 4 ? "" : "all nodes are gone, but the exit code is " + std::to_string(end.code);
-      if (end.code != 0)
+      if (end.code != 0 && !says_lead_is_full(end))
         return "exit code " + std::to_string(end.code) + ": " + end.err;
       std::ifstream in(out / "run.json");
       if (auto problem = check_result(json::parse(in, nullptr, false), "the launcher"); !problem.empty())
@@ -337,6 +337,14 @@ private:
     }
     // Each part of the network has a lead; who was left alone is one too.
     return alive > 0 && results == 0 ? "no node has written a result" : "";
+  }
+
+  /// The node with the full disk came to lead, its lines of rounds fitted, and what the lead writes at the
+  /// end did not: that much of the results is not there, and the launcher has to say so.
+  bool says_lead_is_full(const process_end& end) const {
+    return setting_.full_disk && end.code == 1 &&
+           end.err.find("on the leading node: cannot write ") != std::string::npos &&
+           end.err.find("/node-" + std::to_string(*setting_.full_disk) + "/") != std::string::npos;
   }
 
   /// Whether no more line of rounds has fitted on its disk.
