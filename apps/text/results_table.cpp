@@ -157,7 +157,10 @@ std::string in_full(const run_result& run) {
     line("between " + counted(run.nodes.size(), "node"),
          megabytes_text(run.link_bytes_sent) + " to neighbours, " + megabytes_text(run.eval_bytes_sent) +
              " for testing");
-  line("processor time", seconds_text(run.host_cpu_s) + ", of it testing " + seconds_text(run.eval_cpu_s));
+  const auto own_time = seconds_text(run.host_cpu_s);
+  line("processor time", (run.trainer.empty() ? own_time + ", of it testing "
+                                              : own_time + " without the trainers', whose scores took ") +
+                             seconds_text(run.eval_cpu_s));
   if (run.mixing.clean())
     line("audit of the averaging", audit_text(run.mixing));
   for (const auto& remark : remarks(run))

@@ -115,6 +115,14 @@ worker  rounds  steps  computing  waiting  mean step  backup workers  accuracy  
 )");
 }
 
+TEST_CASE("results_table: the time of trainers is not among the program's own") {
+  auto run = sample_result("dtur");
+  run.trainer = "python3 train.py";
+  CHECK(results_table(std::vector{run})
+            .find("processor time            3.00 s without the trainers', whose scores took 100 ms\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("results_table: workers are listed one by one up to 32 of them") {
   auto run = sample_result("dtur");
   run.per_worker.resize(32);
