@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """Six PyTorch loops on a ring: alone, through dybw, and averaging by Gloo and by MPI, in turns.
 
-    bench/parts/torch_exchange.py build/rel/apps/dybw [--turns 3] [--seconds 8]
+    bench/parts/torch_exchange.py build/rel/apps/dybw [--turns 3] [--seconds 8] [--where]
 
 Samples per second of all six, medians over the turns, and their share of the same loops with no exchange at all. One
 thread each, random images of MNIST's size; install OpenBLAS (Debian: libopenblas0-pthread), without which Debian's PyTorch
 multiplies matrices at a twentieth of the speed. dybw runs --policy full; the others average with both neighbours after every
-step, as Gloo's (torch.distributed) or MPI's (mpi4py, if it is installed) point-to-point messages have it.
+step, as Gloo's (torch.distributed) or MPI's (mpi4py, if it is installed) point-to-point messages have it. With --where, in
+place of all that: where the processors' time goes per step of dybw, on a machine that does nothing else.
 """
 
 import argparse
 import importlib.util
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -160,14 +162,33 @@ def rate_of_processes(kind, model, seconds, environment):
     return sum(samples for samples, _ in pairs) / max(took for _, took in pairs)
 
 
-def rate_of_dybw(dybw, model, seconds, environment):
+def run_dybw(dybw, model, seconds, environment):
     run = subprocess.run(
         [dybw, "run", "--trainer", f"{sys.executable} {Path(__file__).resolve()} --as trainer --model {model}",
          "--workers", str(WORKERS), "--topology", "ring", "--policy", "full", "--time-limit", str(seconds), "--quiet",
          "--format", "json"],
         check=True, capture_output=True, text=True, env=environment)
-    result = json.loads(run.stdout)["runs"][0]
+    return json.loads(run.stdout)["runs"][0]
+
+
+def rate_of_dybw(dybw, model, seconds, environment):
+    result = run_dybw(dybw, model, seconds, environment)
     return result["samples"] / result["duration_s"]
+
+
+def show_where(dybw, model, seconds, environment):
+    """A long run less a short one: what begins and ends a run is in both."""
+    totals = []
+    for length in (seconds / 4, seconds):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        result = run_dybw(dybw, model, length, environment)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        processors = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+        totals.append((result["local_steps"], os.cpu_count() * result["duration_s"], result["host_cpu_s"],
+                       processors - result["host_cpu_s"]))
+    steps, there, own, trainers = (b - a for a, b in zip(*totals))
+    print(f"{model:<12} us per step: dybw {own / steps * 1e6:.0f}, trainers {trainers / steps * 1e6:.0f}, idle "
+          f"{(there - own - trainers) / steps * 1e6:.0f}", flush=True)
 
 
 def main():
@@ -175,6 +196,7 @@ def main():
     options.add_argument("dybw", nargs="?")
     options.add_argument("--turns", type=int, default=3)
     options.add_argument("--seconds", type=float, default=8)
+    options.add_argument("--where", action="store_true")
     options.add_argument("--as", dest="role", help=argparse.SUPPRESS)
     options.add_argument("--model", choices=MODELS, help=argparse.SUPPRESS)
     options.add_argument("--start-at", type=float, default=0, help=argparse.SUPPRESS)
@@ -185,6 +207,10 @@ def main():
         return as_process(given.role, given.model, given.seconds, given.start_at)
     package = Path(__file__).resolve().parents[2] / "python"
     environment = dict(os.environ, PYTHONPATH=str(package), OMP_NUM_THREADS="1")
+    if given.where:
+        for model in MODELS:
+            show_where(given.dybw, model, given.seconds, environment)
+        return None
     kinds = ["none", "dybw", "gloo"] + (["mpi"] if importlib.util.find_spec("mpi4py") else [])
     for model in MODELS:
         rates = {kind: [] for kind in kinds}

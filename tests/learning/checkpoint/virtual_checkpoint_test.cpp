@@ -80,6 +80,13 @@ void seal(bytes& head) {
     head[96 + i] = static_cast<std::uint8_t>(sum >> (8 * i));
 }
 
+virtual_checkpoint read_back(const virtual_checkpoint& x, const virtual_checkpoint_frame& expected) {
+  const temporary_directory place;
+  const auto file = place.path() / "virtual.ckpt";
+  write_file(file, encoded(x));
+  return read_virtual_checkpoint(file, expected);
+}
+
 refusal refusal_of_bytes(const bytes& content, const virtual_checkpoint_frame& expected = fitting) {
   const temporary_directory place;
   const auto file = place.path() / "virtual.ckpt";
@@ -93,11 +100,8 @@ refusal refusal_of_bytes(const bytes& content, const virtual_checkpoint_frame& e
 } // namespace
 
 TEST_CASE("virtual_checkpoint: what is read is what was written") {
-  const temporary_directory place;
-  const auto file = place.path() / "virtual.ckpt";
   const auto was = sample();
-  write_file(file, encoded(was));
-  const auto x = read_virtual_checkpoint(file, fitting);
+  const auto x = read_back(was, fitting);
   CHECK(x.run_hash == was.run_hash);
   CHECK(x.events == was.events);
   CHECK(x.training.estimates_made == 77);
@@ -137,11 +141,8 @@ TEST_CASE("virtual_checkpoint: what is read is what was written") {
 }
 
 TEST_CASE("virtual_checkpoint: what learners saved and how they scored is read as it was written") {
-  const temporary_directory place;
-  const auto file = place.path() / "virtual.ckpt";
   const auto was = sample_of_learners();
-  write_file(file, encoded(was));
-  const auto x = read_virtual_checkpoint(file, fitting_learners);
+  const auto x = read_back(was, fitting_learners);
   REQUIRE(x.training.learners.size() == 2);
   CHECK(x.training.learners[0].state.learner.empty());
   CHECK((x.training.learners[1].state.learner == std::vector{'a', '\0', 'b'}));
