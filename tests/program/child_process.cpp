@@ -85,7 +85,7 @@ bool child_process::read_one(int& descriptor, std::string& to) {
 
 void child_process::collect(clock::time_point deadline, const std::string& text) {
   while (out_ >= 0 || err_ >= 0) {
-    if (!text.empty() && end_.err.find(text) != std::string::npos)
+    if (!text.empty() && has_said(text))
       return;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now()).count();
     if (left <= 0)
@@ -107,7 +107,11 @@ bool child_process::go_on(std::chrono::milliseconds time) {
 
 bool child_process::go_on_until(const std::string& text, std::chrono::milliseconds time) {
   collect(clock::now() + time, text);
-  return end_.err.find(text) != std::string::npos;
+  return has_said(text);
+}
+
+bool child_process::has_said(const std::string& text) const {
+  return end_.err.find(text) != std::string::npos || end_.out.find(text) != std::string::npos;
 }
 
 process_end child_process::wait(std::chrono::milliseconds patience) {

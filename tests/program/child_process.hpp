@@ -35,8 +35,8 @@ public:
 
   /// Collects output for so long, or until the program ends. Returns whether it still runs.
   bool go_on(std::chrono::milliseconds time);
-  /// Collects output until standard error holds `text`. Returns whether it came before the program ended or
-  /// the time was over.
+  /// Collects output until one of its two streams holds `text`. Returns whether it came before the program
+  /// ended or the time was over.
   bool go_on_until(const std::string& text, std::chrono::milliseconds time);
 
   void send(int signal);
@@ -49,8 +49,9 @@ public:
 
 private:
   using clock = std::chrono::steady_clock;
-  /// Reads what has come until `deadline` or, with a text, until standard error holds it.
+  /// Reads what has come until `deadline` or, with a text, until a stream holds it.
   void collect(clock::time_point deadline, const std::string& text);
+  bool has_said(const std::string& text) const;
   bool read_one(int& descriptor, std::string& to);
 
   pid_t process_ = -1;

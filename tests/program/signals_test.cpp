@@ -114,8 +114,8 @@ TEST_CASE("dybw run --seeds: Ctrl-C in the last run ends them with 130, and what
 }
 
 TEST_CASE("dybw node: a terminal that goes ends it in good order") {
-  child_process node{dybw_command({"node", "--listen", "127.0.0.1:0", "--quiet", "--log-level", "info"})};
-  node.go_on(milliseconds{500});
+  child_process node{dybw_command({"node", "--listen", "127.0.0.1:0"})};
+  REQUIRE(node.go_on_until("ready at", patience));
   node.send(SIGHUP);
   const auto end = node.wait(patience);
   CHECK_FALSE(end.killed);
