@@ -142,7 +142,7 @@ bool has_ended(const run_view& v) {
 void print_text(const run_view& v, std::uint64_t& events_seen) {
   for (std::size_t i = 0; i < v.events.size(); ++i)
     if (v.events_before + i >= events_seen)
-      std::cout << event_line(v.events[i]) << '\n';
+      std::cout << line_of(v.events[i]) << '\n';
   events_seen = v.events_before + v.events.size();
   std::cout << plain_line(v) << '\n';
   for (std::size_t i = 0; i < std::min(v.waits.size(), long_waits_max); ++i)

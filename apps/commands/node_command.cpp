@@ -21,7 +21,7 @@ namespace dybw {
 
 namespace {
 
-constexpr auto poll_every = std::chrono::milliseconds{50};
+constexpr auto look_every = std::chrono::milliseconds{50};
 /// How long a run in progress may take to end when the node is to end.
 constexpr auto leave_patience = std::chrono::seconds{20};
 
@@ -110,7 +110,7 @@ int serve(caf::actor_system& system, const node_actor& node) {
                    standing->run_name.empty() ? "trainers" : "run " + standing->run_name);
       return 0;
     }
-    self->receive(caf::after(poll_every) >> [] {});
+    self->receive(caf::after(look_every) >> [] {});
   }
 }
 

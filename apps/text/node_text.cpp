@@ -10,14 +10,14 @@ namespace dybw {
 
 namespace {
 
-constexpr std::size_t workers_shown_max = 20;
+constexpr std::size_t numbers_shown_max = 20;
 
 template <class Number>
 std::string listed(std::span<const Number> numbers) {
   std::string text;
-  for (std::size_t i = 0; i < std::min(numbers.size(), workers_shown_max); ++i)
+  for (std::size_t i = 0; i < std::min(numbers.size(), numbers_shown_max); ++i)
     text += (i == 0 ? "" : ", ") + std::to_string(numbers[i]);
-  return text + (numbers.size() > workers_shown_max ? ", .." : "");
+  return text + (numbers.size() > numbers_shown_max ? ", .." : "");
 }
 
 /// The lines about the run in progress.

@@ -110,7 +110,7 @@ std::string plain_line(const run_view& v) {
   return line;
 }
 
-std::string event_line(const event_view& e) {
+std::string line_of(const event_view& e) {
   return fixed_text(e.time_s, 1) + " s  " + std::string{to_string(e.how)} + ": " + e.text;
 }
 

@@ -13,7 +13,7 @@ std::string wait_text(const wait_view& w);
 std::string plain_line(const run_view& v);
 
 /// "  12.3 s  warning: worker 2 is lost": one line.
-std::string event_line(const event_view& e);
+std::string line_of(const event_view& e);
 
 /// Everything that anybody waits for, the longest first, as a table: who, in which round and phase, for whom
 /// and what, how long, and what happens then; before it the nodes that do not answer. Says so if nobody

@@ -74,12 +74,12 @@ public:
   static constexpr auto from_another_copy = "resume from another copy of the run's directory";
 
   explicit checkpoint_reader(const std::filesystem::path& file) : path_(file) {
-    std::error_code fault;
-    if (!std::filesystem::exists(file, fault))
+    std::error_code failed;
+    if (!std::filesystem::exists(file, failed))
       refuse("there is no checkpoint", from_another_copy);
-    bytes_ = std::filesystem::is_regular_file(file, fault) ? std::filesystem::file_size(file, fault) : 0;
+    bytes_ = std::filesystem::is_regular_file(file, failed) ? std::filesystem::file_size(file, failed) : 0;
     in_.open(file, std::ios::binary);
-    if (fault || !in_)
+    if (failed || !in_)
       refuse("the checkpoint cannot be read", "check its permissions");
   }
 
