@@ -38,12 +38,15 @@ struct training_job {
   std::atomic<bool> step_dropped =
       false; ///< set by the worker while the job is under way: the step is not wanted
   std::uint64_t ticket = 0;
-  round_number completed = 0; ///< before the step
-  mini_batch batch;
-  double gradients = 1; ///< how often the step's gradient is computed (stragglers)
+  round_number completed = 0;      ///< before the step
+  std::uint32_t steps = 1;         ///< gradient steps ..
+  std::vector<mini_batch> batches; ///< .. and their rows; none for learners with their own data
+  std::vector<std::span<const std::uint32_t>> rows; ///< [steps]: the same, as a learner takes them
+  double gradients = 1;                             ///< that are computed, more than steps by stragglers
   // results:
   local_training::mix_outcome mixed;
   parameter_block velocity;
+  parameter_block outer;
   std::vector<char> saved;
   local_training::step_outcome stepped;
   std::string maker;    ///< whose work the step was, see `local_learner`

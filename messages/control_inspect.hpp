@@ -39,6 +39,9 @@ auto inspect(auto& f, partition_spec& x) {
 auto inspect(auto& f, sgd_options& x) {
   return f(x.step_size, x.step_decay, x.momentum, x.weight_decay);
 }
+auto inspect(auto& f, outer_options& x) {
+  return f(x.momentum, x.step);
+}
 auto inspect(auto& f, score_target& x) {
   return f(x.name, x.value);
 }
@@ -48,7 +51,7 @@ auto inspect(auto& f, run_config& x) {
            x.clock, x.step_time, x.straggler, x.link_latency, x.link_bandwidth, x.mix_time_s,
            x.round_timeout_s, x.suspect_after_s, x.threads, x.seed, x.eval_every_s, x.exchange,
            x.checkpoint_every_s, x.log_bytes_max, x.trainer, x.attach, x.trainer_restarts, x.own_learner,
-           x.target);
+           x.target, x.local_steps, x.local_time_s, x.outer);
 }
 auto inspect(auto& f, run_spec& x) {
   return f(x.run, x.self, x.config, x.edges, x.connecting, x.nodes, x.placement, x.resume, x.name, x.options);
@@ -71,7 +74,7 @@ auto inspect(auto& f, exchange_news& x) {
 }
 auto inspect(auto& f, round_report& x) {
   return f(x.mixed, x.started, x.joined, x.closed, x.done, x.mix_began, x.mix_ended, x.acknowledged, x.degree,
-           x.accepted, x.compute, x.timed_out, x.loss, x.samples, x.exchanges);
+           x.accepted, x.compute, x.timed_out, x.gradients, x.loss, x.samples, x.exchanges);
 }
 auto inspect(auto& f, worker_totals& x) {
   return f(x.worker, x.completed, x.estimates_sent, x.estimates_late, x.timeouts, x.steps_used,
@@ -218,8 +221,8 @@ auto inspect(auto& f, wait_metrics& x) {
   return f(x.neighbour, x.what, x.waited);
 }
 auto inspect(auto& f, worker_metrics& x) {
-  return f(x.worker, x.done, x.lost, x.rounds, x.timeouts, x.backup_workers, x.loss, x.compute, x.wait,
-           x.answers, x.local_steps, x.estimates_late, x.phase, x.in_phase, x.round, x.timeout_in,
+  return f(x.worker, x.done, x.lost, x.rounds, x.gradients, x.timeouts, x.backup_workers, x.loss, x.compute,
+           x.wait, x.answers, x.local_steps, x.estimates_late, x.phase, x.in_phase, x.round, x.timeout_in,
            x.component, x.lowest, x.waits, x.maker);
 }
 auto inspect(auto& f, edge_metrics& x) {

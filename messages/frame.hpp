@@ -26,7 +26,7 @@
 // clang-format on
 namespace dybw {
 
-constexpr std::uint32_t protocol_version = 6;
+constexpr std::uint32_t protocol_version = 7;
 constexpr std::uint32_t byte_order_mark = 0x01020304;
 constexpr std::size_t frame_head_bytes = 8;
 /// Of an estimate with parameters: everything but the parameters.

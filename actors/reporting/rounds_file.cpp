@@ -101,6 +101,7 @@ void rounds_file::add(const round_report& r) {
     fmt::format_to(out, FMT_COMPILE("{:.6g}"), r.loss);
   else
     line_ += "null";
+  fmt::format_to(std::back_inserter(line_), FMT_COMPILE(R"(,"gradients":{})"), r.gradients);
   line_ += r.timed_out ? R"(,"timeout":true})"
                          "\n"
                        : R"(,"timeout":false})"

@@ -74,6 +74,13 @@ std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy) {
   for (const double x :
        {config.sgd.step_size, config.sgd.step_decay, config.sgd.momentum, config.sgd.weight_decay})
     h.add(x);
+  if (config.local_steps > 1) // the others, too, as it was before there was a choice
+    h.add(std::uint64_t{config.local_steps});
+  if (config.local_time_s)
+    h.add(*config.local_time_s);
+  if (config.outer.is_on())
+    for (const double x : {config.outer.momentum, config.outer.step})
+      h.add(x);
   h.add(config.step_time);
   h.add(config.straggler);
   h.add(config.link_latency);
@@ -95,6 +102,7 @@ std::map<worker_id, checkpoint> read_checkpoints(const fs::path& directory, cons
   expected.workers = static_cast<std::uint32_t>(config.workers);
   expected.parameters = inputs.model->parameter_count();
   expected.has_velocity = !inputs.learners && config.sgd.momentum > 0;
+  expected.has_outer = config.outer.is_on();
   expected.has_learner = inputs.learners != nullptr;
   std::map<worker_id, checkpoint> all;
   for (const auto id : workers) {
@@ -131,6 +139,7 @@ virtual_checkpoint read_virtual_checkpoint(const fs::path& directory, const run_
   expected.workers = inputs.config.workers;
   expected.parameters = inputs.model->parameter_count();
   expected.has_velocity = !inputs.learners && inputs.config.sgd.momentum > 0;
+  expected.has_outer = inputs.config.outer.is_on();
   expected.has_learner = inputs.learners != nullptr;
   return read_virtual_checkpoint(virtual_checkpoint_file(directory), expected);
 }

@@ -51,7 +51,7 @@ run_host::run_host(caf::actor_system& system, const run_inputs& inputs, run_host
   auto machine = machine_options_for(inputs, options.policy);
   machine.graph = graph_;
   parts_ = std::make_shared<shared_parts>(parts_for(machine));
-  clocks_.emplace(config.step_time, config.straggler, config.workers, config.seed);
+  clocks_.emplace(config.step_time, config.straggler, config.workers, config.seed, strides_of(config));
   const auto threads =
       config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
   // Threads that wait for processes are one for each.

@@ -54,6 +54,14 @@ void check(const run_spec& spec) {
     refuse("has " + std::to_string(spec.config.policies.size()) + " policies");
   if (spec.config.batch == 0)
     refuse("has empty mini-batches");
+  if (spec.config.local_steps == 0 || spec.config.local_steps > stride_rule::gradients_max)
+    refuse("has steps of " + std::to_string(spec.config.local_steps) + " gradients");
+  if (const auto time_s = spec.config.local_time_s.value_or(1);
+      !(time_s > 0 && time_s <= 1e8) || (spec.config.local_time_s && spec.config.sgd.step_decay != 1))
+    refuse("has a time for local steps that cannot be");
+  if (const auto& outer = spec.config.outer;
+      !(outer.momentum >= 0 && outer.momentum < 1 && outer.step > 0 && outer.step <= 2))
+    refuse("has an outer step that cannot be");
   if (spec.config.own_learner || !spec.config.attach.empty()) // only trainers that a node offers
     refuse("has a model that is not built in");
   check_edges(spec.edges, workers);
@@ -203,6 +211,10 @@ machine_options machine_options_for(const run_inputs& inputs, std::size_t policy
   return x;
 }
 
+stride_rule strides_of(const run_config& config) {
+  return {config.local_steps, from_seconds(config.local_time_s.value_or(0))};
+}
+
 std::shared_ptr<const training_setup> training_setup_for(const run_inputs& inputs,
                                                          std::span<const worker_id> here) {
   const auto& config = inputs.config;
@@ -211,6 +223,7 @@ std::shared_ptr<const training_setup> training_setup_for(const run_inputs& input
     setup.model = inputs.model;
     setup.projection = std::make_shared<const sign_projection>(config.seed, inputs.model->parameter_count());
     setup.batch = config.batch;
+    setup.outer = config.outer;
     setup.learners = [learners = inputs.learners](worker_id id) { return learners->learner_of(id); };
     return std::make_shared<const training_setup>(std::move(setup));
   }
@@ -218,7 +231,8 @@ std::shared_ptr<const training_setup> training_setup_for(const run_inputs& input
       inputs.model, inputs.data.train,
       std::make_shared<const sign_projection>(config.seed, inputs.model->parameter_count()), config.sgd,
       std::min(config.batch, largest_shard(inputs, here)),
-      rounds_per_pass(inputs.data.train->size(), config.workers, config.batch), config.data.mirror});
+      rounds_per_pass(inputs.data.train->size(), config.workers, config.batch * config.local_steps),
+      config.data.mirror, config.outer});
 }
 
 test_bench make_bench(const run_inputs& inputs, work_crew* crew) {

@@ -12,6 +12,7 @@
 #include "learning/model/test_bench.hpp"
 #include "learning/model/trainer_layout.hpp"
 #include "learning/run/run_config.hpp"
+#include "learning/straggler/step_time.hpp"
 #include "messages/control.hpp"
 
 #include <filesystem>
@@ -78,6 +79,9 @@ run_inputs prepare_run(const run_config& config);
 
 /// What the round machines of all workers share under one of the policies.
 machine_options machine_options_for(const run_inputs& inputs, std::size_t policy);
+
+/// Of how many gradient steps the workers' steps are made.
+stride_rule strides_of(const run_config& config);
 
 /// What the training of these workers shares. REQUIRES: a loaded run with a model.
 std::shared_ptr<const training_setup> training_setup_for(const run_inputs& inputs,

@@ -316,7 +316,8 @@ virtual_run_options virtual_options_for(const run_inputs& inputs, std::size_t po
              config.link_latency,
              config.link_bandwidth,
              inputs.model->parameter_count() * sizeof(float),
-             config.mix_time_s};
+             config.mix_time_s,
+             strides_of(config)};
   x.seed = config.seed;
   if (config.time_limit_s)
     x.time_limit = from_seconds(*config.time_limit_s);

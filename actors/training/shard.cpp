@@ -1,6 +1,5 @@
 #include "actors/training/shard.hpp"
 
-#include <algorithm>
 #include <atomic>
 
 namespace dybw {
@@ -16,12 +15,12 @@ mini_batch shard_state::take() {
 
 mini_batch shard_state::prepare() {
   const auto rows = sampler_->next();
-  const auto unused =
-      std::find_if(buffers_.begin(), buffers_.end(), [](const auto& b) { return b.use_count() == 1; });
+  newest_ = buffers_.empty() ? 0 : (newest_ + 1) % buffers_.size();
+  if (buffers_.empty() || buffers_[newest_].use_count() > 1) // all are under way, but for rare exceptions
+    buffers_.insert(buffers_.begin() + static_cast<std::ptrdiff_t>(newest_),
+                    std::make_shared<std::vector<std::uint32_t>>());
   std::atomic_thread_fence(std::memory_order_acquire); // after the last reader's release of its reference
-  auto buffer = unused != buffers_.end()
-                    ? *unused
-                    : buffers_.emplace_back(std::make_shared<std::vector<std::uint32_t>>());
+  auto buffer = buffers_[newest_];
   buffer->assign(rows.begin(), rows.end());
   return mini_batch{std::move(buffer), sampler_->epoch()};
 }

@@ -18,6 +18,7 @@ private:
 
   std::optional<mini_batch_sampler> sampler_;
   std::vector<std::shared_ptr<std::vector<std::uint32_t>>> buffers_;
+  std::size_t newest_ = 0; ///< handed out last; they come back in the order in which they went
   mini_batch next_;
 };
 

@@ -30,17 +30,17 @@ void do_what_is_wanted(training_job& job, training_workspace& workspace) {
   }
   if (job.wants_state) {
     job.velocity = job.local->velocity();
+    job.outer = job.local->outer();
     job.saved = job.local->save();
   }
   if (job.wants_step && !job.step_dropped) {
     const auto begin = std::chrono::steady_clock::now();
     const auto cpu_before = thread_cpu_s();
-    const auto rows =
-        job.batch.rows ? std::span<const std::uint32_t>{*job.batch.rows} : std::span<const std::uint32_t>{};
-    job.stepped = job.from ? job.local->step_from(job.from, rows, job.completed, workspace)
-                           : job.local->step(rows, job.completed, workspace);
-    for (auto more = job.gradients - 1; more > 0 && !job.step_dropped; more -= 1)
-      job.local->repeat_gradient(part_of(rows, more), workspace);
+    job.stepped = job.from
+                      ? job.local->step_from(job.from, job.rows, job.completed, workspace, &job.step_dropped)
+                      : job.local->step(job.rows, job.completed, workspace, &job.step_dropped);
+    for (auto more = job.gradients - job.steps; more > 0 && !job.step_dropped; more -= 1)
+      job.local->repeat_gradient(part_of(job.rows.back(), more), workspace);
     job.took = time_since(begin);
     if (job.local->waits())
       job.maker = job.local->maker();

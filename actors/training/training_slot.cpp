@@ -16,11 +16,14 @@ constexpr std::size_t batches_ahead = 8;
 } // namespace
 
 std::size_t training_slot::ask_ahead() {
-  const auto coming = batches_.size() + asked_;
-  if (!takes_batches_ || coming > batches_ahead / 2)
+  if (!takes_batches_)
     return 0;
-  asked_ += batches_ahead - coming;
-  return batches_ahead - coming;
+  const auto coming = batches_.size() + asked_;
+  const auto enough = batches_ahead + planned() - 1;
+  if (coming > enough - batches_ahead / 2)
+    return 0;
+  asked_ += enough - coming;
+  return enough - coming;
 }
 
 void training_slot::take(const mini_batch& batch) {
@@ -35,19 +38,35 @@ std::optional<nanoseconds> training_slot::begin_step(std::uint64_t ticket, nanos
   completed_ = completed;
   started_ = now;
   discarded_ += std::exchange(dropped_, nanoseconds{0});
-  if (!job_)
-    return compute_ = clock_->delay_after(started_, nanoseconds{0});
+  if (!job_) {
+    made_ = planned();
+    compute_ = clock_->delay_after(started_, nanoseconds{0}, made_);
+    note_usual();
+    return compute_;
+  }
   step_pending_ = true;
   from_ = from;
   return std::nullopt;
 }
 
+/// Of the next step. What was drawn for a dropped one stands.
+std::uint32_t training_slot::planned() const {
+  return gradients_ && clock_->computes() ? job_->steps : clock_->rule().planned(usual_);
+}
+
+void training_slot::note_usual() {
+  const auto each = compute_ / made_;
+  usual_ = usual_ > nanoseconds{0} ? usual_ + (each - usual_) / 4 : each;
+}
+
 void training_slot::drop_step(nanoseconds now) {
   dropped_ = now - started_;
-  // Its mini-batch was not used: the step that starts anew takes it again, so that every epoch covers the
-  // shard.
-  batch_unused_ =
-      batch_unused_ || (takes_batches_ && !step_pending_ && job_->wants_step && job_->ticket == ticket_);
+  // Its mini-batches were not used: the step that starts anew takes them again, so that every epoch covers
+  // the shard.
+  batches_unused_ =
+      batches_unused_ || (takes_batches_ && !step_pending_ && job_->wants_step && job_->ticket == ticket_);
+  if (!step_pending_ && job_) // whoever has become so slow that no step counts must plan fewer
+    usual_ = std::max(usual_, dropped_ / job_->steps);
   step_pending_ = false;
   ticket_ = 0;
   if (under_way_)
@@ -61,8 +80,11 @@ std::vector<weighted_block>& training_slot::begin_mix() {
 }
 
 training_slot::submission training_slot::submit(nanoseconds now, bool state_wanted) {
-  const auto takes_batch = takes_batches_ && step_pending_ && !batch_unused_;
-  if (under_way_ || is_idle() || (takes_batch && batches_.empty()))
+  if (under_way_ || is_idle())
+    return {};
+  const auto steps = step_pending_ ? planned() : 0;
+  const auto given_back = batches_unused_ ? job_->batches.size() : 0;
+  if (takes_batches_ && step_pending_ && batches_.size() + given_back < steps)
     return {};
   job_->wants_mix = std::exchange(mix_pending_, false);
   job_->wants_state = std::exchange(state_pending_, false) || (job_->wants_mix && state_wanted);
@@ -75,14 +97,11 @@ training_slot::submission training_slot::submit(nanoseconds now, bool state_want
     job_->ticket = ticket_;
     job_->completed = completed_;
     job_->from = from_;
-    if (!gradients_)
-      gradients_ = clock_->gradients(started_);
+    if (!gradients_ || !clock_->computes())
+      gradients_ = clock_->computed(started_, steps, step_took_ == not_known_ ? nanoseconds{0} : step_took_);
     job_->gradients = *gradients_;
-    if (takes_batch) {
-      job_->batch = std::move(batches_.front());
-      batches_.pop_front();
-    }
-    batch_unused_ = false;
+    job_->steps = steps;
+    give_batches();
   }
   under_way_ = true;
   submitted_ = now;
@@ -91,11 +110,23 @@ training_slot::submission training_slot::submit(nanoseconds now, bool state_want
   return {job_, takes <= small_job};
 }
 
+void training_slot::give_batches() {
+  if (std::exchange(batches_unused_, false))
+    batches_.insert(batches_.begin(), job_->batches.begin(), job_->batches.end());
+  job_->batches.clear();
+  job_->rows.clear();
+  for (; takes_batches_ && job_->batches.size() < job_->steps; batches_.pop_front()) {
+    job_->batches.push_back(std::move(batches_.front()));
+    job_->rows.emplace_back(*job_->batches.back().rows);
+  }
+  job_->rows.resize(job_->steps); // learners that have their own data take none
+}
+
 void training_slot::note_step() {
   step_took_ = from_seconds(to_seconds(job_->cpu) / job_->gradients);
   if (!waits())
     return;
-  patience_.observe(job_->took);
+  patience_.observe(job_->took, job_->steps);
   maker_.swap(job_->maker);
 }
 
@@ -106,7 +137,8 @@ training_slot::job_results training_slot::take_back(round_report& report, run_or
     note_step();
   job_results done;
   if (job_->wants_state && job_->failure.empty())
-    done.state = learner_state{std::exchange(job_->velocity, {}), std::exchange(job_->saved, {})};
+    done.state = learner_state{std::exchange(job_->velocity, {}), std::exchange(job_->outer, {}),
+                               std::exchange(job_->saved, {})};
   if (!job_->wants_mix)
     return done;
   mix_took_ = std::chrono::duration_cast<nanoseconds>(job_->mix_ended - job_->mix_began) / mix_blocks_;
@@ -126,9 +158,11 @@ std::optional<nanoseconds> training_slot::take_step() {
   estimate_ = std::move(job_->stepped.estimate);
   loss_ = job_->stepped.loss;
   samples_ = static_cast<std::uint32_t>(job_->stepped.samples);
-  const auto delay = clock_->delay_after(started_, job_->took);
+  made_ = job_->steps;
+  const auto delay = clock_->delay_after(started_, job_->took, made_);
   compute_ = job_->took + delay;
   cost_ = job_->cpu + delay;
+  note_usual();
   return delay;
 }
 
@@ -140,6 +174,7 @@ void training_slot::close() {
 void training_slot::describe_step(round_report& report) const {
   report.compute = compute_;
   report.loss = loss_;
+  report.gradients = made_;
   report.samples = samples_;
 }
 

@@ -48,9 +48,9 @@ public:
   submission submit(nanoseconds now, bool state_wanted);
   /// Whether another process makes the steps, and takes so long for one that it may hang or be gone.
   bool is_stalled(nanoseconds now) const {
-    return under_way_ && waits() && job_->wants_step && now - submitted_ > patience_.limit();
+    return under_way_ && waits() && job_->wants_step && now - submitted_ > patience_.limit(job_->steps);
   }
-  /// What a step usually takes that process. REQUIRES: is_stalled()
+  /// What a gradient step usually takes that process. REQUIRES: is_stalled()
   nanoseconds usual_step() const { return *patience_.usual(); }
   /// .. and which it is, by the newest step done.
   const std::string& maker() const noexcept { return maker_; }
@@ -59,6 +59,7 @@ public:
 
   struct learner_state {
     parameter_block velocity;
+    parameter_block outer;
     std::vector<char> saved;
   };
   struct job_results {
@@ -75,12 +76,17 @@ public:
   void close();
 
   /// Times drawn for the steps done, see `step_clock::drawn`: not that of a step which is still to come.
-  std::uint64_t delays_drawn() const { return clock_->drawn() - (gradients_ && clock_->computes() ? 1 : 0); }
+  std::uint64_t delays_drawn() const {
+    return clock_->drawn() - (gradients_ && clock_->computes() ? job_->steps : 0);
+  }
 
   /// Of the newest step done.
   void describe_step(round_report& report) const;
   /// Of the newest step done, what it would take if the worker had a processor of its own.
   nanoseconds cost() const noexcept { return cost_; }
+  std::uint32_t steps() const noexcept {
+    return made_;
+  } ///< gradient steps that the newest step done was made of
   bool mix_is_pending() const noexcept { return mix_pending_; }
   bool is_idle() const noexcept { return !under_way_ && !mix_pending_ && !step_pending_ && !state_pending_; }
   bool waits() const noexcept { return job_ && job_->local->waits(); } ///< see `local_training`
@@ -90,12 +96,17 @@ public:
   const parameter_block& estimate() const noexcept { return estimate_; } ///< w~_j of the newest step done
   nanoseconds discarded() const noexcept {
     return discarded_;
-  }                                                         ///< time in dropped steps that another followed
-  std::uint64_t epoch() const { return job_->batch.epoch; } ///< of the newest step. REQUIRES: a model
-  parameter_block velocity() const { return job_->local->velocity(); } ///< REQUIRES: a model, `is_idle()`
+  } ///< time in dropped steps that another followed
+  /// Of the newest step's last mini-batch. REQUIRES: a model
+  std::uint64_t epoch() const { return job_->batches.empty() ? 0 : job_->batches.back().epoch; }
+  /// What the learner needs, unless it is opaque. REQUIRES: a model, `is_idle()`
+  learner_state state() const { return {job_->local->velocity(), job_->local->outer(), {}}; }
 
 private:
   void note_step();
+  std::uint32_t planned() const;
+  void note_usual();
+  void give_batches();
 
   static constexpr nanoseconds not_known_ = std::chrono::hours{1};
 
@@ -112,11 +123,13 @@ private:
   std::string maker_;
   std::deque<mini_batch> batches_; ///< to come
   std::size_t asked_ = 0;          ///< batches asked for that are not here
-  bool batch_unused_ = false;      ///< the job's own batch is that of a dropped step
+  bool batches_unused_ = false;    ///< the job's own batches are those of a dropped step
   std::uint64_t ticket_ = 0;
   parameter_block from_;
-  round_number completed_ = 0;      ///< before the step wanted
-  std::optional<double> gradients_; ///< that the next step done takes, once drawn; a dropped one leaves it
+  round_number completed_ = 0; ///< before the step wanted
+  std::uint32_t made_ = 1;     ///< gradient steps of the newest step done
+  /// That the next step done computes with its gradient steps, once drawn; a dropped one leaves both.
+  std::optional<double> gradients_;
   parameter_block estimate_;
   nanoseconds started_{0};
   nanoseconds compute_{0};             ///< gradient and injected delay
@@ -124,6 +137,7 @@ private:
   std::int64_t mix_blocks_ = 1;        ///< in the newest mix, the own one among them
   nanoseconds mix_took_ = not_known_;  ///< .. for each of them
   nanoseconds step_took_ = not_known_; ///< the newest step's processor time for one gradient
+  nanoseconds usual_{0};               ///< what a gradient step takes lately, with its delay
   nanoseconds dropped_{0};             ///< how long the step lasted that was dropped last
   nanoseconds discarded_{0};
   double loss_ = 0;

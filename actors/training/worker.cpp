@@ -44,9 +44,10 @@ void worker_state::start(worker_options options) {
   if (options_.training) {
     job = std::make_shared<training_job>();
     job->local = std::make_shared<local_training>(options_.training, current_,
-                                                  resumed ? resumed->velocity : parameter_block{}, id_);
-    if (resumed)
-      options_.resumed->parameters = options_.resumed->velocity = {}; // who holds a block keeps its memory
+                                                  resumed ? resumed->velocity : parameter_block{}, id_,
+                                                  resumed ? resumed->outer : parameter_block{});
+    if (auto& x = options_.resumed)
+      x->parameters = x->velocity = x->outer = {}; // who holds a block keeps its memory
     job->client = training_client_actor{worker_actor{self_}};
   }
   slot_.emplace(std::move(job), options_.clock, bool{options_.shard});
@@ -73,7 +74,10 @@ void worker_state::begin_rounds(const begin_work& x) {
   if (options_.checkpointer) {
     checkpoint_at_ = now() + options_.checkpoint_every;
     // So that a run can go on that is interrupted before any other, resumed or not.
-    save({slot_->velocity(), options_.resumed ? std::move(options_.resumed->learner) : std::vector<char>{}});
+    auto state = slot_->state();
+    if (options_.resumed)
+      state.saved = std::move(options_.resumed->learner);
+    save(std::move(state));
   }
   set_timers();
   apply(dybw::start{});

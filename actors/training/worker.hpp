@@ -64,8 +64,8 @@ public:
   void receive(const mini_batch& batch);
   void receive(const training_done& done);
   void step_is_done(std::uint64_t ticket) {
-    apply(weighs_mixing_ ? step_done{ticket, mixing_price_.value(), pairs_->strides_apart()}
-                         : step_done{ticket});
+    apply(weighs_mixing_ ? step_done{ticket, mixing_price_.value(), pairs_->strides_apart(), slot_->steps()}
+                         : step_done{.ticket = ticket, .gradients = slot_->steps()});
   }
   void gather_timeout_is_due(nanoseconds at);
   void heartbeat_is_due();

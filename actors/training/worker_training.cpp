@@ -73,6 +73,7 @@ void worker_state::save(training_slot::learner_state state) {
   }
   x->parameters = current_;
   x->velocity = std::move(state.velocity);
+  x->outer = std::move(state.outer);
   x->has_learner = slot_->is_opaque();
   x->learner = std::move(state.saved);
   checkpoint_wanted_ = false;
@@ -88,7 +89,7 @@ void worker_state::send_last_word() {
       slot_->ask_for_state();
       return submit_job();
     }
-    save({slot_->velocity(), {}});
+    save(slot_->state());
   }
   const auto& counters = machine_->counters();
   totals_.completed = finished_->completed;

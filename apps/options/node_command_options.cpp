@@ -11,7 +11,6 @@ namespace dybw {
 namespace {
 
 constexpr std::uint64_t slots_max = 100'000;
-constexpr std::uint64_t threads_max = 4096;
 constexpr std::uint64_t keep_max = 1'000'000;
 
 std::optional<endpoint> read_endpoint(const option_values& given, const std::string& name) {

@@ -15,6 +15,15 @@
 
 namespace dybw {
 
+/// For `option_values::real`. Moments are 64-bit nanoseconds: sums of a few of these cannot overflow.
+inline bool fits_duration(double s) {
+  return s > 0 && s <= 1e8;
+}
+inline const std::string a_duration = "a number of seconds above 0, at most 1e8";
+
+/// Of --threads.
+constexpr std::uint64_t threads_max = 4096;
+
 /// The options of one subcommand as they were given: command line, then configuration file, then preset, then
 /// default. Values stay text until they are read here, so that every refusal names option, value and
 /// constraint. Whatever is wrong throws `input_error` (configuration fault); a value that came from a file is

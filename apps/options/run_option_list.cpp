@@ -105,6 +105,15 @@ po::options_description learning_group() {
                  "share of the last step that is kept")(
       "weight-decay", text_value("L", number_text(standard.sgd.weight_decay)),
       "L2 penalty: pulls the parameters to zero")(
+      "local-steps", text_value("H", std::to_string(standard.local_steps)),
+      "gradient steps that a worker takes between two exchanges with its neighbours")(
+      "local-time", text_value("S"), "instead: it takes such steps for S seconds, the slower fewer of them")(
+      "outer-momentum", text_value("B"),
+      "share that is kept of how a worker moved from exchange to exchange before; switches the outer step on "
+      "(default 0.5 with --outer-step)")(
+      "outer-step", text_value("E"),
+      "what such a move, with its momentum, counts for; switches the outer step on (default 0.7 with "
+      "--outer-momentum)")(
       "start", text_value("RULE", "same"),
       "the workers' first parameters: same, or random (each its own; only with --step-size 0, to watch them "
       "agree)");

@@ -6,6 +6,7 @@
 #include "apps/options/option_values.hpp"
 #include "apps/options/run_option_list.hpp"
 #include "apps/options/saved_options.hpp"
+#include "apps/options/stride_options.hpp"
 #include "apps/options/trainer_options.hpp"
 #include "apps/results/run_directory.hpp"
 #include "learning/base/option_text.hpp"
@@ -27,7 +28,6 @@ namespace {
 
 constexpr std::uint64_t workers_max = 100'000;
 constexpr std::uint64_t batch_max = 1'000'000;
-constexpr std::uint64_t threads_max = 4096;
 constexpr std::uint64_t whole_max = std::numeric_limits<std::int64_t>::max();
 constexpr double default_time_limit_s = 30;
 constexpr std::size_t seeds_max = 1000;
@@ -36,12 +36,6 @@ constexpr std::size_t seeds_max = 1000;
 constexpr std::array not_shaping = {"out",      "force",   "format", "log-level", "quiet",      "trace",
                                     "threads",  "seed",    "seeds",  "nodes",     "nodes-file", "detach",
                                     "tls-cert", "tls-key", "tls-ca", "tls-crl",   "record"};
-
-/// Moments are 64-bit nanoseconds: sums of a few of these cannot overflow.
-bool fits_duration(double s) {
-  return s > 0 && s <= 1e8;
-}
-const std::string a_duration = "a number of seconds above 0, at most 1e8";
 
 bool names_nodes(const option_values& given) {
   return given.given("nodes") || given.given("nodes-file");
@@ -433,6 +427,7 @@ run_options read_options(std::span<const std::string> arguments, const std::stri
   read_averaging(given, read_policies(given, graph, config), config);
   read_learning(given, config);
   read_stopping(given, config);
+  read_strides(given, config);
   read_times(given, config);
   read_virtual_time(given, config);
   check_pairwise(given, config);

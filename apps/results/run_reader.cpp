@@ -41,6 +41,7 @@ round_report to_report(const json& line) {
   r.mixed.committed.resize(line.at("committed").size());
   r.degree =
       static_cast<std::uint32_t>(r.mixed.committed.size() + line.at("backup_workers").get<std::size_t>());
+  r.gradients = line.value("gradients", std::uint32_t{1});
   r.started = from_seconds(line.at("start_s").get<double>());
   r.compute = from_seconds(line.at("compute_s").get<double>());
   r.joined = r.started + r.compute;

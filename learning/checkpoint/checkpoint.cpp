@@ -9,9 +9,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<char, 8> magic = {'D', 'Y', 'B', 'W', 'C', 'K', 'P', 'T'};
-constexpr std::uint32_t version = 1;
-constexpr std::uint32_t version_with_learner =
-    2; ///< the size of its bytes stands where that of the velocity does
+/// With a learner, the size of its bytes stands where that of the velocity does.
+constexpr std::uint32_t version_of(bool has_learner, bool has_outer) {
+  return 1U + (has_learner ? 1U : 0U) + (has_outer ? 2U : 0U);
+}
 constexpr std::size_t head_bytes = 96;
 
 using head = std::array<std::byte, head_bytes>;
@@ -19,7 +20,7 @@ using head = std::array<std::byte, head_bytes>;
 head encode_head(const checkpoint& x) {
   head h{};
   std::copy(magic.begin(), magic.end(), reinterpret_cast<char*>(h.data()));
-  put(h, 8, x.has_learner ? version_with_learner : version);
+  put(h, 8, version_of(x.has_learner, bool{x.outer}));
   put(h, 12, static_cast<std::uint32_t>(head_bytes));
   put(h, 16, x.run_hash);
   put(h, 24, static_cast<std::uint32_t>(x.worker));
@@ -60,7 +61,8 @@ void encode(const checkpoint& x, const std::function<void(std::span<const std::b
   const auto h = encode_head(x);
   checksum sum;
   for (const auto piece : {std::span<const std::byte>{h}, std::as_bytes(x.parameters.values()),
-                           std::as_bytes(x.velocity.values()), std::as_bytes(std::span{x.learner})}) {
+                           std::as_bytes(x.velocity.values()), std::as_bytes(x.outer.values()),
+                           std::as_bytes(std::span{x.learner})}) {
     sum.add(piece);
     write(piece);
   }
@@ -71,13 +73,14 @@ void encode(const checkpoint& x, const std::function<void(std::span<const std::b
 
 checkpoint read_checkpoint(const fs::path& file, const checkpoint_frame& expected) {
   checkpoint_reader in{file};
-  const auto h = in.read_head<head_bytes>(magic, expected.has_learner ? version_with_learner : version);
+  const auto h = in.read_head<head_bytes>(magic, version_of(expected.has_learner, expected.has_outer));
   check_fit(h, expected, in);
   const auto learner_bytes = expected.has_learner ? get<std::uint64_t>(h, 80) : 0;
   if (learner_bytes > in.bytes())
     in.refuse("the checkpoint is damaged: it says more bytes than it has",
               checkpoint_reader::from_another_copy);
-  in.expect_bytes(head_bytes + expected.parameters * (expected.has_velocity ? 2 : 1) * sizeof(float) +
+  const auto blocks = 1 + (expected.has_velocity ? 1 : 0) + (expected.has_outer ? 1 : 0);
+  in.expect_bytes(head_bytes + expected.parameters * static_cast<std::size_t>(blocks) * sizeof(float) +
                   learner_bytes + checkpoint_tail_bytes);
   checkpoint x;
   x.run_hash = expected.run_hash;
@@ -91,6 +94,8 @@ checkpoint read_checkpoint(const fs::path& file, const checkpoint_frame& expecte
   x.parameters = in.values(expected.parameters);
   if (expected.has_velocity)
     x.velocity = in.values(expected.parameters);
+  if (expected.has_outer)
+    x.outer = in.values(expected.parameters);
   x.has_learner = expected.has_learner;
   x.learner.resize(static_cast<std::size_t>(learner_bytes));
   in.read(std::as_writable_bytes(std::span{x.learner}));

@@ -26,6 +26,7 @@ struct checkpoint {
   parameter_block velocity;      ///< after the step of round k; none without momentum
   bool has_learner = false;      ///< a trainer has what else is needed ..
   std::vector<char> learner{};   ///< .. and gave it as these bytes; empty: it begins afresh
+  parameter_block outer{};       ///< m of the outer step after round k; none without
 };
 
 /// What a checkpoint must fit.
@@ -36,6 +37,7 @@ struct checkpoint_frame {
   std::size_t parameters = 0;
   bool has_velocity = false;
   bool has_learner = false; ///< not with velocity
+  bool has_outer = false;
 };
 
 /// Hands out the bytes of the file in pieces, in order: magic, version, sizes and numbers (little-endian),

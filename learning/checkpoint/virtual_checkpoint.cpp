@@ -28,7 +28,7 @@ struct sizes {
 
   bool fits_into(std::uint64_t file_bytes) const {
     return workers <= file_bytes && parameters <= file_bytes && estimates <= file_bytes &&
-           blocks <= 3 * workers && evaluations <= file_bytes && own_bytes <= file_bytes &&
+           blocks <= 4 * workers && evaluations <= file_bytes && own_bytes <= file_bytes &&
            (parameters == 0 || estimates + blocks <= file_bytes / parameters);
   }
   std::uint64_t file_bytes() const {
@@ -43,9 +43,11 @@ constexpr std::size_t score_head_bytes = 24;
 constexpr std::uint64_t has_current = 1;
 constexpr std::uint64_t has_stepped = 2;
 constexpr std::uint64_t has_velocity = 4;
+constexpr std::uint64_t has_outer = 8;
 
 std::uint64_t blocks_of(const training_state& x) {
-  return (x.current ? has_current : 0U) | (x.stepped ? has_stepped : 0U) | (x.velocity ? has_velocity : 0U);
+  return (x.current ? has_current : 0U) | (x.stepped ? has_stepped : 0U) | (x.velocity ? has_velocity : 0U) |
+         (x.outer ? has_outer : 0U);
 }
 
 /// Writes numbers and blocks, and sums them up.
@@ -193,7 +195,7 @@ void encode(const virtual_checkpoint& x, std::size_t parameters,
     out.number(std::uint64_t{scores[i].size()});
   }
   for (const auto& l : training.learners)
-    for (const auto& block : {l.state.current, l.state.stepped, l.state.velocity})
+    for (const auto& block : {l.state.current, l.state.stepped, l.state.velocity, l.state.outer})
       if (block)
         out.bytes(std::as_bytes(block.values()));
   for (const auto& e : training.estimates)
@@ -241,8 +243,9 @@ virtual_checkpoint read_virtual_checkpoint(const std::filesystem::path& file,
   for (auto& l : x.training.learners) {
     const auto kind = kinds.emplace_back(in.number<std::uint64_t>());
     blocks += static_cast<std::uint64_t>(std::popcount(kind));
-    if (kind > (has_current | has_stepped | has_velocity) ||
-        (kind & has_velocity) != (expected.has_velocity ? has_velocity : 0U))
+    if (kind > (has_current | has_stepped | has_velocity | has_outer) ||
+        (kind & has_velocity) != (expected.has_velocity ? has_velocity : 0U) ||
+        (kind & has_outer) != (expected.has_outer ? has_outer : 0U))
       in.refuse("the checkpoint is damaged: a worker holds what it cannot",
                 checkpoint_reader::from_another_copy);
     l.samples = static_cast<std::uint32_t>(in.number<std::uint64_t>());
@@ -280,6 +283,8 @@ virtual_checkpoint read_virtual_checkpoint(const std::filesystem::path& file,
       state.stepped = in.values(size.parameters);
     if ((kinds[i] & has_velocity) != 0)
       state.velocity = in.values(size.parameters);
+    if ((kinds[i] & has_outer) != 0)
+      state.outer = in.values(size.parameters);
   }
   for (auto& e : x.training.estimates)
     e.block = in.values(size.parameters);

@@ -62,6 +62,7 @@ struct virtual_checkpoint_frame {
   std::size_t parameters = 0;
   bool has_velocity = false;
   bool has_learner = false; ///< opaque ones; not with velocity
+  bool has_outer = false;
 };
 
 /// Hands out the bytes of the file in pieces, in order; the parameters are not copied. REQUIRES: blocks of

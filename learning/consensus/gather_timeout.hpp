@@ -53,10 +53,13 @@ public:
   gather_timeout(std::size_t workers, bool by_threshold, bool for_everybody)
       : workers_(workers), by_threshold_(by_threshold), for_everybody_(for_everybody) {}
 
-  /// The worker's own step took so long. Only the first counts.
+  /// The worker's own step took so long. Only the first two count: with a time for local steps the first may
+  /// be a single one.
   void observe_step(nanoseconds t) {
-    if (!first_step_)
-      first_step_ = std::min(t, pace_estimator::time_max);
+    if (steps_seen_ == 2)
+      return;
+    ++steps_seen_;
+    first_steps_ = std::max(first_steps_, std::min(t, pace_estimator::time_max));
   }
 
   /// A round took so long from joining to mixing. Under DTUR the wait that shows how slow the slowest are
@@ -85,14 +88,15 @@ public:
 
 private:
   nanoseconds unknown() const {
-    const auto t = std::max<nanoseconds>(10 * first_step_.value_or(nanoseconds{0}), std::chrono::seconds{10});
+    const auto t = std::max<nanoseconds>(10 * first_steps_, std::chrono::seconds{10});
     return for_everybody_ ? 10 * t : t; // the slowest worker and the longest way, none of which was seen yet
   }
 
   std::size_t workers_;
   bool by_threshold_;
   bool for_everybody_;
-  std::optional<nanoseconds> first_step_;
+  nanoseconds first_steps_{0}; ///< the longer one
+  int steps_seen_ = 0;
   pace_estimator wait_;
   nanoseconds longest_{0};
   std::uint64_t sweeps_timed_ = 0;

@@ -87,7 +87,8 @@ void pairwise_machine::on(const step_done& e) {
   if (phase_ != phase::computing || e.ticket != ticket_)
     return;
   on(step_resumed{});
-  ++counters_.steps_used;
+  counters_.steps_used += e.gradients;
+  record_.gradients = e.gradients;
   current_ = completed_ + 1;
   rates_.observe(now_ - step_started_);
   record_.round = current_;

@@ -72,7 +72,8 @@ void round_machine::on(const step_done& e) {
     return; // a dropped step's
   on(step_resumed{});
   timeout_.observe_step(now_ - step_started_);
-  ++counters_.steps_used;
+  counters_.steps_used += e.gradients;
+  record_.gradients = e.gradients;
   join(round_to_join());
 }
 

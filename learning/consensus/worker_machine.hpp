@@ -23,7 +23,7 @@ namespace dybw {
 /// Begin: the first step starts.
 struct start {};
 
-/// The gradient step asked for with this ticket is done.
+/// The step asked for with this ticket is done: a gradient step, or several in a row.
 struct step_done {
   std::uint64_t ticket = 0;
   /// Pairwise policies: what averaging with one neighbour costs the processor, as a share of what a step
@@ -32,6 +32,7 @@ struct step_done {
   /// Likewise: how far apart the worker and its neighbours lately were when they averaged, in steps of the
   /// worker. 0: not known.
   double strides_apart = 0;
+  std::uint32_t gradients = 1; ///< gradient steps that it was made of
 };
 
 struct message_received {
@@ -85,7 +86,7 @@ struct use_estimate {
   round_number round = 0;
 };
 
-/// Start a gradient step from the current estimate; answer with `step_done{ticket}`.
+/// Start a step from the current estimate; answer with `step_done{ticket}`.
 struct compute {
   std::uint64_t ticket = 0;
 };
@@ -151,7 +152,8 @@ struct round_record {
   nanoseconds joined{0};  ///< when the step was done and gathering began
   nanoseconds closed{0};  ///< when settling began
   nanoseconds mixed{0};
-  std::size_t degree = 0; ///< planned
+  std::uint32_t gradients = 1; ///< of the step, see `step_done`
+  std::size_t degree = 0;      ///< planned
   std::size_t accepted = 0;
   std::vector<mix_term> committed;
   double own_weight = 1;          ///< P_jj
@@ -247,8 +249,8 @@ struct machine_status {
 struct machine_counters {
   std::uint64_t estimates_late = 0; ///< arrived for a round that was over; counted, never mixed
   std::uint64_t timeouts = 0;
-  std::uint64_t steps_used = 0;
-  std::uint64_t steps_discarded = 0;
+  std::uint64_t steps_used = 0;      ///< gradient steps
+  std::uint64_t steps_discarded = 0; ///< .. and those of the protocol that were dropped
   std::uint64_t sweeps_completed = 0;
   std::uint64_t rounds_refused = 0; ///< messages that named a round in which nobody can be; not taken in
 };

@@ -46,7 +46,7 @@ learner_output gradient_learner::step(const learner_input& at, std::span<const f
                                       std::span<float> next) {
   const auto loss = compute_gradient(at, w);
   sgd_step(setup_->sgd, step_size_at(setup_->sgd, at.completed, setup_->rounds_per_pass), w,
-           at.workspace->gradient_.values(), velocity_, velocity_next_, next);
+           at.workspace->gradient_.values(), at.goes_on ? velocity_next_ : velocity_, velocity_next_, next);
   return {loss, at.rows.size()};
 }
 

@@ -19,6 +19,7 @@ struct learner_input {
   std::span<const std::uint32_t> rows;     ///< the mini-batch; empty for learners that have their own data
   round_number completed = 0;              ///< rounds before the step
   training_workspace* workspace = nullptr; ///< scratch memory of this thread
+  bool goes_on = false; ///< w is where the newest step led, which counts if and when this one does
 };
 
 struct learner_output {
@@ -35,8 +36,8 @@ public:
   /// Writes w~, the parameters after a gradient step from w, to `next`; both [parameter_count]. Leaves w as
   /// it is: others may be reading it. Throws `learner_failed`.
   virtual learner_output step(const learner_input& at, std::span<const float> w, std::span<float> next) = 0;
-  /// The newest step counts. One that another follows without this leaves no trace, where the learner can
-  /// undo it.
+  /// The newest step counts, with those that it went on from. One that another follows without this leaves
+  /// no trace, where the learner can undo it.
   virtual void keep() {}
   /// Does the work of a step from w once more and forgets it: what a slow machine's time goes into.
   virtual void repeat(const learner_input& /*at*/, std::span<const float> /*w*/) {}

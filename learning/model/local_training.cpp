@@ -5,12 +5,14 @@
 namespace dybw {
 
 local_training::local_training(std::shared_ptr<const training_setup> setup, parameter_block initial,
-                               const parameter_block& velocity, worker_id id)
+                               const parameter_block& velocity, worker_id id, const parameter_block& outer)
     : setup_(std::move(setup)), learner_(make_learner(setup_, id)),
+      outer_(setup_->outer, setup_->model->parameter_count()),
       pool_(setup_->model->parameter_count(), [l = learner_.get()](std::size_t n) { return l->allocate(n); }),
       current_(std::move(initial)) {
   assert(current_.values().size() == setup_->model->parameter_count());
   learner_->restore(velocity, false);
+  outer_.restore(outer);
 }
 
 training_state local_training::state() {
@@ -18,6 +20,10 @@ training_state local_training::state() {
                     : training_state{current_, {}, learner_->state(false)};
   if (learner_->is_opaque())
     x.learner = learner_->save();
+  if (outer_.is_on()) {
+    x.current = current_;
+    x.outer = outer_.momentum();
+  }
   return x;
 }
 
@@ -25,6 +31,7 @@ void local_training::restore(const training_state& x) {
   current_ = x.current;
   stepped_ = x.stepped;
   learner_->restore(x.velocity, bool{stepped_});
+  outer_.restore(x.outer);
 }
 
 void local_training::repeat_gradient(std::span<const std::uint32_t> rows, training_workspace& workspace) {
@@ -32,16 +39,36 @@ void local_training::repeat_gradient(std::span<const std::uint32_t> rows, traini
     learner_->repeat({rows, 0, &workspace}, current_.values());
 }
 
-local_training::step_outcome local_training::step(std::span<const std::uint32_t> rows, round_number completed,
-                                                  training_workspace& workspace) {
+local_training::step_outcome local_training::step(row_batches batches, round_number completed,
+                                                  training_workspace& workspace,
+                                                  const std::atomic<bool>* dropped) {
+  assert(!batches.empty());
+  step_outcome made;
   if (setup_->sgd.step_size == 0) {
-    stepped_ = current_;
-    return {stepped_, 0, rows.size()};
+    stepped_ = made.estimate = current_;
+    for (const auto rows : batches)
+      made.samples += rows.size();
+    return made;
   }
   auto next = pool_.acquire();
-  const auto done = learner_->step({rows, completed, &workspace}, current_.values(), next->values());
-  stepped_ = parameter_block{std::move(next)};
-  return {stepped_, done.loss, done.samples};
+  std::shared_ptr<float_buffer> last;
+  for (const auto& rows : batches) {
+    const auto goes_on = &rows != batches.data();
+    if (goes_on) {
+      if (dropped != nullptr && *dropped)
+        break;
+      if (!last)
+        last = pool_.acquire();
+      next.swap(last);
+    }
+    const auto w = goes_on ? std::as_const(*last).values() : current_.values();
+    const auto done = learner_->step({rows, completed, &workspace, goes_on}, w, next->values());
+    made.loss += done.loss;
+    made.samples += done.samples;
+  }
+  made.loss /= static_cast<double>(batches.size());
+  stepped_ = made.estimate = parameter_block{std::move(next)};
+  return made;
 }
 
 local_training::mix_outcome local_training::mix(std::span<const weighted_block> neighbours,
@@ -54,7 +81,13 @@ local_training::mix_outcome local_training::mix(std::span<const weighted_block> 
   if (neighbours.empty()) {
     outcome.projection_before = outcome.projection_after = (*setup_->projection)(own);
     outcome.norm_before = norm(own);
-    current_ = std::move(stepped_);
+    if (outer_.is_on()) {
+      auto moved = pool_.acquire(); // neighbours may hold w~
+      outer_.apply(current_.values(), own, moved->values());
+      current_ = parameter_block{std::move(moved)};
+    } else {
+      current_ = std::move(stepped_);
+    }
   } else {
     workspace.inputs_.clear();
     for (const auto& n : neighbours)
@@ -64,6 +97,8 @@ local_training::mix_outcome local_training::mix(std::span<const weighted_block> 
     outcome.projection_before = seen.projection_before;
     outcome.norm_before = seen.norm_before;
     outcome.projection_after = seen.projection_after;
+    if (outer_.is_on())
+      outer_.apply(current_.values(), mixed->values(), mixed->values());
     current_ = parameter_block{std::move(mixed)};
   }
   stepped_ = parameter_block{};
@@ -71,14 +106,18 @@ local_training::mix_outcome local_training::mix(std::span<const weighted_block> 
   return outcome;
 }
 
-local_training::step_outcome local_training::step_from(const parameter_block& at,
-                                                       std::span<const std::uint32_t> rows,
-                                                       round_number completed,
-                                                       training_workspace& workspace) {
+local_training::step_outcome local_training::step_from(const parameter_block& at, row_batches batches,
+                                                       round_number completed, training_workspace& workspace,
+                                                       const std::atomic<bool>* dropped) {
   current_ = at;
-  auto done = step(rows, completed, workspace);
+  auto done = step(batches, completed, workspace, dropped);
   if (setup_->sgd.step_size > 0)
     learner_->keep();
+  if (outer_.is_on()) {
+    auto moved = pool_.acquire();
+    outer_.apply(at.values(), stepped_.values(), moved->values());
+    stepped_ = done.estimate = parameter_block{std::move(moved)};
+  }
   current_ = std::move(stepped_);
   return done;
 }

@@ -2,6 +2,7 @@
 
 #include "learning/model/training_setup.hpp"
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <vector>
@@ -14,37 +15,52 @@ struct weighted_block {
   double weight = 0; ///< P_ij
 };
 
+/// Rows of the mini-batches of a step's gradients, in order; empty ones for learners that have their own
+/// data.
+using row_batches = std::span<const std::span<const std::uint32_t>>;
+
 /// What a `local_training` knows beyond its arguments.
 struct training_state {
-  parameter_block current;     ///< w; none if a step is not mixed yet, which makes up for it
+  parameter_block
+      current; ///< w; none if a step is not mixed yet, which makes up for it without an outer step
   parameter_block stepped;     ///< w~ of that step
   parameter_block velocity;    ///< v of the newest step; none without momentum
   std::vector<char> learner{}; ///< what an opaque learner saved; empty: it begins afresh
+  parameter_block outer{};     ///< m of the outer step; none without
 };
 
 /// One worker's parameters and how they change: step, then mix, then the next step. Used by one thread at a
 /// time. Every result is an immutable block, so neighbours and evaluation share it without a copy; buffers
 /// are used again.
 ///
-///     w~ = what its learner makes of w          step()
-///     w  = w~ + sum of P_ij (w~_i - w~)         mix()
+///     w~ = what its learner makes of w, in one gradient step or several     step()
+///     w  = w~ + sum of P_ij (w~_i - w~)                                     mix()
+///
+/// With an outer step, that is what it makes of the way from w to the mix (`outer_step`).
 class local_training {
 public:
   /// `initial` is w(0), [parameter_count]. `velocity` is that of the step before it, of a run that goes on;
-  /// none: at rest. Without momentum it is not used. Throws what the setup's `learners` do.
+  /// none: at rest. Without momentum it is not used; likewise `outer`, the outer step's. Throws what the
+  /// setup's `learners` do.
   local_training(std::shared_ptr<const training_setup> setup, parameter_block initial,
-                 const parameter_block& velocity = {}, worker_id id = {});
+                 const parameter_block& velocity = {}, worker_id id = {}, const parameter_block& outer = {});
 
   struct step_outcome {
     parameter_block estimate;  ///< w~
-    double loss = 0;           ///< of the mini-batch at w, without the L2 term
-    std::uint64_t samples = 0; ///< in it
+    double loss = 0;           ///< mean over the mini-batches, each at its own w, without the L2 term
+    std::uint64_t samples = 0; ///< in all of them
   };
-  /// Leaves w as it is; stepping again before a mix drops the step before without a trace. A step size of 0
-  /// computes no gradient: w~ is w. `completed`: rounds before the step, which decide its size. Throws what
-  /// the learner does.
+  /// One gradient step for each mini-batch, at least one. Leaves w as it is; stepping again before a mix
+  /// drops all these without a trace. A step size of 0 computes no gradient: w~ is w. `completed`: rounds
+  /// before the step, which decide its size. `dropped` may become true meanwhile: then what comes of it is of
+  /// no use. Throws what the learner does.
+  step_outcome step(row_batches batches, round_number completed, training_workspace& workspace,
+                    const std::atomic<bool>* dropped = nullptr);
+  /// With one mini-batch.
   step_outcome step(std::span<const std::uint32_t> rows, round_number completed,
-                    training_workspace& workspace);
+                    training_workspace& workspace) {
+    return step(row_batches{&rows, 1}, completed, workspace);
+  }
 
   struct mix_outcome {
     parameter_block mixed; ///< w
@@ -53,13 +69,14 @@ public:
     double norm_before = 0;
   };
   /// Takes the last step's w~ (and its velocity) as used, mixes it with the neighbours' and makes the result
-  /// w. REQUIRES: a `step` since the last mix.
+  /// w, after the outer step, of which the witness sees nothing. REQUIRES: a `step` since the last mix.
   mix_outcome mix(std::span<const weighted_block> neighbours, training_workspace& workspace);
 
   /// Pairwise averaging, where w moves while a step is under way: w~ of a step from `at`, which counts at
-  /// once.
-  step_outcome step_from(const parameter_block& at, std::span<const std::uint32_t> rows,
-                         round_number completed, training_workspace& workspace);
+  /// once. With an outer step, w~ is where that leads from `at`: exchanges meanwhile move both ends of the
+  /// way.
+  step_outcome step_from(const parameter_block& at, row_batches batches, round_number completed,
+                         training_workspace& workspace, const std::atomic<bool>* dropped = nullptr);
 
   /// Computes the gradient of these rows at w once more and drops it: what a slow machine's time goes into.
   void repeat_gradient(std::span<const std::uint32_t> rows, training_workspace& workspace);
@@ -67,6 +84,8 @@ public:
   const parameter_block& current() const noexcept { return current_; } ///< w
   /// What the learner needs to go on from w, a copy: v as of the step that led to it; none without momentum.
   parameter_block velocity() const { return learner_->state(false); }
+  /// m of the outer step, likewise; none without.
+  parameter_block outer() const { return outer_.momentum(); }
   /// The same where it `is_opaque`; throws `learner_failed`.
   bool is_opaque() const noexcept { return learner_->is_opaque(); }
   std::vector<char> save() { return learner_->save(); }
@@ -83,6 +102,7 @@ public:
 private:
   std::shared_ptr<const training_setup> setup_;
   std::unique_ptr<local_learner> learner_;
+  outer_step outer_;
   buffer_pool pool_;
   parameter_block current_;
   parameter_block stepped_;

@@ -3,6 +3,7 @@
 #include "learning/data/dataset.hpp"
 #include "learning/model/local_learner.hpp"
 #include "learning/model/model.hpp"
+#include "learning/model/outer_step.hpp"
 #include "learning/model/parameter_block.hpp"
 #include "learning/model/sgd.hpp"
 #include "learning/model/vector_ops.hpp"
@@ -21,7 +22,8 @@ struct training_setup {
   std::size_t batch = 0;             ///< largest mini-batch
   std::uint64_t rounds_per_pass = 1; ///< see `step_size_at`
   bool mirrors = false;              ///< images at random, see `mini_batch_sampler`
-  learner_factory learners{};        ///< null: gradient steps of `model` on `data`
+  outer_options outer{};
+  learner_factory learners{}; ///< null: gradient steps of `model` on `data`
 };
 
 /// The scratch memory of one training thread; serves all workers of a run in turn.

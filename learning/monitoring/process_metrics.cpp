@@ -14,7 +14,7 @@ worker_metrics counters_of(const run_statistics& statistics, worker_id id) {
   x.loss = sums.loss.sum();
   x.compute = from_seconds(sums.compute_s.sum());
   x.wait = from_seconds(sums.wait_s.sum());
-  x.local_steps = x.rounds;
+  x.gradients = x.local_steps = sums.gradients;
   return x;
 }
 

@@ -24,9 +24,10 @@ struct wait_metrics {
 
 struct worker_metrics {
   worker_id worker{};
-  bool done = false;        ///< has said its last word
-  bool lost = false;        ///< ended by an error
-  std::uint64_t rounds = 0; ///< joined
+  bool done = false;           ///< has said its last word
+  bool lost = false;           ///< ended by an error
+  std::uint64_t rounds = 0;    ///< joined
+  std::uint64_t gradients = 0; ///< gradient steps in these
   std::uint64_t timeouts = 0;
   std::uint64_t backup_workers = 0; ///< sum over the rounds
   double loss = 0;                  ///< sum over the rounds of the mini-batch loss

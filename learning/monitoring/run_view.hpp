@@ -42,7 +42,7 @@ struct worker_view {
   double backup_workers = 0;  ///< mean per round
   double wait_share = 0;      ///< of the time that rounds take: waiting / (computing + waiting), [0,1]
   double round_s = 0;         ///< mean length of a round
-  double step_s = 0;          ///< mean computing time of a step
+  double step_s = 0;          ///< mean computing time of a gradient step
   bool straggler = false;     ///< its steps take at least twice the median worker's
   std::vector<float>
       recent_round_s; ///< round lengths over the last samples, oldest first, at most `samples_max`

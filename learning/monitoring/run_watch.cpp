@@ -108,7 +108,7 @@ void run_watch::take(nanoseconds elapsed, const worker_metrics& x) {
   auto& w = workers_[index_of(x.worker)];
   auto before = std::exchange(w.newest, x);
   if (!x.answers) { // what it said last
-    w.newest.local_steps = std::max(before.local_steps, x.rounds);
+    w.newest.local_steps = std::max(before.local_steps, x.gradients);
     w.newest.estimates_late = before.estimates_late;
     w.newest.round = before.round;
     w.newest.phase = before.phase;
@@ -130,6 +130,7 @@ void run_watch::take(nanoseconds elapsed, const worker_metrics& x) {
   const auto add = [&](double& sum, double more) { sum = sum * fade + more * scale; };
   add(r.elapsed_s, std::max(passed_s, 0.0));
   add(r.rounds, grown(x.rounds, before.rounds));
+  add(r.gradients, grown(x.gradients, before.gradients));
   add(r.steps, grown(w.newest.local_steps, before.local_steps));
   add(r.backup_workers, grown(x.backup_workers, before.backup_workers));
   add(r.loss, x.loss - before.loss);

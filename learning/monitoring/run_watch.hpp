@@ -75,6 +75,7 @@ private:
   struct fading_sums {
     double elapsed_s = 0;
     double rounds = 0;
+    double gradients = 0; ///< steps of the rounds
     double steps = 0;
     double backup_workers = 0;
     double loss = 0;

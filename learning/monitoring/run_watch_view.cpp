@@ -38,7 +38,7 @@ void show_whole_run(worker_view& v, const worker_metrics& x) {
   v.backup_workers = ratio(static_cast<double>(x.backup_workers), rounds);
   v.wait_share = ratio(v.wait_s, v.wait_s + v.compute_s);
   v.round_s = ratio(v.wait_s + v.compute_s, rounds);
-  v.step_s = ratio(v.compute_s, rounds);
+  v.step_s = ratio(v.compute_s, static_cast<double>(x.gradients));
 }
 
 /// Means over all of a run that has ended, from those of its workers.
@@ -141,7 +141,7 @@ worker_view run_watch::view_of_worker(std::size_t i, nanoseconds now) const {
   const auto waiting_s = in_round(x) && x.in_phase > from_seconds(recent_s / 2) ? to_seconds(x.in_phase) : 0;
   v.wait_share = ratio(r.wait_s + waiting_s, r.wait_s + waiting_s + r.compute_s);
   v.round_s = std::max(ratio(r.elapsed_s, r.rounds), waiting_s);
-  v.step_s = ratio(r.compute_s, r.rounds);
+  v.step_s = ratio(r.compute_s, r.gradients);
   v.recent_round_s = w.round_s;
   if (has_ended(v) || over_)
     show_whole_run(v, x);
@@ -206,8 +206,8 @@ void run_watch::add_waits(run_view& v, nanoseconds now) const {
 double run_watch::typical_step_s(const worker& w) {
   constexpr double enough_rounds = 8;
   if (w.recent.rounds >= enough_rounds || w.newest.rounds == 0)
-    return ratio(w.recent.compute_s, w.recent.rounds);
-  return to_seconds(w.newest.compute) / static_cast<double>(w.newest.rounds);
+    return ratio(w.recent.compute_s, w.recent.gradients);
+  return ratio(to_seconds(w.newest.compute), static_cast<double>(w.newest.gradients));
 }
 
 /// From the workers that are in it already.

@@ -4,6 +4,7 @@
 #include "learning/data/partition.hpp"
 #include "learning/graph/mixing.hpp"
 #include "learning/model/evaluation.hpp"
+#include "learning/model/outer_step.hpp"
 #include "learning/model/sgd.hpp"
 
 #include <cstdint>
@@ -62,6 +63,9 @@ struct run_config {
 
   std::size_t batch = 64;
   sgd_options sgd;
+  std::uint32_t local_steps = 1;      ///< gradient steps of a worker between two exchanges
+  std::optional<double> local_time_s; ///< .. or how long it takes such steps
+  outer_options outer;
 
   clock_kind clock = clock_kind::real;
   std::string step_time; ///< DIST, empty for none; virtual time needs one

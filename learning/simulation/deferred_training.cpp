@@ -17,7 +17,8 @@ struct deferred_training::task {
   enum class kind { step, mix, step_onto, absorb };
   kind what = kind::step;
   worker_id worker{};
-  std::vector<std::uint32_t> rows; ///< step: the mini-batch
+  std::vector<std::uint32_t> rows; ///< step: of its mini-batches ..
+  std::vector<std::size_t> ends;   ///< .. and where each ends
   round_number completed = 0;      ///< step: rounds before it
   /// mix: neighbours' w~ with their weights; step_onto: at, onto; absorb: own, theirs, mine
   std::vector<std::pair<std::shared_ptr<const cell>, double>> inputs;
@@ -46,14 +47,16 @@ struct deferred_training::learner {
   // Of all:
   std::shared_ptr<outcome> newest;
   std::shared_ptr<share> newest_share;
-  std::size_t level = 0;      ///< of its last pending task
-  round_number completed = 0; ///< before the step that began last
+  std::size_t level = 0; ///< of its last pending task
+  // Of the step that began last:
+  round_number completed = 0; ///< before it
+  std::uint32_t gradients = 1;
 };
 
 deferred_training::deferred_training(std::shared_ptr<const training_setup> setup,
                                      const std::vector<std::vector<std::uint32_t>>& rows, std::uint64_t seed,
                                      std::vector<parameter_block> initial, work_crew& crew)
-    : setup_(std::move(setup)), crew_(crew), mix_inputs_(crew.lanes()) {
+    : setup_(std::move(setup)), crew_(crew), mix_inputs_(crew.lanes()), batches_(crew.lanes()) {
   assert(!setup_->data || rows.size() == initial.size());
   learners_.reserve(initial.size());
   for (std::size_t i = 0; i < initial.size(); ++i) {
@@ -69,8 +72,10 @@ deferred_training::deferred_training(std::shared_ptr<const training_setup> setup
 
 deferred_training::~deferred_training() = default;
 
-void deferred_training::step_begins(worker_id id, round_number completed) {
-  learners_[index_of(id)].completed = completed;
+void deferred_training::step_begins(worker_id id, round_number completed, std::uint32_t gradients) {
+  auto& l = learners_[index_of(id)];
+  l.completed = completed;
+  l.gradients = gradients;
 }
 
 estimate_handle deferred_training::start(worker_id id) {
@@ -187,24 +192,40 @@ bool deferred_training::resume(const training_memory& x) {
   return true;
 }
 
-void deferred_training::give_batch(task& t) {
+void deferred_training::give_batches(task& t) {
   auto& l = learners_[index_of(t.worker)];
   t.completed = l.completed;
   l.newest = std::make_shared<outcome>();
   t.told = l.newest;
-  if (!l.sampler) { // how many samples it takes will be known when it has taken them
-    samples_ += setup_->batch;
+  gradients_pending_ += l.gradients - 1; // the task counts for the first
+  if (!l.sampler) {                      // how many samples it takes will be known when it has taken them
+    t.ends.resize(l.gradients);
+    samples_ += l.gradients * setup_->batch;
     return;
   }
-  const auto batch = l.sampler->next();
-  t.rows.assign(batch.begin(), batch.end());
-  l.newest->samples = static_cast<std::uint32_t>(batch.size());
-  samples_ += batch.size();
+  for (std::uint32_t i = 0; i < l.gradients; ++i) {
+    const auto batch = l.sampler->next();
+    t.rows.insert(t.rows.end(), batch.begin(), batch.end());
+    t.ends.push_back(t.rows.size());
+  }
+  l.newest->samples = static_cast<std::uint32_t>(t.rows.size());
+  samples_ += t.rows.size();
+}
+
+row_batches deferred_training::batches_of(const task& t, std::size_t lane) {
+  auto& batches = batches_[lane];
+  batches.clear();
+  std::size_t begin = 0;
+  for (const auto end : t.ends) {
+    batches.push_back(std::span{t.rows}.subspan(begin, end - begin));
+    begin = end;
+  }
+  return batches;
 }
 
 estimate_handle deferred_training::step(worker_id id, const estimate_handle& estimate) {
   auto& t = add(id, {&estimate});
-  give_batch(t);
+  give_batches(t);
   return t.result;
 }
 
@@ -228,7 +249,7 @@ estimate_handle deferred_training::step_onto(worker_id id, const estimate_handle
   ++learners_[index_of(id)].onto_noted;
   t.inputs = {{to_cell(at), 0}, {to_cell(onto), 0}};
   t.factor = scale;
-  give_batch(t);
+  give_batches(t);
   return t.result;
 }
 
@@ -258,7 +279,7 @@ double deferred_training::strides_apart(worker_id id) {
 }
 
 std::size_t deferred_training::pending() const noexcept {
-  return tasks_.size();
+  return tasks_.size() + gradients_pending_;
 }
 
 std::shared_ptr<const deferred_training::share> deferred_training::latest_share(worker_id id) const {
@@ -289,6 +310,7 @@ void deferred_training::compute() {
 
 void deferred_training::forget_tasks() {
   tasks_.clear();
+  gradients_pending_ = 0;
   levels_ = 0;
   for (auto& l : learners_)
     l.level = 0;
@@ -301,7 +323,7 @@ void deferred_training::carry_out(task& t, std::size_t lane) {
   const auto input = [&t](std::size_t i) -> const parameter_block& { return t.inputs[i].first->block; };
   switch (t.what) {
   case task::kind::step: {
-    const auto done = l.local.step(t.rows, t.completed, workspaces_[lane]);
+    const auto done = l.local.step(batches_of(t, lane), t.completed, workspaces_[lane]);
     t.told->loss = done.loss;
     t.told->samples = static_cast<std::uint32_t>(done.samples);
     t.result->block = done.estimate;
@@ -310,7 +332,7 @@ void deferred_training::carry_out(task& t, std::size_t lane) {
   case task::kind::mix:
     return mix(t, lane);
   case task::kind::step_onto: {
-    const auto done = l.local.step_from(input(0), t.rows, t.completed, workspaces_[lane]);
+    const auto done = l.local.step_from(input(0), batches_of(t, lane), t.completed, workspaces_[lane]);
     t.told->loss = done.loss;
     t.told->samples = static_cast<std::uint32_t>(done.samples);
     t.result->block = l.mover.add_step(input(1), input(0), done.estimate, t.factor);

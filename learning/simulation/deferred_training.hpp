@@ -22,7 +22,7 @@ class deferred_training final : public simulated_model {
 public:
   /// What a worker's newest step and mix came to; filled in by `compute`.
   struct outcome {
-    double loss = 0; ///< of the step's mini-batch
+    double loss = 0; ///< of the step's mini-batches
     std::uint32_t samples = 0;
     estimate_witness before; ///< of w~_j
     estimate_witness after;  ///< of w_j
@@ -41,7 +41,7 @@ public:
                     std::vector<parameter_block> initial, work_crew& crew);
   ~deferred_training() override;
 
-  void step_begins(worker_id id, round_number completed) override;
+  void step_begins(worker_id id, round_number completed, std::uint32_t gradients) override;
   estimate_handle start(worker_id id) override;
   estimate_handle step(worker_id id, const estimate_handle& estimate) override;
   estimate_handle mix(worker_id id, const estimate_handle& own,
@@ -66,7 +66,7 @@ public:
   /// Training samples in the mini-batches of all steps so far.
   std::uint64_t samples() const noexcept { return samples_; }
 
-  /// How many steps, mixes and exchanges wait to be computed.
+  /// How many gradient steps, mixes and exchanges wait to be computed.
   std::size_t pending() const noexcept;
   void compute();
 
@@ -95,7 +95,8 @@ private:
   std::vector<std::pair<std::uint64_t, std::shared_ptr<cell>>> held_cells();
   void note_made(const std::shared_ptr<cell>& c);
   task& add(worker_id id, std::initializer_list<const estimate_handle*> inputs);
-  void give_batch(task& t);
+  void give_batches(task& t);
+  row_batches batches_of(const task& t, std::size_t lane);
   void forget_tasks();
   static std::shared_ptr<const cell> to_cell(const estimate_handle& estimate);
   void carry_out(task& t, std::size_t lane);
@@ -107,6 +108,7 @@ private:
   std::vector<task> tasks_;       ///< in the order of virtual time
   std::size_t levels_ = 0;
   std::uint64_t samples_ = 0;
+  std::size_t gradients_pending_ = 0;
   bool keeps_track_ = false;
   bool recalls_ = false;
   std::uint64_t cells_made_ = 0;
@@ -114,6 +116,7 @@ private:
   std::size_t cells_max_ = 1024;                                     ///< more are looked through
   std::vector<training_workspace> workspaces_;                       ///< [lanes]
   std::vector<std::vector<weighted_block>> mix_inputs_;              ///< [lanes]
+  std::vector<std::vector<std::span<const std::uint32_t>>> batches_; ///< [lanes]: of a step
   std::vector<std::vector<std::uint32_t>> tasks_by_level_; ///< indices of tasks; memory that is kept
 };
 

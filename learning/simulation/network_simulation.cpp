@@ -196,9 +196,10 @@ void network_simulation::owe_mixing(shell& s, std::size_t neighbours) {
 
 step_done network_simulation::step_done_of(const shell& s, std::uint64_t ticket) const {
   if (!weighs_mixing_)
-    return {ticket};
+    return {.ticket = ticket, .gradients = s.step_gradients};
   const auto price = to_seconds(network_.options.mix_time) / std::max(to_seconds(s.step_takes), 1e-9);
-  return {ticket, price, network_.options.strides_apart ? network_.options.strides_apart(s.id) : 0};
+  return {ticket, price, network_.options.strides_apart ? network_.options.strides_apart(s.id) : 0,
+          s.step_gradients};
 }
 
 // --- Effects.
@@ -239,10 +240,12 @@ void network_simulation::perform(shell& s, const use_estimate& e) {
 void network_simulation::perform(shell& s, const compute& e) {
   s.ticket = e.ticket;
   s.step_began = now();
+  const auto next = network_.options.step_time(s.id, now());
+  s.step_takes = next.takes;
+  s.step_gradients = next.gradients;
   if (model_ != nullptr)
-    model_->step_begins(s.id, s.machine->completed());
+    model_->step_begins(s.id, s.machine->completed(), next.gradients);
   s.from = in_pairs_ ? s.current : estimate_handle{};
-  s.step_takes = network_.options.step_time(s.id, now());
   const auto takes = saturated_sum(s.step_takes, std::exchange(s.mixing_owed, nanoseconds{0}));
   const auto begins_in = std::max(s.stalled_until - now(), nanoseconds{0});
   s.step_due = network_.moment_after(saturated_sum(begins_in, takes), "a step is under way");

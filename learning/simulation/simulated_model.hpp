@@ -27,8 +27,9 @@ class simulated_model {
 public:
   virtual ~simulated_model() = default;
 
-  /// A step of this worker begins, or begins anew, after so many rounds; what it comes to is asked later.
-  virtual void step_begins(worker_id /*id*/, round_number /*completed*/) {}
+  /// A step of this worker begins, or begins anew, after so many rounds, of so many gradient steps; what it
+  /// comes to is asked later.
+  virtual void step_begins(worker_id /*id*/, round_number /*completed*/, std::uint32_t /*gradients*/) {}
 
   /// w_j(0).
   virtual estimate_handle start(worker_id id) = 0;

@@ -6,6 +6,7 @@
 #include "learning/consensus/silence_detector.hpp"
 #include "learning/simulation/event_queue.hpp"
 #include "learning/simulation/simulated_link.hpp"
+#include "learning/straggler/step_time.hpp"
 
 #include <functional>
 #include <stdexcept>
@@ -25,8 +26,8 @@ struct simulation_options {
   machine_options machine;
   /// Watch for silence and send signs of life. Unset: nobody is lost but by a `suspicion_fault`.
   std::optional<nanoseconds> suspect_after;
-  /// How long a gradient step takes that the worker starts now.
-  std::function<nanoseconds(worker_id, nanoseconds now)> step_time;
+  /// How long a step takes that the worker starts now, and of how many gradient steps it is made.
+  std::function<stride(worker_id, nanoseconds now)> step_time;
   /// What averaging with one neighbour's estimate takes: the step after it ends so much later.
   nanoseconds mix_time{0};
   /// Asked for `step_done::strides_apart` if mixing takes time and the policy weighs that; unset: not known.
@@ -110,7 +111,8 @@ struct simulated_shell {
   estimate_witness after;
   std::unique_ptr<rebirth> next_life;
   nanoseconds step_began{0};
-  nanoseconds step_takes{0};  ///< .. without what was averaged before it
+  nanoseconds step_takes{0}; ///< .. without what was averaged before it
+  std::uint32_t step_gradients = 1;
   nanoseconds mixing_owed{0}; ///< averaged since the last step began
   shell_counters counters;
 };

@@ -11,7 +11,7 @@ virtual_network::virtual_network(const virtual_times& times, std::shared_ptr<con
     : graph_(std::move(graph)), mix_(from_seconds(times.mix_s)) {
   const auto workers = graph_->workers();
   clocks_.reserve(workers);
-  const step_clocks clocks{times.step_time, times.straggler, workers, seed};
+  const step_clocks clocks{times.step_time, times.straggler, workers, seed, times.strides};
   for (std::size_t i = 0; i < workers; ++i)
     clocks_.push_back(clocks.make(worker_at(i)));
   if (!times.link_latency.empty())
@@ -27,8 +27,8 @@ virtual_network::virtual_network(const virtual_times& times, std::shared_ptr<con
   }
 }
 
-nanoseconds virtual_network::step(worker_id id, nanoseconds now) {
-  return clocks_[index_of(id)].step(now);
+stride virtual_network::step(worker_id id, nanoseconds now) {
+  return clocks_[index_of(id)].next_stride(now);
 }
 
 nanoseconds virtual_network::travel(const link_use& use, nanoseconds now) {

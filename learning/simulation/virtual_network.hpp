@@ -17,6 +17,7 @@ struct virtual_times {
   std::optional<double> bytes_per_s; ///< --link-bandwidth, of each link in each direction; unset: no limit
   std::size_t block_bytes = 0;       ///< of an estimate's parameters
   double mix_s = 0;                  ///< --mix-time, of averaging with one neighbour
+  stride_rule strides{};             ///< --local-steps, --local-time
 };
 
 /// Draws step times and delays for a simulated network, deterministically: every worker and every link has a
@@ -27,7 +28,7 @@ public:
   /// Throws `input_error` for options that cannot be read.
   virtual_network(const virtual_times& times, std::shared_ptr<const topology> graph, std::uint64_t seed);
 
-  nanoseconds step(worker_id id, nanoseconds now);
+  stride step(worker_id id, nanoseconds now);
   nanoseconds travel(const link_use& use, nanoseconds now);
 
   /// Gradient steps per second of all workers in the long run, if nobody ever waited. None if step times have

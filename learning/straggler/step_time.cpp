@@ -2,6 +2,7 @@
 
 #include "learning/base/option_text.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 namespace dybw {
@@ -19,23 +20,34 @@ bool computes(const std::string& base, const std::string& straggler) {
 
 } // namespace
 
+std::uint32_t stride_rule::planned(nanoseconds usual) const noexcept {
+  if (!has_time())
+    return gradients;
+  if (usual <= nanoseconds{0})
+    return 1;
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>((time - nanoseconds{1}) / usual + 1, 1, gradients_max));
+}
+
 step_clock::step_clock(const std::string& base, const std::string& straggler, std::size_t workers,
-                       worker_id id, std::uint64_t seed)
-    : step_clock(step_clocks{base, straggler, workers, seed}.make(id)) {}
+                       worker_id id, std::uint64_t seed, const stride_rule& rule)
+    : step_clock(step_clocks{base, straggler, workers, seed, rule}.make(id)) {}
 
 step_clock::step_clock(std::unique_ptr<duration_distribution> base,
-                       std::unique_ptr<straggler_model> straggler, random_generator generator, bool computes)
-    : base_(std::move(base)), straggler_(std::move(straggler)), generator_(generator), computes_(computes) {}
+                       std::unique_ptr<straggler_model> straggler, random_generator generator, bool computes,
+                       const stride_rule& rule)
+    : base_(std::move(base)), straggler_(std::move(straggler)), generator_(generator), computes_(computes),
+      rule_(rule) {}
 
 step_clocks::step_clocks(const std::string& base, const std::string& straggler, std::size_t workers,
-                         std::uint64_t seed)
+                         std::uint64_t seed, const stride_rule& rule)
     : base_(base.empty() ? distribution_maker{} : read_distribution(base, "--step-time")),
       straggler_(make_stragglers(straggler, workers, seed)), computes_(computes(base, straggler)),
-      seed_(seed) {}
+      rule_(rule), seed_(seed) {}
 
 step_clock step_clocks::make(worker_id id) const {
   return {base_ ? base_(index_of(id)) : nullptr, straggler_(id),
-          make_generator(seed_, random_stream::step_time, index_of(id)), computes_};
+          make_generator(seed_, random_stream::step_time, index_of(id)), computes_, rule_};
 }
 
 nanoseconds step_clock::step(nanoseconds now) {
@@ -43,12 +55,34 @@ nanoseconds step_clock::step(nanoseconds now) {
   return from_seconds(base_->draw(generator_) * factor(now));
 }
 
-nanoseconds step_clock::delay_after(nanoseconds now, nanoseconds measured) {
-  if (has_base())
-    return step(now);
+stride step_clock::next_stride(nanoseconds now) {
+  stride made{nanoseconds{0}, 0};
+  do {
+    made.takes = saturated_sum(made.takes, step(saturated_sum(now, made.takes)));
+    ++made.gradients;
+  } while (!rule_.ends(made.gradients, made.takes));
+  return made;
+}
+
+nanoseconds step_clock::delay_after(nanoseconds now, nanoseconds measured, std::uint32_t gradients) {
   if (computes_)
     return nanoseconds{0};
-  return from_seconds(to_seconds(measured) * (factor(now) - 1));
+  nanoseconds delay{0};
+  const auto each_s = to_seconds(measured) / gradients;
+  for (std::uint32_t i = 0; i < gradients; ++i) {
+    const auto at = saturated_sum(now, saturated_sum(delay, from_seconds(i * each_s)));
+    delay = saturated_sum(delay, has_base() ? step(at) : from_seconds(each_s * (factor(at) - 1)));
+  }
+  return delay;
+}
+
+double step_clock::computed(nanoseconds now, std::uint32_t gradients, nanoseconds each) {
+  if (!computes_)
+    return gradients;
+  double sum = 0;
+  for (std::uint32_t i = 0; i < gradients; ++i)
+    sum += factor(saturated_sum(now, from_seconds(to_seconds(each) * sum)));
+  return sum;
 }
 
 double step_clock::mean_rate() const {
@@ -66,7 +100,8 @@ void step_clock::skip(std::uint64_t count) {
 
 double step_clock::factor(nanoseconds now) {
   ++drawn_;
-  return straggler_->factor(now);
+  latest_ = std::max(latest_, now); // a stride that was dropped had got further
+  return straggler_->factor(latest_);
 }
 
 void check_step_options(const std::string& base, const std::string& straggler, std::size_t workers) {

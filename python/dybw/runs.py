@@ -113,7 +113,7 @@ class Run(Mapping[str, Any]):
         """`rounds.jsonl`, a row per worker and round.
 
         Columns: worker, round, start_s, compute_s, wait_s, accepted, committed (a list of [neighbour, weight]),
-        backup_workers, loss, timeout. Times in seconds.
+        backup_workers, loss, gradients (local steps), timeout. Times in seconds.
         """
         return self._table("rounds.jsonl")
 

@@ -189,7 +189,7 @@ TEST_CASE("dybw run: the run directory holds the files of the contract") {
     for (const auto& line : rounds)
       REQUIRE(keys_of(line) == std::set<std::string>{"worker", "round", "start_s", "compute_s", "wait_s",
                                                      "accepted", "committed", "backup_workers", "loss",
-                                                     "timeout"});
+                                                     "gradients", "timeout"});
     const auto evaluations = json_lines(out / name / "evals.jsonl");
     for (const auto& line : evaluations)
       REQUIRE(keys_of(line) == std::set<std::string>{"time_s", "local_steps", "test_accuracy", "test_loss",
@@ -275,6 +275,68 @@ TEST_CASE("dybw run: the target ends a run, and its time is reported") {
   const auto& run = document["runs"][0];
   REQUIRE(run["time_to_target_s"].is_number());
   CHECK(run["time_to_target_s"] <= run["duration_s"]);
+}
+
+TEST_CASE(
+    "dybw run: several gradient steps between two exchanges are counted each, and go on with the same bits") {
+  const temporary_directory place;
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments{"run", "--quiet", "--format", "json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto end = dybw(arguments, place.path());
+    CAPTURE(end.err);
+    REQUIRE(end.code == 0);
+    return json::parse(end.out);
+  };
+  const auto begin = [&](const std::string& out, const std::string& rounds) {
+    return run({"--policy",
+                "full",
+                "--workers",
+                "3",
+                "--batch",
+                "8",
+                "--momentum",
+                "0.5",
+                "--step-size",
+                "0.02",
+                "--local-steps",
+                "4",
+                "--outer-step",
+                "0.75",
+                "--step-time",
+                "const:0.002",
+                "--checkpoint-every",
+                "0.05",
+                "--rounds",
+                rounds,
+                "--out",
+                out});
+  };
+  const auto whole = begin("whole", "20");
+  CHECK(whole["config"]["local-steps"] == 4);
+  CHECK(whole["config"]["local-time"].is_null());
+  CHECK(whole["config"]["outer-momentum"] == 0.5);
+  CHECK(whole["config"]["outer-step"] == 0.75);
+  CHECK(whole["runs"][0]["local_steps"] == 240);
+  CHECK(whole["runs"][0]["samples"] == 8 * 240);
+  const auto& third = whole["runs"][0]["per_worker"][2];
+  CHECK(third["mean_step_s"].get<double>() == doctest::Approx(third["compute_s"].get<double>() / 80));
+  std::ifstream rounds(place.path() / "whole" / "full" / "rounds.jsonl");
+  std::string line;
+  REQUIRE(std::getline(rounds, line));
+  CHECK(json::parse(line)["gradients"] == 4);
+
+  begin("parts", "12");
+  const auto rest = run({"--resume", "parts", "--rounds", "20"});
+  CHECK(rest["runs"][0]["local_steps"] == 96);
+  const auto model_of = [&](const std::string& out) {
+    std::ifstream in(place.path() / out / "full" / "model.npy", std::ios::binary);
+    return std::string{std::istreambuf_iterator<char>{in}, {}};
+  };
+  CHECK(model_of("whole").size() > 1000);
+  CHECK((model_of("parts") == model_of("whole")));
+  const auto reported = dybw({"report", (place.path() / "whole").string(), "--format", "json"});
+  CHECK(json::parse(reported.out)["runs"][0]["local_steps"] == 240);
 }
 
 TEST_CASE("dybw run: the same seed gives the same data, start and mini-batches") {

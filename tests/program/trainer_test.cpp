@@ -98,6 +98,23 @@ TEST_CASE("dybw run --trainer: processes learn together, by every policy, each f
   CHECK(fs::exists(place.path() / "out" / "trainers" / "worker-3.err"));
 }
 
+TEST_CASE("dybw run --trainer: takes local steps one after the other, with an outer step over them") {
+  const temporary_directory place;
+  for (const std::string policy : {"full", "adaptive"}) {
+    CAPTURE(policy);
+    const auto end = dybw(run_with("", {"--rounds", "40", "--policy", policy, "--local-steps", "5",
+                                        "--outer-momentum", "0.25", "--step-time", "exp:0.001"}),
+                          place.path());
+    CAPTURE(end.err);
+    REQUIRE(end.code == 0);
+    const auto run = json::parse(end.out)["runs"][0];
+    CHECK(run["local_steps"] == 4 * 40 * 5);
+    CHECK(run["samples"] == 32 * 4 * 40 * 5);
+    CHECK(run["test_accuracy"] > 0.9);
+    CHECK(run["mixing"]["one_sided_edges"] == 0);
+  }
+}
+
 TEST_CASE("dybw run --trainer --clock virtual: the same bytes each time") {
   const temporary_directory place;
   for (const auto* name : {"a", "b"}) {

@@ -74,8 +74,10 @@ public:
   void operator()(const start&) { say("start"); }
   void operator()(const step_done& e) {
     say("step", e.ticket);
-    if (e.mixing_price != 0 || e.strides_apart != 0)
+    if (e.mixing_price != 0 || e.strides_apart != 0 || e.gradients != 1)
       also(e.mixing_price, e.strides_apart);
+    if (e.gradients != 1)
+      also(e.gradients);
   }
   void operator()(const message_received& e) {
     say("from", e.from, "");
@@ -117,6 +119,8 @@ public:
       term(t);
     if (r.timed_out)
       also("timeout");
+    if (r.gradients != 1)
+      also("gradients", r.gradients);
     for (const auto id : r.departed)
       also("departed", id);
     for (const auto id : r.returned)
@@ -234,6 +238,8 @@ step_done read_step(reader& in) {
     e.mixing_price = in.number<double>();
   if (!in.at_end()) // older logs end here
     e.strides_apart = in.number<double>();
+  if (!in.at_end())
+    e.gradients = in.number<std::uint32_t>();
   return e;
 }
 

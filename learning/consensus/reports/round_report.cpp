@@ -13,6 +13,7 @@ round_report make_report(const round_record& record, mix_report mixed) {
   report.accepted = static_cast<std::uint32_t>(record.accepted);
   report.compute = record.joined - record.started;
   report.timed_out = record.timed_out;
+  report.gradients = record.gradients;
   return report;
 }
 

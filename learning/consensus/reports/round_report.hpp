@@ -25,8 +25,9 @@ struct round_report {
   nanoseconds compute{
       0}; ///< of the step: gradient and injected delay; the rest of joined - started is queueing for a thread
   bool timed_out = false;
-  double loss = 0;
-  std::uint32_t samples = 0;
+  std::uint32_t gradients = 1; ///< gradient steps that the step was made of
+  double loss = 0;             ///< their mean
+  std::uint32_t samples = 0;   ///< in all their mini-batches
   exchange_news exchanges;
 
   std::size_t backup_workers() const noexcept { return degree - mixed.committed.size(); }
@@ -44,7 +45,7 @@ struct worker_totals {
   std::uint64_t estimates_sent = 0;
   std::uint64_t estimates_late = 0;
   std::uint64_t timeouts = 0;
-  std::uint64_t steps_used = 0;
+  std::uint64_t steps_used = 0; ///< gradient steps
   std::uint64_t steps_discarded = 0;
   nanoseconds discarded{0}; ///< time that went into discarded steps
   std::uint64_t sweeps_completed = 0;

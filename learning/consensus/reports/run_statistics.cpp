@@ -35,15 +35,17 @@ void run_statistics::add(const round_report& r) {
   sums.wait_s.add(wait_s);
   sums.backup_workers.add(backup);
   sums.loss.add(r.loss);
+  sums.gradients += r.gradients;
   sums.samples += r.samples;
   sums.timeouts += r.timed_out ? 1 : 0;
 
   newest_round_ = std::max(newest_round_, r.mixed.round);
-  ++local_steps_;
+  ++reports_;
+  local_steps_ += r.gradients;
   timeouts_seen_ += r.timed_out ? 1 : 0;
   const auto window = 4.0 * static_cast<double>(workers_.size());
-  smooth(recent_loss_, r.loss, local_steps_, window);
-  smooth(recent_backup_workers_, backup, local_steps_, window);
+  smooth(recent_loss_, r.loss, reports_, window);
+  smooth(recent_backup_workers_, backup, reports_, window);
 
   while (to_seconds(r.done) >= bin_width_s_ * static_cast<double>(bins_max))
     widen_bins();
@@ -77,13 +79,14 @@ void run_statistics::fill(run_result& result, nanoseconds duration) const {
     const auto& w = workers_[i];
     auto& out = result.per_worker[i];
     out.id = worker_at(i);
-    out.rounds = out.local_steps = w.compute_s.count();
+    out.rounds = w.compute_s.count();
+    out.local_steps = w.gradients;
     out.compute_s = w.compute_s.sum();
     out.wait_s = w.wait_s.sum();
     out.discarded_s = to_seconds(w.totals.discarded);
     // With discard the longest steps are those that are cut off: their time counts, or steps would look
     // shorter.
-    const auto steps = static_cast<double>(std::max<std::uint64_t>(w.compute_s.count(), 1));
+    const auto steps = static_cast<double>(std::max<std::uint64_t>(w.gradients, 1));
     out.mean_step_s = (out.compute_s + out.discarded_s) / steps;
     out.mean_backup_workers = w.backup_workers.mean();
     compute_s += w.compute_s.sum();

@@ -37,6 +37,7 @@ public:
     running_mean wait_s;
     running_mean backup_workers;
     running_mean loss;
+    std::uint64_t gradients = 0; ///< gradient steps
     std::uint64_t samples = 0;
     std::uint64_t timeouts = 0; ///< of the rounds reported
     worker_totals totals;
@@ -70,6 +71,7 @@ private:
   std::vector<worker_series> series_;
   double bin_width_s_ = 0.05;
   round_number newest_round_ = 0;
+  std::uint64_t reports_ = 0;
   std::uint64_t local_steps_ = 0;
   std::uint64_t timeouts_seen_ = 0;
   double recent_loss_ = 0;

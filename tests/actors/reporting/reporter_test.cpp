@@ -172,6 +172,7 @@ TEST_CASE("reporter: rounds.jsonl has one JSON object per worker and round, with
                                 {"accepted", 1},
                                 {"committed", {{0, 0.5}}},
                                 {"backup_workers", 0},
+                                {"gradients", 1},
                                 {"loss", 0.625},
                                 {"timeout", false}});
   const auto other = nlohmann::json::parse(lines[1]);

@@ -117,9 +117,8 @@ trainer_pool_actor::behavior_type instant_trainer(trainer_pool_actor::pointer se
           job->mixed = job->local->mix(job->neighbours, *workspace);
         job->neighbours.clear();
         if (job->wants_step && !job->step_dropped)
-          job->stepped = job->from
-                             ? job->local->step_from(job->from, *job->batch.rows, job->completed, *workspace)
-                             : job->local->step(*job->batch.rows, job->completed, *workspace);
+          job->stepped = job->from ? job->local->step_from(job->from, job->rows, job->completed, *workspace)
+                                   : job->local->step(job->rows, job->completed, *workspace);
         job->took = nanoseconds{0};
         self->send(job->client, training_done{job});
       },
@@ -134,7 +133,7 @@ story of_actors(const run_inputs& inputs) {
   const auto reporter = actors.spawn(fake_reporter, reported);
   const auto network = std::make_shared<virtual_network>(
       virtual_times{config.step_time, config.straggler, config.link_latency, config.link_bandwidth,
-                    inputs.model->parameter_count() * sizeof(float), config.mix_time_s},
+                    inputs.model->parameter_count() * sizeof(float), config.mix_time_s, strides_of(config)},
       inputs.graph, config.seed);
   const auto everybody = [&] {
     std::vector<worker_id> ids;
@@ -157,8 +156,8 @@ story of_actors(const run_inputs& inputs) {
     options.machine.self = id;
     options.training = setup;
     options.initial = inputs.initial[index_of(id)];
-    options.clock =
-        std::make_shared<step_clock>(config.step_time, config.straggler, config.workers, id, config.seed);
+    options.clock = std::make_shared<step_clock>(config.step_time, config.straggler, config.workers, id,
+                                                 config.seed, strides_of(config));
     options.suspect_after = std::chrono::hours{100'000}; // the simulation does not watch for silence
     if (config.time_limit_s)
       options.time_limit = from_seconds(*config.time_limit_s);
@@ -268,6 +267,18 @@ TEST_CASE("conformance: with gradients, to the bit") {
   for (const auto& policy : every_policy) {
     auto config = base(place, policy, "random:3", 6);
     config.sgd.momentum = 0.5;
+    check_same(config);
+  }
+}
+
+TEST_CASE("conformance: with several gradients a step and an outer step, dropped ones too") {
+  const temporary_directory place;
+  for (const auto& policy : every_policy) {
+    auto config = base(place, policy, "random:3", 6);
+    config.sgd.momentum = 0.5;
+    config.on_miss = miss_rule::discard;
+    config.local_steps = 3;
+    config.outer = outer_standard;
     check_same(config);
   }
 }

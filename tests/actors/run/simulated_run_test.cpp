@@ -340,6 +340,51 @@ TEST_CASE("simulated_run: a run that was interrupted anywhere goes on to the sam
   }
 }
 
+TEST_CASE("simulated_run: so does one of several gradients a step, with an outer step") {
+  const temporary_directory place;
+  for (const std::string policy : {"full", "dtur", "adaptive, weighing"}) {
+    CAPTURE(policy);
+    auto config = long_virtual_table(place, policy);
+    config.sgd.momentum = 0.5;
+    config.outer = outer_standard;
+    if (policy == "full")
+      config.local_steps = 3;
+    else
+      config.local_time_s = 4;
+    check_goes_on(place, policy, [prepared = prepare_run(config)] { return prepared; });
+  }
+}
+
+TEST_CASE(
+    "simulated_run: local steps are counted one by one, and a slow worker makes fewer of them in a time") {
+  const temporary_directory place;
+  auto config = virtual_table(place, "full");
+  config.step_time = "const:1";
+  config.rounds = 20;
+  config.local_steps = 6;
+  const auto counted = run_policy_virtually(prepare_run(config), 0, {}).result;
+  CHECK(counted.local_steps == 20 * 6 * config.workers);
+  CHECK(counted.no_wait_rate == doctest::Approx(static_cast<double>(config.workers) - 2.0 / 3));
+  for (const auto& w : counted.per_worker) {
+    CHECK(w.local_steps == 120);
+    CHECK((w.mean_step_s == doctest::Approx(1) || w.mean_step_s == doctest::Approx(3)));
+  }
+
+  config.local_steps = 1;
+  config.local_time_s = 6;
+  const auto timed = run_policy_virtually(prepare_run(config), 0, {}).result;
+  std::uint64_t most = 0;
+  std::uint64_t least = 1000;
+  for (const auto& w : timed.per_worker) {
+    CHECK(w.rounds == 20);
+    most = std::max(most, w.local_steps);
+    least = std::min(least, w.local_steps);
+  }
+  CHECK(most == 120);
+  CHECK(least == 40); // it takes three times as long
+  CHECK(timed.duration_s < counted.duration_s / 2);
+}
+
 TEST_CASE("simulated_run: so does one whose learners are the user's, with what these know") {
   const temporary_directory place;
   for (const std::string policy : {"full", "dtur", "adpsgd", "adaptive, weighing"}) {

@@ -116,7 +116,7 @@ public:
       job->neighbours.clear();
     }
     if (job->wants_step)
-      job->stepped = job->local->step(*job->batch.rows, job->completed, workspace);
+      job->stepped = job->local->step(job->rows, job->completed, workspace);
     const auto client = job->client;
     actors.tell(client, training_done{job});
   }

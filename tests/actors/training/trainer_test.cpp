@@ -21,7 +21,8 @@ training_job_ptr step_job(const std::shared_ptr<const training_setup>& setup,
   job->local = std::make_shared<local_training>(setup, filled_block(*setup->model, 0));
   job->client = client;
   job->wants_step = true;
-  job->batch.rows = std::make_shared<const std::vector<std::uint32_t>>(rows_from(0, 8));
+  job->batches = {{std::make_shared<const std::vector<std::uint32_t>>(rows_from(0, 8)), 0}};
+  job->rows = {*job->batches.front().rows};
   return job;
 }
 

@@ -16,6 +16,8 @@ constexpr auto begin_of_run = run_origin{} + seconds{3};
 struct slot_with_job {
   explicit slot_with_job(const std::string& step_time = {})
       : slot(job, std::make_shared<step_clock>(step_time, "none", 3, worker_id{1}, 1)) {}
+  explicit slot_with_job(const stride_rule& rule)
+      : slot(job, std::make_shared<step_clock>("", "none", 3, worker_id{1}, 1, rule)) {}
 
   void fetch(std::uint32_t first, std::uint64_t epoch = 0) {
     slot.ask_ahead();
@@ -32,7 +34,7 @@ struct slot_with_job {
         job->velocity = job->local->velocity();
     }
     if (job->wants_step && !job->step_dropped) {
-      job->stepped = job->local->step(*job->batch.rows, job->completed, workspace);
+      job->stepped = job->local->step(job->rows, job->completed, workspace);
       job->took = seconds{2};
       job->maker = job->local->maker();
     }
@@ -75,7 +77,7 @@ TEST_CASE("training_slot: a step waits for its mini-batch") {
   CHECK_FALSE(x.job->wants_mix);
   CHECK(x.job->ticket == 1);
   CHECK(x.job->completed == 7);
-  CHECK(x.job->batch.rows->front() == 16);
+  CHECK(x.job->batches.front().rows->front() == 16);
   CHECK(x.slot.epoch() == 3);
   CHECK_FALSE(x.slot.is_idle());
 }
@@ -95,7 +97,7 @@ TEST_CASE("training_slot: mini-batches are fetched ahead, several at a time, and
   for (std::uint32_t step = 0; step < 32; ++step) {
     x.slot.begin_step(step + 1, seconds{1}, {});
     REQUIRE(x.slot.submit(0ns, false).job);
-    CHECK(x.job->batch.rows->front() == step);
+    CHECK(x.job->batches.front().rows->front() == step);
     x.train();
     x.slot.take_back(x.report, begin_of_run);
     const auto more = x.slot.ask_ahead();
@@ -104,6 +106,58 @@ TEST_CASE("training_slot: mini-batches are fetched ahead, several at a time, and
   }
   CHECK(requests <= 32 / 2);
   CHECK(training_slot{nullptr, nullptr}.ask_ahead() == 0); // without a model
+}
+
+TEST_CASE(
+    "training_slot: a step of several gradients has as many mini-batches, and keeps them if it is dropped") {
+  slot_with_job x{{.gradients = 3}};
+  x.fetch(0, 0);
+  x.slot.begin_step(1, seconds{1}, {}, 7);
+  CHECK_FALSE(x.slot.submit(0ns, false).job);
+  x.fetch(8, 0);
+  CHECK_FALSE(x.slot.submit(0ns, false).job);
+  x.fetch(16, 1);
+  REQUIRE(x.slot.submit(0ns, false).job);
+  REQUIRE(x.job->rows.size() == 3);
+  for (std::uint32_t i = 0; i < 3; ++i)
+    CHECK(x.job->rows[i].front() == 8 * i);
+  CHECK(x.slot.epoch() == 1);
+  x.slot.drop_step(seconds{2});
+  x.train();
+  x.slot.take_back(x.report, begin_of_run);
+  CHECK_FALSE(x.slot.take_step());
+  x.slot.begin_step(2, seconds{2}, {});
+  REQUIRE(x.slot.submit(0ns, false).job);
+  CHECK(x.job->rows.size() == 3);
+  CHECK(x.job->rows.front().front() == 0);
+  x.train();
+  x.slot.take_back(x.report, begin_of_run);
+  REQUIRE(x.slot.take_step());
+  CHECK(x.slot.steps() == 3);
+  x.slot.describe_step(x.report);
+  CHECK(x.report.gradients == 3);
+  CHECK(x.report.samples == 24);
+}
+
+TEST_CASE("training_slot: with a time for local steps there are as many as lately fitted into it") {
+  slot_with_job x{{.time = seconds{10}}};
+  std::uint32_t next = 0;
+  const auto step = [&](std::uint64_t ticket) {
+    for (auto missing = x.slot.ask_ahead(); missing > 0; --missing)
+      x.slot.take({std::make_shared<const std::vector<std::uint32_t>>(rows_from(next++, 8)), 0});
+    x.slot.begin_step(ticket, seconds{1}, {});
+    for (auto missing = x.slot.ask_ahead(); missing > 0; --missing)
+      x.slot.take({std::make_shared<const std::vector<std::uint32_t>>(rows_from(next++, 8)), 0});
+    REQUIRE(x.slot.submit(0ns, false).job);
+    x.train();
+    x.job->took = seconds{2} * x.job->steps;
+    x.slot.take_back(x.report, begin_of_run);
+    REQUIRE(x.slot.take_step());
+    return x.slot.steps();
+  };
+  CHECK(step(1) == 1); // nothing is known yet
+  CHECK(step(2) == 5);
+  CHECK(step(3) == 5);
 }
 
 TEST_CASE("training_slot: a job is small if what it asks for took little time before") {
@@ -290,7 +344,7 @@ TEST_CASE("training_slot: of a step dropped under way nothing counts, and the ne
   REQUIRE(next.job);
   CHECK_FALSE(x.job->step_dropped);
   CHECK(x.job->ticket == 2);
-  CHECK(x.job->batch.rows->front() == 16);
+  CHECK(x.job->batches.front().rows->front() == 16);
 }
 
 TEST_CASE("training_slot: a step dropped while it waits leaves its mini-batch for the next") {
@@ -303,7 +357,7 @@ TEST_CASE("training_slot: a step dropped while it waits leaves its mini-batch fo
   x.slot.begin_step(2, seconds{2}, {});
   const auto next = x.slot.submit(0ns, false);
   REQUIRE(next.job);
-  CHECK(x.job->batch.rows->front() == 16);
+  CHECK(x.job->batches.front().rows->front() == 16);
 }
 
 TEST_CASE("training_slot: a step of another process that takes ten times as long as usual is stalled") {

@@ -32,7 +32,8 @@ checkpoint sample(bool with_velocity = true) {
 }
 
 checkpoint_frame frame_of(const checkpoint& x) {
-  return {x.run_hash, x.worker, x.workers, x.parameters.values().size(), static_cast<bool>(x.velocity)};
+  return {x.run_hash,       x.worker,      x.workers,    x.parameters.values().size(),
+          bool{x.velocity}, x.has_learner, bool{x.outer}};
 }
 
 bytes encoded(const checkpoint& x) {
@@ -79,6 +80,28 @@ TEST_CASE("checkpoint: what is written is read back, with velocity and without")
     CHECK(equal(y.parameters, x.parameters));
     CHECK(equal(y.velocity, x.velocity));
     CHECK(static_cast<bool>(y.velocity) == with_velocity);
+  }
+}
+
+TEST_CASE("checkpoint: the outer step's momentum is read back, beside what else a learner needs") {
+  const temporary_directory place;
+  const auto file = place.path() / "worker-3.ckpt";
+  for (const auto has_learner : {false, true}) {
+    auto x = sample(!has_learner);
+    x.outer = block(1000, 99);
+    if (has_learner) {
+      x.has_learner = true;
+      x.learner = {'a', '\0', 'b'};
+    }
+    write_file(file, encoded(x));
+    const auto y = read_checkpoint(file, frame_of(x));
+    CHECK(equal(y.parameters, x.parameters));
+    CHECK(equal(y.velocity, x.velocity));
+    CHECK(equal(y.outer, x.outer));
+    CHECK(y.learner == x.learner);
+    auto without = frame_of(x);
+    without.has_outer = false;
+    CHECK(refusal_of_bytes(encoded(x), without).says("version"));
   }
 }
 

@@ -99,6 +99,29 @@ refusal refusal_of_bytes(const bytes& content, const virtual_checkpoint_frame& e
 
 } // namespace
 
+TEST_CASE("virtual_checkpoint: the outer steps' momenta are read back, and missed where they should be") {
+  auto was = sample();
+  auto expected = fitting;
+  expected.has_outer = true;
+  CHECK(refusal_of_bytes(encoded(was), expected).says("a worker holds what it cannot"));
+  for (std::size_t i = 0; i < 2; ++i) {
+    auto& state = was.training.learners[i].state;
+    state.current = block(20);
+    state.stepped = i == 0 ? parameter_block{} : block(21);
+    state.outer = block(22 + static_cast<float>(i));
+  }
+  const auto x = read_back(was, expected);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto& a = x.training.learners[i].state;
+    const auto& b = was.training.learners[i].state;
+    CHECK(equal(a.current, b.current));
+    CHECK(equal(a.stepped, b.stepped));
+    CHECK(equal(a.velocity, b.velocity));
+    CHECK(equal(a.outer, b.outer));
+  }
+  CHECK(refusal_of_bytes(encoded(was)).says("a worker holds what it cannot"));
+}
+
 TEST_CASE("virtual_checkpoint: what is read is what was written") {
   const auto was = sample();
   const auto x = read_back(was, fitting);

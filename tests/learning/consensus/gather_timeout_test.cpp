@@ -41,6 +41,7 @@ TEST_CASE("pace_estimator: the longest saturated time does not overflow the boun
 
 TEST_CASE("gather_timeout: what is not known is ten of the first steps, at least ten seconds, and fades") {
   auto timeout = gather_timeout{4, false, false};
+  timeout.observe_step(1s); // a single gradient step, where the next are several
   timeout.observe_step(2s);
   timeout.observe_step(1h);
   CHECK(timeout.limit(0) == 20s);

@@ -29,11 +29,12 @@ std::shared_ptr<const dataset> small_data() {
   return data;
 }
 
-std::shared_ptr<const training_setup> small_setup(const sgd_options& sgd) {
+std::shared_ptr<const training_setup> small_setup(const sgd_options& sgd, const outer_options& outer = {}) {
   auto learner = make_model("softmax", {3, 2});
   const auto count = learner->parameter_count();
-  return std::make_shared<const training_setup>(training_setup{
-      std::move(learner), small_data(), std::make_shared<const sign_projection>(1, count), sgd, 8});
+  return std::make_shared<const training_setup>(
+      training_setup{std::move(learner), small_data(), std::make_shared<const sign_projection>(1, count), sgd,
+                     8, 1, false, outer});
 }
 
 parameter_block filled_block(std::size_t count, float first) {
@@ -60,9 +61,9 @@ vector gradient_at(const training_setup& setup, const vector& w, const std::vect
 }
 
 struct small_worker {
-  explicit small_worker(sgd_options sgd = {})
-      : setup(small_setup(sgd)), workspace(*setup), initial(filled_block(setup->model->parameter_count(), 1)),
-        local(setup, initial) {}
+  explicit small_worker(sgd_options sgd = {}, outer_options outer = {})
+      : setup(small_setup(sgd, outer)), workspace(*setup),
+        initial(filled_block(setup->model->parameter_count(), 1)), local(setup, initial) {}
 
   local_training::step_outcome step(round_number completed = 0) {
     return local.step(rows, completed, workspace);
@@ -135,6 +136,101 @@ TEST_CASE("local_training: two workers that mix with each other keep the sum of 
   CHECK(values_of(mixed_a.mixed) == values_of(mixed_b.mixed));
 }
 
+TEST_CASE("local_training: a step of several mini-batches is as many gradient steps, momentum and all") {
+  const sgd_options sgd{.step_size = 0.3, .momentum = 0.9};
+  const std::vector<std::vector<std::uint32_t>> rows{{0, 5, 9}, {1, 2}, {30, 31, 32, 33}, {7}};
+  const std::vector<std::span<const std::uint32_t>> batches{rows.begin(), rows.end()};
+  small_worker one_by_one{sgd};
+  small_worker at_once{sgd};
+  for (int round = 0; round < 3; ++round) {
+    double loss = 0;
+    for (const auto& batch : rows) {
+      loss += one_by_one.local.step(batch, 0, one_by_one.workspace).loss / 4;
+      one_by_one.mix();
+    }
+    at_once.local.step(row_batches{batches}.first(2), 0, at_once.workspace); // dropped
+    const auto before = values_of(at_once.local.current());
+    const auto made = at_once.local.step(batches, 0, at_once.workspace);
+    CHECK(values_of(at_once.local.current()) == before);
+    CHECK(made.samples == 10);
+    CHECK(made.loss == doctest::Approx(loss));
+    at_once.mix();
+    CHECK(values_of(at_once.local.current()) == values_of(one_by_one.local.current()));
+    CHECK(values_of(at_once.local.velocity()) == values_of(one_by_one.local.velocity()));
+  }
+}
+
+TEST_CASE("local_training: a step that is not wanted any more ends with the gradient under way") {
+  small_worker worker;
+  const std::vector<std::span<const std::uint32_t>> batches(1000, worker.rows);
+  const std::atomic<bool> dropped{true};
+  CHECK(worker.local.step(batches, 0, worker.workspace, &dropped).samples == 4);
+}
+
+TEST_CASE("local_training: the outer step follows the way to the mix, with its momentum") {
+  const outer_options outer{.momentum = 0.5, .step = 0.75};
+  small_worker worker{{.step_size = 0.5}, outer};
+  vector m(worker.initial.values().size());
+  for (int round = 0; round < 4; ++round) {
+    const auto phi = values_of(worker.local.current());
+    const auto own = values_of(worker.step().estimate);
+    const auto alone = round % 2 == 0;
+    const auto other = filled_block(own.size(), static_cast<float>(-round));
+    const auto mixed = alone ? worker.mix() : worker.mix({{other, 0.25}});
+    double projection = 0;
+    vector bar(own.size());
+    for (std::size_t k = 0; k < own.size(); ++k) {
+      bar[k] = alone ? own[k] : own[k] + 0.25F * (other.values()[k] - own[k]);
+      m[k] = 0.5F * m[k] + (bar[k] - phi[k]);
+      CHECK(mixed.mixed.values()[k] == doctest::Approx(phi[k] + 0.75F * m[k]).epsilon(1e-5));
+    }
+    projection = (*worker.setup->projection)(bar);
+    CHECK(mixed.projection_after == doctest::Approx(projection).epsilon(1e-5));
+    CHECK(values_of(worker.local.current()) == values_of(mixed.mixed));
+    for (std::size_t k = 0; k < m.size(); ++k)
+      CHECK(worker.local.outer().values()[k] == doctest::Approx(m[k]).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("local_training: in pairs the outer step leads on from where the step began") {
+  const outer_options outer{.momentum = 0.5, .step = 0.75};
+  small_worker plain{{.step_size = 0.5}};
+  small_worker worker{{.step_size = 0.5}, outer};
+  const auto at = filled_block(worker.initial.values().size(), 2);
+  const std::span<const std::uint32_t> rows{worker.rows};
+  const auto step = values_of(plain.local.step_from(at, {&rows, 1}, 0, plain.workspace).estimate);
+  const auto first = values_of(worker.local.step_from(at, {&rows, 1}, 0, worker.workspace).estimate);
+  const auto second = values_of(worker.local.step_from(at, {&rows, 1}, 0, worker.workspace).estimate);
+  for (std::size_t k = 0; k < step.size(); ++k) {
+    const auto way = step[k] - at.values()[k];
+    CHECK(first[k] == doctest::Approx(at.values()[k] + 0.75F * way).epsilon(1e-5));
+    CHECK(second[k] == doctest::Approx(at.values()[k] + 0.75F * 1.5F * way).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("local_training: what was remembered goes on in just the same way, outer step and all") {
+  const sgd_options sgd{.step_size = 0.3, .momentum = 0.9};
+  const outer_options outer{.momentum = 0.5, .step = 0.75};
+  for (const bool stepped : {false, true}) {
+    small_worker first{sgd, outer};
+    first.step();
+    first.mix();
+    if (stepped)
+      first.step();
+    small_worker second{sgd, outer};
+    second.local.restore(first.local.state());
+    for (auto* w : {&first, &second}) {
+      if (!stepped)
+        w->step();
+      w->mix();
+      w->step();
+      w->mix();
+    }
+    CHECK(values_of(first.local.current()) == values_of(second.local.current()));
+    CHECK(values_of(first.local.outer()) == values_of(second.local.outer()));
+  }
+}
+
 TEST_CASE("local_training: a step that is dropped leaves no trace, not in the momentum either") {
   const sgd_options sgd{.step_size = 0.3, .momentum = 0.9};
   small_worker straight{sgd};
@@ -187,7 +283,7 @@ TEST_CASE("local_training: from its parameters and velocity it goes on as if it 
 
 TEST_CASE("local_training: a step size of 0 computes no gradient, and its w~ is w, the same block") {
   small_worker worker{{.step_size = 0}};
-  const auto stepped = worker.local.step({}, 0, worker.workspace);
+  const auto stepped = worker.local.step(std::span<const std::uint32_t>{}, 0, worker.workspace);
   CHECK(stepped.loss == 0);
   CHECK(stepped.estimate.values().data() == worker.initial.values().data());
 }

@@ -32,7 +32,7 @@ worker_metrics steady(std::size_t id, std::uint64_t rounds) {
   worker_metrics w;
   w.worker = worker_at(id);
   w.answers = true;
-  w.rounds = w.local_steps = rounds;
+  w.rounds = w.gradients = w.local_steps = rounds;
   w.round = rounds;
   w.compute = milliseconds{60} * rounds;
   w.wait = milliseconds{40} * rounds;
@@ -92,6 +92,30 @@ struct scene {
 };
 
 } // namespace
+
+TEST_CASE(
+    "run_watch: gradient steps are counted each where rounds are made of several, and time is that of one") {
+  scene s;
+  const auto go_on = [&](std::uint64_t of_worker_3) {
+    s.go_on(seconds{10}, [&](std::size_t, process_metrics& x) {
+      for (auto& w : x.workers) {
+        w.gradients = w.local_steps = (index_of(w.worker) == 3 ? of_worker_3 : 6) * w.rounds;
+        w.compute = milliseconds{60} * w.rounds;
+      }
+      return true;
+    });
+  };
+  go_on(2);
+  const auto v = s.watch.view(s.now);
+  CHECK(v.local_steps == 100 * (3 * 6 + 2));
+  CHECK(v.steps_per_s == doctest::Approx(200).epsilon(0.02));
+  CHECK(v.workers[0].step_s == doctest::Approx(0.01).epsilon(0.05));
+  CHECK(v.workers[3].step_s == doctest::Approx(0.03).epsilon(0.05));
+  CHECK(v.workers[3].round_s == doctest::Approx(0.1).epsilon(0.05));
+  CHECK(v.no_wait_per_s == doctest::Approx(3 / 0.01 + 1 / 0.03).epsilon(0.02));
+  CHECK(v.workers[3].straggler); // though its rounds are no longer
+  CHECK_FALSE(v.workers[0].straggler);
+}
 
 TEST_CASE("run_watch: rates and shares of a steady run are those of the run") {
   scene s;

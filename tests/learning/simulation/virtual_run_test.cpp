@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <random>
 
 using namespace dybw;
 using dybw::test::contrary_crew;
@@ -46,6 +47,28 @@ void give_model(virtual_run_options& o) {
     o.rows[i % workers].push_back(i);
   o.times.block_bytes = learner->parameter_count() * sizeof(float);
 }
+
+/// Takes steps at random and adds up those that count.
+struct wanderer final : local_learner {
+  explicit wanderer(std::vector<double>& counted, std::uint64_t seed) : sum(counted), generator(seed) {}
+  learner_output step(const learner_input& at, std::span<const float> w, std::span<float> next) override {
+    if (!at.goes_on)
+      newest.assign(w.size(), 0);
+    std::uniform_real_distribution<float> by{-1, 1};
+    for (std::size_t k = 0; k < w.size(); ++k) {
+      next[k] = w[k] + by(generator);
+      newest[k] += static_cast<double>(next[k]) - static_cast<double>(w[k]);
+    }
+    return {0, 1};
+  }
+  void keep() override {
+    for (std::size_t k = 0; k < newest.size(); ++k)
+      sum[k] += newest[k];
+  }
+  std::vector<double>& sum;
+  std::mt19937_64 generator;
+  std::vector<double> newest;
+};
 
 struct outcome {
   std::vector<double> told; ///< of every report, in order: worker, round, loss, projection
@@ -299,4 +322,68 @@ TEST_CASE("virtual_run: with a model somebody is asked for a pause after a small
     return false;
   }));
   CHECK(asked > 10);
+}
+
+// Of one step after the other, z = w + E B / (1 - B) m moves by E / (1 - B) (bar - phi). Averaging adds
+// nothing to the sum of bar - phi, so the sum of z is that of one central optimiser, also where workers miss
+// rounds.
+TEST_CASE(
+    "virtual_run: with an outer step the mean follows the steps that count, whatever edges are committed") {
+  constexpr std::size_t parameters = 6;
+  for (const std::string policy : {"full", "static:1", "dtur", "hop:1:2", "adpsgd"})
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+      CAPTURE(policy);
+      CAPTURE(seed);
+      auto o = options_for(policy, seed % 2 == 0 ? "random:3" : "ring", 8);
+      o.machine.last_round = 60;
+      o.machine.seed = o.seed = seed;
+      o.machine.on_miss = seed % 3 == 0 ? miss_rule::discard : miss_rule::carry;
+      o.times.step_time = "exp:1";
+      o.times.straggler = "random:0.2:6";
+      o.times.link_latency = "exp:0.3";
+      if (seed % 4 == 3)
+        o.times.strides.time = 3s;
+      else
+        o.times.strides.gradients = static_cast<std::uint32_t>(1 + seed % 4);
+      std::vector<std::vector<double>> counted(8, std::vector<double>(parameters));
+      training_setup setup;
+      setup.model = make_model("softmax", {2, 2});
+      REQUIRE(setup.model->parameter_count() == parameters);
+      setup.projection = std::make_shared<const sign_projection>(1, parameters);
+      setup.batch = 1;
+      setup.outer = {.momentum = 0.1 * static_cast<double>(seed), .step = 0.7};
+      setup.learners = [&](worker_id id) {
+        return std::make_unique<wanderer>(counted[index_of(id)], 100 * seed + index_of(id));
+      };
+      o.training = std::make_shared<const training_setup>(std::move(setup));
+      std::vector<double> expected(parameters);
+      for (std::size_t i = 0; i < 8; ++i) {
+        auto start = std::make_shared<float_buffer>(parameters);
+        for (std::size_t k = 0; k < parameters; ++k)
+          expected[k] += start->values()[k] = static_cast<float>(i * k) / 8;
+        o.initial.emplace_back(std::move(start));
+      }
+      o.remembers = true;
+      const auto outer = o.training->outer;
+      lone_crew crew;
+      std::uint64_t backups = 0;
+      virtual_run run{std::move(o), crew, [&](const round_report& r) { backups += r.backup_workers(); }};
+      REQUIRE(run.run_until(1h, {}));
+      CHECK((policy == "full" || backups > 0));
+      run_result audited;
+      run.audit().fill(audited);
+      CHECK(audited.mixing.clean());
+      std::vector<double> figures;
+      const auto end = run.remember(figures);
+      for (std::size_t k = 0; k < parameters; ++k) {
+        double sum = 0;
+        for (std::size_t i = 0; i < 8; ++i) {
+          const auto& m = end.training.learners[i].state.outer.values();
+          expected[k] += outer.step / (1 - outer.momentum) * counted[i][k];
+          sum += static_cast<double>(run.estimates()[i].values()[k]) +
+                 outer.step * outer.momentum / (1 - outer.momentum) * static_cast<double>(m[k]);
+        }
+        CHECK(sum == doctest::Approx(expected[k]).epsilon(1e-4).scale(10));
+      }
+    }
 }

@@ -35,13 +35,66 @@ TEST_CASE("step_time: without a base the delay is what the factor adds to the me
 
 TEST_CASE("step_time: a straggler that computes has its factor in gradients, and does not wait") {
   step_clock slow{"", "computed:slow:4:2.5", 4, worker_at(2), 1};
-  CHECK(slow.gradients(0s) == 2.5);
+  CHECK(slow.computed(0s) == 2.5);
   CHECK(slow.drawn() == 1);
   CHECK(slow.delay_after(0s, 20ms) == 0ns);
   CHECK(slow.drawn() == 1);
   step_clock waits{"", "slow:4:2.5", 4, worker_at(2), 1};
-  CHECK(waits.gradients(0s) == 1);
+  CHECK(waits.computed(0s) == 1);
   CHECK(waits.drawn() == 0);
+}
+
+TEST_CASE("step_time: a stride is so many steps one after the other, each with a time of its own") {
+  step_clock strides{"exp:0.05", "bursts:0.2,0.2:4", 4, worker_at(2), 1, {.gradients = 5}};
+  step_clock steps{"exp:0.05", "bursts:0.2,0.2:4", 4, worker_at(2), 1};
+  step_clock delays{"exp:0.05", "bursts:0.2,0.2:4", 4, worker_at(2), 1, {.gradients = 5}};
+  auto now = 0ns;
+  for (int i = 0; i < 40; ++i) {
+    const auto made = strides.next_stride(now);
+    CHECK(made.gradients == 5);
+    CHECK(delays.delay_after(now, 3ms, 5) == made.takes);
+    const auto begun = now;
+    for (int k = 0; k < 5; ++k)
+      now += steps.step(now);
+    CHECK(made.takes == now - begun);
+  }
+  CHECK(strides.drawn() == 200);
+  CHECK(strides.mean_rate() == steps.mean_rate());
+
+  step_clock slow{"", "slow:4:3", 4, worker_at(2), 1};
+  CHECK(slow.delay_after(0s, 20ms, 4) == 40ms);
+  step_clock computing{"", "computed:slow:4:2.5", 4, worker_at(2), 1};
+  CHECK(computing.computed(0s, 4) == 10);
+  CHECK(computing.delay_after(0s, 20ms, 4) == 0ns);
+  CHECK(computing.drawn() == 4);
+
+  // Bursts come and go while the gradients are computed.
+  step_clock bursts{"", "bursts:1,1:4", 1, worker_at(0), 1};
+  const auto delay = bursts.delay_after(0s, 1000s, 1000);
+  CHECK(delay > 300s);
+  CHECK(delay < 2700s);
+  step_clock computed_bursts{"", "computed:bursts:1,1:4", 1, worker_at(0), 1};
+  const auto made = computed_bursts.computed(0s, 1000, 1s);
+  CHECK(made > 1300);
+  CHECK(made < 3700);
+}
+
+TEST_CASE("step_time: a stride with a time ends with the step that is under way when it is over") {
+  const stride_rule rule{.time = 1s};
+  step_clock quick{"const:0.3", "none", 2, worker_at(0), 1, rule};
+  CHECK(quick.next_stride(0s).gradients == 4);
+  CHECK(quick.next_stride(0s).takes == 1200ms);
+  step_clock slow{"const:0.3", "slow:2:4", 2, worker_at(0), 1, rule};
+  CHECK(slow.next_stride(0s).gradients == 1);
+  CHECK(slow.next_stride(0s).takes == 1200ms);
+  step_clock endless{"const:0", "none", 2, worker_at(0), 1, rule};
+  CHECK(endless.next_stride(0s).gradients == stride_rule::gradients_max);
+  CHECK(rule.planned(0s) == 1);
+  CHECK(rule.planned(300ms) == 4);
+  CHECK(rule.planned(250ms) == 4);
+  CHECK(rule.planned(2s) == 1);
+  CHECK(rule.planned(1ns) == stride_rule::gradients_max);
+  CHECK(stride_rule{.gradients = 7}.planned(300ms) == 7);
 }
 
 TEST_CASE("step_time: the mean rate is that of many steps without a pause") {

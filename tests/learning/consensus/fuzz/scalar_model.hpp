@@ -2,49 +2,93 @@
 
 #include "tests/learning/consensus/fuzz/schedule.hpp"
 
-#include "learning/simulation/simulated_model.hpp"
+#include "learning/simulation/network_simulation.hpp"
 
 #include <cmath>
 #include <memory>
+#include <vector>
 
 namespace dybw::test {
 
-/// The workers' estimates: one number each, really mixed.
+/// The workers' estimates: one number each, really mixed, half of the time with an outer step (`outer_step`).
 class scalar_model final : public simulated_model {
 public:
-  explicit scalar_model(std::uint64_t seed) : dice_(seed) {}
-
-  estimate_handle start(worker_id) override { return moved(0); }
-  estimate_handle step(worker_id, const estimate_handle& estimate) override { return moved(value(estimate)); }
-  estimate_handle mix(worker_id, const estimate_handle& own,
-                      std::span<const weighted_estimate> neighbours) override {
-    auto result = value(own);
-    for (const auto& n : neighbours)
-      result += n.weight * (value(n.estimate) - value(own));
-    return std::make_shared<const double>(result);
+  scalar_model(std::uint64_t seed, std::size_t workers) : dice_(seed), from_(workers), momentum_(workers) {
+    auto d = dice{split_mix(seed + 2)};
+    if (d.chance(0.5)) {
+      keep_ = d.chance(0.2) ? 0 : d.uniform(0, 0.9);
+      step_ = d.uniform(0.3, 1.2);
+    }
   }
-  estimate_handle step_onto(worker_id, const estimate_handle&, const estimate_handle& onto, double) override {
-    return moved(value(onto));
+
+  estimate_handle start(worker_id id) override {
+    from_[index_of(id)] = draw();
+    put_in_ += from_[index_of(id)];
+    return made(from_[index_of(id)]);
+  }
+  estimate_handle step(worker_id id, const estimate_handle& estimate) override {
+    from_[index_of(id)] = value(estimate);
+    return made(value(estimate) + gradient());
+  }
+  estimate_handle mix(worker_id id, const estimate_handle& own,
+                      std::span<const weighted_estimate> neighbours) override {
+    auto bar = value(own);
+    for (const auto& n : neighbours)
+      bar += n.weight * (value(n.estimate) - value(own));
+    const auto phi = from_[index_of(id)];
+    return std::make_shared<const number>(number{phi + outer_move(id, bar - phi), bar});
+  }
+  estimate_handle step_onto(worker_id id, const estimate_handle&, const estimate_handle& onto,
+                            double) override {
+    return made(value(onto) + outer_move(id, gradient()));
   }
   estimate_handle absorb(worker_id, const estimate_handle& own, const estimate_handle& theirs,
                          const estimate_handle& mine, double weight) override {
-    return std::make_shared<const double>(value(own) + weight * (value(theirs) - value(mine)));
+    return made(value(own) + weight * (value(theirs) - value(mine)));
   }
+  /// Of a mix it sees the result before the outer step.
   estimate_witness look(const estimate_handle& estimate) override {
-    return {value(estimate), std::abs(value(estimate))};
+    const auto seen = static_cast<const number*>(estimate.get())->mixed;
+    return {seen, std::abs(seen)};
   }
 
-  /// The start values and all steps: what the sum of the estimates must be if no mixing ever moved it.
-  double sum_put_in() const { return put_in_; }
-  static double value(const estimate_handle& estimate) { return *static_cast<const double*>(estimate.get()); }
+  static double value(const estimate_handle& estimate) {
+    return static_cast<const number*>(estimate.get())->value;
+  }
+  /// How far averaging has moved the workers' sum, which it must not. With w and m of an outer step it is
+  /// that of z = w + E B / (1 - B) m that is moved by steps alone: z' = z + E / (1 - B) (bar - phi), whoever
+  /// takes part in a round and who does not.
+  double sum_moved(const network_simulation& sim) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < sim.workers(); ++i)
+      sum += value(sim.estimate_of(worker_at(i))) + step_ * keep_ / (1 - keep_) * momentum_[i];
+    return sum - put_in_;
+  }
 
 private:
-  estimate_handle moved(double x) {
-    const auto by = dice_.uniform(-1, 1);
-    put_in_ += by;
-    return std::make_shared<const double>(x + by);
+  struct number {
+    double value = 0;
+    double mixed = 0;
+  };
+  static estimate_handle made(double x) { return std::make_shared<const number>(number{x, x}); }
+
+  double draw() { return dice_.uniform(-1, 1); }
+  double gradient() {
+    const auto by = draw();
+    put_in_ += step_ / (1 - keep_) * by;
+    return by;
   }
+  double outer_move(worker_id id, double way) {
+    auto& m = momentum_[index_of(id)];
+    m = keep_ * m + way;
+    return step_ * m;
+  }
+
   dice dice_;
+  double keep_ = 0;
+  double step_ = 1;
+  std::vector<double> from_;     ///< [workers]: where its newest step began
+  std::vector<double> momentum_; ///< [workers]
   double put_in_ = 0;
 };
 

@@ -59,7 +59,9 @@ void draw_pace(schedule& s, dice& d) {
   s.step_max = from_seconds(unit * *std::max_element(factors.begin(), factors.end()) *
                             (how == noise::spikes ? spike : 3));
   s.step_max = std::min(s.step_max, from_seconds(cap));
-  auto own = dice{split_mix(d.below(1u << 30))};
+  const auto own_seed = split_mix(d.below(1u << 30));
+  auto own = dice{own_seed};
+  const auto gradients = s.gradients = own_seed % 2 == 0 ? 1 : 1 + own_seed / 2 % 4;
   s.options.step_time = [=](worker_id id, nanoseconds) mutable {
     auto t = unit * factors[index_of(id)];
     if (how == noise::uniform)
@@ -68,7 +70,7 @@ void draw_pace(schedule& s, dice& d) {
       t *= 0.2 + std::min(own.exponential(), 2.5);
     else if (how == noise::spikes)
       t *= own.chance(0.05) ? spike : 1;
-    return from_seconds(std::min(t, cap));
+    return stride{from_seconds(std::min(t, cap)), gradients};
   };
   enum class delay { zero, constant, uniform, spikes, by_link };
   const auto delays = static_cast<delay>(d.below(5));

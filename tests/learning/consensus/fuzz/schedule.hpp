@@ -64,8 +64,9 @@ struct schedule {
   nanoseconds quiet_from{0}; ///< no faults after this moment
   nanoseconds tail_from{0};  ///< and all is back to normal
   bool patient = false;
-  bool jumpy = false;  ///< never
-  nanoseconds unit{0}; ///< a typical step
+  bool jumpy = false;          ///< never
+  nanoseconds unit{0};         ///< a typical step
+  std::uint32_t gradients = 1; ///< of each step
   nanoseconds step_min{0};
   nanoseconds step_max{0};
   nanoseconds latency_max{0};

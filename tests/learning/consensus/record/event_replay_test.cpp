@@ -104,6 +104,8 @@ TEST_CASE("event_replay: what is read is what was written") {
       step_done{8, 0.0625},
       step_done{8, 0.0625, 3.5},
       step_done{8, 0, 1.0 / 3},
+      step_done{8, 0, 0, 16},
+      step_done{8, 0.0625, 3.5, 16},
       timer_expired{},
       paused{},
       stop_requested{},
@@ -148,6 +150,8 @@ TEST_CASE("event_replay: what is read is what was written") {
     std::string again;
     append_event(again, read->at, read->worker, *read->what, {});
     CHECK(again == line + "\n");
+    if (const auto* done = std::get_if<step_done>(&e))
+      CHECK(std::get<step_done>(*read->what).gradients == done->gradients);
     CHECK_FALSE(parse_event_line(line.substr(0, line.size() - 3)));
   }
 }
@@ -204,7 +208,7 @@ TEST_CASE("event_replay: a line that is no event of the run is refused, and said
                            "-1 3 start | ",
                            "0 3 step | ",
                            "0 3 step x | ",
-                           "0 3 step 1 2 3 4 | ",
+                           "0 3 step 1 2 3 4 5 | ",
                            "0 3 step 1 x | ",
                            "0 3 from 2 | ",
                            "0 3 from 2 estimate | ",

@@ -48,6 +48,25 @@ TEST_CASE("round_report: backup workers are the planned neighbours that were not
   CHECK(report_of(0, 1, 0, 1, 1, 3).backup_workers() == 0);
 }
 
+TEST_CASE("run_statistics: gradient steps are counted each where a round is made of several") {
+  run_statistics statistics{2};
+  for (round_number k = 1; k <= 3; ++k) {
+    auto r = report_of(0, k, 10.0 * static_cast<double>(k), 8, 1);
+    r.gradients = 4;
+    statistics.add(r);
+  }
+  statistics.add(report_of(1, 1, 0, 5, 1));
+  const auto result = filled(statistics, 40);
+  CHECK(result.rounds == 3);
+  CHECK(result.local_steps == 13);
+  CHECK(result.per_worker[0].rounds == 3);
+  CHECK(result.per_worker[0].local_steps == 12);
+  CHECK(result.per_worker[0].mean_step_s == doctest::Approx(2));
+  CHECK(result.per_worker[1].mean_step_s == doctest::Approx(5));
+  CHECK(result.no_wait_rate == doctest::Approx(0.7));
+  CHECK(result.useful_gradient_rate == doctest::Approx(13.0 / 40));
+}
+
 TEST_CASE("run_statistics: a run without a round has zeros, not divisions by zero") {
   for (const auto duration_s : {0.0, 2.0}) {
     const auto result = filled(run_statistics{2}, duration_s);
