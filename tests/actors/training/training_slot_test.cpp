@@ -16,8 +16,8 @@ constexpr auto begin_of_run = run_origin{} + seconds{3};
 struct slot_with_job {
   explicit slot_with_job(const std::string& step_time = {})
       : slot(job, std::make_shared<step_clock>(step_time, "none", 3, worker_id{1}, 1)) {}
-  explicit slot_with_job(const stride_rule& rule)
-      : slot(job, std::make_shared<step_clock>("", "none", 3, worker_id{1}, 1, rule)) {}
+  explicit slot_with_job(const stride_rule& rule, const std::string& straggler = "none")
+      : slot(job, std::make_shared<step_clock>("", straggler, 3, worker_id{1}, 1, rule)) {}
 
   void fetch(std::uint32_t first, std::uint64_t epoch = 0) {
     slot.ask_ahead();
@@ -137,6 +137,50 @@ TEST_CASE(
   x.slot.describe_step(x.report);
   CHECK(x.report.gradients == 3);
   CHECK(x.report.samples == 24);
+}
+
+TEST_CASE("training_slot: gradients that a straggler computes are drawn once for a step, dropped or not") {
+  slot_with_job x{{.gradients = 3}, "computed:slow:3:2.5"};
+  for (std::uint32_t i = 0; i < 3; ++i)
+    x.fetch(8 * i);
+  for (std::uint64_t ticket = 1; ticket <= 2; ++ticket) {
+    x.slot.begin_step(ticket, seconds{1}, {});
+    REQUIRE(x.slot.submit(0ns, false).job);
+    CHECK(x.job->steps == 3);
+    CHECK(x.job->gradients == 7.5);
+    CHECK(x.slot.delays_drawn() == 0); // they would be drawn again by who goes on from here
+    if (ticket == 1)
+      x.slot.drop_step(seconds{2});
+    x.train();
+    x.slot.take_back(x.report, begin_of_run);
+    CHECK(x.slot.take_step().has_value() == (ticket == 2));
+  }
+  CHECK(x.slot.delays_drawn() == 3);
+}
+
+TEST_CASE(
+    "training_slot: a worker that has become slow plans fewer local steps, though none of its steps counts") {
+  slot_with_job x{{.time = seconds{10}}};
+  std::uint32_t next = 0;
+  const auto begin = [&](std::uint64_t ticket, nanoseconds now) {
+    x.slot.begin_step(ticket, now, {});
+    for (auto missing = x.slot.ask_ahead(); missing > 0; --missing)
+      x.slot.take({std::make_shared<const std::vector<std::uint32_t>>(rows_from(next++, 8)), 0});
+    REQUIRE(x.slot.submit(0ns, false).job);
+    return x.job->steps;
+  };
+  CHECK(begin(1, seconds{1}) == 1);
+  x.train(); // two seconds
+  x.slot.take_back(x.report, begin_of_run);
+  REQUIRE(x.slot.take_step());
+  CHECK(begin(2, seconds{3}) == 5);
+  x.slot.drop_step(seconds{28}); // five seconds each by then, and not done
+  x.train();
+  x.slot.take_back(x.report, begin_of_run);
+  CHECK_FALSE(x.slot.take_step());
+  CHECK(begin(3, seconds{28}) == 2);
+  CHECK(x.job->rows[0].front() == 1); // the mini-batches of the dropped step come first
+  CHECK(x.job->rows[1].front() == 2);
 }
 
 TEST_CASE("training_slot: with a time for local steps there are as many as lately fitted into it") {
