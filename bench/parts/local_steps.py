@@ -14,12 +14,11 @@ import statistics
 import subprocess
 import tempfile
 
-GRID = [0.02, 0.04, 0.08, 0.16, 0.32]
 TUNING_SEED = 100
 
 
-def rows(workers, batch):
-    many = ["--workers", str(workers)]
+def rows(workers, batch, topology):
+    many = ["--workers", str(workers), "--topology", topology]
     outer = ["--outer-momentum", "0.5", "--outer-step", "0.7"]
     return {
         "alone": ["--workers", "1", "--topology", "complete", "--batch", str(batch)],
@@ -35,7 +34,7 @@ def run(arguments, row, step_size, seed, gradients):
     with tempfile.TemporaryDirectory() as out:
         command = [arguments.dybw, "run", "--clock", "virtual", "--step-time", "const:1", "--policy", arguments.policy,
                    "--dataset", "cifar10", "--data", arguments.data, "--model", arguments.model,
-                   "--topology", arguments.topology, "--rounds", str(gradients // local), "--step-size", str(step_size),
+                   "--rounds", str(gradients // local), "--step-size", str(step_size),
                    "--seed", str(seed), "--eval-every", str(gradients), "--out", out, "--force", "--quiet",
                    "--format", "json", *row]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -55,14 +54,15 @@ def main():
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--gradients", type=int, default=1504, help="of each worker; a multiple of 16")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--grid", type=float, nargs="+", default=[0.02, 0.04, 0.08, 0.16, 0.32], help="step sizes")
     parser.add_argument("--rows", nargs="+", help="of the table; all")
     arguments = parser.parse_args()
     bytes_of_one = None
     print(f"{'row':16} {'step':>6} {'accuracy':>9} {'+-':>6} {'worst':>7} {'loss':>7} {'bytes':>7}")
-    for name, row in rows(arguments.workers, arguments.batch).items():
+    for name, row in rows(arguments.workers, arguments.batch, arguments.topology).items():
         if arguments.rows and name not in arguments.rows:
             continue
-        tried = {s: run(arguments, row, s, TUNING_SEED, arguments.gradients)["test_accuracy"] or 0 for s in GRID}
+        tried = {s: run(arguments, row, s, TUNING_SEED, arguments.gradients)["test_accuracy"] or 0 for s in arguments.grid}
         step_size = max(tried, key=tried.get)
         results = [run(arguments, row, step_size, seed, arguments.gradients) for seed in arguments.seeds]
         accuracies = [r["test_accuracy"] or 0 for r in results]
