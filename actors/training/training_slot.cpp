@@ -1,5 +1,6 @@
 #include "actors/training/training_slot.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 
@@ -49,14 +50,23 @@ std::optional<nanoseconds> training_slot::begin_step(std::uint64_t ticket, nanos
   return std::nullopt;
 }
 
-/// Of the next step. What was drawn for a dropped one stands.
+/// Of a gradient step; 0: not known. A step of many says more of it than one of few.
+nanoseconds training_slot::usual() const {
+  return lately_made_ > 0 ? from_seconds(to_seconds(lately_) / lately_made_) : nanoseconds{0};
+}
+
+/// Of the next step. What was drawn for a dropped one stands. With a time, a few times as many as the newest
+/// at most: what few steps took, as at first, may be far from usual.
 std::uint32_t training_slot::planned() const {
-  return gradients_ && clock_->computes() ? job_->steps : clock_->rule().planned(usual_);
+  if (gradients_ && clock_->computes())
+    return job_->steps;
+  const auto& rule = clock_->rule();
+  return rule.has_time() ? std::min(rule.planned(usual()), 4 * made_) : rule.gradients;
 }
 
 void training_slot::note_usual() {
-  const auto each = compute_ / made_;
-  usual_ = usual_ > nanoseconds{0} ? usual_ + (each - usual_) / 4 : each;
+  lately_ = lately_ / 2 + compute_;
+  lately_made_ = lately_made_ / 2 + made_;
 }
 
 void training_slot::drop_step(nanoseconds now) {
@@ -65,8 +75,10 @@ void training_slot::drop_step(nanoseconds now) {
   // the shard.
   batches_unused_ =
       batches_unused_ || (takes_batches_ && !step_pending_ && job_->wants_step && job_->ticket == ticket_);
-  if (!step_pending_ && job_) // whoever has become so slow that no step counts must plan fewer
-    usual_ = std::max(usual_, dropped_ / job_->steps);
+  if (!step_pending_ && job_ && dropped_ / job_->steps > usual()) {
+    lately_ = dropped_; // whoever has become so slow that no step counts must plan fewer
+    lately_made_ = job_->steps;
+  }
   step_pending_ = false;
   ticket_ = 0;
   if (under_way_)

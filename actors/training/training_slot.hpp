@@ -104,6 +104,7 @@ public:
 
 private:
   void note_step();
+  nanoseconds usual() const;
   std::uint32_t planned() const;
   void note_usual();
   void give_batches();
@@ -137,7 +138,8 @@ private:
   std::int64_t mix_blocks_ = 1;        ///< in the newest mix, the own one among them
   nanoseconds mix_took_ = not_known_;  ///< .. for each of them
   nanoseconds step_took_ = not_known_; ///< the newest step's processor time for one gradient
-  nanoseconds usual_{0};               ///< what a gradient step takes lately, with its delay
+  nanoseconds lately_{0};              ///< that steps took, with their delays; what is long ago fades ..
+  double lately_made_ = 0;             ///< .. and gradient steps in it
   nanoseconds dropped_{0};             ///< how long the step lasted that was dropped last
   nanoseconds discarded_{0};
   double loss_ = 0;
