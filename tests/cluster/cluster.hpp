@@ -91,6 +91,8 @@ constexpr std::chrono::seconds patience{is_slow_build ? 180 : 60};
 
 /// Options of a run that a test ends when it has seen what it waits for, however slow the machine is.
 inline const std::vector<std::string> until_told{"--time-limit", "280"};
+/// For runs in which something must happen that nobody tells to end: the machine may be slow.
+inline const std::vector<std::string> some_seconds{"--time-limit", is_slow_build ? "15" : "5"};
 /// Ctrl-C, and waits for the launcher's end: code 130 if the run ended in good order.
 process_end tell_to_end(child_process& launcher);
 

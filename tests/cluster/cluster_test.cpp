@@ -120,7 +120,7 @@ TEST_CASE("dybw run --nodes: six workers on three nodes learn what they learn on
 
 TEST_CASE("dybw node: the launcher is killed, the nodes finish and write their results") {
   cluster nodes{3};
-  auto launcher = nodes.launch(paced + std::vector<std::string>{"--time-limit", "4", "--quiet"});
+  auto launcher = nodes.launch(paced + some_seconds + std::vector<std::string>{"--quiet"});
   REQUIRE(nodes.wait_until(0, is_running));
   launcher->send(SIGKILL);
   launcher->wait();
@@ -141,16 +141,19 @@ TEST_CASE(
   for (const std::string policy : {"full", "dtur", "adaptive"}) {
     cluster nodes{4};
     const auto out = nodes.directory() / "launcher";
-    auto launcher = nodes.launch(
-        paced + std::vector<std::string>{"--policy", policy, "--time-limit", "5", "--quiet", "--topology",
-                                         "circulant:1,2", "--out", out.string(), "--log-level", "error"});
+    auto launcher =
+        nodes.launch(paced + until_told +
+                     std::vector<std::string>{"--policy", policy, "--quiet", "--topology", "circulant:1,2",
+                                              "--out", out.string(), "--log-level", "error"});
     REQUIRE(nodes.wait_until(0, is_running));
     nodes.kill(3);
-    const auto end = launcher->wait(patience);
+    REQUIRE(nodes.wait_until(0, [](const json& s) { return workers_of(s) == 6; }));
+    nodes.go_on(seconds{4});
+    const auto end = tell_to_end(*launcher);
     CAPTURE(policy);
     CAPTURE(end.err);
     CAPTURE(nodes.errors());
-    REQUIRE(end.code == 0);
+    REQUIRE(end.code == 130);
     const auto run = read_json(out / "run.json")["runs"][0];
     check_audit(run);
     CHECK(run["workers_lost"] == json{3, 7});
@@ -165,8 +168,10 @@ TEST_CASE(
 
 TEST_CASE("dybw node: two parts with nothing between them both come to an end, without their launcher") {
   cluster nodes{4};
-  auto launcher = nodes.launch({"--workers", "4", "--topology", "ring", "--time-limit", "4", "--step-time",
-                                "exp:0.01", "--suspect-after", "1", "--eval-every", "0.5", "--detach"});
+  auto launcher =
+      nodes.launch(some_seconds + std::vector<std::string>{"--workers", "4", "--topology", "ring",
+                                                           "--step-time", "exp:0.01", "--suspect-after", "1",
+                                                           "--eval-every", "0.5", "--detach"});
   REQUIRE(launcher->wait(patience).code == 0);
   REQUIRE(nodes.wait_until(0, is_running));
   nodes.kill(1);

@@ -157,13 +157,16 @@ TEST_CASE("dybw run --detach: the launcher returns with the run's name, status a
 
 TEST_CASE("dybw run --nodes: a run that loses a node goes on to the end, and says which") {
   cluster nodes{3};
-  auto launcher = nodes.launch({"--workers", "6", "--policy", "dtur", "--time-limit", "12", "--step-time",
-                                "const:0.01", "--suspect-after", "1", "--format", "json", "--quiet"});
+  auto launcher = nodes.launch(
+      until_told + std::vector<std::string>{"--workers", "6", "--policy", "dtur", "--step-time", "const:0.01",
+                                            "--suspect-after", "1", "--format", "json", "--quiet"});
   REQUIRE(nodes.wait_until(0, is_running));
   nodes.kill(2);
-  const auto end = launcher->wait(patience);
+  // Its two workers cut the ring in halves.
+  REQUIRE(nodes.wait_until(0, [](const json& s) { return s["workers_in_touch"] == 2; }));
+  const auto end = tell_to_end(*launcher);
   CAPTURE(end.err);
-  CHECK(end.code == 0);
+  CHECK(end.code == 130);
   const auto document = json::parse(end.out);
   const auto& run = document["runs"][0];
   CHECK(run["workers_lost"] == json{2, 5});

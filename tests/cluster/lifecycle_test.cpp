@@ -55,13 +55,16 @@ void check_one_line(const process_end& end, const std::string& word) {
 TEST_CASE("dybw node: when launcher and leading node are killed, the next lead writes the results") {
   for (const std::string policy : {"dtur", "adaptive"}) {
     cluster nodes{3};
-    auto launcher = nodes.launch(paced + std::vector<std::string>{"--time-limit", "6", "--policy", policy});
+    auto launcher = nodes.launch(paced + until_told + std::vector<std::string>{"--policy", policy});
     REQUIRE(nodes.wait_until(1, is_running));
     launcher->send(SIGKILL);
     launcher->wait();
     nodes.kill(0);
     CAPTURE(policy);
     CAPTURE(nodes.errors());
+    for (const std::size_t i : {1, 2})
+      REQUIRE(nodes.wait_until(i, [](const json& s) { return s["workers_in_touch"] == 4; }));
+    CHECK(dybw({"stop", nodes.address(1)}).code == 0);
     for (const std::size_t i : {1, 2})
       REQUIRE(nodes.wait_until(i, is_idle, patience));
     const auto result = nodes.result(1); // of worker 1, the lowest that is left

@@ -112,9 +112,10 @@ TEST_CASE(
 TEST_CASE("dybw node --trainer: a killed node's workers come back with new trainers, a hung one is no harm") {
   const own_trainer plane;
   cluster nodes{3, plane.offered()};
-  auto run = nodes.launch({"--trainer", "plane", "--workers", "6", "--time-limit",
-                           is_slow_build ? "40" : "12", "--quiet", "--policy", "dtur", "--step-time",
-                           "exp:0.01", "--suspect-after", "1.5", "--format", "json"});
+  auto run =
+      nodes.launch(until_told + std::vector<std::string>{"--trainer", "plane", "--workers", "6", "--quiet",
+                                                         "--policy", "dtur", "--step-time", "exp:0.01",
+                                                         "--suspect-after", "1.5", "--format", "json"});
   REQUIRE(nodes.wait_until(0, is_running));
   nodes.go_on(seconds{2});
   REQUIRE(plane.processes().size() == 6);
@@ -126,10 +127,12 @@ TEST_CASE("dybw node --trainer: a killed node's workers come back with new train
   ::kill(others.front(), SIGSTOP);
   nodes.go_on(seconds{3});
   ::kill(others.front(), SIGCONT);
-  const auto end = run->wait(patience);
+  REQUIRE(nodes.wait_until(2, [](const json& s) { return is_running(s) && s["workers_in_touch"] == 6; }));
+  nodes.go_on(seconds{2});
+  const auto end = tell_to_end(*run);
   CAPTURE(end.err);
   CAPTURE(nodes.errors());
-  REQUIRE(end.code == 0);
+  REQUIRE(end.code == 130);
   const auto result = json::parse(end.out)["runs"][0];
   CHECK(result["test_accuracy"] > 0.9);
   CHECK(result["mixing"]["one_sided_edges"] == 0);
