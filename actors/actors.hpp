@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/local_messages.hpp"
+#include "learning/coding/block_coder.hpp"
 #include "learning/model/local_training.hpp"
 #include "messages/frame.hpp"
 
@@ -33,6 +34,7 @@ struct training_job {
   bool wants_mix = false;
   bool wants_state = false; ///< the learner's, as of after the mix
   std::vector<weighted_block> neighbours;
+  std::shared_ptr<block_coder> coder; ///< null: estimates are not coded
   bool wants_step = false;
   parameter_block from; ///< pairwise averaging: where the step begins; otherwise none
   std::atomic<bool> step_dropped =
@@ -43,17 +45,19 @@ struct training_job {
   std::vector<mini_batch> batches; ///< .. and their rows; none for learners with their own data
   std::vector<std::span<const std::uint32_t>> rows; ///< [steps]: the same, as a learner takes them
   double gradients = 1;                             ///< that are computed, more than steps by stragglers
+  std::vector<parameter_block> bases;               ///< from which what it comes to is to be coded, each once
   // results:
   local_training::mix_outcome mixed;
   parameter_block velocity;
   parameter_block outer;
   std::vector<char> saved;
   local_training::step_outcome stepped;
-  std::string maker;    ///< whose work the step was, see `local_learner`
-  std::string failure;  ///< of the learner, which can do no more; empty: none
-  nanoseconds took{0};  ///< the step's computing time
-  nanoseconds cpu{0};   ///< .. of the processor, or the same where another process computes
-  run_origin mix_began; ///< a moment of the monotonic clock
+  std::vector<block_coder::coded> coded; ///< [bases]
+  std::string maker;                     ///< whose work the step was, see `local_learner`
+  std::string failure;                   ///< of the learner, which can do no more; empty: none
+  nanoseconds took{0};                   ///< the step's computing time
+  nanoseconds cpu{0};                    ///< .. of the processor, or the same where another process computes
+  run_origin mix_began;                  ///< a moment of the monotonic clock
   run_origin mix_ended;
 };
 using training_job_ptr = std::shared_ptr<training_job>;
@@ -222,6 +226,7 @@ struct join_run {
   std::vector<worker_actor> workers; ///< [workers], null for those of other nodes
   nanoseconds suspect_after{std::chrono::seconds{3}};
   link_listener_actor listener;
+  block_format send = block_format::float32;
 };
 
 /// Measures the average model on the test set now and then, on a thread of its own, within 5 % of the

@@ -14,6 +14,8 @@ struct enum_range<partition_spec::kind> : up_to<partition_spec::kind::dirichlet_
 template <>
 struct enum_range<weight_rule> : up_to<weight_rule::graph> {};
 template <>
+struct enum_range<block_format> : up_to<block_format::int8> {};
+template <>
 struct enum_range<miss_rule> : up_to<miss_rule::discard> {};
 template <>
 struct enum_range<clock_kind> : up_to<clock_kind::virtual_> {};
@@ -51,7 +53,7 @@ auto inspect(auto& f, run_config& x) {
            x.clock, x.step_time, x.straggler, x.link_latency, x.link_bandwidth, x.mix_time_s,
            x.round_timeout_s, x.suspect_after_s, x.threads, x.seed, x.eval_every_s, x.exchange,
            x.checkpoint_every_s, x.log_bytes_max, x.trainer, x.attach, x.trainer_restarts, x.own_learner,
-           x.target, x.local_steps, x.local_time_s, x.outer);
+           x.target, x.local_steps, x.local_time_s, x.outer, x.send);
 }
 auto inspect(auto& f, run_spec& x) {
   return f(x.run, x.self, x.config, x.edges, x.connecting, x.nodes, x.placement, x.resume, x.name, x.options);

@@ -154,10 +154,10 @@ void append_peer(std::vector<char>& out, worker_id from, worker_id to, const pee
 }
 
 void append_estimate_head(std::vector<char>& out, worker_id from, worker_id to, round_number round,
-                          std::size_t parameters) {
+                          std::size_t words, round_number base) {
   framed f{out, frame_kind::estimate};
-  f.announce(parameters * sizeof(float));
-  wire_writer{out}(from, to, round);
+  f.announce(words * sizeof(float));
+  wire_writer{out}(from, to, round, base);
 }
 
 void append_again(std::vector<char>& out, worker_id from, worker_id to, round_number round) {
@@ -181,7 +181,7 @@ void frame_parser::expect_control(std::size_t bytes_max) {
 
 void frame_parser::expect_link(std::shared_ptr<const link_rules> rules) {
   stage_ = stage::link;
-  buffers_.emplace(static_cast<std::size_t>(rules->parameters));
+  buffers_.emplace(rules->words(true));
   rules_ = std::move(rules);
 }
 
@@ -264,12 +264,16 @@ ec frame_parser::check_greeting_head() const {
 }
 
 ec frame_parser::check_link_head() const {
-  constexpr auto numbers = estimate_head_bytes - frame_head_bytes;
+  constexpr std::size_t numbers = 16;
+  const auto is_block = [this](bool is_change) {
+    return payload_bytes_ ==
+           estimate_head_bytes - frame_head_bytes + rules_->words(is_change) * sizeof(float);
+  };
   switch (kind_) {
   case frame_kind::peer:
     return payload_bytes_ <= peer_bytes_max ? ec::none : ec::oversized;
   case frame_kind::estimate:
-    return payload_bytes_ == numbers + rules_->parameters * sizeof(float) ? ec::none : ec::wrong_size;
+    return is_block(false) || is_block(true) ? ec::none : ec::wrong_size;
   case frame_kind::again:
     return payload_bytes_ == numbers ? ec::none : ec::wrong_size;
   case frame_kind::alive:
@@ -281,13 +285,18 @@ ec frame_parser::check_link_head() const {
 
 ec frame_parser::start_block() {
   wire_reader in{std::span<const char>{head_}.subspan(frame_head_bytes)};
-  in(block_from_, block_to_, block_round_);
+  in(block_from_, block_to_, block_round_, block_base_);
   if (!rules_->allow(block_from_, block_to_))
     return ec::stranger;
+  const auto is_change = block_base_ != 0;
+  const auto words = rules_->words(is_change);
+  if (payload_bytes_ != estimate_head_bytes - frame_head_bytes + words * sizeof(float) ||
+      (is_change && rules_->send != block_format::int8))
+    return ec::wrong_size;
   // The last block of this sender is of no more use: its buffer may serve again.
   if (auto* last = last_of(block_from_))
     last->block = parameter_block{};
-  block_ = buffers_->acquire();
+  block_ = words == rules_->words(true) ? buffers_->acquire() : std::make_shared<float_buffer>(words);
   filled_ = 0;
   return ec::none;
 }
@@ -302,11 +311,13 @@ std::span<char> frame_parser::block_space() {
 void frame_parser::finish_block(std::optional<frame>& out) {
   auto* last = last_of(block_from_);
   if (last == nullptr)
-    last = &last_blocks_.emplace_back(sent_block{block_from_, 0, {}});
+    last = &last_blocks_.emplace_back(sent_block{block_from_, 0, 0, {}});
   last->round = block_round_;
+  last->base = block_base_;
   last->block = parameter_block{std::move(block_)};
   block_.reset();
-  out = peer_message{block_from_, block_to_, estimate_message{{block_round_, true}, last->block}};
+  out =
+      peer_message{block_from_, block_to_, estimate_message{{block_round_, true}, last->block, block_base_}};
   next_frame();
 }
 
@@ -375,7 +386,7 @@ ec frame_parser::take_again(std::span<const char> payload, std::optional<frame>&
   const auto* last = last_of(x.from);
   if (last == nullptr || last->round != round)
     return ec::unknown_block;
-  x.body = estimate_message{{round, true}, last->block};
+  x.body = estimate_message{{round, true}, last->block, last->base};
   out = std::move(x);
   return in.finish();
 }

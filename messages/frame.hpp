@@ -1,5 +1,6 @@
 #pragma once
 
+#include "learning/coding/block_coder.hpp"
 #include "learning/graph/topology.hpp"
 #include "messages/control.hpp"
 #include "messages/wire.hpp"
@@ -19,18 +20,18 @@
 ///     refusal    one line of text, then the connection is closed         instead of a hello, or after it
 ///     control    index of the message u8, message                        control connections
 ///     peer       from u32, to u32, index u8, message                     links, all but blocks
-///     estimate   from u32, to u32, round u64, float32 in host order      links; ahead of an offer or answer the
-///                                                                       round is a mere number
+///     estimate   from u32, to u32, round u64, base u64, words of 32 bits in host order      links; ahead of an
+///                                                                       offer or answer the round is a mere number
 ///     again      from u32, to u32, round u64: the block that `from` sent last      links
 ///     alive      nothing                                                 links
 // clang-format on
 namespace dybw {
 
-constexpr std::uint32_t protocol_version = 7;
+constexpr std::uint32_t protocol_version = 8;
 constexpr std::uint32_t byte_order_mark = 0x01020304;
 constexpr std::size_t frame_head_bytes = 8;
 /// Of an estimate with parameters: everything but the parameters.
-constexpr std::size_t estimate_head_bytes = frame_head_bytes + 16;
+constexpr std::size_t estimate_head_bytes = frame_head_bytes + 24;
 
 enum class frame_kind : std::uint8_t { hello = 1, refusal, control, peer, estimate, again, alive };
 
@@ -83,9 +84,9 @@ void append_frame(std::vector<char>& out, const alive& x);
 /// A message without parameters: an `estimate_message` that has some needs the next two. Those of an offer or
 /// answer are left out, and have to be sent before, by the next two.
 void append_peer(std::vector<char>& out, worker_id from, worker_id to, const peer_body& body);
-/// What precedes the bytes of the block, which the caller sends next.
+/// What precedes the bytes of the block, which the caller sends next; `base` as in `estimate_message`.
 void append_estimate_head(std::vector<char>& out, worker_id from, worker_id to, round_number round,
-                          std::size_t parameters);
+                          std::size_t words, round_number base = 0);
 /// The estimate whose block was the last one that `from` sent on this connection.
 void append_again(std::vector<char>& out, worker_id from, worker_id to, round_number round);
 
@@ -98,7 +99,12 @@ struct link_rules {
   node_index self{};
   node_index peer{};
   std::uint64_t parameters = 0; ///< of every block
+  block_format send = block_format::float32;
 
+  /// Of a block, as it travels.
+  std::size_t words(bool is_change) const noexcept {
+    return coded_words(send, static_cast<std::size_t>(parameters), is_change);
+  }
   /// Whether `from` lives at the peer, `to` lives here, and they are neighbours.
   bool allow(worker_id from, worker_id to) const;
 };
@@ -132,6 +138,7 @@ private:
   struct sent_block {
     worker_id from{};
     round_number round = 0;
+    round_number base = 0;
     parameter_block block;
   };
 
@@ -161,6 +168,7 @@ private:
   worker_id block_from_{};
   worker_id block_to_{};
   round_number block_round_ = 0;
+  round_number block_base_ = 0;
   std::vector<sent_block> last_blocks_; ///< the last of each worker of the other node
 };
 

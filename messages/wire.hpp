@@ -22,21 +22,31 @@
 /// in the host's byte order, which nodes compare before they work together.
 namespace dybw {
 
-/// The parameters of an estimate, or none.
+/// The parameters of an estimate, or none. Between nodes they are in the format of the run
+/// (learning/coding/block_coder.hpp).
 struct estimate_message {
   estimate body;
-  parameter_block parameters; ///< [parameter_count]; none if !body.has_parameters
+  parameter_block parameters; ///< [parameter_count], or coded; none if !body.has_parameters
+  round_number base = 0;      ///< they are the change since the sender's block of this round; 0: whole
+};
+
+/// The number of a block, ascending from one that a worker sends to the next, and that of its base.
+struct block_label {
+  round_number number = 0; ///< 0: the block is not coded
+  round_number base = 0;   ///< see `estimate_message`
 };
 
 /// An offer or answer with the sender's estimate, if it has one. Between nodes the block goes ahead, as an
-/// estimate, and the message comes without.
+/// estimate of its number in place of a round, and the message comes without.
 struct offer_message {
   offer body;
   parameter_block parameters;
+  block_label label{};
 };
 struct answer_message {
   answer body;
   parameter_block parameters;
+  block_label label{};
 };
 
 /// A threshold with the moment its sender passed it on (since the run's start, the sender's clock), which
@@ -46,9 +56,10 @@ struct threshold_message {
   nanoseconds passed_on{0};
 };
 
-/// From shell to shell: your block of this round is here (flow control), and I am alive.
+/// From shell to shell: your block of this round, or number, is here (flow control), and I am alive.
 struct received {
   round_number round = 0;
+  bool kept = true; ///< changes may count from it; without, its own base was not here, and it is lost
 };
 
 /// From shell to shell: I am alive.
@@ -95,7 +106,7 @@ typename Inspector::result_type inspect(Inspector& f, fact& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, received& x) {
-  return f(caf::meta::type_name("received"), x.round);
+  return f(caf::meta::type_name("received"), x.round, x.kept);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, heartbeat&) {
@@ -103,7 +114,11 @@ typename Inspector::result_type inspect(Inspector& f, heartbeat&) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, estimate_message& x) {
-  return f(caf::meta::type_name("estimate_message"), x.body, x.parameters);
+  return f(caf::meta::type_name("estimate_message"), x.body, x.base, x.parameters);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, block_label& x) {
+  return f(caf::meta::type_name("block_label"), x.number, x.base);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, link_sessions& x) {
@@ -123,11 +138,11 @@ typename Inspector::result_type inspect(Inspector& f, answer& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, offer_message& x) {
-  return f(caf::meta::type_name("offer_message"), x.body, x.parameters);
+  return f(caf::meta::type_name("offer_message"), x.body, x.label, x.parameters);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, answer_message& x) {
-  return f(caf::meta::type_name("answer_message"), x.body, x.parameters);
+  return f(caf::meta::type_name("answer_message"), x.body, x.label, x.parameters);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, threshold& x) {

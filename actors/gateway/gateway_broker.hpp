@@ -88,6 +88,7 @@ private:
     std::uint64_t incarnation = 0; ///< of the process at the other end
     struct sent_block {
       round_number round = 0; ///< pairwise averaging: just a number
+      round_number base = 0;
       const float* values = nullptr;
       parameter_block held; ///< pairwise averaging: so that its memory holds no other values
     };
@@ -170,7 +171,9 @@ private:
   void heard_on_link(attached_connection& c);
   void send_peer(const peer_message& m);
   void write_estimate(attached_connection& c, worker_id from, worker_id to, const estimate_message& m);
-  bool write_ahead(attached_connection& c, worker_id from, worker_id to, const parameter_block& block);
+  bool write_ahead(attached_connection& c, worker_id from, worker_id to, const parameter_block& block,
+                   const block_label& label);
+  bool has_size_of_run(worker_id from, std::size_t words, round_number base) const;
   bool takes_what_is_sent(const attached_connection& c);
 
   gateway_options options_;

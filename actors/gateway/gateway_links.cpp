@@ -14,12 +14,16 @@ std::string number_of(node_index node) {
 }
 
 /// What an offer or answer brings.
-const parameter_block* block_of(const peer_body& body) {
+struct block_ahead {
+  const parameter_block* block = nullptr;
+  block_label label{};
+};
+block_ahead block_of(const peer_body& body) {
   if (const auto* o = std::get_if<offer_message>(&body))
-    return &o->parameters;
+    return {&o->parameters, o->label};
   if (const auto* a = std::get_if<answer_message>(&body))
-    return &a->parameters;
-  return nullptr;
+    return {&a->parameters, a->label};
+  return {};
 }
 
 } // namespace
@@ -164,6 +168,7 @@ void gateway_broker::open_link(const attached& c, node_index node, std::uint64_t
   rules->self = run.self;
   rules->peer = node;
   rules->parameters = run.parameters;
+  rules->send = run.send;
   c->connection->parser().expect_link(std::move(rules));
   c->at = step::link;
   c->node = node;
@@ -244,8 +249,8 @@ void gateway_broker::send_peer(const peer_message& m) {
       note(c); // with what else this turn brings
     else
       write_out(c); // a turn may bring many
-  } else if (const auto* block = block_of(body); block != nullptr && !block->values().empty()) {
-    if (!write_ahead(*c, from, to, *block))
+  } else if (const auto [block, label] = block_of(body); block != nullptr && !block->values().empty()) {
+    if (!write_ahead(*c, from, to, *block, label))
       return;
     append_peer(c->connection->out().tail(), from, to, body);
     write_out(c);
@@ -260,37 +265,42 @@ void gateway_broker::write_estimate(attached_connection& c, worker_id from, work
                                     const estimate_message& m) {
   auto& out = c.connection->out();
   const auto values = m.parameters.values();
-  if (values.size() != links_->run().parameters) { // the other side would take it for an attack
-    spdlog::error("worker {} sends {} parameters in a run with {}", to_string(from), values.size(),
-                  links_->run().parameters);
+  if (!has_size_of_run(from, values.size(), m.base))
     return append_peer(out.tail(), from, to, estimate_message{{m.body.round, false}, {}});
-  }
   auto& last = c.blocks_sent[from];
-  if (last.round == m.body.round && last.values == values.data() && m.body.round != 0)
+  if (last.round == m.body.round && last.base == m.base && last.values == values.data() && m.body.round != 0)
     return append_again(out.tail(), from, to, m.body.round);
-  append_estimate_head(out.tail(), from, to, m.body.round, values.size());
+  append_estimate_head(out.tail(), from, to, m.body.round, values.size(), m.base);
   out.append(m.parameters);
-  last = {m.body.round, values.data(), {}};
+  last = {m.body.round, m.base, values.data(), {}};
   ++blocks_sent_;
+}
+
+/// The other side would take another for an attack.
+bool gateway_broker::has_size_of_run(worker_id from, std::size_t words, round_number base) const {
+  const auto& run = links_->run();
+  const auto wanted = coded_words(run.send, static_cast<std::size_t>(run.parameters), base != 0);
+  if (words != wanted)
+    spdlog::error("worker {} sends a block of {} words in a run where it has {}", to_string(from), words,
+                  wanted);
+  return words == wanted;
 }
 
 /// Of an offer or answer. Offers to several workers there bring the same block: it goes once.
 bool gateway_broker::write_ahead(attached_connection& c, worker_id from, worker_id to,
-                                 const parameter_block& block) {
+                                 const parameter_block& block, const block_label& label) {
   auto& out = c.connection->out();
   const auto values = block.values();
-  if (values.size() != links_->run().parameters) {
-    spdlog::error("worker {} sends {} parameters in a run with {}", to_string(from), values.size(),
-                  links_->run().parameters);
+  if (!has_size_of_run(from, values.size(), label.base))
     return false;
-  }
   auto& last = c.blocks_sent[from];
-  if (last.values == values.data()) {
+  if (last.values == values.data() && last.base == label.base &&
+      (label.number == 0 || last.round == label.number)) {
     append_again(out.tail(), from, to, last.round);
     return true;
   }
-  last = {last.round + 1, values.data(), block};
-  append_estimate_head(out.tail(), from, to, last.round, values.size());
+  last = {label.number == 0 ? last.round + 1 : label.number, label.base, values.data(), block};
+  append_estimate_head(out.tail(), from, to, last.round, values.size(), label.base);
   out.append(block);
   ++blocks_sent_;
   return true;

@@ -49,9 +49,10 @@ void node_state::spawn_host(std::map<worker_id, worker_start> starts, std::optio
     if (lifecycle_.serves(run))
       run_->count_from(traffic_);
   });
-  self_->send(gateway_, join_run{spec.run, spec.self, spec.nodes, spec.placement, host_->graph(),
-                                 inputs.model->parameter_count(), host_->workers(),
-                                 from_seconds(inputs.config.suspect_after_s), node_actor{self_}});
+  self_->send(gateway_,
+              join_run{spec.run, spec.self, spec.nodes, spec.placement, host_->graph(),
+                       inputs.model->parameter_count(), host_->workers(),
+                       from_seconds(inputs.config.suspect_after_s), node_actor{self_}, inputs.config.send});
   host_->meet(gateway_);
 }
 

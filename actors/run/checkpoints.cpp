@@ -78,6 +78,8 @@ std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy) {
     h.add(std::uint64_t{config.local_steps});
   if (config.local_time_s)
     h.add(*config.local_time_s);
+  if (config.send != block_format::float32)
+    h.add(std::string{to_string(config.send)});
   if (config.outer.is_on())
     for (const double x : {config.outer.momentum, config.outer.step})
       h.add(x);

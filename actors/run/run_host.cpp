@@ -123,6 +123,7 @@ worker_options run_host::options_of(worker_id id, const run_inputs& inputs,
     x.run_hash = run_hash_;
   }
   x.records = !options.reports.events_file.empty();
+  x.send = config.send;
   x.suspect_after = from_seconds(config.suspect_after_s);
   x.time_limit = options.time_limit;
   x.trainers = trainers_;

@@ -309,15 +309,14 @@ bool begin(learner_group& learners, const virtual_checkpoint* resumed) {
 
 virtual_run_options virtual_options_for(const run_inputs& inputs, std::size_t policy) {
   const auto& config = inputs.config;
+  const auto bytes = [&](bool is_change) {
+    return coded_words(config.send, inputs.model->parameter_count(), is_change) * sizeof(float);
+  };
   virtual_run_options x;
   x.machine = machine_options_for(inputs, policy);
-  x.times = {config.step_time,
-             config.straggler,
-             config.link_latency,
-             config.link_bandwidth,
-             inputs.model->parameter_count() * sizeof(float),
-             config.mix_time_s,
-             strides_of(config)};
+  x.times = {config.step_time,      config.straggler,   config.link_latency,
+             config.link_bandwidth, bytes(false),       bytes(true),
+             config.mix_time_s,     strides_of(config), config.send};
   x.seed = config.seed;
   if (config.time_limit_s)
     x.time_limit = from_seconds(*config.time_limit_s);

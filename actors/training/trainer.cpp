@@ -45,6 +45,9 @@ void do_what_is_wanted(training_job& job, training_workspace& workspace) {
     if (job.local->waits())
       job.maker = job.local->maker();
     job.cpu = job.local->waits() ? job.took : from_seconds(thread_cpu_s() - cpu_before);
+    job.coded.clear();
+    for (const auto& base : job.bases)
+      job.coded.push_back(job.coder->encode(job.stepped.estimate, base));
   }
 }
 

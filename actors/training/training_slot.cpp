@@ -113,6 +113,7 @@ training_slot::submission training_slot::submit(nanoseconds now, bool state_want
       gradients_ = clock_->computed(started_, steps, step_took_ == not_known_ ? nanoseconds{0} : step_took_);
     job_->gradients = *gradients_;
     job_->steps = steps;
+    job_->bases = bases_;
     give_batches();
   }
   under_way_ = true;
@@ -168,6 +169,8 @@ std::optional<nanoseconds> training_slot::take_step() {
     return std::nullopt;
   gradients_.reset();
   estimate_ = std::move(job_->stepped.estimate);
+  coded_bases_.swap(job_->bases);
+  coded_.swap(job_->coded);
   loss_ = job_->stepped.loss;
   samples_ = static_cast<std::uint32_t>(job_->stepped.samples);
   made_ = job_->steps;
@@ -176,6 +179,13 @@ std::optional<nanoseconds> training_slot::take_step() {
   cost_ = job_->cpu + delay;
   note_usual();
   return delay;
+}
+
+const block_coder::coded* training_slot::coded_from(const parameter_block& base) const {
+  for (std::size_t i = 0; i < coded_.size(); ++i)
+    if (coded_bases_[i].values().data() == base.values().data())
+      return &coded_[i];
+  return nullptr;
 }
 
 void training_slot::close() {

@@ -30,6 +30,8 @@ public:
   /// Without a model it ends after the delay returned.
   std::optional<nanoseconds> begin_step(std::uint64_t ticket, nanoseconds now, const parameter_block& from,
                                         round_number completed = 0);
+  /// From which blocks what the next step comes to is to be coded, each once; to be changed before it begins.
+  std::vector<parameter_block>& bases() noexcept { return bases_; }
   /// The newest step is not wanted any more, however far it has come.
   void drop_step(nanoseconds now);
   /// A mix is wanted, with what the caller puts into this empty list. REQUIRES: a model, a step done.
@@ -94,6 +96,9 @@ public:
   std::uint64_t ticket() const noexcept { return ticket_; }              ///< of the step wanted; 0: none
   const parameter_block& from() const noexcept { return from_; }         ///< where that step began
   const parameter_block& estimate() const noexcept { return estimate_; } ///< w~_j of the newest step done
+  /// .. coded from `base`, or from nothing; null: not asked for.
+  const block_coder::coded* coded_from(const parameter_block& base) const;
+  const std::vector<block_coder::coded>& coded() const noexcept { return coded_; }
   nanoseconds discarded() const noexcept {
     return discarded_;
   } ///< time in dropped steps that another followed
@@ -132,6 +137,9 @@ private:
   /// That the next step done computes with its gradient steps, once drawn; a dropped one leaves both.
   std::optional<double> gradients_;
   parameter_block estimate_;
+  std::vector<parameter_block> bases_;       ///< of the next step
+  std::vector<parameter_block> coded_bases_; ///< of the newest one done ..
+  std::vector<block_coder::coded> coded_;    ///< .. and what it was coded to
   nanoseconds started_{0};
   nanoseconds compute_{0};             ///< gradient and injected delay
   nanoseconds cost_{0};                ///< the gradient's processor time and injected delay

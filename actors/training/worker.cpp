@@ -49,6 +49,12 @@ void worker_state::start(worker_options options) {
     if (auto& x = options_.resumed)
       x->parameters = x->velocity = x->outer = {}; // who holds a block keeps its memory
     job->client = training_client_actor{worker_actor{self_}};
+    if (options_.send != block_format::float32) {
+      const auto count = options_.training->model->parameter_count();
+      coder_.emplace(options_.send, count);
+      if (!pairs_)
+        job->coder = std::make_shared<block_coder>(options_.send, count);
+    }
   }
   slot_.emplace(std::move(job), options_.clock, bool{options_.shard});
   fetch_batches();
@@ -62,6 +68,7 @@ void worker_state::meet(const meet_neighbours& x) {
     neighbours_[i].handle = x.neighbours[i];
     if (neighbours_[i].handle)
       self_->monitor(neighbours_[i].handle);
+    begin_coding(neighbours_[i]);
   }
 }
 
@@ -88,16 +95,22 @@ void worker_state::begin_rounds(const begin_work& x) {
 void worker_state::receive(worker_id from, const estimate_message& m) {
   if (!alive(from))
     return;
-  if (pairs_)
-    return pairs_->hold(from, m.parameters);
   auto body = m.body;
   auto& n = *find(from);
+  if (pairs_) {
+    const auto cpu_before = thread_cpu_s();
+    if (const auto block = arrived(n, {body.round, m.base}, m.parameters))
+      pairs_->hold(from, *block);
+    if (n.coded)
+      mixing_price_.spent(from_seconds(thread_cpu_s() - cpu_before));
+    return;
+  }
   if (body.has_parameters) {
-    tell(n, received{body.round});
+    const auto block = arrived(n, {body.round, m.base}, m.parameters).value_or(parameter_block{});
     // An estimate of another size than ours (none checked it on the way) cannot be mixed with.
-    body.has_parameters = m.parameters.values().size() == current_.values().size();
+    body.has_parameters = block.values().size() == current_.values().size();
     if (body.has_parameters && machine_->may_be_in(body.round))
-      n.estimates.offer(body.round, m.parameters);
+      n.estimates.offer(body.round, block);
   }
   apply(message_received{from, body});
 }
@@ -113,7 +126,12 @@ void worker_state::receive(worker_id from, const threshold_message& m) {
 void worker_state::receive(worker_id from, const received& m) {
   if (!alive(from))
     return;
-  find(from)->window.received(m.round);
+  auto& n = *find(from);
+  n.window.received(m.round);
+  if (n.coded && m.kept)
+    n.coded->told.kept(m.round);
+  else if (n.coded)
+    n.coded->reset();
   if (m.round == sent_round_)
     acknowledged_ = now();
 }
@@ -151,6 +169,8 @@ void worker_state::link_is_broken(worker_id id) {
 void worker_state::lose(neighbour& n, neighbour_lost::cause why) {
   detector_->give_up(static_cast<std::size_t>(&n - neighbours_.data()));
   n.window.reset();
+  if (n.coded)
+    n.coded->reset();
   apply(neighbour_lost{n.id, why});
 }
 
@@ -276,6 +296,7 @@ void worker_state::take(const event& e) {
 void worker_state::follow_up() {
   if (reads_mail_)
     return;
+  mixing_price_.spent(std::exchange(coding_took_, nanoseconds{0}));
   send_mail();
   submit_job();
 }
@@ -293,7 +314,7 @@ void worker_state::say(neighbour& to, const estimate& body) {
   auto m = estimate_message{body, {}};
   m.body.has_parameters = body.has_parameters && to.window.try_send(body.round);
   if (m.body.has_parameters) {
-    m.parameters = slot_->estimate();
+    attach_estimate(to, m);
     if (std::exchange(sent_round_, body.round) != body.round)
       acknowledged_ = nanoseconds{0};
   }
@@ -302,17 +323,19 @@ void worker_state::say(neighbour& to, const estimate& body) {
 }
 
 void worker_state::say(neighbour& to, const offer& body) {
-  pairs_->tell(to.id, current_, true);
-  count_sent(current_);
-  tell(to, offer_message{body, current_});
+  const auto block = code_current(to);
+  pairs_->tell(to.id, block.values, true);
+  count_sent(block.words);
+  tell(to, offer_message{body, block.words, block.label});
 }
 
 void worker_state::say(neighbour& to, const answer& body) {
   if (!body.taken)
     return tell(to, answer_message{body, {}});
-  pairs_->tell(to.id, current_, false);
-  count_sent(current_);
-  tell(to, answer_message{body, current_});
+  const auto block = code_current(to);
+  pairs_->tell(to.id, block.values, false);
+  count_sent(block.words);
+  tell(to, answer_message{body, block.words, block.label});
 }
 
 /// What a threshold says of more edges at once travels within a process only.
@@ -334,6 +357,8 @@ void worker_state::count_sent(const parameter_block& block) {
 }
 
 void worker_state::perform(const compute& x) {
+  if (coder_ && !pairs_)
+    code_from_what_is_known();
   const auto delay =
       slot_->begin_step(x.ticket, now(), pairs_ ? current_ : parameter_block{}, machine_->completed());
   if (delay && *delay > nanoseconds{0})
@@ -345,12 +370,18 @@ void worker_state::perform(const compute& x) {
 void worker_state::perform(const mix& x) {
   if (options_.training) {
     auto& blocks = slot_->begin_mix();
-    for (const auto& term : x.terms)
-      blocks.push_back({find(term.neighbour)->estimates.used(x.round), term.weight});
+    for (const auto& term : x.terms) {
+      const auto& n = *find(term.neighbour);
+      assert(!n.coded || n.coded->sent);
+      blocks.push_back({n.estimates.used(x.round), term.weight, n.coded ? n.coded->sent : parameter_block{}});
+    }
     mixed_epoch_ = slot_->epoch(); // the job's batch is still that of the step of this round
   }
-  for (auto& n : neighbours_)
+  for (auto& n : neighbours_) {
     n.estimates.release(x.round);
+    if (n.coded)
+      n.coded->sent = {};
+  }
   mixed_round_ = x.round;
 }
 

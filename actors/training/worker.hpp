@@ -4,6 +4,7 @@
 #include "actors/training/pairwise_blocks.hpp"
 #include "actors/training/spare_workspaces.hpp"
 #include "actors/training/training_slot.hpp"
+#include "learning/coding/known_blocks.hpp"
 #include "learning/consensus/estimate_slots.hpp"
 #include "learning/consensus/flow_window.hpp"
 #include "learning/consensus/mixing_price.hpp"
@@ -26,6 +27,8 @@ struct worker_options {
   nanoseconds checkpoint_every{0};
   std::uint64_t run_hash = 0;                   ///< for checkpoints
   bool records = false;                         ///< tells the reporter every event
+  block_format send = block_format::float32;    ///< how estimates go to other processes ..
+  bool codes_all = false;                       ///< .. and to all neighbours: to see what comes of it
   trainer_pool_actor trainers;                  ///< may be null with `--model none`
   std::shared_ptr<spare_workspaces> workspaces; ///< for small jobs; null: trainers do them all
   shard_actor shard;                            ///< null where steps need no mini-batches
@@ -85,6 +88,7 @@ private:
     worker_actor handle; ///< null if it lives in another process; `links_` reaches it
     flow_window window;
     estimate_slots<parameter_block> estimates;
+    std::optional<coded_link<parameter_block>> coded; ///< if blocks travel there coded
   };
 
   /// Since the run's start, by the clock that delays messages; 0 before this worker has heard when that was
@@ -99,11 +103,15 @@ private:
   void lose(neighbour& n, neighbour_lost::cause why);
   template <class Message>
   void receive_block(worker_id from, const Message& m, bool needed) {
-    if (!alive(from) || (pairs_ && !pairs_->take(from, m.parameters, needed)))
+    if (!alive(from))
       return;
     const auto cpu_before = thread_cpu_s();
+    const auto block = arrived(*find(from), m.label, m.parameters);
+    if (!block || (pairs_ && !pairs_->take(from, *block, needed)))
+      return;
     take(message_received{from, m.body});
     mixing_price_.spent(from_seconds(thread_cpu_s() - cpu_before));
+    coding_took_ = nanoseconds{0};
     follow_up();
   }
   template <class Body>
@@ -147,6 +155,19 @@ private:
   }
   void count_sent(const parameter_block& block);
 
+  // blocks that travel coded: worker_coding.cpp
+  void begin_coding(neighbour& n);
+  void code_from_what_is_known();
+  std::optional<parameter_block> arrived(neighbour& n, const block_label& label,
+                                         const parameter_block& words);
+  void attach_estimate(neighbour& to, estimate_message& m);
+  struct told_block {
+    parameter_block words;
+    parameter_block values;
+    block_label label{};
+  };
+  told_block code_current(neighbour& to);
+
   void look_for_stall();
   void submit_job();
   void fetch_batches();
@@ -176,10 +197,21 @@ private:
   round_number sent_round_ = 0;          ///< the newest whose block went to anybody
   nanoseconds acknowledged_{0};          ///< when the last acknowledgement of it came
 
-  parameter_block current_;       ///< w_j
-  round_number mixed_round_ = 0;  ///< of the newest mix that the machine asked for
-  std::uint64_t mixed_epoch_ = 0; ///< .. and of its step's mini-batch
-  round_number saved_round_ = 0;  ///< of the newest checkpoint sent to be written
+  parameter_block current_;          ///< w_j
+  std::optional<block_coder> coder_; ///< of what comes and, in pairs, of what goes; none: nothing is coded
+  parameter_block coded_of_;         ///< in pairs: the estimate that was coded last ..
+  round_number coded_number_ = 0;    ///< .. of the newest block
+  struct coded_block {
+    parameter_block base;
+    block_coder::coded to;
+    round_number number = 0;
+  };
+  nanoseconds coding_took_{0}; ///< .. of the processor, and is not in the price of mixing yet
+  std::vector<coded_link<parameter_block>*> coded_links_; ///< all there are
+  std::vector<coded_block> coded_;                        ///< .. and what to, by bases
+  round_number mixed_round_ = 0;                          ///< of the newest mix that the machine asked for
+  std::uint64_t mixed_epoch_ = 0;                         ///< .. and of its step's mini-batch
+  round_number saved_round_ = 0;                          ///< of the newest checkpoint sent to be written
   bool checkpoint_wanted_ = false;
   bool checkpoint_under_way_ = false;
   round_report report_; ///< of the newest round, until its mix is done

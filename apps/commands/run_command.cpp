@@ -178,6 +178,8 @@ int run_here(const run_options& options, const learner_maker& own) {
   const auto& inputs = run.inputs;
   auto& output = *run.output;
   tell_data(inputs, options);
+  if (options.config.send != block_format::float32)
+    spdlog::info("all workers are in this process: nothing is coded as {}", to_string(options.config.send));
   auto resumed =
       options.resume ? find_checkpoints(options, inputs, output) : std::map<worker_id, checkpoint>{};
   auto caf_config = system_config{};

@@ -114,6 +114,9 @@ po::options_description learning_group() {
       "outer-step", text_value("E"),
       "what such a move, with its momentum, counts for; switches the outer step on (default 0.7 with "
       "--outer-momentum)")(
+      "send", text_value("FORMAT", "float32"),
+      "how parameters travel between processes, and in virtual time: float32, float16, bfloat16, or int8 (a "
+      "quarter of the bytes: the change since what the neighbour has)")(
       "start", text_value("RULE", "same"),
       "the workers' first parameters: same, or random (each its own; only with --step-size 0, to watch them "
       "agree)");

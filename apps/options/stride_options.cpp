@@ -15,6 +15,9 @@ void read_strides(const option_values& given, run_config& config) {
                    "leave out one of the two");
     config.local_time_s = given.real("local-time", fits_duration, a_duration);
   }
+  config.send = static_cast<block_format>(given.choice("send", {"float32", "float16", "bfloat16", "int8"}));
+  if (config.send != block_format::float32 && config.model == "none")
+    given.refuse("send", "contradicts --model=none, which has no parameters to send", "leave it out");
   if (!given.given("outer-momentum") && !given.given("outer-step"))
     return;
   const std::string name = given.given("outer-step") ? "outer-step" : "outer-momentum";

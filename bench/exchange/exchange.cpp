@@ -43,6 +43,7 @@ struct exchange_options {
   std::vector<std::size_t> parameters;
   std::vector<std::string> graphs;
   std::vector<std::string> transports;
+  std::vector<std::string> formats;
   std::uint64_t rounds = 0;  ///< 0: by size
   std::size_t processes = 0; ///< 0: one per worker
   unsigned handshakes = 0;   ///< per second, by strangers; 0: none
@@ -65,6 +66,7 @@ std::optional<exchange_options> parse(const std::vector<std::string>& arguments)
   std::string parameters;
   std::string graphs;
   std::string transports;
+  std::string formats;
   po::options_description known{"bench_exchange"};
   auto add = known.add_options();
   add("help", "show this");
@@ -76,6 +78,7 @@ std::optional<exchange_options> parse(const std::vector<std::string>& arguments)
       "for graphs of six; each worker sends a vector once to each process with neighbours; 0: one per "
       "worker");
   add("transports", po::value(&transports)->default_value("plain,tls"), "plain, tls");
+  add("send", po::value(&formats)->default_value("float32"), "formats: float32, float16, bfloat16, int8");
   add("rounds", po::value(&x.rounds)->default_value(0), "to measure; 0: by size, 10 to 1000");
   add("handshakes", po::value(&x.handshakes)->default_value(0),
       "also measures, with tls, what so many handshakes a second without a certificate cost");
@@ -90,16 +93,19 @@ std::optional<exchange_options> parse(const std::vector<std::string>& arguments)
     x.parameters.push_back(static_cast<std::size_t>(number_at(std::vector{word}, 0, 0)));
   x.graphs = split(graphs);
   x.transports = split(transports);
+  x.formats = split(formats);
   return x;
 }
 
-exchange_case case_of(const std::string& graph, std::size_t parameters, const exchange_options& options) {
+exchange_case case_of(const std::string& graph, std::size_t parameters, const std::string& send,
+                      const exchange_options& options) {
   exchange_case x;
   const auto pair = graph == "pair";
   x.topology = pair ? "path" : graph;
   x.workers = pair ? 2 : 6;
   x.processes = pair || options.processes == 0 ? x.workers : std::min(options.processes, x.workers);
   x.parameters = parameters;
+  x.send = send;
   x.rounds =
       options.rounds > 0 ? options.rounds : std::clamp<std::uint64_t>(40'000'000 / parameters, 10, 1000);
   x.warm_up = std::max<std::uint64_t>(x.rounds / 10, 3);
@@ -110,8 +116,13 @@ exchange_case case_of(const std::string& graph, std::size_t parameters, const ex
 std::vector<json> run_processes(const exchange_case& what, const tls_files* certificates,
                                 unsigned handshakes = 0) {
   std::vector<peer_process> peers;
-  json task{{"topology", what.topology},     {"workers", what.workers}, {"processes", what.processes},
-            {"parameters", what.parameters}, {"rounds", what.rounds},   {"warm_up", what.warm_up}};
+  json task{{"topology", what.topology},
+            {"workers", what.workers},
+            {"processes", what.processes},
+            {"parameters", what.parameters},
+            {"rounds", what.rounds},
+            {"warm_up", what.warm_up},
+            {"send", what.send}};
   if (certificates != nullptr) {
     task["certificate"] = certificates->certificate.string();
     task["key"] = certificates->key.string();
@@ -164,7 +175,10 @@ json verify(const exchange_case& what, const std::vector<json>& results) {
       throw std::runtime_error(complaint);
     largest = std::max(largest, r.at("max_error").get<double>());
   }
-  if (!(largest <= error_max))
+  const auto format = format_of(what);
+  if (!(largest <= (format == block_format::float16    ? 20 * error_max
+                    : format == block_format::bfloat16 ? 200 * error_max
+                                                       : error_max)))
     throw std::runtime_error("an average is wrong by " + std::to_string(largest));
   double start = 0;
   for (std::size_t i = 0; i < what.workers; ++i)
@@ -208,12 +222,13 @@ json measure(const std::string& graph_name, const exchange_case& what, const tls
       if (i < j)
         edges.emplace_back(i, j);
   const auto vectors = (what.workers + what.processes - 1) / what.processes; // each way over one link
-  const auto link_bytes = vectors * what.parameters * sizeof(float);
+  const auto link_bytes = vectors * coded_words(format_of(what), what.parameters, true) * sizeof(float);
   json line{{"bench", "exchange"},
             {"graph", graph_name},
             {"workers", what.workers},
             {"processes", what.processes},
             {"parameters", what.parameters},
+            {"send", what.send},
             {"transport", certificates != nullptr ? "tls" : "plain"},
             {"rounds", what.rounds},
             {"median_round_ms", round_s * 1e3},
@@ -224,12 +239,14 @@ json measure(const std::string& graph_name, const exchange_case& what, const tls
   line.update(verify(what, results));
   double formula = 0;
   for (std::size_t i = 0; i < what.workers; ++i)
-    formula += bytes_per_round(graph, what.processes, i, what.parameters);
+    formula += bytes_per_round(graph, what.processes, i, what.parameters, format_of(what));
   const auto sent = total(results, json::json_pointer{"/bytes_sent"}) / rounds;
   line["bytes_per_round"] = sent;
   line["bytes_by_formula"] = formula;
   line["bytes_to_formula"] = sent / formula;
-  if (std::abs(sent / formula - 1) > formula_tolerance)
+  // With `int8` the first blocks go whole.
+  const auto whole = format_of(what) == block_format::int8 ? 4 * 2 / rounds : 0;
+  if (std::abs(sent / formula - 1) > formula_tolerance + whole)
     throw std::runtime_error("a round takes " + std::to_string(sent) + " bytes, by the formula " +
                              std::to_string(formula));
   line["spent"] = spent(results, static_cast<double>(what.rounds), round_s);
@@ -275,12 +292,13 @@ void measure_all(const exchange_options& options) {
   const auto certificates = authority.issue("bench");
   for (const auto& transport : options.transports)
     for (const auto& graph : options.graphs)
-      for (auto parameters : options.parameters) {
-        const auto what = case_of(graph, parameters, options);
-        print(measure(graph, what, transport == "tls" ? &certificates : nullptr));
-        if (transport == "tls" && options.handshakes > 0)
-          print(measure_flood(graph, what, certificates, options.handshakes));
-      }
+      for (auto parameters : options.parameters)
+        for (const auto& send : options.formats) {
+          const auto what = case_of(graph, parameters, send, options);
+          print(measure(graph, what, transport == "tls" ? &certificates : nullptr));
+          if (transport == "tls" && options.handshakes > 0)
+            print(measure_flood(graph, what, certificates, options.handshakes));
+        }
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "learning/coding/block_coder.hpp"
 #include "learning/graph/topology.hpp"
 
 #include <cstddef>
@@ -18,8 +19,9 @@ struct exchange_case {
   std::size_t workers = 0;
   std::size_t processes = 0; ///< worker i is in process i % processes
   std::size_t parameters = 0;
-  std::uint64_t rounds = 0;  ///< measured
-  std::uint64_t warm_up = 0; ///< rounds before them
+  std::uint64_t rounds = 0;     ///< measured
+  std::uint64_t warm_up = 0;    ///< rounds before them
+  std::string send = "float32"; ///< see `block_format`
 };
 
 /// Element `index` of w(0) of a worker: in [0.5, 1.5), different everywhere, the same in all processes.
@@ -36,7 +38,8 @@ std::set<std::size_t> processes_next_to(const topology& graph, std::size_t proce
 /// What one worker has written to links per round of `full`: the formula of docs/architecture.md, "What a
 /// round costs".
 double bytes_per_round(const topology& graph, std::size_t processes, std::size_t worker,
-                       std::size_t parameters);
+                       std::size_t parameters, block_format send);
+block_format format_of(const exchange_case& what);
 
 /// The child: takes its task from its parent. Throws what went wrong, having told the parent.
 void work_in_exchange();

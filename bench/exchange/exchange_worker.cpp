@@ -152,7 +152,8 @@ public:
   explicit exchange_process(const nlohmann::json& task)
       : self_(task.at("process").get<std::size_t>()), what_{task.at("topology"),  task.at("workers"),
                                                             task.at("processes"), task.at("parameters"),
-                                                            task.at("rounds"),    task.at("warm_up")},
+                                                            task.at("rounds"),    task.at("warm_up"),
+                                                            task.at("send")},
         graph_(std::make_shared<const topology>(make_topology(what_.topology, what_.workers, 1))),
         setup_(make_setup(what_.parameters)), system_(settings_) {
     gateway_options options;
@@ -192,6 +193,7 @@ public:
     join.graph = graph_;
     join.parameters = what_.parameters;
     join.workers = workers_;
+    join.send = format_of(what_);
     join.listener = keep(system_.spawn(link_listener, up));
     caf::anon_send(gateway_, std::move(join));
     if (all.wait_for(patience) != std::future_status::ready) {
@@ -276,6 +278,7 @@ private:
     options.machine.last_round = what_.warm_up + what_.rounds;
     options.machine.round_timeout = std::chrono::minutes{1};
     options.training = setup_;
+    options.send = format_of(what_);
     options.initial = starting_point(index_of(id), what_.parameters);
     options.clock = std::make_shared<step_clock>("", "none", what_.workers, id, 1);
     options.shard = keep(system_.spawn(
@@ -372,7 +375,7 @@ std::vector<double> shares_after(const topology& graph, std::size_t worker, std:
 }
 
 double bytes_per_round(const topology& graph, std::size_t processes, std::size_t worker,
-                       std::size_t parameters) {
+                       std::size_t parameters, block_format send) {
   const auto here = process_of(worker, processes);
   std::set<std::size_t> elsewhere;
   double neighbours = 0;
@@ -381,7 +384,15 @@ double bytes_per_round(const topology& graph, std::size_t processes, std::size_t
       elsewhere.insert(there);
       ++neighbours;
     }
-  return 4 * static_cast<double>(parameters) * static_cast<double>(elsewhere.size()) + 103 * neighbours;
+  const auto block = 4 * static_cast<double>(coded_words(send, parameters, true)) + 8;
+  return block * static_cast<double>(elsewhere.size()) + 104 * neighbours;
+}
+
+block_format format_of(const exchange_case& what) {
+  const auto* const found = std::ranges::find(block_format_names, what.send);
+  if (found == std::end(block_format_names))
+    throw std::runtime_error("no format is called " + what.send);
+  return static_cast<block_format>(found - std::begin(block_format_names));
 }
 
 void work_in_exchange() {

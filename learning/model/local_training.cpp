@@ -91,7 +91,7 @@ local_training::mix_outcome local_training::mix(std::span<const weighted_block> 
   } else {
     workspace.inputs_.clear();
     for (const auto& n : neighbours)
-      workspace.inputs_.push_back({n.estimate.values(), n.weight});
+      workspace.inputs_.push_back({n.estimate.values(), n.weight, n.own.values()});
     auto mixed = pool_.acquire();
     const auto seen = mix_with_witness(own, workspace.inputs_, mixed->values(), *setup_->projection);
     outcome.projection_before = seen.projection_before;

@@ -9,10 +9,11 @@
 
 namespace dybw {
 
-/// One neighbour's estimate with its weight in a mix.
+/// One neighbour's estimate with its weight in a mix, see `mix_input`.
 struct weighted_block {
   parameter_block estimate;
-  double weight = 0; ///< P_ij
+  double weight = 0;     ///< P_ij
+  parameter_block own{}; ///< w~ as that neighbour has it; none: as it is
 };
 
 /// Rows of the mini-batches of a step's gradients, in order; empty ones for learners that have their own
@@ -34,7 +35,9 @@ struct training_state {
 /// are used again.
 ///
 ///     w~ = what its learner makes of w, in one gradient step or several     step()
-///     w  = w~ + sum of P_ij (w~_i - w~)                                     mix()
+///     w  = w~ + sum of P_ij (q_i - q)                                       mix()
+///
+/// where q_i and q are the estimates as the ends of the edge have them: w~_i and w~, unless they are coded.
 ///
 /// With an outer step, that is what it makes of the way from w to the mix (`outer_step`).
 class local_training {

@@ -54,21 +54,30 @@ void mix_block(std::span<const float> own, std::span<const mix_input> neighbours
   const auto* so_far = own.data();
   const auto part = [&](const mix_input& n) { return n.estimate.data() + first; };
   const auto weight = [](const mix_input& n) { return static_cast<float>(n.weight); };
+  const auto mine = [&](const mix_input& n) { return n.own.empty() ? own.data() : n.own.data() + first; };
   auto left = neighbours;
   for (; left.size() >= 2; left = left.subspan(2)) { // two at a time: half the traffic to `out`
     const auto *const x = part(left[0]), *const y = part(left[1]);
     const auto p = weight(left[0]), q = weight(left[1]);
+    if (!left[0].own.empty() || !left[1].own.empty()) {
+      const auto *const a = mine(left[0]), *const b = mine(left[1]);
+#pragma GCC ivdep
+      for (std::size_t k = 0; k < own.size(); ++k)
+        out[k] = so_far[k] + p * (x[k] - a[k]) + q * (y[k] - b[k]);
+      so_far = out;
+      continue;
+    }
 #pragma GCC ivdep
     for (std::size_t k = 0; k < own.size(); ++k)
       out[k] = so_far[k] + p * (x[k] - own[k]) + q * (y[k] - own[k]);
     so_far = out;
   }
   if (!left.empty()) {
-    const auto* const x = part(left[0]);
+    const auto *const x = part(left[0]), *const a = mine(left[0]);
     const auto p = weight(left[0]);
 #pragma GCC ivdep
     for (std::size_t k = 0; k < own.size(); ++k)
-      out[k] = so_far[k] + p * (x[k] - own[k]);
+      out[k] = so_far[k] + p * (x[k] - a[k]);
   } else if (neighbours.empty()) {
     std::copy_n(own.data(), own.size(), out);
   }

@@ -10,13 +10,15 @@ namespace dybw {
 
 /// One neighbour's share in a mix.
 struct mix_input {
-  std::span<const float> estimate; ///< [parameter_count]
+  std::span<const float> estimate; ///< [parameter_count], q_i: w~_i as it has come here
   double weight = 0;               ///< P_ij in (0,1)
+  std::span<const float> own{};    ///< [parameter_count], q_j: w~_j as it came there; empty: as it is
 };
 
-/// w_j = w~_j + sum_i P_ij (w~_i - w~_j), blockwise so that each block of the result stays in cache. The form
-/// matters: the two ends of an edge add exactly opposite products, so rounding does not move the mean of all
-/// estimates systematically. `out` may be `own`; otherwise the spans do not overlap. [parameter_count] each.
+/// w_j = w~_j + sum_i P_ij (q_i - q_j), blockwise so that each block of the result stays in cache. The form
+/// matters: the two ends of an edge add exactly opposite products of numbers that both know, so neither what
+/// coding has made of the estimates nor rounding moves the mean of all systematically. `out` may be `own`;
+/// otherwise the spans do not overlap. [parameter_count] each.
 void mix_estimates(std::span<const float> own, std::span<const mix_input> neighbours, std::span<float> out);
 
 /// out = base + weight * (x - y), [parameter_count] each; `out` overlaps none of the others. The ends of an

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "learning/coding/block_format.hpp"
 #include "learning/data/load.hpp"
 #include "learning/data/partition.hpp"
 #include "learning/graph/mixing.hpp"
@@ -66,6 +67,7 @@ struct run_config {
   std::uint32_t local_steps = 1;      ///< gradient steps of a worker between two exchanges
   std::optional<double> local_time_s; ///< .. or how long it takes such steps
   outer_options outer;
+  block_format send = block_format::float32; ///< how estimates travel between processes, or in virtual time
 
   clock_kind clock = clock_kind::real;
   std::string step_time; ///< DIST, empty for none; virtual time needs one

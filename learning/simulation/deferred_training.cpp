@@ -14,15 +14,16 @@ struct deferred_training::cell {
 };
 
 struct deferred_training::task {
-  enum class kind { step, mix, step_onto, absorb };
+  enum class kind { step, mix, step_onto, absorb, code };
   kind what = kind::step;
   worker_id worker{};
   std::vector<std::uint32_t> rows; ///< step: of its mini-batches ..
   std::vector<std::size_t> ends;   ///< .. and where each ends
   round_number completed = 0;      ///< step: rounds before it
-  /// mix: neighbours' w~ with their weights; step_onto: at, onto; absorb: own, theirs, mine
+  /// mix: neighbours' w~ with their weights; step_onto: at, onto; absorb: own, theirs, mine; code: w~, base
   std::vector<std::pair<std::shared_ptr<const cell>, double>> inputs;
-  double factor = 0; ///< step_onto: scale; absorb: weight
+  std::vector<std::shared_ptr<const cell>> own; ///< mix, of coded estimates: w~_j as each of these has it
+  double factor = 0;                            ///< step_onto: scale; absorb: weight
   std::shared_ptr<cell> result;
   std::shared_ptr<outcome> told;
   std::shared_ptr<share> added;
@@ -31,12 +32,16 @@ struct deferred_training::task {
 
 struct deferred_training::learner {
   learner(const std::shared_ptr<const training_setup>& setup, std::optional<mini_batch_sampler> s,
-          const parameter_block& w, worker_id id)
+          const parameter_block& w, worker_id id, block_format send)
       : sampler(std::move(s)), local(setup, w, {}, id), first(std::make_shared<cell>(cell{w, 0})),
-        mover(setup->model->parameter_count(), setup->projection) {}
+        mover(setup->model->parameter_count(), setup->projection) {
+    if (send != block_format::float32)
+      coder.emplace(send, setup->model->parameter_count());
+  }
 
   std::optional<mini_batch_sampler> sampler; ///< none: it has its own data
   local_training local;
+  std::optional<block_coder> coder;  ///< if estimates travel coded
   std::shared_ptr<const cell> first; ///< w_j(0)
   // Of pairwise averaging:
   estimate_mover mover;
@@ -55,7 +60,7 @@ struct deferred_training::learner {
 
 deferred_training::deferred_training(std::shared_ptr<const training_setup> setup,
                                      const std::vector<std::vector<std::uint32_t>>& rows, std::uint64_t seed,
-                                     std::vector<parameter_block> initial, work_crew& crew)
+                                     std::vector<parameter_block> initial, work_crew& crew, block_format send)
     : setup_(std::move(setup)), crew_(crew), mix_inputs_(crew.lanes()), batches_(crew.lanes()) {
   assert(!setup_->data || rows.size() == initial.size());
   learners_.reserve(initial.size());
@@ -64,7 +69,7 @@ deferred_training::deferred_training(std::shared_ptr<const training_setup> setup
     if (setup_->data)
       sampler.emplace(rows[i], setup_->batch, make_generator(seed, random_stream::mini_batches, i),
                       setup_->mirrors);
-    learners_.emplace_back(setup_, std::move(sampler), initial[i], worker_at(i));
+    learners_.emplace_back(setup_, std::move(sampler), initial[i], worker_at(i), send);
   }
   for (std::size_t i = 0; i < crew.lanes(); ++i)
     workspaces_.emplace_back(*setup_);
@@ -236,8 +241,13 @@ estimate_handle deferred_training::mix(worker_id id, const estimate_handle& own,
     l.level = std::max(l.level, level_of(n.estimate));
   auto& t = add(id, {&own});
   t.what = task::kind::mix;
-  for (const auto& n : neighbours)
+  for (const auto& n : neighbours) {
     t.inputs.emplace_back(to_cell(n.estimate), n.weight);
+    if (n.own) {
+      t.own.resize(t.inputs.size());
+      t.own.back() = to_cell(n.own);
+    }
+  }
   t.told = l.newest;
   return t.result;
 }
@@ -261,6 +271,16 @@ estimate_handle deferred_training::absorb(worker_id id, const estimate_handle& o
   t.inputs = {{to_cell(own), 0}, {to_cell(theirs), 0}, {to_cell(mine), 0}};
   t.factor = weight;
   t.added = learners_[index_of(id)].newest_share = std::make_shared<share>();
+  return t.result;
+}
+
+estimate_handle deferred_training::as_sent(worker_id id, const estimate_handle& estimate,
+                                           const estimate_handle& base) {
+  auto& t = base ? add(id, {&estimate, &base}) : add(id, {&estimate});
+  t.what = task::kind::code;
+  t.inputs = {{to_cell(estimate), 0}};
+  if (base)
+    t.inputs.emplace_back(to_cell(base), 0);
   return t.result;
 }
 
@@ -302,6 +322,7 @@ void deferred_training::compute() {
     crew_.run(indices.size(), [&](std::size_t i, std::size_t lane) {
       auto& t = tasks_[indices[i]];
       carry_out(t, lane);
+      t.own.clear();
       t.inputs.clear(); // lets go of blocks that nobody needs any more: large models fill the memory
       t.result.reset();
     });
@@ -346,6 +367,9 @@ void deferred_training::carry_out(task& t, std::size_t lane) {
     t.result->block = done.estimate;
     return;
   }
+  case task::kind::code:
+    t.result->block = l.coder->encode(input(0), t.inputs.size() > 1 ? input(1) : parameter_block{}).values;
+    return;
   }
 }
 
@@ -354,6 +378,9 @@ void deferred_training::mix(task& t, std::size_t lane) {
   inputs.clear();
   for (const auto& [estimate, weight] : t.inputs)
     inputs.push_back({estimate->block, weight});
+  for (std::size_t i = 0; i < t.own.size(); ++i)
+    if (t.own[i])
+      inputs[i].own = t.own[i]->block;
   const auto done = learners_[index_of(t.worker)].local.mix(inputs, workspaces_[lane]);
   inputs.clear();
   t.told->before = {done.projection_before, done.norm_before};

@@ -2,6 +2,7 @@
 
 #include "learning/base/work_crew.hpp"
 #include "learning/checkpoint/virtual_checkpoint.hpp"
+#include "learning/coding/block_coder.hpp"
 #include "learning/data/mini_batch.hpp"
 #include "learning/model/estimate_mover.hpp"
 #include "learning/model/local_training.hpp"
@@ -35,10 +36,11 @@ public:
   };
 
   /// `rows` [workers] are the shards' training samples (none for learners that have their own), `initial`
-  /// [workers] w_j(0). `crew` outlives this.
+  /// [workers] w_j(0). `crew` outlives this. `send`: see `as_sent`.
   deferred_training(std::shared_ptr<const training_setup> setup,
                     const std::vector<std::vector<std::uint32_t>>& rows, std::uint64_t seed,
-                    std::vector<parameter_block> initial, work_crew& crew);
+                    std::vector<parameter_block> initial, work_crew& crew,
+                    block_format send = block_format::float32);
   ~deferred_training() override;
 
   void step_begins(worker_id id, round_number completed, std::uint32_t gradients) override;
@@ -46,6 +48,8 @@ public:
   estimate_handle step(worker_id id, const estimate_handle& estimate) override;
   estimate_handle mix(worker_id id, const estimate_handle& own,
                       std::span<const weighted_estimate> neighbours) override;
+  estimate_handle as_sent(worker_id id, const estimate_handle& estimate,
+                          const estimate_handle& base) override;
   estimate_handle step_onto(worker_id id, const estimate_handle& at, const estimate_handle& onto,
                             double scale) override;
   estimate_handle absorb(worker_id id, const estimate_handle& own, const estimate_handle& theirs,

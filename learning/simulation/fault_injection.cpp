@@ -137,6 +137,11 @@ std::optional<round_number> give_birth(simulated_network& network, simulated_she
     auto& out = network.links[s.first_link + i];
     out.window.reset();
     network.links[out.reverse].slots = {};
+    if (!network.codes.empty()) {
+      network.codes[s.first_link + i].reset();
+      network.codes[s.first_link + i].sent = {};
+      network.codes[out.reverse].heard = {};
+    }
   }
   s = std::move(fresh);
   return life->completed;

@@ -1,6 +1,8 @@
 #include "learning/simulation/network_simulation.hpp"
 
+#include "learning/consensus/mutation.hpp"
 #include "learning/consensus/reports/round_report.hpp"
+#include "learning/simulation/simulated_coding.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -159,14 +161,23 @@ void network_simulation::deliver(shell& s, std::size_t link_index) {
     apply(s, neighbour_heard{l.from});
   if (const auto* ack = std::get_if<envelope::receipt>(&e.content)) {
     network_.links[l.reverse].window.received(ack->round);
+    if (!network_.codes.empty() && ack->kept)
+      network_.codes[l.reverse].told.kept(ack->round);
+    else if (!network_.codes.empty())
+      network_.codes[l.reverse].reset();
   } else if (auto* message = std::get_if<protocol_message>(&e.content)) {
-    if (const auto* x = std::get_if<estimate>(message); x != nullptr && x->has_parameters) {
-      if (s.machine->may_be_in(x->round))
+    if (auto* x = std::get_if<estimate>(message); x != nullptr && x->has_parameters) {
+      auto kept = true;
+      if (!network_.codes.empty())
+        e.block = arrive(network_, link_index, e.block, kept);
+      network_.post(l.reverse, {envelope::receipt{x->round, kept}, {}});
+      x->has_parameters = kept;
+      if (kept && s.machine->may_be_in(x->round))
         l.slots.offer(x->round, e.block);
-      network_.post(l.reverse, {envelope::receipt{x->round}, {}});
     }
-    if (in_pairs_ && (std::holds_alternative<offer>(*message) || std::holds_alternative<answer>(*message)))
-      network_.told[link_index].came = e.block;
+    if (in_pairs_ && (std::holds_alternative<offer>(*message) || std::holds_alternative<answer>(*message)) &&
+        !take_block(s, link_index, e.block))
+      return;
     apply(s, message_received{l.from, std::move(*message)});
   }
 }
@@ -185,6 +196,8 @@ void network_simulation::pulse(shell& s) {
 void network_simulation::give_up(shell& s, std::size_t slot, neighbour_lost::cause why) {
   auto& out = network_.links[s.first_link + slot];
   out.window.reset();
+  if (!network_.codes.empty())
+    network_.codes[s.first_link + slot].reset();
   s.detector.give_up(slot);
   apply(s, neighbour_lost{out.to, why});
 }
@@ -213,7 +226,11 @@ estimate_handle network_simulation::load(shell& s, std::size_t link_index, proto
     if (!x->has_parameters)
       return {};
     ++s.counters.blocks_sent;
-    return s.stepped;
+    if (network_.codes.empty())
+      return s.stepped;
+    auto block = code(network_, s, link_index, x->round, s.stepped, model_);
+    s.counters.changes_sent += network_.codes[link_index].base.number != 0 ? 1U : 0U;
+    return block;
   }
   const auto* reply = std::get_if<answer>(&message);
   const auto is_offer = std::holds_alternative<offer>(message);
@@ -222,8 +239,31 @@ estimate_handle network_simulation::load(shell& s, std::size_t link_index, proto
   ++s.counters.estimates_sent;
   ++s.counters.blocks_sent;
   auto& told = network_.told[link_index];
-  (is_offer ? told.offered : told.answered) = s.current;
-  return s.current;
+  auto& mine = is_offer ? told.offered : told.answered;
+  mine = s.current;
+  if (network_.codes.empty())
+    return s.current;
+  auto block = code_current(network_, s, link_index, model_);
+  s.counters.changes_sent += network_.codes[link_index].base.number != 0 ? 1U : 0U;
+  if (!mutated(mutation::coding_mixes_own_exactly))
+    mine = network_.codes[link_index].sent;
+  return block;
+}
+
+/// In pairs: what an offer or answer brings. Whether it can be made sense of.
+bool network_simulation::take_block(shell& s, std::size_t link_index, const estimate_handle& block) {
+  auto& came = network_.told[link_index].came;
+  came = block;
+  if (network_.codes.empty() || !block)
+    return true;
+  auto kept = true;
+  came = arrive(network_, link_index, block, kept);
+  if (network_.codes_changes())
+    network_.post(network_.links[link_index].reverse,
+                  {envelope::receipt{static_cast<const coded_estimate*>(block.get())->number, kept}, {}});
+  if (!kept)
+    give_up(s, network_.links[link_index].to_slot, neighbour_lost::cause::silent);
+  return kept;
 }
 
 void network_simulation::perform(shell& s, const send& e) {
@@ -245,6 +285,8 @@ void network_simulation::perform(shell& s, const compute& e) {
   s.step_gradients = next.gradients;
   if (model_ != nullptr)
     model_->step_begins(s.id, s.machine->completed(), next.gradients);
+  if (!network_.codes.empty() && !in_pairs_)
+    choose_bases(network_, s);
   s.from = in_pairs_ ? s.current : estimate_handle{};
   const auto takes = saturated_sum(s.step_takes, std::exchange(s.mixing_owed, nanoseconds{0}));
   const auto begins_in = std::max(s.stalled_until - now(), nanoseconds{0});
@@ -264,8 +306,10 @@ void network_simulation::perform(shell& s, const mix& e) {
   owe_mixing(s, e.terms.size());
   mix_inputs_.clear();
   for (const auto& t : e.terms) {
-    const auto& in = network_.links[network_.links[network_.link_between(s.id, t.neighbour)].reverse];
-    mix_inputs_.push_back({in.slots.used(e.round), t.weight});
+    const auto out = network_.link_between(s.id, t.neighbour);
+    mix_inputs_.push_back({network_.links[network_.links[out].reverse].slots.used(e.round), t.weight});
+    if (!network_.codes.empty() && !mutated(mutation::coding_mixes_own_exactly))
+      mix_inputs_.back().own = network_.codes[out].sent;
   }
   if (model_ != nullptr) {
     s.before = model_->look(s.stepped);
@@ -273,8 +317,11 @@ void network_simulation::perform(shell& s, const mix& e) {
     note_change();
     s.after = model_->look(s.current);
   }
-  for (std::size_t i = 0; i < s.degree; ++i)
+  for (std::size_t i = 0; i < s.degree; ++i) {
     network_.links[network_.links[s.first_link + i].reverse].slots.release(e.round);
+    if (!network_.codes.empty())
+      network_.codes[s.first_link + i].sent = {};
+  }
 }
 
 void network_simulation::perform(shell& s, const take_step& e) {
@@ -353,7 +400,13 @@ void network_simulation::strike(const restart_fault& f) {
 void network_simulation::strike(const forged_fault& f) {
   auto& s = network_.at(f.from);
   if (s.alive)
-    network_.post(network_.link_between(f.from, f.to), {f.what, in_pairs_ ? s.current : s.stepped});
+    network_.post(network_.link_between(f.from, f.to), {f.what, forged_block(s)});
+}
+
+estimate_handle network_simulation::forged_block(const shell& s) const {
+  const auto& block = in_pairs_ ? s.current : s.stepped;
+  return network_.codes.empty() ? block
+                                : std::make_shared<const coded_estimate>(coded_estimate{block, {}, 0});
 }
 
 void network_simulation::strike(const stop_fault& f) {

@@ -83,6 +83,8 @@ private:
   step_done step_done_of(const shell& s, std::uint64_t ticket) const;
 
   estimate_handle load(shell& s, std::size_t link_index, protocol_message& message);
+  bool take_block(shell& s, std::size_t link_index, const estimate_handle& block);
+  estimate_handle forged_block(const shell& s) const;
   void perform(shell& s, const send& e);
   void perform(shell& s, const use_estimate& e);
   void perform(shell& s, const compute& e);

@@ -15,6 +15,7 @@ namespace dybw {
 struct envelope {
   struct receipt { ///< flow control
     round_number round = 0;
+    bool kept = true; ///< what came can be counted from
   };
   struct sign_of_life {};
   struct connection_broken {}; ///< from the receiver's own side, ahead of a new connection's messages

@@ -19,6 +19,8 @@ struct estimate_witness {
 struct weighted_estimate {
   const estimate_handle& estimate;
   double weight = 0; ///< P_ij
+  /// w~_j as that neighbour has it; null: as it is.
+  estimate_handle own = nullptr;
 };
 
 /// What becomes of the workers' estimates. The simulation decides when and with whom, this does the sums.
@@ -35,7 +37,8 @@ public:
   virtual estimate_handle start(worker_id id) = 0;
   /// w~_j: the estimate after a step from `estimate`.
   virtual estimate_handle step(worker_id id, const estimate_handle& estimate) = 0;
-  /// w_j = (1 - sum of weights) w~_j + sum of weight * w~_i; w~_j itself without neighbours.
+  /// w_j = w~_j + sum of weight * (w~_i - w~_j), both as the ends of the edge have them; w~_j itself without
+  /// neighbours.
   virtual estimate_handle mix(worker_id id, const estimate_handle& own,
                               std::span<const weighted_estimate> neighbours) = 0;
 
@@ -47,6 +50,12 @@ public:
   /// own + weight * (theirs - mine).
   virtual estimate_handle absorb(worker_id id, const estimate_handle& own, const estimate_handle& theirs,
                                  const estimate_handle& mine, double weight) = 0;
+
+  /// What a neighbour makes of `estimate` when it travels coded; `base`: what both ends have, or null.
+  virtual estimate_handle as_sent(worker_id /*id*/, const estimate_handle& estimate,
+                                  const estimate_handle& /*base*/) {
+    return estimate;
+  }
 
   virtual estimate_witness look(const estimate_handle& estimate) = 0;
 };

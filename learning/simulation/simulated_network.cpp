@@ -21,6 +21,8 @@ simulated_network::simulated_network(simulation_options o) : options(std::move(o
   links.reserve(2 * graph.edges().size());
   if (shared.policy.averages_in_pairs())
     told.resize(2 * graph.edges().size());
+  if (options.send != block_format::float32)
+    codes.resize(2 * graph.edges().size());
   for (std::size_t i = 0; i < graph.workers(); ++i) {
     auto machine = shared;
     machine.self = worker_at(i);
@@ -87,7 +89,10 @@ void simulated_network::schedule_delivery(std::size_t link_index) {
   auto& l = links[link_index];
   // Which of the messages under way a delivery brings is only decided when it happens: the first. So all that
   // matters here of the message is its size.
-  const auto takes = options.latency({l.from, l.to, l.way.newest().carries_parameters()}, now());
+  auto use = link_use{l.from, l.to, l.way.newest().carries_parameters()};
+  use.is_change = use.parameters && !codes.empty() &&
+                  static_cast<const coded_estimate*>(l.way.newest().block.get())->base.number != 0;
+  const auto takes = options.latency(use, now());
   moment_after(takes, "a message is under way");
   queue.push(l.way.arrival(now(), takes),
              {occurrence::kind::delivery, static_cast<std::uint32_t>(l.to), l.way.connection(), link_index});

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "learning/coding/block_format.hpp"
+#include "learning/coding/known_blocks.hpp"
 #include "learning/consensus/estimate_slots.hpp"
 #include "learning/consensus/flow_window.hpp"
 #include "learning/consensus/make_machine.hpp"
@@ -19,6 +21,7 @@ struct link_use {
   worker_id from{};
   worker_id to{};
   bool parameters = false; ///< carries a parameter block
+  bool is_change = false;  ///< .. of which only the change since another one travels
 };
 
 /// A network of workers in virtual time. `machine` is what all workers share; `self` is filled in.
@@ -32,6 +35,8 @@ struct simulation_options {
   nanoseconds mix_time{0};
   /// Asked for `step_done::strides_apart` if mixing takes time and the policy weighs that; unset: not known.
   std::function<double(worker_id)> strides_apart;
+  /// How parameter blocks travel.
+  block_format send = block_format::float32;
   /// How long a message takes. Messages of one ordered pair of workers arrive in the order sent, so a quick
   /// one waits for a slow one before it.
   std::function<nanoseconds(const link_use&, nanoseconds now)> latency;
@@ -42,13 +47,15 @@ struct simulation_peaks {
   std::size_t messages_under_way = 0; ///< of the protocol, on one link in one direction
   std::size_t blocks_under_way = 0;   ///< .. that carry parameters
   std::size_t facts = 0;              ///< known to one worker
+  std::size_t bases_missing = 0;      ///< how often a change came to who did not have what it counts from
 };
 
 /// What a worker's shell did since it began.
 struct shell_counters {
   std::uint64_t estimates_sent = 0;
-  std::uint64_t blocks_sent = 0; ///< of them with parameters
-  nanoseconds dropped{0};        ///< time that went into steps that were dropped
+  std::uint64_t blocks_sent = 0;  ///< of them with parameters
+  std::uint64_t changes_sent = 0; ///< of these as a change since another one
+  nanoseconds dropped{0};         ///< time that went into steps that were dropped
 };
 
 /// Something that is due at a moment of virtual time.
@@ -72,6 +79,13 @@ struct occurrence {
   std::uint32_t era = 0;    ///< delivery: connection; otherwise worker's incarnation. Older ones are void
   std::size_t index = 0;    ///< delivery: link; strike: fault; noticed: neighbour's slot
   std::uint64_t number = 0; ///< step, stalled: ticket; timer: which; noticed: cause
+};
+
+/// A block that travels coded: what its receiver makes of it, and from what it needs for that.
+struct coded_estimate {
+  estimate_handle values;
+  numbered_block<estimate_handle> base; ///< number 0: nothing
+  round_number number = 0;
 };
 
 /// A crashed worker's next life.
@@ -114,6 +128,14 @@ struct simulated_shell {
   nanoseconds step_takes{0}; ///< .. without what was averaged before it
   std::uint32_t step_gradients = 1;
   nanoseconds mixing_owed{0}; ///< averaged since the last step began
+  estimate_handle coded_of;   ///< what was coded last ..
+  struct coded_block {
+    estimate_handle base;
+    estimate_handle to;
+    round_number number = 0;
+  };
+  std::vector<coded_block> coded; ///< .. from which bases, and to what
+  round_number coded_number = 0;  ///< of the newest of all, in pairs
   shell_counters counters;
 };
 
@@ -156,6 +178,7 @@ struct simulated_network {
   simulated_shell make_shell(machine_options machine) const;
   simulated_shell& at(worker_id id) { return shells[index_of(id)]; }
   const simulated_shell& at(worker_id id) const { return shells[index_of(id)]; }
+  bool codes_changes() const noexcept { return options.send == block_format::int8; }
   /// REQUIRES: an edge of the graph.
   std::size_t link_between(worker_id from, worker_id to) const;
 
@@ -172,9 +195,11 @@ struct simulated_network {
 
   simulation_options options;
   std::vector<simulated_shell> shells;
-  envelope_pool pool;               ///< before the links, which refer to it
-  std::vector<link> links;          ///< [2*edges], by sender and ascending receiver
-  std::vector<told_estimates> told; ///< likewise; empty unless the policy averages in pairs
+  envelope_pool pool;                             ///< before the links, which refer to it
+  std::vector<link> links;                        ///< [2*edges], by sender and ascending receiver
+  std::vector<told_estimates> told;               ///< likewise; empty unless the policy averages in pairs
+  std::vector<coded_link<estimate_handle>> codes; ///< likewise; empty unless blocks travel coded
+  std::vector<coded_link<estimate_handle>*> coded_links; ///< of one worker; memory that is kept
   event_queue<occurrence> queue;
   std::size_t unfinished = 0;
   simulation_peaks peaks;

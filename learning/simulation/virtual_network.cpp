@@ -8,7 +8,7 @@ namespace dybw {
 
 virtual_network::virtual_network(const virtual_times& times, std::shared_ptr<const topology> graph,
                                  std::uint64_t seed)
-    : graph_(std::move(graph)), mix_(from_seconds(times.mix_s)) {
+    : graph_(std::move(graph)), mix_(from_seconds(times.mix_s)), send_(times.send) {
   const auto workers = graph_->workers();
   clocks_.reserve(workers);
   const step_clocks clocks{times.step_time, times.straggler, workers, seed, times.strides};
@@ -16,8 +16,10 @@ virtual_network::virtual_network(const virtual_times& times, std::shared_ptr<con
     clocks_.push_back(clocks.make(worker_at(i)));
   if (!times.link_latency.empty())
     latency_ = parse_distribution(times.link_latency, "--link-latency");
-  if (times.bytes_per_s)
+  if (times.bytes_per_s) {
     block_s_ = static_cast<double>(times.block_bytes) / *times.bytes_per_s;
+    change_s_ = static_cast<double>(times.change_bytes) / *times.bytes_per_s;
+  }
   if (!latency_ && block_s_ == 0)
     return;
   for (std::size_t i = 0; i < workers; ++i) {
@@ -39,7 +41,7 @@ nanoseconds virtual_network::travel(const link_use& use, nanoseconds now) {
   auto& l = links_[first_link_[index_of(use.from)] + static_cast<std::size_t>(place)];
   auto leaves = now;
   if (use.parameters && block_s_ > 0) {
-    l.free_at = saturated_sum(std::max(l.free_at, now), from_seconds(block_s_));
+    l.free_at = saturated_sum(std::max(l.free_at, now), from_seconds(use.is_change ? change_s_ : block_s_));
     leaves = l.free_at;
   }
   const auto delay = latency_ ? from_seconds(latency_->draw(l.generator)) : nanoseconds{0};
@@ -57,6 +59,7 @@ void virtual_network::connect(simulation_options& options) {
   options.step_time = [this](worker_id id, nanoseconds now) { return step(id, now); };
   options.latency = [this](const link_use& use, nanoseconds now) { return travel(use, now); };
   options.mix_time = mix_;
+  options.send = send_;
 }
 
 void check_link_latency(const std::string& text) {

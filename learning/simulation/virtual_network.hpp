@@ -15,9 +15,11 @@ struct virtual_times {
   std::string straggler = "none";    ///< --straggler
   std::string link_latency;          ///< --link-latency, DIST in seconds; empty for none
   std::optional<double> bytes_per_s; ///< --link-bandwidth, of each link in each direction; unset: no limit
-  std::size_t block_bytes = 0;       ///< of an estimate's parameters
+  std::size_t block_bytes = 0;       ///< of an estimate's parameters, as they travel ..
+  std::size_t change_bytes = 0;      ///< .. or as the change since others (`int8`)
   double mix_s = 0;                  ///< --mix-time, of averaging with one neighbour
   stride_rule strides{};             ///< --local-steps, --local-time
+  block_format send = block_format::float32; ///< --send
 };
 
 /// Draws step times and delays for a simulated network, deterministically: every worker and every link has a
@@ -35,7 +37,7 @@ public:
   /// no finite mean, so that it falls for ever, or take no time.
   std::optional<double> no_wait_rate() const;
 
-  /// Fills in `step_time`, `latency`, which refer to this, and `mix_time`.
+  /// Fills in `step_time`, `latency`, which refer to this, `mix_time` and `send`.
   void connect(simulation_options& options);
 
 private:
@@ -48,7 +50,9 @@ private:
   std::vector<step_clock> clocks_;
   std::unique_ptr<duration_distribution> latency_;
   double block_s_ = 0;
+  double change_s_ = 0;
   nanoseconds mix_{0};
+  block_format send_;
   std::vector<std::size_t> first_link_; ///< [workers]
   std::vector<link> links_;             ///< [2*edges], by sender and ascending receiver; empty if not needed
 };

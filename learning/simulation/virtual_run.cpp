@@ -41,7 +41,8 @@ virtual_run::virtual_run(virtual_run_options options, work_crew& crew,
       statistics_(options_.machine.graph->workers()),
       audit_(options_.machine.graph, options_.machine.policy.averages_in_pairs()) {
   if (options_.training)
-    training_.emplace(options_.training, options_.rows, options_.seed, std::move(options_.initial), crew);
+    training_.emplace(options_.training, options_.rows, options_.seed, std::move(options_.initial), crew,
+                      options_.times.send);
   events_at_once_ = events_at_once;
   if (const auto& setup = options_.training) {
     const auto step = 3 * std::max<std::size_t>(setup->model->multiplications() * setup->batch, 1);
@@ -264,7 +265,8 @@ worker_totals virtual_run::totals_of(worker_id id) const {
   t.steps_discarded = counters.steps_discarded;
   t.discarded = shell.dropped;
   t.sweeps_completed = counters.sweeps_completed;
-  t.bytes_sent = shell.blocks_sent * options_.times.block_bytes;
+  t.bytes_sent = (shell.blocks_sent - shell.changes_sent) * options_.times.block_bytes +
+                 shell.changes_sent * options_.times.change_bytes;
   return t;
 }
 

@@ -50,9 +50,10 @@ bytes peer(std::uint32_t from, std::uint32_t to, const peer_body& body) {
   return out;
 }
 
-bytes estimate_frame(std::uint32_t from, std::uint32_t to, round_number round, const parameter_block& block) {
+bytes estimate_frame(std::uint32_t from, std::uint32_t to, round_number round, const parameter_block& block,
+                     round_number base = 0) {
   bytes out;
-  append_estimate_head(out, worker_id{from}, worker_id{to}, round, block.values().size());
+  append_estimate_head(out, worker_id{from}, worker_id{to}, round, block.values().size(), base);
   wire_writer{out}.raw(block.values().data(), block.values().size_bytes());
   return out;
 }
@@ -323,7 +324,7 @@ TEST_CASE(
     "frame: an estimate's parameters arrive, whole or in pieces, and further receivers get the same block") {
   const auto block = block_of({1, 2, 3, 4, -0.0F});
   const auto wire = estimate_frame(0, 3, 7, block) + peer(0, 3, accept{7}) + again(0, 3, 7);
-  for (std::size_t piece : {1, 3, 24, 25, 1000}) {
+  for (std::size_t piece : {1, 3, 32, 33, 1000}) {
     CAPTURE(piece);
     const auto result = parse_link(wire, piece);
     CHECK(result.error == ec::none);
@@ -341,9 +342,9 @@ TEST_CASE("frame: a reader may put a block's bytes in place itself") {
   auto parser = link_parser();
   const auto wire = estimate_frame(0, 3, 7, block_of({1, 2, 3, 4, 5}));
   CHECK(parser.block_space().empty());
-  CHECK(parse(parser, bytes(wire.begin(), wire.begin() + 30)).frames.empty());
+  CHECK(parse(parser, bytes(wire.begin(), wire.begin() + 38)).frames.empty());
   REQUIRE(parser.block_space().size() == 14);
-  std::memcpy(parser.block_space().data(), wire.data() + 30, 14);
+  std::memcpy(parser.block_space().data(), wire.data() + 38, 14);
   parser.block_arrived(14);
   std::span<const char> nothing;
   std::optional<frame> f;
@@ -365,6 +366,45 @@ TEST_CASE("frame: blocks are received into buffers that are used again") {
     places.push_back(e->parameters.values().data());
   }
   CHECK(std::ranges::count(places, places[0]) == 10);
+}
+
+TEST_CASE("frame: a block that travels coded has the size of its format, and names what it counts from") {
+  const auto parser_of = [](block_format send) {
+    auto rules = std::make_shared<link_rules>(*two_nodes());
+    rules->parameters = 5000;
+    rules->send = send;
+    frame_parser parser;
+    parser.expect_link(rules);
+    return parser;
+  };
+  const auto words = [](std::size_t count) { return copy_of(std::vector<float>(count, 2)); };
+  for (const auto send :
+       {block_format::float32, block_format::float16, block_format::bfloat16, block_format::int8}) {
+    CAPTURE(to_string(send));
+    const auto whole = coded_words(send, 5000, false);
+    const auto change = coded_words(send, 5000, true);
+    auto parser = parser_of(send);
+    const auto came = parse(parser, estimate_frame(0, 3, 7, words(whole)) + again(0, 3, 7));
+    REQUIRE(came.frames.size() == 2);
+    CHECK(std::get<estimate_message>(std::get<peer_message>(came.frames[1]).body).base == 0);
+    parser = parser_of(send);
+    const auto next = parse(parser, estimate_frame(0, 3, 8, words(change), 7) + again(0, 3, 8));
+    if (send != block_format::int8) {
+      CHECK(next.error == ec::wrong_size); // they know no changes
+      continue;
+    }
+    REQUIRE(next.frames.size() == 2);
+    for (const auto& f : next.frames) {
+      const auto& e = std::get<estimate_message>(std::get<peer_message>(f).body);
+      CHECK(e.base == 7);
+      CHECK(e.parameters.values().size() == change);
+    }
+    for (const auto& wrong :
+         {estimate_frame(0, 3, 8, words(change)), estimate_frame(0, 3, 8, words(whole), 7)}) {
+      parser = parser_of(send);
+      CHECK(parse(parser, wrong).error == ec::wrong_size);
+    }
+  }
 }
 
 TEST_CASE("frame: a run without parameters sends empty blocks") {
@@ -436,6 +476,7 @@ TEST_CASE("frame: enumerators out of range and flags that are not 0 or 1 are ref
   check_place(place_of([](run_config& c) { c.partition.how = partition_spec::kind::shards; }), 4);
   check_place(place_of([](run_config& c) { c.exchange = false; }), 2);
   check_place(place_of([](run_config& c) { c.clock = clock_kind::virtual_; }), 2);
+  check_place(place_of([](run_config& c) { c.send = block_format::int8; }), 4);
   auto negative = sent;
   const auto at = place_of([](run_config& c) { c.on_miss = miss_rule::discard; });
   for (std::size_t i = 0; i < 4; ++i)

@@ -162,6 +162,7 @@ std::shared_ptr<const link_rules> rules() {
   x->self = node_index{1};
   x->peer = node_index{0};
   x->parameters = parameters;
+  x->send = block_format::int8;
   return x;
 }
 
@@ -210,8 +211,10 @@ private:
     auto& g = m_.generator();
     switch (m_.below(10)) {
     case 0: {
-      append_estimate_head(out, from, to, round_++, parameters);
-      out.insert(out.end(), parameters * sizeof(float), static_cast<char>(g()));
+      const auto base = m_.below(2) * round_;
+      const auto words = coded_words(block_format::int8, parameters, base != 0);
+      append_estimate_head(out, from, to, round_++, words, base);
+      out.insert(out.end(), words * sizeof(float), static_cast<char>(g()));
       last_ = from;
       return;
     }

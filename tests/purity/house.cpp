@@ -64,6 +64,7 @@ const std::vector<std::string>& floors() {
       "learning/straggler",
       "learning/data",
       "learning/model",
+      "learning/coding",
       "learning/run",
       "learning/checkpoint",
       "learning/consensus/policies",

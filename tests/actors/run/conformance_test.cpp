@@ -72,16 +72,16 @@ struct link_state {
 worker_actor::behavior_type slow_link(worker_actor::stateful_pointer<link_state> self, worker_id to,
                                       worker_actor target, std::shared_ptr<virtual_network> network,
                                       run_origin origin) {
-  const auto pass = [=](worker_id from, bool parameters, const auto& body) {
+  const auto pass = [=](worker_id from, bool parameters, const auto& body, round_number base = 0) {
     const auto now = std::chrono::duration_cast<nanoseconds>(self->clock().now() - origin);
     auto& arrival = self->state.last_arrival[from];
-    arrival = std::max(arrival, now + network->travel(link_use{from, to, parameters}, now));
+    arrival = std::max(arrival, now + network->travel(link_use{from, to, parameters, base != 0}, now));
     self->delayed_send(target, arrival - now, from, body);
   };
   return {
       [](const meet_neighbours&) {},
       [](const begin_work&) {},
-      [=](worker_id from, const estimate_message& m) { pass(from, m.body.has_parameters, m); },
+      [=](worker_id from, const estimate_message& m) { pass(from, m.body.has_parameters, m, m.base); },
       [=](worker_id from, const accept& m) { pass(from, false, m); },
       [=](worker_id from, const closed& m) { pass(from, false, m); },
       [=](worker_id from, const threshold_message& m) { pass(from, false, m); },
@@ -89,8 +89,8 @@ worker_actor::behavior_type slow_link(worker_actor::stateful_pointer<link_state>
       [=](worker_id from, const membership_news& m) { pass(from, false, m); },
       [=](worker_id from, const received& m) { pass(from, false, m); },
       [](worker_id, const heartbeat&) {},
-      [=](worker_id from, const offer_message& m) { pass(from, true, m); },
-      [=](worker_id from, const answer_message& m) { pass(from, m.body.taken, m); },
+      [=](worker_id from, const offer_message& m) { pass(from, true, m, m.label.base); },
+      [=](worker_id from, const answer_message& m) { pass(from, m.body.taken, m, m.label.base); },
       [](const peer_mail&) {},
       [](const link_broken&) {},
       [](const mini_batch&) {},
@@ -116,9 +116,13 @@ trainer_pool_actor::behavior_type instant_trainer(trainer_pool_actor::pointer se
         if (job->wants_mix)
           job->mixed = job->local->mix(job->neighbours, *workspace);
         job->neighbours.clear();
-        if (job->wants_step && !job->step_dropped)
+        if (job->wants_step && !job->step_dropped) {
           job->stepped = job->from ? job->local->step_from(job->from, job->rows, job->completed, *workspace)
                                    : job->local->step(job->rows, job->completed, *workspace);
+          job->coded.clear();
+          for (const auto& base : job->bases)
+            job->coded.push_back(job->coder->encode(job->stepped.estimate, base));
+        }
         job->took = nanoseconds{0};
         self->send(job->client, training_done{job});
       },
@@ -131,10 +135,8 @@ story of_actors(const run_inputs& inputs) {
   test_system actors;
   const auto reported = std::make_shared<reports>();
   const auto reporter = actors.spawn(fake_reporter, reported);
-  const auto network = std::make_shared<virtual_network>(
-      virtual_times{config.step_time, config.straggler, config.link_latency, config.link_bandwidth,
-                    inputs.model->parameter_count() * sizeof(float), config.mix_time_s, strides_of(config)},
-      inputs.graph, config.seed);
+  const auto network =
+      std::make_shared<virtual_network>(virtual_options_for(inputs, 0).times, inputs.graph, config.seed);
   const auto everybody = [&] {
     std::vector<worker_id> ids;
     for (std::size_t i = 0; i < config.workers; ++i)
@@ -162,6 +164,8 @@ story of_actors(const run_inputs& inputs) {
     if (config.time_limit_s)
       options.time_limit = from_seconds(*config.time_limit_s);
     options.trainers = trainers;
+    options.send = config.send;
+    options.codes_all = true; // as the simulation does
     if (setup)
       options.shard = actors.spawn(
           shard, mini_batch_sampler{inputs.rows[index_of(id)], config.batch,
@@ -281,6 +285,19 @@ TEST_CASE("conformance: with several gradients a step and an outer step, dropped
     config.outer = outer_standard;
     check_same(config);
   }
+}
+
+TEST_CASE("conformance: with estimates that travel coded, over links where that matters") {
+  const temporary_directory place;
+  for (const auto& policy : every_policy)
+    for (const auto send : {block_format::float16, block_format::bfloat16, block_format::int8}) {
+      CAPTURE(to_string(send));
+      auto config = base(place, policy, "random:3", 6);
+      config.send = send;
+      config.link_bandwidth = 100;
+      config.on_miss = miss_rule::discard;
+      check_same(config);
+    }
 }
 
 TEST_CASE("conformance: with links that carry one block after the other, and long delays") {

@@ -48,6 +48,13 @@ void give_model(virtual_run_options& o) {
   o.times.block_bytes = learner->parameter_count() * sizeof(float);
 }
 
+void code_as(virtual_run_options& o, block_format send) {
+  const auto count = o.training->model->parameter_count();
+  o.times.send = send;
+  o.times.block_bytes = coded_words(send, count, false) * sizeof(float);
+  o.times.change_bytes = coded_words(send, count, true) * sizeof(float);
+}
+
 /// Takes steps at random and adds up those that count.
 struct wanderer final : local_learner {
   explicit wanderer(std::vector<double>& counted, std::uint64_t seed) : sum(counted), generator(seed) {}
@@ -385,5 +392,74 @@ TEST_CASE(
         }
         CHECK(sum == doctest::Approx(expected[k]).epsilon(1e-4).scale(10));
       }
+    }
+}
+
+TEST_CASE("virtual_run: coded estimates leave the mean where it is, and int8 agrees as closely as float32") {
+  for (const auto* policy : {"full", "dtur", "adpsgd", "adaptive"}) {
+    double exact = 0;
+    for (const auto send :
+         {block_format::float32, block_format::float16, block_format::bfloat16, block_format::int8}) {
+      CAPTURE(policy);
+      CAPTURE(to_string(send));
+      auto o = options_for(policy, "ring", 6);
+      give_model(o);
+      auto setup = *o.training;
+      setup.sgd = {.step_size = 0};
+      o.training = std::make_shared<const training_setup>(setup);
+      const auto size = setup.model->parameter_count();
+      std::vector<double> mean(size);
+      for (std::size_t w = 0; w < 6; ++w) {
+        auto start = std::make_shared<float_buffer>(size);
+        setup.model->initialise(w + 1, start->values());
+        for (std::size_t k = 0; k < size; ++k) {
+          start->values()[k] += static_cast<float>(split_mix(w * size + k) % 1000) / 1000;
+          mean[k] += static_cast<double>(start->values()[k]) / 6;
+        }
+        o.initial[w] = parameter_block{std::move(start)};
+      }
+      code_as(o, send);
+      o.machine.last_round = 250;
+      const auto end = play_with_any_crew(o);
+      double drift = 0;
+      double apart = 0;
+      for (std::size_t k = 0; k < size; ++k) {
+        double sum = 0;
+        for (std::size_t w = 0; w < 6; ++w)
+          sum += static_cast<double>(end.finals[w * size + k]);
+        drift = std::max(drift, std::abs(sum / 6 - mean[k]));
+        for (std::size_t w = 0; w < 6; ++w)
+          apart = std::max(apart, std::abs(static_cast<double>(end.finals[w * size + k]) - sum / 6));
+      }
+      CHECK(drift < 1e-5);
+      if (send == block_format::float32)
+        exact = apart;
+      const auto bound = send == block_format::float16    ? 2e-3
+                         : send == block_format::bfloat16 ? 2e-2
+                                                          : 10 * std::max(exact, 1e-7);
+      CHECK(apart <= bound);
+    }
+  }
+}
+
+TEST_CASE("virtual_run: on links that take longer than a step changes travel, not whole blocks") {
+  for (const auto* policy : {"full", "dtur", "static:1", "adaptive"})
+    for (const double blocks_per_step : {0.3, 1.0, 10.0}) {
+      CAPTURE(policy);
+      CAPTURE(blocks_per_step);
+      auto o = options_for(policy, "complete", 4);
+      give_model(o);
+      code_as(o, block_format::int8);
+      o.times.bytes_per_s = blocks_per_step * static_cast<double>(o.times.block_bytes);
+      o.machine.last_round = 60;
+      lone_crew crew;
+      virtual_run run{o, crew, {}};
+      REQUIRE(run.run_until(24h, {}));
+      run_result sent;
+      run.audit().fill(sent);
+      CHECK(sent.mixing.clean());
+      run.statistics().fill(sent, run.ended());
+      CHECK(static_cast<double>(sent.bytes_sent) <
+            0.45 * static_cast<double>(sent.estimates_sent * o.times.block_bytes));
     }
 }

@@ -146,6 +146,8 @@ public:
     expect(seen_from_elsewhere.summary().clean(), [&] { return "the audit from elsewhere is not clean"; });
     expect(sim.peaks().facts <= sim.workers() + schedule_.graph->edges().size(),
            [&] { return "too many facts"; });
+    expect(schedule_.restarts() || sim.peaks().bases_missing == 0,
+           [&] { return "a change came to who lacks what it counts from"; });
     std::uint64_t timeouts = 0;
     std::uint64_t refused = 0;
     for (std::size_t i = 0; i < sim.workers(); ++i) {

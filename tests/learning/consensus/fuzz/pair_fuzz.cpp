@@ -95,6 +95,8 @@ public:
     expect(s.edges_lost == 0, "exchanges lost without failures");
     expect(sim.peaks().blocks_under_way <= flow_window::blocks_max, "too many blocks on a link");
     expect(std::abs(model.sum_moved(sim)) < 1e-8, "the sum of the estimates was moved");
+    expect(schedule_.restarts() || sim.peaks().bases_missing == 0,
+           "a change came to who lacks what it counts from");
     if (schedule_.stops && !schedule_.stops_all)
       return; // who goes on has left behind who does not
     const auto sweeps = closing_sweeps();

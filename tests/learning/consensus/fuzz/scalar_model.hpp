@@ -34,7 +34,7 @@ public:
                       std::span<const weighted_estimate> neighbours) override {
     auto bar = value(own);
     for (const auto& n : neighbours)
-      bar += n.weight * (value(n.estimate) - value(own));
+      bar += n.weight * (value(n.estimate) - value(n.own ? n.own : own));
     const auto phi = from_[index_of(id)];
     return std::make_shared<const number>(number{phi + outer_move(id, bar - phi), bar});
   }
@@ -45,6 +45,11 @@ public:
   estimate_handle absorb(worker_id, const estimate_handle& own, const estimate_handle& theirs,
                          const estimate_handle& mine, double weight) override {
     return made(value(own) + weight * (value(theirs) - value(mine)));
+  }
+  /// Rounded so coarsely that it cannot be taken for the estimate.
+  estimate_handle as_sent(worker_id, const estimate_handle& estimate, const estimate_handle& base) override {
+    const auto from = base ? value(base) : 0.0;
+    return made(from + std::round((value(estimate) - from) * 4) / 4);
   }
   /// Of a mix it sees the result before the outer step.
   estimate_witness look(const estimate_handle& estimate) override {

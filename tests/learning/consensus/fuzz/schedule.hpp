@@ -6,6 +6,7 @@
 #include "learning/graph/topology.hpp"
 #include "learning/simulation/network_simulation.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -72,6 +73,12 @@ struct schedule {
   nanoseconds latency_max{0};
   nanoseconds limit{0};
   std::string text;
+
+  /// Then a neighbour that has not heard of it yet may send a change to who is new.
+  bool restarts() const {
+    return std::ranges::any_of(faults,
+                               [](const auto& f) { return std::holds_alternative<restart_fault>(f.second); });
+  }
 };
 
 schedule draw_schedule(const fuzz_family& family, std::uint64_t seed);
