@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Rounds of a model of 1,000,000 parameters over a link of 100 Mbit/s, by --send.
+
+    bench/parts/slow_link.py build/apps/dybw [--mbit 100] [--rounds 40] [--turns 3]
+
+Two nodes in network namespaces of their own, joined by a pair of virtual cables that `tc` shapes (needs root, `ip` and `tc`), train
+`mlp:1258` on digits under `full`, a worker on each, in turns for each format. Prints the median time of a round, its ratio to
+float32's, bytes on the links per estimate and the accuracy reached; the last row has no link between its two workers, which
+says what of a round is not the link.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+FORMATS = ["float32", "float16", "bfloat16", "int8"]
+PARAMETERS = 784 * 1258 + 1258 + 1258 * 10 + 10
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
+
+
+class Link:
+    """Two hosts and a shaped cable; gone at the end."""
+
+    def __init__(self, mbit):
+        self.names = [f"dybwlink{os.getpid()}{side}" for side in "ab"]
+        self.mbit = mbit
+
+    def __enter__(self):
+        for name in self.names:
+            ip("netns", "add", name)
+            ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", self.names[0], "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", self.names[1])
+        for i, name in enumerate(self.names):
+            ip("-n", name, "addr", "add", f"10.78.0.{i + 1}/24", "dev", "eth0")
+            ip("-n", name, "link", "set", "eth0", "up")
+            subprocess.run(["ip", "netns", "exec", name, "tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate",
+                            f"{self.mbit}mbit", "burst", "64kb", "latency", "200ms"], check=True)
+        return self
+
+    def __exit__(self, *_):
+        for name in self.names:
+            subprocess.run(["ip", "netns", "del", name], check=False)
+
+    def run(self, side, command, **more):
+        return subprocess.Popen(["ip", "netns", "exec", self.names[side], *command], **more)
+
+
+def training(arguments, *more):
+    return [arguments.program, "run", "--workers", "2", "--model", "mlp:1258", "--batch", "16", "--step-size", "0.02", "--policy",
+            "full", "--rounds", str(arguments.rounds), "--eval-every", "1000", "--format", "json", "--quiet", *more]
+
+
+def run_of(process):
+    out, err = process.communicate(timeout=600)
+    if process.returncode != 0:
+        sys.exit(f"slow_link: {err}")
+    return json.loads(out)["runs"][0]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("--mbit", type=float, default=100)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--turns", type=int, default=3)
+    arguments = parser.parse_args()
+    rounds = {name: [] for name in FORMATS}
+    last = {}
+    with Link(arguments.mbit) as link:
+        nodes = [link.run(side, [arguments.program, "node", "--listen", f"10.78.0.{side + 1}:7000", "--insecure", "--quiet"])
+                 for side in (0, 1)]
+        try:
+            time.sleep(2)
+            for _ in range(arguments.turns):
+                for name in FORMATS:
+                    process = link.run(0, training(arguments, "--nodes", "10.78.0.1:7000,10.78.0.2:7000", "--send", name),
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                    last[name] = run_of(process)
+                    rounds[name].append(last[name]["mean_round_s"])
+        finally:
+            for node in nodes:
+                node.terminate()
+            for node in nodes:
+                node.wait(timeout=60)
+    one_host = run_of(subprocess.Popen(training(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+    slow = statistics.median(rounds["float32"])
+    print(f"{PARAMETERS:,} parameters, {arguments.mbit:g} Mbit/s, medians of {arguments.turns} runs of {arguments.rounds} rounds")
+    print(f"{'send':10} {'round':>9} {'times as fast':>14} {'bytes':>7} {'accuracy':>9}")
+    for name in FORMATS:
+        took = statistics.median(rounds[name])
+        share = last[name]["link_bytes_sent"] / last[name]["estimates_sent"] / (4 * PARAMETERS)
+        print(f"{name:10} {took * 1e3:6.0f} ms {slow / took:14.2f} {share:7.3f} {last[name]['test_accuracy']:9.4f}")
+    print(f"{'one host':10} {one_host['mean_round_s'] * 1e3:6.0f} ms {'':14} {'':7} {one_host['test_accuracy']:9.4f}")
+
+
+if __name__ == "__main__":
+    main()
