@@ -30,7 +30,7 @@ struct estimate_message {
   round_number base = 0;      ///< they are the change since the sender's block of this round; 0: whole
 };
 
-/// The number of a block, ascending from one that a worker sends to the next, and that of its base.
+/// The number of a block, of which there is one on a link, and that of its base.
 struct block_label {
   round_number number = 0; ///< 0: the block is not coded
   round_number base = 0;   ///< see `estimate_message`

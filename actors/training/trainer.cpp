@@ -45,7 +45,7 @@ void do_what_is_wanted(training_job& job, training_workspace& workspace) {
     if (job.local->waits())
       job.maker = job.local->maker();
     job.cpu = job.local->waits() ? job.took : from_seconds(thread_cpu_s() - cpu_before);
-    job.coded.clear();
+    job.coded.clear(); // of a step that was dropped
     for (const auto& base : job.bases)
       job.coded.push_back(job.coder->encode(job.stepped.estimate, base));
   }

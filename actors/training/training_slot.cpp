@@ -171,6 +171,8 @@ std::optional<nanoseconds> training_slot::take_step() {
   estimate_ = std::move(job_->stepped.estimate);
   coded_bases_.swap(job_->bases);
   coded_.swap(job_->coded);
+  job_->bases.clear(); // of the step before: their memory may be used again
+  job_->coded.clear();
   loss_ = job_->stepped.loss;
   samples_ = static_cast<std::uint32_t>(job_->stepped.samples);
   made_ = job_->steps;
