@@ -34,6 +34,7 @@ struct training_job {
   bool wants_mix = false;
   bool wants_state = false; ///< the learner's, as of after the mix
   std::vector<weighted_block> neighbours;
+  std::uint64_t generation = 0;       ///< of the mix
   std::shared_ptr<block_coder> coder; ///< null: estimates are not coded
   bool wants_step = false;
   parameter_block from; ///< pairwise averaging: where the step begins; otherwise none
@@ -50,6 +51,8 @@ struct training_job {
   local_training::mix_outcome mixed;
   parameter_block velocity;
   parameter_block outer;
+  parameter_block correction;
+  std::uint64_t correction_generation = 0;
   std::vector<char> saved;
   local_training::step_outcome stepped;
   std::vector<block_coder::coded> coded; ///< [bases]

@@ -53,7 +53,7 @@ auto inspect(auto& f, run_config& x) {
            x.clock, x.step_time, x.straggler, x.link_latency, x.link_bandwidth, x.mix_time_s,
            x.round_timeout_s, x.suspect_after_s, x.threads, x.seed, x.eval_every_s, x.exchange,
            x.checkpoint_every_s, x.log_bytes_max, x.trainer, x.attach, x.trainer_restarts, x.own_learner,
-           x.target, x.local_steps, x.local_time_s, x.outer, x.send);
+           x.target, x.local_steps, x.local_time_s, x.outer, x.correction, x.send);
 }
 auto inspect(auto& f, run_spec& x) {
   return f(x.run, x.self, x.config, x.edges, x.connecting, x.nodes, x.placement, x.resume, x.name, x.options);
@@ -62,14 +62,15 @@ auto inspect(auto& f, run_spec& x) {
 // --- What workers report ---
 
 auto inspect(auto& f, mix_term& x) {
-  return f(x.neighbour, x.weight);
+  return f(x.neighbour, x.weight, x.corrects);
 }
 auto inspect(auto& f, mix_report& x) {
   return f(x.worker, x.round, x.own_weight, x.committed, x.departed, x.returned, x.projection_before,
-           x.projection_after, x.norm_before);
+           x.projection_after, x.norm_before, x.generation, x.correction, x.correction_size);
 }
 auto inspect(auto& f, exchange_half& x) {
-  return f(x.worker, x.neighbour, x.first, x.number, x.round, x.weight, x.projection, x.size);
+  return f(x.worker, x.neighbour, x.first, x.number, x.round, x.weight, x.projection, x.size, x.generation,
+           x.corrects, x.correction, x.correction_size);
 }
 auto inspect(auto& f, exchange_news& x) {
   return f(x.halves, x.given_up);

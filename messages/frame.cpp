@@ -154,10 +154,10 @@ void append_peer(std::vector<char>& out, worker_id from, worker_id to, const pee
 }
 
 void append_estimate_head(std::vector<char>& out, worker_id from, worker_id to, round_number round,
-                          std::size_t words, round_number base) {
+                          std::size_t words, round_number base, std::uint64_t generation) {
   framed f{out, frame_kind::estimate};
   f.announce(words * sizeof(float));
-  wire_writer{out}(from, to, round, base);
+  wire_writer{out}(from, to, round, base, generation);
 }
 
 void append_again(std::vector<char>& out, worker_id from, worker_id to, round_number round) {
@@ -285,7 +285,7 @@ ec frame_parser::check_link_head() const {
 
 ec frame_parser::start_block() {
   wire_reader in{std::span<const char>{head_}.subspan(frame_head_bytes)};
-  in(block_from_, block_to_, block_round_, block_base_);
+  in(block_from_, block_to_, block_round_, block_base_, block_generation_);
   if (!rules_->allow(block_from_, block_to_))
     return ec::stranger;
   const auto is_change = block_base_ != 0;
@@ -311,13 +311,14 @@ std::span<char> frame_parser::block_space() {
 void frame_parser::finish_block(std::optional<frame>& out) {
   auto* last = last_of(block_from_);
   if (last == nullptr)
-    last = &last_blocks_.emplace_back(sent_block{block_from_, 0, 0, {}});
+    last = &last_blocks_.emplace_back(sent_block{block_from_, 0, 0, 0, {}});
   last->round = block_round_;
   last->base = block_base_;
+  last->generation = block_generation_;
   last->block = parameter_block{std::move(block_)};
   block_.reset();
-  out =
-      peer_message{block_from_, block_to_, estimate_message{{block_round_, true}, last->block, block_base_}};
+  out = peer_message{block_from_, block_to_,
+                     estimate_message{{block_round_, true, block_generation_}, last->block, block_base_}};
   next_frame();
 }
 
@@ -386,7 +387,7 @@ ec frame_parser::take_again(std::span<const char> payload, std::optional<frame>&
   const auto* last = last_of(x.from);
   if (last == nullptr || last->round != round)
     return ec::unknown_block;
-  x.body = estimate_message{{round, true}, last->block, last->base};
+  x.body = estimate_message{{round, true, last->generation}, last->block, last->base};
   out = std::move(x);
   return in.finish();
 }

@@ -20,18 +20,18 @@
 ///     refusal    one line of text, then the connection is closed         instead of a hello, or after it
 ///     control    index of the message u8, message                        control connections
 ///     peer       from u32, to u32, index u8, message                     links, all but blocks
-///     estimate   from u32, to u32, round u64, base u64, words of 32 bits in host order      links; ahead of an
-///                                                                       offer or answer the round is a mere number
+///     estimate   from u32, to u32, round u64, base u64, generation u64, words of 32 bits in host order
+///                                                    links; ahead of an offer or answer the round is a mere number
 ///     again      from u32, to u32, round u64: the block that `from` sent last      links
 ///     alive      nothing                                                 links
 // clang-format on
 namespace dybw {
 
-constexpr std::uint32_t protocol_version = 8;
+constexpr std::uint32_t protocol_version = 9;
 constexpr std::uint32_t byte_order_mark = 0x01020304;
 constexpr std::size_t frame_head_bytes = 8;
 /// Of an estimate with parameters: everything but the parameters.
-constexpr std::size_t estimate_head_bytes = frame_head_bytes + 24;
+constexpr std::size_t estimate_head_bytes = frame_head_bytes + 32;
 
 enum class frame_kind : std::uint8_t { hello = 1, refusal, control, peer, estimate, again, alive };
 
@@ -84,9 +84,10 @@ void append_frame(std::vector<char>& out, const alive& x);
 /// A message without parameters: an `estimate_message` that has some needs the next two. Those of an offer or
 /// answer are left out, and have to be sent before, by the next two.
 void append_peer(std::vector<char>& out, worker_id from, worker_id to, const peer_body& body);
-/// What precedes the bytes of the block, which the caller sends next; `base` as in `estimate_message`.
+/// What precedes the bytes of the block, which the caller sends next; `base` as in `estimate_message`,
+/// `generation` as in `estimate`.
 void append_estimate_head(std::vector<char>& out, worker_id from, worker_id to, round_number round,
-                          std::size_t words, round_number base = 0);
+                          std::size_t words, round_number base = 0, std::uint64_t generation = 0);
 /// The estimate whose block was the last one that `from` sent on this connection.
 void append_again(std::vector<char>& out, worker_id from, worker_id to, round_number round);
 
@@ -139,6 +140,7 @@ private:
     worker_id from{};
     round_number round = 0;
     round_number base = 0;
+    std::uint64_t generation = 0;
     parameter_block block;
   };
 
@@ -169,6 +171,7 @@ private:
   worker_id block_to_{};
   round_number block_round_ = 0;
   round_number block_base_ = 0;
+  std::uint64_t block_generation_ = 0;
   std::vector<sent_block> last_blocks_; ///< the last of each worker of the other node
 };
 

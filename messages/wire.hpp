@@ -86,7 +86,7 @@ typename Inspector::result_type inspect(Inspector& f, edge& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, estimate& x) {
-  return f(caf::meta::type_name("estimate"), x.round, x.has_parameters);
+  return f(caf::meta::type_name("estimate"), x.round, x.has_parameters, x.generation);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, accept& x) {
@@ -127,13 +127,13 @@ typename Inspector::result_type inspect(Inspector& f, link_sessions& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, offer& x) {
   return with_bits(f, x.rate, [&](std::uint64_t& rate) {
-    return f(caf::meta::type_name("offer"), x.round, x.number, rate, x.sessions);
+    return f(caf::meta::type_name("offer"), x.round, x.number, rate, x.sessions, x.generation);
   });
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, answer& x) {
   return with_bits(f, x.rate, [&](std::uint64_t& rate) {
-    return f(caf::meta::type_name("answer"), x.number, x.taken, rate, x.sessions);
+    return f(caf::meta::type_name("answer"), x.number, x.taken, rate, x.sessions, x.generation);
   });
 }
 template <class Inspector>

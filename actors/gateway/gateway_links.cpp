@@ -270,7 +270,7 @@ void gateway_broker::write_estimate(attached_connection& c, worker_id from, work
   auto& last = c.blocks_sent[from];
   if (last.round == m.body.round && last.base == m.base && last.values == values.data() && m.body.round != 0)
     return append_again(out.tail(), from, to, m.body.round);
-  append_estimate_head(out.tail(), from, to, m.body.round, values.size(), m.base);
+  append_estimate_head(out.tail(), from, to, m.body.round, values.size(), m.base, m.body.generation);
   out.append(m.parameters);
   last = {m.body.round, m.base, values.data(), {}};
   ++blocks_sent_;

@@ -171,7 +171,8 @@ void node_state::connect(connection_id from) {
     return let_go();
   }
   for (auto& [id, from_disk] : prepared_.resumed)
-    from_disk.parameters = from_disk.velocity = from_disk.outer = {}; // the workers have them
+    from_disk.parameters = from_disk.velocity = from_disk.outer =
+        from_disk.correction = {}; // the workers have them
   advance_linking();
 }
 

@@ -41,6 +41,13 @@ private:
   fnv1a hash_;
 };
 
+/// Whether the corrections add up to 0: in rounds those of all workers after the same one.
+bool are_of_one_cut(const std::map<worker_id, checkpoint>& all) {
+  return std::ranges::all_of(all, [&first = all.begin()->second](const auto& x) {
+    return x.second.round == first.round && x.second.correction_generation == first.correction_generation;
+  });
+}
+
 } // namespace
 
 std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy) {
@@ -83,6 +90,10 @@ std::uint64_t run_hash(const run_inputs& inputs, std::size_t policy) {
   if (config.outer.is_on())
     for (const double x : {config.outer.momentum, config.outer.step})
       h.add(x);
+  if (config.correction > 0) {
+    h.add(std::string{"correction"});
+    h.add(config.correction);
+  }
   h.add(config.step_time);
   h.add(config.straggler);
   h.add(config.link_latency);
@@ -105,6 +116,7 @@ std::map<worker_id, checkpoint> read_checkpoints(const fs::path& directory, cons
   expected.parameters = inputs.model->parameter_count();
   expected.has_velocity = !inputs.learners && config.sgd.momentum > 0;
   expected.has_outer = config.outer.is_on();
+  expected.has_correction = config.correction > 0;
   expected.has_learner = inputs.learners != nullptr;
   std::map<worker_id, checkpoint> all;
   for (const auto id : workers) {
@@ -123,6 +135,9 @@ std::map<worker_id, checkpoint> read_checkpoints(const fs::path& directory, cons
                         "give the data of that run"};
     all.emplace(id, std::move(x));
   }
+  if (inputs.policies[policy].averages_in_pairs() || all.size() < config.workers || !are_of_one_cut(all))
+    for (auto& [id, x] : all)
+      x.correction = {};
   return all;
 }
 
@@ -142,6 +157,7 @@ virtual_checkpoint read_virtual_checkpoint(const fs::path& directory, const run_
   expected.parameters = inputs.model->parameter_count();
   expected.has_velocity = !inputs.learners && inputs.config.sgd.momentum > 0;
   expected.has_outer = inputs.config.outer.is_on();
+  expected.has_correction = inputs.config.correction > 0;
   expected.has_learner = inputs.learners != nullptr;
   return read_virtual_checkpoint(virtual_checkpoint_file(directory), expected);
 }

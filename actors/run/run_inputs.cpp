@@ -62,6 +62,8 @@ void check(const run_spec& spec) {
   if (const auto& outer = spec.config.outer;
       !(outer.momentum >= 0 && outer.momentum < 1 && outer.step > 0 && outer.step <= 2))
     refuse("has an outer step that cannot be");
+  if (!(spec.config.correction >= 0 && spec.config.correction <= 1))
+    refuse("has a correction that cannot be");
   if (spec.config.own_learner || !spec.config.attach.empty()) // only trainers that a node offers
     refuse("has a model that is not built in");
   check_edges(spec.edges, workers);
@@ -204,6 +206,7 @@ machine_options machine_options_for(const run_inputs& inputs, std::size_t policy
   x.weights = config.weights;
   x.on_miss = config.on_miss;
   x.seed = config.seed;
+  x.corrects = config.correction > 0;
   if (config.rounds)
     x.last_round = *config.rounds;
   if (config.round_timeout_s)
@@ -224,15 +227,21 @@ std::shared_ptr<const training_setup> training_setup_for(const run_inputs& input
     setup.projection = std::make_shared<const sign_projection>(config.seed, inputs.model->parameter_count());
     setup.batch = config.batch;
     setup.outer = config.outer;
+    setup.correction = config.correction;
     setup.learners = [learners = inputs.learners](worker_id id) { return learners->learner_of(id); };
     return std::make_shared<const training_setup>(std::move(setup));
   }
   return std::make_shared<const training_setup>(training_setup{
-      inputs.model, inputs.data.train,
-      std::make_shared<const sign_projection>(config.seed, inputs.model->parameter_count()), config.sgd,
+      inputs.model,
+      inputs.data.train,
+      std::make_shared<const sign_projection>(config.seed, inputs.model->parameter_count()),
+      config.sgd,
       std::min(config.batch, largest_shard(inputs, here)),
       rounds_per_pass(inputs.data.train->size(), config.workers, config.batch * config.local_steps),
-      config.data.mirror, config.outer});
+      config.data.mirror,
+      config.outer,
+      {},
+      config.correction});
 }
 
 test_bench make_bench(const run_inputs& inputs, work_crew* crew) {

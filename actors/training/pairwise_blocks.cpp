@@ -2,11 +2,19 @@
 
 namespace dybw {
 
-pairwise_blocks::pairwise_blocks(const training_setup* setup) {
+pairwise_blocks::pairwise_blocks(const training_setup* setup) : setup_(setup) {
   if (setup == nullptr)
     return;
   parameter_count_ = setup->model->parameter_count();
-  mover_.emplace(parameter_count_, setup->projection);
+  mover_.emplace(parameter_count_, setup->projection, setup->correction);
+}
+
+parameter_block pairwise_blocks::add_step(const parameter_block& own, const parameter_block& from,
+                                          const parameter_block& stepped, const take_step& x) {
+  if (!mover_)
+    return own;
+  mover_->correction().enter(x.generation);
+  return mover_->add_step(own, from, stepped, x.scale, step_share(*setup_, x.round - 1));
 }
 
 bool pairwise_blocks::take(worker_id from, const parameter_block& block, bool needed) {
@@ -23,9 +31,12 @@ parameter_block pairwise_blocks::absorb(const parameter_block& own, const dybw::
   auto& half = news_.halves.emplace_back(x.half);
   if (!mover_)
     return own;
-  const auto done = mover_->absorb(own, theirs, mine, half.weight);
+  mover_->correction().enter(half.generation);
+  const auto done = mover_->absorb(own, theirs, mine, half.weight, half.corrects);
   half.projection = done.projection;
   half.size = done.size;
+  half.correction = done.correction.projection;
+  half.correction_size = done.correction.norm;
   disagreement_.observe(done.strides);
   return done.estimate;
 }

@@ -14,7 +14,7 @@ namespace dybw {
 /// its estimate. Without a model blocks are none and nothing moves.
 class pairwise_blocks {
 public:
-  /// `setup` is null without a model.
+  /// `setup` is null without a model; outlives this.
   explicit pairwise_blocks(const training_setup* setup);
 
   /// A neighbour's estimate from another process, ahead of the offer or answer that it belongs to.
@@ -29,9 +29,7 @@ public:
 
   /// `own` with the step added that led from `from` to `stepped` (`estimate_mover::add_step`).
   parameter_block add_step(const parameter_block& own, const parameter_block& from,
-                           const parameter_block& stepped, double scale) {
-    return mover_ ? mover_->add_step(own, from, stepped, scale) : own;
-  }
+                           const parameter_block& stepped, const take_step& x);
   /// `own` after our half of the exchange, which becomes news; its blocks are let go of.
   parameter_block absorb(const parameter_block& own, const dybw::absorb& x);
   /// See `step_done::strides_apart`.
@@ -47,6 +45,7 @@ private:
     parameter_block came; ///< the newest
   };
 
+  const training_setup* setup_;
   std::map<worker_id, blocks> held_;
   std::size_t parameter_count_ = 0;
   std::optional<estimate_mover> mover_;

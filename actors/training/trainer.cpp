@@ -24,13 +24,15 @@ namespace {
 void do_what_is_wanted(training_job& job, training_workspace& workspace) {
   if (job.wants_mix) {
     job.mix_began = std::chrono::steady_clock::now();
-    job.mixed = job.local->mix(job.neighbours, workspace);
+    job.mixed = job.local->mix(job.neighbours, workspace, job.generation);
     job.mix_ended = std::chrono::steady_clock::now();
     job.neighbours.clear(); // lets go of the neighbours' blocks
   }
   if (job.wants_state) {
     job.velocity = job.local->velocity();
     job.outer = job.local->outer();
+    job.correction = job.local->correction();
+    job.correction_generation = job.local->correction_generation();
     job.saved = job.local->save();
   }
   if (job.wants_step && !job.step_dropped) {

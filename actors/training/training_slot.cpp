@@ -85,8 +85,9 @@ void training_slot::drop_step(nanoseconds now) {
     job_->step_dropped = true; // it may not have begun
 }
 
-std::vector<weighted_block>& training_slot::begin_mix() {
+std::vector<weighted_block>& training_slot::begin_mix(std::uint64_t generation) {
   mix_pending_ = true;
+  mix_generation_ = generation;
   mix_with_.clear();
   return mix_with_;
 }
@@ -101,6 +102,7 @@ training_slot::submission training_slot::submit(nanoseconds now, bool state_want
   job_->wants_mix = std::exchange(mix_pending_, false);
   job_->wants_state = std::exchange(state_pending_, false) || (job_->wants_mix && state_wanted);
   job_->neighbours.swap(mix_with_);
+  job_->generation = mix_generation_;
   if (job_->wants_mix)
     mix_blocks_ = static_cast<std::int64_t>(job_->neighbours.size()) + 1;
   job_->wants_step = std::exchange(step_pending_, false);
@@ -151,13 +153,16 @@ training_slot::job_results training_slot::take_back(round_report& report, run_or
   job_results done;
   if (job_->wants_state && job_->failure.empty())
     done.state = learner_state{std::exchange(job_->velocity, {}), std::exchange(job_->outer, {}),
-                               std::exchange(job_->saved, {})};
+                               std::exchange(job_->saved, {}), std::exchange(job_->correction, {}),
+                               job_->correction_generation};
   if (!job_->wants_mix)
     return done;
   mix_took_ = std::chrono::duration_cast<nanoseconds>(job_->mix_ended - job_->mix_began) / mix_blocks_;
   report.mixed.projection_before = job_->mixed.projection_before;
   report.mixed.projection_after = job_->mixed.projection_after;
   report.mixed.norm_before = job_->mixed.norm_before;
+  report.mixed.correction = job_->mixed.correction.projection;
+  report.mixed.correction_size = job_->mixed.correction.norm;
   report.mix_began = std::chrono::duration_cast<nanoseconds>(job_->mix_began - origin);
   report.mix_ended = std::chrono::duration_cast<nanoseconds>(job_->mix_ended - origin);
   done.mixed = std::move(job_->mixed.mixed);

@@ -35,7 +35,8 @@ public:
   /// The newest step is not wanted any more, however far it has come.
   void drop_step(nanoseconds now);
   /// A mix is wanted, with what the caller puts into this empty list. REQUIRES: a model, a step done.
-  std::vector<weighted_block>& begin_mix();
+  /// `generation`: see `mix`.
+  std::vector<weighted_block>& begin_mix(std::uint64_t generation = 0);
   /// How many mini-batches are to be fetched now. A few are fetched ahead, several at a time, so that the
   /// shard's thread wakes for every few steps only.
   std::size_t ask_ahead();
@@ -63,6 +64,8 @@ public:
     parameter_block velocity;
     parameter_block outer;
     std::vector<char> saved;
+    parameter_block correction;
+    std::uint64_t correction_generation = 0;
   };
   struct job_results {
     parameter_block mixed;              ///< w_j, if it had a mix; then `report` was told of it
@@ -105,7 +108,10 @@ public:
   /// Of the newest step's last mini-batch. REQUIRES: a model
   std::uint64_t epoch() const { return job_->batches.empty() ? 0 : job_->batches.back().epoch; }
   /// What the learner needs, unless it is opaque. REQUIRES: a model, `is_idle()`
-  learner_state state() const { return {job_->local->velocity(), job_->local->outer(), {}}; }
+  learner_state state() const {
+    const auto& x = *job_->local;
+    return {x.velocity(), x.outer(), {}, x.correction(), x.correction_generation()};
+  }
 
 private:
   void note_step();
@@ -124,6 +130,7 @@ private:
   bool step_pending_ = false;
   bool state_pending_ = false;
   std::vector<weighted_block> mix_with_;
+  std::uint64_t mix_generation_ = 0;
   nanoseconds submitted_{0}; ///< the job under way
   step_patience patience_;   ///< with all gradients of a step
   std::string maker_;

@@ -43,11 +43,11 @@ void worker_state::start(worker_options options) {
   training_job_ptr job;
   if (options_.training) {
     job = std::make_shared<training_job>();
-    job->local = std::make_shared<local_training>(options_.training, current_,
-                                                  resumed ? resumed->velocity : parameter_block{}, id_,
-                                                  resumed ? resumed->outer : parameter_block{});
+    job->local = std::make_shared<local_training>(
+        options_.training, current_, resumed ? resumed->velocity : parameter_block{}, id_,
+        resumed ? resumed->outer : parameter_block{}, resumed ? resumed->correction : parameter_block{});
     if (auto& x = options_.resumed)
-      x->parameters = x->velocity = x->outer = {}; // who holds a block keeps its memory
+      x->parameters = x->velocity = x->outer = x->correction = {}; // who holds a block keeps its memory
     job->client = training_client_actor{worker_actor{self_}};
     if (options_.send != block_format::float32) {
       const auto count = options_.training->model->parameter_count();
@@ -369,11 +369,12 @@ void worker_state::perform(const compute& x) {
 
 void worker_state::perform(const mix& x) {
   if (options_.training) {
-    auto& blocks = slot_->begin_mix();
+    auto& blocks = slot_->begin_mix(x.generation);
     for (const auto& term : x.terms) {
       const auto& n = *find(term.neighbour);
       assert(!n.coded || n.coded->sent);
-      blocks.push_back({n.estimates.used(x.round), term.weight, n.coded ? n.coded->sent : parameter_block{}});
+      blocks.push_back({n.estimates.used(x.round), term.weight, n.coded ? n.coded->sent : parameter_block{},
+                        term.corrects});
     }
     mixed_epoch_ = slot_->epoch(); // the job's batch is still that of the step of this round
   }
@@ -394,7 +395,7 @@ void worker_state::perform(const arm_timer& x) {
 /// Costs something only because the worker has averaged since the step began.
 void worker_state::perform(const take_step& x) {
   const auto cpu_before = thread_cpu_s();
-  current_ = pairs_->add_step(current_, slot_->from(), slot_->estimate(), x.scale);
+  current_ = pairs_->add_step(current_, slot_->from(), slot_->estimate(), x);
   mixing_price_.spent(from_seconds(thread_cpu_s() - cpu_before));
 }
 

@@ -74,6 +74,8 @@ void worker_state::save(training_slot::learner_state state) {
   x->parameters = current_;
   x->velocity = std::move(state.velocity);
   x->outer = std::move(state.outer);
+  x->correction = std::move(state.correction);
+  x->correction_generation = state.correction_generation;
   x->has_learner = slot_->is_opaque();
   x->learner = std::move(state.saved);
   checkpoint_wanted_ = false;

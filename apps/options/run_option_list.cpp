@@ -114,6 +114,10 @@ po::options_description learning_group() {
       "outer-step", text_value("E"),
       "what such a move, with its momentum, counts for; switches the outer step on (default 0.7 with "
       "--outer-momentum)")(
+      "correction", text_value("RHO", "0"),
+      "for unlike data: this share of how averaging moved a worker is remembered and added to each of its "
+      "steps, so that everybody's data counts equally, however slow; 0.05 is a good one, 0 switches it off "
+      "(see docs/methods.md)")(
       "send", text_value("FORMAT", "float32"),
       "how parameters travel between processes, and in virtual time: float32, float16, bfloat16, or int8 (a "
       "quarter of the bytes: the change since what the neighbour has)")(

@@ -223,6 +223,7 @@ ordered_json config_to_json(const run_config& config) {
       {"local-time", number(config.local_time_s)},
       {"outer-momentum", config.outer.is_on() ? number(config.outer.momentum) : ordered_json(nullptr)},
       {"outer-step", config.outer.is_on() ? number(config.outer.step) : ordered_json(nullptr)},
+      {"correction", number(config.correction)},
       {"send", std::string{to_string(config.send)}},
       {"start", config.start == start_rule::same ? "same" : "random"},
       {"clock", config.clock == clock_kind::real ? "real" : "virtual"},

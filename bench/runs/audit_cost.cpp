@@ -78,8 +78,13 @@ double pair_audit_alone(const network& graph) {
   const auto s = time_per_report(graph, [&](round_report& r) {
     for (const auto& t : r.mixed.committed) {
       const auto first = std::min(r.mixed.worker, t.neighbour);
-      audit.add(
-          exchange_half{r.mixed.worker, t.neighbour, first, r.mixed.round, r.mixed.round, t.weight, 0, 1});
+      audit.add(exchange_half{.worker = r.mixed.worker,
+                              .neighbour = t.neighbour,
+                              .first = first,
+                              .number = r.mixed.round,
+                              .round = r.mixed.round,
+                              .weight = t.weight,
+                              .size = 1});
     }
   });
   expect_clean(audit);

@@ -9,7 +9,7 @@ namespace dybw {
 namespace {
 
 constexpr std::array<char, 8> magic = {'D', 'Y', 'B', 'W', 'V', 'C', 'K', 'P'};
-constexpr std::uint32_t version = 4;
+constexpr std::uint32_t version = 5;
 constexpr std::size_t head_bytes = 104;
 
 using head = std::array<std::byte, head_bytes>;
@@ -23,12 +23,12 @@ struct sizes {
   std::uint64_t evaluations = 0;
   std::uint64_t own_bytes = 0; ///< scores, and what learners saved
 
-  static constexpr std::uint64_t learner_bytes = (3 + 7 + training_memory::strides_lag) * 8;
+  static constexpr std::uint64_t learner_bytes = (4 + 9 + training_memory::strides_lag) * 8;
   static constexpr std::uint64_t evaluation_bytes = 10 * 8;
 
   bool fits_into(std::uint64_t file_bytes) const {
     return workers <= file_bytes && parameters <= file_bytes && estimates <= file_bytes &&
-           blocks <= 4 * workers && evaluations <= file_bytes && own_bytes <= file_bytes &&
+           blocks <= 5 * workers && evaluations <= file_bytes && own_bytes <= file_bytes &&
            (parameters == 0 || estimates + blocks <= file_bytes / parameters);
   }
   std::uint64_t file_bytes() const {
@@ -44,10 +44,12 @@ constexpr std::uint64_t has_current = 1;
 constexpr std::uint64_t has_stepped = 2;
 constexpr std::uint64_t has_velocity = 4;
 constexpr std::uint64_t has_outer = 8;
+constexpr std::uint64_t has_correction = 16;
+constexpr std::uint64_t has_all = 31;
 
 std::uint64_t blocks_of(const training_state& x) {
   return (x.current ? has_current : 0U) | (x.stepped ? has_stepped : 0U) | (x.velocity ? has_velocity : 0U) |
-         (x.outer ? has_outer : 0U);
+         (x.outer ? has_outer : 0U) | (x.correction ? has_correction : 0U);
 }
 
 /// Writes numbers and blocks, and sums them up.
@@ -135,7 +137,7 @@ template <class Learner, class Use> // const or not
 requires std::same_as<std::remove_const_t<Learner>, training_memory::learner>
 void for_each_figure(Learner& l, Use use) {
   for (auto* x : {&l.loss, &l.projection_before, &l.norm_before, &l.projection_after, &l.agreement,
-                  &l.step_length, &l.apart})
+                  &l.step_length, &l.apart, &l.correction.projection, &l.correction.norm})
     use(*x);
   for (auto& x : l.apart_after)
     use(x);
@@ -173,6 +175,7 @@ void encode(const virtual_checkpoint& x, std::size_t parameters,
   out.number(std::uint64_t{x.figures_sum});
   for (const auto& l : training.learners) {
     out.number(blocks_of(l.state));
+    out.number(l.state.correction_generation);
     out.number(std::uint64_t{l.samples});
     out.number(std::uint64_t{l.state.learner.size()});
     for_each_figure(l, [&](double figure) { out.number(figure); });
@@ -195,7 +198,8 @@ void encode(const virtual_checkpoint& x, std::size_t parameters,
     out.number(std::uint64_t{scores[i].size()});
   }
   for (const auto& l : training.learners)
-    for (const auto& block : {l.state.current, l.state.stepped, l.state.velocity, l.state.outer})
+    for (const auto& block :
+         {l.state.current, l.state.stepped, l.state.velocity, l.state.outer, l.state.correction})
       if (block)
         out.bytes(std::as_bytes(block.values()));
   for (const auto& e : training.estimates)
@@ -243,11 +247,12 @@ virtual_checkpoint read_virtual_checkpoint(const std::filesystem::path& file,
   for (auto& l : x.training.learners) {
     const auto kind = kinds.emplace_back(in.number<std::uint64_t>());
     blocks += static_cast<std::uint64_t>(std::popcount(kind));
-    if (kind > (has_current | has_stepped | has_velocity | has_outer) ||
-        (kind & has_velocity) != (expected.has_velocity ? has_velocity : 0U) ||
-        (kind & has_outer) != (expected.has_outer ? has_outer : 0U))
+    if (kind > has_all || (kind & has_velocity) != (expected.has_velocity ? has_velocity : 0U) ||
+        (kind & has_outer) != (expected.has_outer ? has_outer : 0U) ||
+        (kind & has_correction) != (expected.has_correction ? has_correction : 0U))
       in.refuse("the checkpoint is damaged: a worker holds what it cannot",
                 checkpoint_reader::from_another_copy);
+    l.state.correction_generation = in.number<std::uint64_t>();
     l.samples = static_cast<std::uint32_t>(in.number<std::uint64_t>());
     own_size(learner_bytes, expected.has_learner);
     for_each_figure(l, [&](double& figure) { figure = in.number<double>(); });
@@ -277,14 +282,12 @@ virtual_checkpoint read_virtual_checkpoint(const std::filesystem::path& file,
     in.refuse("the checkpoint is damaged: its own bytes do not add up", checkpoint_reader::from_another_copy);
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     auto& state = x.training.learners[i].state;
-    if ((kinds[i] & has_current) != 0)
-      state.current = in.values(size.parameters);
-    if ((kinds[i] & has_stepped) != 0)
-      state.stepped = in.values(size.parameters);
-    if ((kinds[i] & has_velocity) != 0)
-      state.velocity = in.values(size.parameters);
-    if ((kinds[i] & has_outer) != 0)
-      state.outer = in.values(size.parameters);
+    for (const auto& [kind, block] :
+         {std::pair{has_current, &state.current}, std::pair{has_stepped, &state.stepped},
+          std::pair{has_velocity, &state.velocity}, std::pair{has_outer, &state.outer},
+          std::pair{has_correction, &state.correction}})
+      if ((kinds[i] & kind) != 0)
+        *block = in.values(size.parameters);
   }
   for (auto& e : x.training.estimates)
     e.block = in.values(size.parameters);

@@ -32,6 +32,7 @@ struct training_memory {
     std::array<double, strides_lag> apart_after{}; ///< .. after each of the last steps; s: [s % strides_lag]
     std::uint32_t samples =
         0; ///< of the newest step; those of learners with their own data are not drawn again
+    vector_witness correction{}; ///< of the newest mix
   };
   struct estimate {
     std::uint64_t number = 0; ///< in the order in which all were made, w(0) not among them
@@ -63,6 +64,7 @@ struct virtual_checkpoint_frame {
   bool has_velocity = false;
   bool has_learner = false; ///< opaque ones; not with velocity
   bool has_outer = false;
+  bool has_correction = false;
 };
 
 /// Hands out the bytes of the file in pieces, in order; the parameters are not copied. REQUIRES: blocks of

@@ -54,6 +54,12 @@ machine_status machine_frame::status_of_phase() const {
   return s;
 }
 
+/// It does at both ends, unless one of them is in another generation by now: then its correction has begun
+/// anew, and the other's will.
+bool machine_frame::counts_into_correction(std::uint64_t named) const {
+  return options_.corrects && named == facts().generation();
+}
+
 void machine_frame::set_phase(phase p) {
   phase_ = p;
   phase_since_ = now_;

@@ -34,6 +34,10 @@ protected:
   void start_step();
   void leave();
   void send_facts(worker_id to);
+  /// What a correction belongs to; 0 without.
+  std::uint64_t correction_generation() const { return options_.corrects ? facts().generation() : 0; }
+  /// Whether an average counts into the correction both ends of which named this generation.
+  bool counts_into_correction(std::uint64_t named) const;
 
   /// Floods news: passes them on to the neighbours for which `is_told` holds.
   template <class Neighbours, class Predicate>

@@ -18,6 +18,7 @@ namespace dybw {
 struct estimate {
   round_number round = 0;
   bool has_parameters = true;
+  std::uint64_t generation = 0; ///< of the sender's membership facts; 0 without a correction
 };
 
 /// I received your estimate for the round while gathering: it counts on my side. Irrevocable.
@@ -99,6 +100,7 @@ struct offer {
   std::uint64_t number = 0; ///< ascending from one offer of a worker to a neighbour to the next
   double rate = 0; ///< what the sender thinks is the mean of all workers' step rates, 1/s; 0: nothing yet
   link_sessions sessions{};
+  std::uint64_t generation = 0; ///< of the sender's membership facts; 0 without a correction
 };
 
 /// To an offer: I have averaged with it, this was my estimate before. Or I have not, as I have left or the
@@ -108,6 +110,7 @@ struct answer {
   bool taken = true;        ///< without, no parameters come
   double rate = 0;          ///< as in `offer`
   link_sessions sessions{};
+  std::uint64_t generation = 0; ///< as in `offer`
 };
 
 using protocol_message =

@@ -38,6 +38,8 @@ enum class mutation {
   rests_for_ever,           ///< .. and not that it goes on
   coding_mixes_own_exactly, ///< what a neighbour told is decoded, the own estimate mixed as it is
   coding_remembers_exactly, ///< changes count from what was to be told, not from what came of it
+  corrects_across_generations, ///< an edge counts into the correction whatever generations its ends were in
+  correction_survives_paused,  ///< who mixes nothing as its process stood still keeps its generation
   // in pairs:
   pair_without_sessions,     ///< what was sent before its sender knew of a giving up counts
   pair_silent_refusal,       ///< .. is not answered
@@ -50,7 +52,8 @@ enum class mutation {
   pair_halves_on_the_answer, ///< who answers does not average
   pair_tells_closing_once,   ///< who is asked whether it has made its last step says nothing if it said so
                              ///< before
-  pair_waits_after_stop,     ///< a stop does not end the waiting for neighbours that go on
+  pair_corrects_across_generations, ///< as in rounds
+  pair_waits_after_stop,            ///< a stop does not end the waiting for neighbours that go on
 };
 
 #ifdef DYBW_MUTATIONS

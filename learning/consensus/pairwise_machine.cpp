@@ -58,8 +58,10 @@ void pairwise_machine::learn(const std::vector<fact>& told, const neighbour* fro
   }
   if (const auto word = members_.own_word()) // what was told is false or outdated
     members_.say(*word, news);
-  if (!news.empty())
-    pass_on(std::move(news), neighbours_, [&](const neighbour& n) { return n.usable && &n != from; });
+  if (news.empty())
+    return;
+  const auto adds = news != told; // our word, which the sender lacks
+  pass_on(std::move(news), neighbours_, [&](const neighbour& n) { return &n != from || adds; });
 }
 
 const std::vector<effect>& pairwise_machine::step(nanoseconds now, const event& e) {
@@ -95,7 +97,8 @@ void pairwise_machine::on(const step_done& e) {
   record_.started = step_started_;
   record_.joined = now_;
   timed_out_ = false;
-  effects_.push_back(take_step{current_, policy_->step_scale(rates_.own(), rates_.mean())});
+  effects_.push_back(
+      take_step{current_, policy_->step_scale(rates_.own(), rates_.mean()), correction_generation()});
   set_phase(phase::gathering);
   offer_to_some(e);
   patience_ends_.reset();
@@ -165,11 +168,13 @@ void pairwise_machine::revive(neighbour& n) {
 
 void pairwise_machine::on(const neighbour_heard& e) {
   auto* n = find(neighbours_, e.id);
-  if (n == nullptr || n->crashed)
+  if (n == nullptr)
     return;
-  revive(*n);
-  learn(members_.word_of_return(n->id), nullptr);
-  send_facts(n->id);
+  if (!n->crashed) {
+    revive(*n);
+    learn(members_.word_of_return(n->id), nullptr);
+  }
+  send_facts(n->id); // whoever is said to have crashed, and has not, contradicts
 }
 
 void pairwise_machine::on(const stop_requested&) {
@@ -214,6 +219,8 @@ void pairwise_machine::on(neighbour& from, const offer& m) {
     revive(from);
     if (!facts().worker_up(from.id))
       learn({facts().next(from.id, from.id, true)}, nullptr);
+    learn(members_.word_of_return(from.id), nullptr);
+    send_facts(from.id); // what was told meanwhile went past it
   }
   if (may_be_in(m.round))
     from.in = std::max(from.in, m.round);
@@ -225,13 +232,14 @@ void pairwise_machine::on(neighbour& from, const offer& m) {
     recount(from);
     from.pace.observe(now_ - from.offered_at);
     const auto lower = std::min(options_.self, from.id);
-    take(from, lower, lower == from.id ? m.number : mine, true, m.rate, from.told_rate);
+    take(from, lower, lower == from.id ? m.number : mine, true, {m.rate, m.generation}, from.told);
     return;
   }
   const auto taken = phase_ != phase::left && phase_ != phase::idle;
-  effects_.push_back(send{from.id, answer{m.number, taken, taken ? rates_.mean() : 0, from.sessions}});
+  const auto ours = taken ? our_word() : exchange_word{};
+  effects_.push_back(send{from.id, answer{m.number, taken, ours.rate, from.sessions, ours.generation}});
   if (taken && !mutated(mutation::pair_halves_on_the_answer))
-    take(from, from.id, m.number, false, m.rate, rates_.mean());
+    take(from, from.id, m.number, false, {m.rate, m.generation}, ours);
 }
 
 void pairwise_machine::on(neighbour& from, const answer& m) {
@@ -242,7 +250,7 @@ void pairwise_machine::on(neighbour& from, const answer& m) {
   recount(from);
   from.pace.observe(now_ - from.offered_at);
   if (m.taken)
-    take(from, options_.self, m.number, true, m.rate, from.told_rate);
+    take(from, options_.self, m.number, true, {m.rate, m.generation}, from.told);
 }
 
 /// Says how it stands with us, too, if it asks: whoever gave us up for a while has forgotten it, whether or
@@ -266,12 +274,29 @@ void pairwise_machine::on(neighbour& from, const membership_news& m) {
   learn(*m.facts, &from);
 }
 
+/// Who makes no steps any more has no part in corrections: it would be dragged along, and that would hold the
+/// others back. So it names a generation that is nobody's.
+pairwise_machine::exchange_word pairwise_machine::our_word() const {
+  constexpr auto nobodys = ~std::uint64_t{0};
+  return {rates_.mean(), options_.corrects && phase_ == phase::settling ? nobodys : correction_generation()};
+}
+
 /// Our half of an exchange.
 void pairwise_machine::take(neighbour& n, worker_id first, std::uint64_t number, bool own_offer,
-                            double theirs, double mine) {
-  effects_.push_back(absorb{
-      {options_.self, n.id, first, number, std::max(current_, completed_), n.weight, 0, 0}, own_offer});
-  rates_.average(theirs, mine, n.weight);
+                            exchange_word theirs, exchange_word ours) {
+  const auto corrects =
+      (theirs.generation == ours.generation || mutated(mutation::pair_corrects_across_generations)) &&
+      members_.usable(n.id) && counts_into_correction(ours.generation);
+  effects_.push_back(absorb{{.worker = options_.self,
+                             .neighbour = n.id,
+                             .first = first,
+                             .number = number,
+                             .round = std::max(current_, completed_),
+                             .weight = n.weight,
+                             .generation = correction_generation(),
+                             .corrects = corrects},
+                            own_offer});
+  rates_.average(theirs.rate, ours.rate, n.weight);
   policy_->averaged();
   set_overdue(n, 0);
   if (n.averaged == 0) {
@@ -326,9 +351,9 @@ void pairwise_machine::offer_to_some(const step_done& e) {
 void pairwise_machine::offer_to(neighbour& n) {
   n.offered = ++number_;
   n.offered_at = now_;
-  n.told_rate = rates_.mean();
+  n.told = our_word();
   recount(n);
-  effects_.push_back(send{n.id, offer{current_, n.offered, n.told_rate, n.sessions}});
+  effects_.push_back(send{n.id, offer{current_, n.offered, n.told.rate, n.sessions, n.told.generation}});
 }
 
 /// To be called whenever a neighbour's standing has changed.

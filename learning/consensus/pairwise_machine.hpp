@@ -51,6 +51,11 @@ public:
   machine_status status() const override;
 
 private:
+  /// What an end of an exchange told the other.
+  struct exchange_word {
+    double rate = 0;
+    std::uint64_t generation = 0;
+  };
   struct alignas(64) neighbour {
     worker_id id{};
     double weight = 0; ///< a_ij
@@ -60,7 +65,7 @@ private:
     bool closing = false;      ///< has done its last step
     round_number in = 0;       ///< the newest round it is known to be in
     std::uint64_t offered = 0; ///< our offer that it owes an answer to; 0: none
-    double told_rate = 0;      ///< .. and what we said in it
+    exchange_word told;        ///< .. and what we said in it
     link_sessions sessions;    ///< ours and theirs
     nanoseconds offered_at{0};
     std::size_t overdue = 0; ///< own rounds since then
@@ -102,7 +107,9 @@ private:
   void revive(neighbour& n);
   void learn(const std::vector<fact>& told, const neighbour* from);
   bool is_void(neighbour& from, const link_sessions& sessions);
-  void take(neighbour& n, worker_id first, std::uint64_t number, bool own_offer, double theirs, double mine);
+  exchange_word our_word() const;
+  void take(neighbour& n, worker_id first, std::uint64_t number, bool own_offer, exchange_word theirs,
+            exchange_word ours);
   bool may_go_on() const;
   void finish_round();
   void close_down();

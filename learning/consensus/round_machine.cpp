@@ -140,6 +140,8 @@ void round_machine::on(const paused&) {
   }
   recount_all();
   close_requested_ = true;
+  if (options_.corrects && !mutated(mutation::correction_survives_paused)) // neighbours may count the edges
+    learn({members_.word_of_rest(members_.rests())}, nullptr);
 }
 
 void round_machine::on(const stop_requested&) {
@@ -275,7 +277,8 @@ void round_machine::join(round_number round) {
     if (n.apart_in(round))
       record_.departed.push_back(n.id);
   }
-  tell_usable(estimate{round, true});
+  told_generation_ = correction_generation();
+  tell_usable(estimate{round, true, told_generation_});
   for (auto& n : neighbours_)
     if (n.acceptable(current_))
       accept_estimate(n);
@@ -286,6 +289,7 @@ void round_machine::join(round_number round) {
 void round_machine::accept_estimate(neighbour& n) {
   assert(phase_ == phase::gathering && n.acceptable(current_));
   n.accepted = true;
+  n.names_ours = n.generation == told_generation_ || mutated(mutation::corrects_across_generations);
   ++accepted_;
   effects_.push_back(send{n.id, accept{current_}});
   effects_.push_back(use_estimate{n.id, current_});
@@ -357,7 +361,8 @@ void round_machine::finish_round() {
   for (const auto& n : neighbours_) {
     if (!n.committed() || (needs_degrees() && !n.closed_degree))
       continue; // of the second kind only who departed, at one end, before it closed: the edge is lost
-    record_.committed.push_back({n.id, weight_of(n)});
+    record_.committed.push_back(
+        {n.id, weight_of(n), n.names_ours && counts_into_correction(told_generation_)});
     others += record_.committed.back().weight;
   }
   record_.own_weight = 1 - others;
@@ -369,7 +374,8 @@ void round_machine::finish_round() {
       policy_->retune(round_outcome{current_, neighbours_.size(), record_.committed.size()});
   timeout_.observe_wait(now_ - record_.joined, counters_.sweeps_completed);
   completed_ = std::max(current_, over_);
-  effects_.push_back(mix{current_, record_.committed});
+  record_.generation = correction_generation();
+  effects_.push_back(mix{current_, record_.committed, record_.generation});
   effects_.push_back(round_done{&record_});
   if (completed_ > current_)
     tell_usable(closed{completed_, 0});

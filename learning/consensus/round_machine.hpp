@@ -117,6 +117,7 @@ private:
   round_number over_ = 0;            ///< in_round(): rounds up to this one are over for everybody
   round_number threshold_round_ = 0; ///< the newest round a threshold was seen for
   std::size_t accepted_ = 0;
+  std::uint64_t told_generation_ = 0; ///< in_round(): that our estimate named
   bool close_requested_ = false;
   std::optional<worker_id> told_; ///< for_everybody_: the tree neighbour that heard that all others are in
   /// A joiner that no neighbour has told where it is does not go on alone: it would run ahead, and all would

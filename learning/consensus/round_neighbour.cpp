@@ -18,6 +18,7 @@ void round_neighbour::take_note(const estimate& m, nanoseconds now) {
     last_estimate = now;
     offered = m.round;
     offered_parameters = m.has_parameters;
+    generation = m.generation;
   }
   in = std::max(in, m.round);
   if (!mutated(

@@ -20,8 +20,9 @@ struct alignas(64) round_neighbour {
   bool barred = false;   ///< was lost while the round was open: takes no part any more
   bool accepted = false; ///< by us
   bool accepts_us = false;
-  bool fired = false;     ///< its edge has fired a threshold in this round and generation
-  bool is_branch = false; ///< barrier: a tree neighbour
+  bool fired = false;      ///< its edge has fired a threshold in this round and generation
+  bool is_branch = false;  ///< barrier: a tree neighbour
+  bool names_ours = false; ///< the estimate that was accepted named the generation that ours did
   std::optional<std::uint32_t> closed_degree;
   neighbour_standing counted; ///< as what it is in the `round_tally`
   // about all rounds:
@@ -31,6 +32,7 @@ struct alignas(64) round_neighbour {
 
   nanoseconds last_estimate{0};
   pace_estimator pace;
+  std::uint64_t generation = 0; ///< that its newest estimate named
   round_number apart_until = 0; ///< a joiner's: rounds up to this may have been shared with our predecessor
   std::uint32_t planned_degree = 0;
 

@@ -99,6 +99,9 @@ struct drop_step {
 struct mix_term {
   worker_id neighbour{};
   double weight = 0; ///< P_ij
+  /// With a correction: what averaging over this edge moves counts into it, at both ends or at one that will
+  /// begin it anew.
+  bool corrects = false;
 };
 
 /// w_j(k) = P_jj w~_j + sum of weight * w~_i over the terms; P_jj is one minus the weights. Without terms the
@@ -106,6 +109,7 @@ struct mix_term {
 struct mix {
   round_number round = 0;
   std::span<const mix_term> terms;
+  std::uint64_t generation = 0; ///< of the membership; the correction begins anew in each
 };
 
 /// Pairwise averaging: the finished gradient step becomes part of the estimate, which may have moved since it
@@ -113,6 +117,7 @@ struct mix {
 struct take_step {
   round_number round = 0;
   double scale = 1;
+  std::uint64_t generation = 0; ///< as in `mix`
 };
 
 /// One end's half of an average of two workers: w_j = w_j + weight * (theirs - mine), of the two estimates
@@ -124,8 +129,13 @@ struct exchange_half {
   std::uint64_t number = 0; ///< .. and its number
   round_number round = 0;   ///< that `worker` was in
   double weight = 0;
-  double projection = 0; ///< the witness: of what was added; filled in by the shell
-  double size = 0;       ///< .. and the norm of the estimate that it was added to
+  double projection = 0;        ///< the witness: of what was added; filled in by the shell
+  double size = 0;              ///< .. and the norm of the estimate that it was added to
+  std::uint64_t generation = 0; ///< as in `mix`
+  bool corrects = false;        ///< as in `mix_term`
+  /// The witness of the correction, with this half; filled in by the shell.
+  double correction = 0;
+  double correction_size = 0;
 };
 
 /// Carry out this half. `theirs` is the newest estimate that came from the neighbour; `mine` what was sent
@@ -156,6 +166,7 @@ struct round_record {
   std::size_t degree = 0;      ///< planned
   std::size_t accepted = 0;
   std::vector<mix_term> committed;
+  std::uint64_t generation = 0;   ///< as in `mix`
   double own_weight = 1;          ///< P_jj
   std::size_t backup_workers = 0; ///< degree - committed
   bool timed_out = false;
@@ -204,6 +215,7 @@ struct machine_options {
   std::optional<nanoseconds> round_timeout;   ///< unset: learned
   round_number completed = 0;                 ///< go on after this round; 0: from the beginning
   std::uint64_t seed = 0;                     ///< the run's, for policies that choose at random
+  bool corrects = false;                      ///< the shell keeps a `correction`
   /// What is known of the network at the start. Not empty for a joiner, whose process was started again while
   /// the run goes on: it begins with all its links down and raises each when it hears the neighbour.
   std::vector<fact> facts;

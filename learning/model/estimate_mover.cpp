@@ -1,5 +1,6 @@
 #include "learning/model/estimate_mover.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace dybw {
@@ -15,7 +16,7 @@ bool is_nearly_1(double scale) {
 } // namespace
 
 parameter_block estimate_mover::add_step(const parameter_block& now, const parameter_block& from,
-                                         const parameter_block& stepped, double scale) {
+                                         const parameter_block& stepped, double scale, double share) {
   if (memory_.steps++ % measured_every == 1) // the first has no momentum yet
     memory_.step_length = distance_between(stepped.values(), from.values());
   const auto was_moved = now.values().data() != from.values().data();
@@ -26,27 +27,29 @@ parameter_block estimate_mover::add_step(const parameter_block& now, const param
   }
   if (is_nearly_1(scale))
     scale = 1;
-  if (scale == 1 && !was_moved)
+  if (scale == 1 && !was_moved && correction_.is_zero())
     return stepped;
-  return add(now, stepped, from, scale);
-}
-
-/// base + weight * (x - y)
-parameter_block estimate_mover::add(const parameter_block& base, const parameter_block& x,
-                                    const parameter_block& y, double weight) {
   auto moved = pool_.acquire();
-  add_difference(base.values(), x.values(), y.values(), weight, moved->values());
+  if (scale == 1 && !was_moved)
+    std::ranges::copy(stepped.values(), moved->values().begin());
+  else
+    add_difference(now.values(), stepped.values(), from.values(), scale, moved->values());
+  correction_.add_to(moved->values(), scale * share);
   return parameter_block{std::move(moved)};
 }
 
 estimate_mover::absorbed estimate_mover::absorb(const parameter_block& own, const parameter_block& theirs,
-                                                const parameter_block& mine, double weight) {
+                                                const parameter_block& mine, double weight, bool corrects) {
   auto moved = pool_.acquire();
   const auto seen = add_difference_with_witness(own.values(), theirs.values(), mine.values(), weight,
                                                 moved->values(), *projection_);
   const auto strides = memory_.step_length > 0 ? seen.distance / memory_.step_length : 0;
+  if (corrects && correction_.is_on()) {
+    const auto one = mix_input{theirs.values(), weight, mine.values()};
+    correction_.add(own.values(), {&one, 1});
+  }
   return {parameter_block{std::move(moved)}, seen.projection_after - seen.projection_before, seen.norm_before,
-          strides};
+          strides, correction_.seen()};
 }
 
 } // namespace dybw

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "learning/model/correction.hpp"
 #include "learning/model/parameter_block.hpp"
 #include "learning/model/step_agreement.hpp"
 #include "learning/model/vector_ops.hpp"
@@ -13,15 +14,18 @@ namespace dybw {
 /// over memory each, `add_step` after an exchange two; buffers are used again. Used by one thread at a time.
 class estimate_mover {
 public:
-  /// `projection` is the audit's witness.
-  estimate_mover(std::size_t parameter_count, std::shared_ptr<const sign_projection> projection)
-      : pool_(parameter_count), projection_(std::move(projection)) {}
+  /// `projection` is the audit's witness, `correction_rate` rho.
+  estimate_mover(std::size_t parameter_count, std::shared_ptr<const sign_projection> projection,
+                 double correction_rate = 0)
+      : pool_(parameter_count), correction_(correction_rate, parameter_count, projection),
+        projection_(std::move(projection)) {}
 
   /// `now` with the step added that led from `from` to `stepped`. It counts for `scale`, tempered by how far
   /// it agrees with the ways from `from` to `now`, of this step and those before; nearly 1 counts for 1.
   /// Where nothing was averaged in between (`now` is `from`), a step that counts for 1 costs nothing.
+  /// `share` of the correction (`step_share`) goes with it, and counts for as much.
   parameter_block add_step(const parameter_block& now, const parameter_block& from,
-                           const parameter_block& stepped, double scale);
+                           const parameter_block& stepped, double scale, double share = 1);
 
   /// What is remembered of earlier steps.
   struct memory {
@@ -37,19 +41,22 @@ public:
     double projection = 0; ///< the witness of what was added
     double size = 0;       ///< the norm of what it was added to
     double strides = 0;    ///< how far apart the ends were, in steps of this worker; 0 before its second step
+    vector_witness correction{}; ///< of c after it
   };
-  /// own + weight * (theirs - mine): one end's half of an exchange.
+  /// own + weight * (theirs - mine): one end's half of an exchange. `corrects`: it counts into the
+  /// correction.
   absorbed absorb(const parameter_block& own, const parameter_block& theirs, const parameter_block& mine,
-                  double weight);
+                  double weight, bool corrects = false);
+
+  /// In rounds it is `local_training` that has one.
+  dybw::correction& correction() noexcept { return correction_; }
 
 private:
-  parameter_block add(const parameter_block& base, const parameter_block& x, const parameter_block& y,
-                      double weight);
-
   static constexpr std::uint64_t measured_every = 8; ///< steps; a step's length changes slowly
 
   buffer_pool pool_;
   memory memory_;
+  dybw::correction correction_;
   std::shared_ptr<const sign_projection> projection_;
 };
 

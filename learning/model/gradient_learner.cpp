@@ -13,6 +13,12 @@ const classifier& classifier_of(const training_setup& setup) {
 
 } // namespace
 
+double step_share(const training_setup& setup, round_number completed) {
+  if (setup.learners || !(setup.sgd.step_size > 0))
+    return 1;
+  return step_size_at(setup.sgd, completed, setup.rounds_per_pass) / setup.sgd.step_size;
+}
+
 training_workspace::training_workspace(const training_setup& setup)
     : features_(setup.data ? setup.batch * setup.data->features : 0), labels_(setup.data ? setup.batch : 0),
       gradient_(setup.data ? setup.model->parameter_count() : 0),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "learning/model/correction.hpp"
 #include "learning/model/training_setup.hpp"
 
 #include <atomic>
@@ -14,6 +15,7 @@ struct weighted_block {
   parameter_block estimate;
   double weight = 0;     ///< P_ij
   parameter_block own{}; ///< w~ as that neighbour has it; none: as it is
+  bool corrects = false; ///< it counts into the correction
 };
 
 /// Rows of the mini-batches of a step's gradients, in order; empty ones for learners that have their own
@@ -24,10 +26,12 @@ using row_batches = std::span<const std::span<const std::uint32_t>>;
 struct training_state {
   parameter_block
       current; ///< w; none if a step is not mixed yet, which makes up for it without an outer step
-  parameter_block stepped;     ///< w~ of that step
-  parameter_block velocity;    ///< v of the newest step; none without momentum
-  std::vector<char> learner{}; ///< what an opaque learner saved; empty: it begins afresh
-  parameter_block outer{};     ///< m of the outer step; none without
+  parameter_block stepped;      ///< w~ of that step
+  parameter_block velocity;     ///< v of the newest step; none without momentum
+  std::vector<char> learner{};  ///< what an opaque learner saved; empty: it begins afresh
+  parameter_block outer{};      ///< m of the outer step; none without
+  parameter_block correction{}; ///< c; none without
+  std::uint64_t correction_generation = 0;
 };
 
 /// One worker's parameters and how they change: step, then mix, then the next step. Used by one thread at a
@@ -39,14 +43,16 @@ struct training_state {
 ///
 /// where q_i and q are the estimates as the ends of the edge have them: w~_i and w~, unless they are coded.
 ///
-/// With an outer step, that is what it makes of the way from w to the mix (`outer_step`).
+/// With an outer step, that is what it makes of the way from w to the mix (`outer_step`). With a correction
+/// (`dybw::correction`) each step adds it, shared out among its gradient steps.
 class local_training {
 public:
   /// `initial` is w(0), [parameter_count]. `velocity` is that of the step before it, of a run that goes on;
   /// none: at rest. Without momentum it is not used; likewise `outer`, the outer step's. Throws what the
   /// setup's `learners` do.
   local_training(std::shared_ptr<const training_setup> setup, parameter_block initial,
-                 const parameter_block& velocity = {}, worker_id id = {}, const parameter_block& outer = {});
+                 const parameter_block& velocity = {}, worker_id id = {}, const parameter_block& outer = {},
+                 const parameter_block& correction = {});
 
   struct step_outcome {
     parameter_block estimate;  ///< w~
@@ -70,14 +76,17 @@ public:
     double projection_before = 0;
     double projection_after = 0;
     double norm_before = 0;
+    vector_witness correction; ///< of c after it
   };
   /// Takes the last step's w~ (and its velocity) as used, mixes it with the neighbours' and makes the result
-  /// w, after the outer step, of which the witness sees nothing. REQUIRES: a `step` since the last mix.
-  mix_outcome mix(std::span<const weighted_block> neighbours, training_workspace& workspace);
+  /// w, after the outer step, of which the witness sees nothing. `generation`: of the membership, which the
+  /// correction belongs to. REQUIRES: a `step` since the last mix.
+  mix_outcome mix(std::span<const weighted_block> neighbours, training_workspace& workspace,
+                  std::uint64_t generation = 0);
 
   /// Pairwise averaging, where w moves while a step is under way: w~ of a step from `at`, which counts at
   /// once. With an outer step, w~ is where that leads from `at`: exchanges meanwhile move both ends of the
-  /// way.
+  /// way. The correction is added where the step is taken (`estimate_mover`).
   step_outcome step_from(const parameter_block& at, row_batches batches, round_number completed,
                          training_workspace& workspace, const std::atomic<bool>* dropped = nullptr);
 
@@ -89,6 +98,9 @@ public:
   parameter_block velocity() const { return learner_->state(false); }
   /// m of the outer step, likewise; none without.
   parameter_block outer() const { return outer_.momentum(); }
+  /// c as of the newest mix, likewise.
+  parameter_block correction() const { return correction_.value(); }
+  std::uint64_t correction_generation() const { return correction_.generation(); }
   /// The same where it `is_opaque`; throws `learner_failed`.
   bool is_opaque() const noexcept { return learner_->is_opaque(); }
   std::vector<char> save() { return learner_->save(); }
@@ -103,9 +115,13 @@ public:
   void restore(const training_state& x);
 
 private:
+  step_outcome advance(row_batches batches, round_number completed, training_workspace& workspace,
+                       const std::atomic<bool>* dropped, double correction_share);
+
   std::shared_ptr<const training_setup> setup_;
   std::unique_ptr<local_learner> learner_;
   outer_step outer_;
+  dybw::correction correction_; ///< in rounds
   buffer_pool pool_;
   parameter_block current_;
   parameter_block stepped_;

@@ -24,7 +24,12 @@ struct training_setup {
   bool mirrors = false;              ///< images at random, see `mini_batch_sampler`
   outer_options outer{};
   learner_factory learners{}; ///< null: gradient steps of `model` on `data`
+  double correction = 0;      ///< rho, see `dybw::correction`
 };
+
+/// The share of its first size that a step has after so many rounds; 1 for learners that have their own
+/// sizes.
+double step_share(const training_setup& setup, round_number completed);
 
 /// The scratch memory of one training thread; serves all workers of a run in turn.
 class training_workspace {

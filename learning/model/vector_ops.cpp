@@ -193,6 +193,37 @@ difference_witness add_difference_with_witness(std::span<const float> base, std:
   return {seen, std::sqrt(total(apart))};
 }
 
+vector_witness add_moves(std::span<float> c, std::span<const float> own,
+                         std::span<const mix_input> neighbours, double rate, const sign_projection& project) {
+  assert(c.size() == own.size());
+  lane_sums projection{};
+  lane_sums squares{};
+  for (std::size_t first = 0; first < c.size(); first += block_size) {
+    const auto block = c.subspan(first, std::min(block_size, c.size() - first));
+    auto* const sum = block.data();
+    for (const auto& n : neighbours) {
+      const auto* const x = n.estimate.data() + first;
+      const auto* const y = (n.own.empty() ? own : n.own).data() + first;
+      const auto p = static_cast<float>(rate * n.weight);
+#pragma GCC ivdep
+      for (std::size_t k = 0; k < block.size(); ++k)
+        sum[k] += p * (x[k] - y[k]);
+    }
+    project.add(block, first, projection);
+    add_squares(
+        block.size(), [&](std::size_t k) { return static_cast<double>(sum[k]); }, squares);
+  }
+  return {total(projection), std::sqrt(total(squares))};
+}
+
+void add_scaled(std::span<const float> x, double factor, std::span<float> out) {
+  assert(x.size() == out.size());
+  const auto p = static_cast<float>(factor);
+#pragma GCC ivdep
+  for (std::size_t k = 0; k < out.size(); ++k)
+    out[k] += p * x[k];
+}
+
 double average_and_consensus_distance(std::span<const std::span<const float>> vectors,
                                       std::span<float> mean) {
   assert(!vectors.empty());

@@ -71,6 +71,20 @@ difference_witness add_difference_with_witness(std::span<const float> base, std:
                                                std::span<const float> y, double weight, std::span<float> out,
                                                const sign_projection& project);
 
+/// What the audit wants to know of a vector that averaging adds to.
+struct vector_witness {
+  double projection = 0;
+  double norm = 0;
+};
+
+/// c += rate * sum_i P_ij (q_i - q_j), what a mix adds to `own`, in the same way: the two ends of an edge add
+/// exactly opposite products. [parameter_count] each; `c` overlaps none of the others.
+vector_witness add_moves(std::span<float> c, std::span<const float> own,
+                         std::span<const mix_input> neighbours, double rate, const sign_projection& project);
+
+/// out += factor * x, [parameter_count] each.
+void add_scaled(std::span<const float> x, double factor, std::span<float> out);
+
 /// Mean over the vectors of |x_i - mean|^2 (the consensus distance) and the mean itself, in double precision
 /// sums. All spans are [parameter_count]; REQUIRES at least one vector.
 double average_and_consensus_distance(std::span<const std::span<const float>> vectors, std::span<float> mean);

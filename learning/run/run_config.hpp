@@ -67,6 +67,7 @@ struct run_config {
   std::uint32_t local_steps = 1;      ///< gradient steps of a worker between two exchanges
   std::optional<double> local_time_s; ///< .. or how long it takes such steps
   outer_options outer;
+  double correction = 0;                     ///< rho in [0,1], see `dybw::correction`; 0: off
   block_format send = block_format::float32; ///< how estimates travel between processes, or in virtual time
 
   clock_kind clock = clock_kind::real;

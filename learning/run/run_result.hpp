@@ -23,6 +23,7 @@ struct mixing_summary {
   double max_row_error = 0;           ///< max over rounds and rows of |sum of the row of P(k) - 1|
   double max_column_error = 0;
   /// Over rounds: |sum of projections after - before mixing| / root of the sum of (1 + terms) x norm^2.
+  /// Likewise of the corrections.
   double max_projection_error = 0;
   std::uint64_t one_sided_edges = 0; ///< violations
   std::uint64_t edges_lost = 0;      ///< one-sided because an end departed in that round; no violation

@@ -23,6 +23,8 @@ struct deferred_training::task {
   /// mix: neighbours' w~ with their weights; step_onto: at, onto; absorb: own, theirs, mine; code: w~, base
   std::vector<std::pair<std::shared_ptr<const cell>, double>> inputs;
   std::vector<std::shared_ptr<const cell>> own; ///< mix, of coded estimates: w~_j as each of these has it
+  std::vector<bool> corrects;                   ///< mix, of inputs, if any does; absorb: not empty if it does
+  std::uint64_t generation = 0;                 ///< mix, step_onto, absorb
   double factor = 0;                            ///< step_onto: scale; absorb: weight
   std::shared_ptr<cell> result;
   std::shared_ptr<outcome> told;
@@ -34,7 +36,7 @@ struct deferred_training::learner {
   learner(const std::shared_ptr<const training_setup>& setup, std::optional<mini_batch_sampler> s,
           const parameter_block& w, worker_id id, block_format send)
       : sampler(std::move(s)), local(setup, w, {}, id), first(std::make_shared<cell>(cell{w, 0})),
-        mover(setup->model->parameter_count(), setup->projection) {
+        mover(setup->model->parameter_count(), setup->projection, setup->correction) {
     if (send != block_format::float32)
       coder.emplace(send, setup->model->parameter_count());
   }
@@ -142,8 +144,12 @@ training_memory deferred_training::remember() {
     x.learners[i].state = learners_[i].local.state();
   });
   for (std::size_t i = 0; i < learners_.size(); ++i) {
-    const auto& l = learners_[i];
+    auto& l = learners_[i];
     auto& y = x.learners[i];
+    if (l.onto_noted > 0 || l.newest_share) { // in pairs
+      y.state.correction = l.mover.correction().value();
+      y.state.correction_generation = l.mover.correction().generation();
+    }
     y.agreement = l.mover.remembered().agreement.value();
     y.step_length = l.mover.remembered().step_length;
     y.apart = l.apart.value();
@@ -154,6 +160,7 @@ training_memory deferred_training::remember() {
       y.projection_before = l.newest->before.projection;
       y.norm_before = l.newest->before.norm;
       y.projection_after = l.newest->after.projection;
+      y.correction = l.newest->correction;
     }
   }
   for (const auto& [number, c] : held_cells())
@@ -182,6 +189,8 @@ bool deferred_training::resume(const training_memory& x) {
     auto& l = learners_[i];
     const auto& y = x.learners[i];
     l.local.restore(y.state);
+    if (l.onto_noted > 0 || l.newest_share)
+      l.mover.correction().restore(y.state.correction, y.state.correction_generation);
     l.mover.restore({step_agreement{y.agreement}, l.onto_noted, y.step_length});
     l.apart = disagreement{y.apart};
     l.apart_after = y.apart_after;
@@ -191,6 +200,7 @@ bool deferred_training::resume(const training_memory& x) {
       l.newest->samples = y.samples;
       l.newest->before = {y.projection_before, y.norm_before};
       l.newest->after = {y.projection_after, 0};
+      l.newest->correction = y.correction;
     }
   }
   recalls_ = false;
@@ -235,7 +245,8 @@ estimate_handle deferred_training::step(worker_id id, const estimate_handle& est
 }
 
 estimate_handle deferred_training::mix(worker_id id, const estimate_handle& own,
-                                       std::span<const weighted_estimate> neighbours) {
+                                       std::span<const weighted_estimate> neighbours,
+                                       std::uint64_t generation) {
   auto& l = learners_[index_of(id)];
   for (const auto& n : neighbours)
     l.level = std::max(l.level, level_of(n.estimate));
@@ -247,29 +258,38 @@ estimate_handle deferred_training::mix(worker_id id, const estimate_handle& own,
       t.own.resize(t.inputs.size());
       t.own.back() = to_cell(n.own);
     }
+    if (n.corrects) {
+      t.corrects.resize(t.inputs.size());
+      t.corrects.back() = true;
+    }
   }
+  t.generation = generation;
   t.told = l.newest;
   return t.result;
 }
 
 estimate_handle deferred_training::step_onto(worker_id id, const estimate_handle& at,
-                                             const estimate_handle& onto, double scale) {
+                                             const estimate_handle& onto, const take_step& e) {
   auto& t = add(id, {&at, &onto});
   t.what = task::kind::step_onto;
   ++learners_[index_of(id)].onto_noted;
   t.inputs = {{to_cell(at), 0}, {to_cell(onto), 0}};
-  t.factor = scale;
+  t.factor = e.scale;
+  t.generation = e.generation;
   give_batches(t);
   return t.result;
 }
 
 estimate_handle deferred_training::absorb(worker_id id, const estimate_handle& own,
                                           const estimate_handle& theirs, const estimate_handle& mine,
-                                          double weight) {
+                                          const exchange_half& half) {
   auto& t = add(id, {&own, &theirs, &mine});
   t.what = task::kind::absorb;
   t.inputs = {{to_cell(own), 0}, {to_cell(theirs), 0}, {to_cell(mine), 0}};
-  t.factor = weight;
+  t.factor = half.weight;
+  if (half.corrects)
+    t.corrects = {true};
+  t.generation = half.generation;
   t.added = learners_[index_of(id)].newest_share = std::make_shared<share>();
   return t.result;
 }
@@ -356,13 +376,16 @@ void deferred_training::carry_out(task& t, std::size_t lane) {
     const auto done = l.local.step_from(input(0), batches_of(t, lane), t.completed, workspaces_[lane]);
     t.told->loss = done.loss;
     t.told->samples = static_cast<std::uint32_t>(done.samples);
-    t.result->block = l.mover.add_step(input(1), input(0), done.estimate, t.factor);
+    l.mover.correction().enter(t.generation);
+    t.result->block =
+        l.mover.add_step(input(1), input(0), done.estimate, t.factor, step_share(*setup_, t.completed));
     l.apart_after[l.onto_done++ % l.apart_after.size()] = l.apart.value();
     return;
   }
   case task::kind::absorb: {
-    const auto done = l.mover.absorb(input(0), input(1), input(2), t.factor);
-    *t.added = {done.projection, done.size};
+    l.mover.correction().enter(t.generation);
+    const auto done = l.mover.absorb(input(0), input(1), input(2), t.factor, !t.corrects.empty());
+    *t.added = {done.projection, done.size, done.correction};
     l.apart.observe(done.strides);
     t.result->block = done.estimate;
     return;
@@ -381,10 +404,13 @@ void deferred_training::mix(task& t, std::size_t lane) {
   for (std::size_t i = 0; i < t.own.size(); ++i)
     if (t.own[i])
       inputs[i].own = t.own[i]->block;
-  const auto done = learners_[index_of(t.worker)].local.mix(inputs, workspaces_[lane]);
+  for (std::size_t i = 0; i < t.corrects.size(); ++i)
+    inputs[i].corrects = t.corrects[i];
+  const auto done = learners_[index_of(t.worker)].local.mix(inputs, workspaces_[lane], t.generation);
   inputs.clear();
   t.told->before = {done.projection_before, done.norm_before};
   t.told->after = {done.projection_after, 0};
+  t.told->correction = done.correction;
   t.result->block = done.mixed;
 }
 

@@ -27,12 +27,14 @@ public:
     std::uint32_t samples = 0;
     estimate_witness before; ///< of w~_j
     estimate_witness after;  ///< of w_j
+    vector_witness correction;
   };
 
   /// What was added in an exchange, for its witness.
   struct share {
     double projection = 0;
     double size = 0;
+    vector_witness correction;
   };
 
   /// `rows` [workers] are the shards' training samples (none for learners that have their own), `initial`
@@ -46,14 +48,14 @@ public:
   void step_begins(worker_id id, round_number completed, std::uint32_t gradients) override;
   estimate_handle start(worker_id id) override;
   estimate_handle step(worker_id id, const estimate_handle& estimate) override;
-  estimate_handle mix(worker_id id, const estimate_handle& own,
-                      std::span<const weighted_estimate> neighbours) override;
+  estimate_handle mix(worker_id id, const estimate_handle& own, std::span<const weighted_estimate> neighbours,
+                      std::uint64_t generation) override;
   estimate_handle as_sent(worker_id id, const estimate_handle& estimate,
                           const estimate_handle& base) override;
   estimate_handle step_onto(worker_id id, const estimate_handle& at, const estimate_handle& onto,
-                            double scale) override;
+                            const take_step& e) override;
   estimate_handle absorb(worker_id id, const estimate_handle& own, const estimate_handle& theirs,
-                         const estimate_handle& mine, double weight) override;
+                         const estimate_handle& mine, const exchange_half& half) override;
   /// Nothing: the witness is not known yet, see `outcome`.
   estimate_witness look(const estimate_handle&) override { return {}; }
 

@@ -308,14 +308,16 @@ void network_simulation::perform(shell& s, const mix& e) {
   for (const auto& t : e.terms) {
     const auto out = network_.link_between(s.id, t.neighbour);
     mix_inputs_.push_back({network_.links[network_.links[out].reverse].slots.used(e.round), t.weight});
+    mix_inputs_.back().corrects = t.corrects;
     if (!network_.codes.empty() && !mutated(mutation::coding_mixes_own_exactly))
       mix_inputs_.back().own = network_.codes[out].sent;
   }
   if (model_ != nullptr) {
     s.before = model_->look(s.stepped);
-    s.current = model_->mix(s.id, s.stepped, mix_inputs_);
+    s.current = model_->mix(s.id, s.stepped, mix_inputs_, e.generation);
     note_change();
     s.after = model_->look(s.current);
+    s.correction = model_->look_at_correction(s.id);
   }
   for (std::size_t i = 0; i < s.degree; ++i) {
     network_.links[network_.links[s.first_link + i].reverse].slots.release(e.round);
@@ -326,7 +328,7 @@ void network_simulation::perform(shell& s, const mix& e) {
 
 void network_simulation::perform(shell& s, const take_step& e) {
   if (model_ != nullptr) {
-    s.current = model_->step_onto(s.id, s.from, s.current, e.scale);
+    s.current = model_->step_onto(s.id, s.from, s.current, e);
     note_change();
   }
   s.from = {};
@@ -340,10 +342,13 @@ void network_simulation::perform(shell& s, const absorb& e) {
   if (model_ != nullptr) {
     const auto before = model_->look(s.current);
     s.current = model_->absorb(s.id, s.current, network_.told[network_.links[out].reverse].came,
-                               e.own_offer ? told.offered : told.answered, half.weight);
+                               e.own_offer ? told.offered : told.answered, half);
     note_change();
     half.projection = model_->look(s.current).projection - before.projection;
     half.size = before.norm;
+    const auto correction = model_->look_at_correction(s.id);
+    half.correction = correction.projection;
+    half.correction_size = correction.norm;
   }
   observer_.exchanged(now(), half);
 }
@@ -364,6 +369,8 @@ void network_simulation::perform(shell& s, const round_done& e) {
   mixed.projection_before = s.before.projection;
   mixed.projection_after = s.after.projection;
   mixed.norm_before = s.before.norm;
+  mixed.correction = s.correction.projection;
+  mixed.correction_size = s.correction.norm;
   observer_.round_done(now(), *e.record, mixed);
 }
 

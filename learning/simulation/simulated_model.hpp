@@ -1,6 +1,6 @@
 #pragma once
 
-#include "learning/base/types.hpp"
+#include "learning/consensus/worker_machine.hpp"
 
 #include <memory>
 #include <span>
@@ -21,6 +21,7 @@ struct weighted_estimate {
   double weight = 0; ///< P_ij
   /// w~_j as that neighbour has it; null: as it is.
   estimate_handle own = nullptr;
+  bool corrects = false; ///< see `mix_term`
 };
 
 /// What becomes of the workers' estimates. The simulation decides when and with whom, this does the sums.
@@ -38,18 +39,18 @@ public:
   /// w~_j: the estimate after a step from `estimate`.
   virtual estimate_handle step(worker_id id, const estimate_handle& estimate) = 0;
   /// w_j = w~_j + sum of weight * (w~_i - w~_j), both as the ends of the edge have them; w~_j itself without
-  /// neighbours.
+  /// neighbours. `generation`: see `dybw::mix`.
   virtual estimate_handle mix(worker_id id, const estimate_handle& own,
-                              std::span<const weighted_estimate> neighbours) = 0;
+                              std::span<const weighted_estimate> neighbours, std::uint64_t generation) = 0;
 
   // Pairwise averaging:
   /// `onto` with the step added that a gradient at `at` makes: onto + scale * (w~(at) - at); see
   /// `estimate_mover::add_step`.
   virtual estimate_handle step_onto(worker_id id, const estimate_handle& at, const estimate_handle& onto,
-                                    double scale) = 0;
+                                    const take_step& e) = 0;
   /// own + weight * (theirs - mine).
   virtual estimate_handle absorb(worker_id id, const estimate_handle& own, const estimate_handle& theirs,
-                                 const estimate_handle& mine, double weight) = 0;
+                                 const estimate_handle& mine, const exchange_half& half) = 0;
 
   /// What a neighbour makes of `estimate` when it travels coded; `base`: what both ends have, or null.
   virtual estimate_handle as_sent(worker_id /*id*/, const estimate_handle& estimate,
@@ -58,6 +59,8 @@ public:
   }
 
   virtual estimate_witness look(const estimate_handle& estimate) = 0;
+  /// .. and of the worker's correction now; all 0 without.
+  virtual estimate_witness look_at_correction(worker_id /*id*/) { return {}; }
 };
 
 } // namespace dybw

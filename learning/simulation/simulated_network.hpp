@@ -123,6 +123,7 @@ struct simulated_shell {
   estimate_handle stepped; ///< w~_j
   estimate_witness before;
   estimate_witness after;
+  estimate_witness correction;
   std::unique_ptr<rebirth> next_life;
   nanoseconds step_began{0};
   nanoseconds step_takes{0}; ///< .. without what was averaged before it

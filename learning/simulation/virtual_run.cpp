@@ -206,6 +206,11 @@ void virtual_run::pass_on(round_note& n) {
     report.mixed.norm_before = n.outcome->before.norm;
     exchange_figures<4>({&report.loss, &report.mixed.projection_before, &report.mixed.projection_after,
                          &report.mixed.norm_before});
+    if (options_.training->correction > 0) {
+      report.mixed.correction = n.outcome->correction.projection;
+      report.mixed.correction_size = n.outcome->correction.norm;
+      exchange_figures<2>({&report.mixed.correction, &report.mixed.correction_size});
+    }
     if (!options_.training->data) { // how many it took is a learner's own affair
       auto samples = static_cast<double>(report.samples);
       exchange_figures<1>({&samples});
@@ -223,6 +228,11 @@ void virtual_run::pass_on(exchange_note& n) {
     n.half.projection = n.share->projection;
     n.half.size = n.share->size;
     exchange_figures<2>({&n.half.projection, &n.half.size});
+    if (options_.training->correction > 0) {
+      n.half.correction = n.share->correction.projection;
+      n.half.correction_size = n.share->correction.norm;
+      exchange_figures<2>({&n.half.correction, &n.half.correction_size});
+    }
   }
   audit_.add(n.half);
 }

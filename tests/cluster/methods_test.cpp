@@ -29,8 +29,9 @@ std::vector<std::string> training(const std::vector<std::string>& more) {
 
 } // namespace
 
-TEST_CASE("dybw run --nodes: local steps and the outer step learn the same bits as on one host") {
-  const auto with = training({"--policy", "full", "--local-steps", "3", "--outer-step", "0.7"});
+TEST_CASE("dybw run --nodes: local steps, outer step and correction learn the same bits as on one host") {
+  const auto with = training({"--policy", "full", "--local-steps", "3", "--outer-step", "0.7", "--correction",
+                              "0.1", "--partition", "shards:2"});
   const auto local = dybw(std::vector<std::string>{"run"} + with);
   REQUIRE(local.code == 0);
   const auto here = json::parse(local.out)["runs"][0];

@@ -51,9 +51,9 @@ bytes peer(std::uint32_t from, std::uint32_t to, const peer_body& body) {
 }
 
 bytes estimate_frame(std::uint32_t from, std::uint32_t to, round_number round, const parameter_block& block,
-                     round_number base = 0) {
+                     round_number base = 0, std::uint64_t generation = 0) {
   bytes out;
-  append_estimate_head(out, worker_id{from}, worker_id{to}, round, block.values().size(), base);
+  append_estimate_head(out, worker_id{from}, worker_id{to}, round, block.values().size(), base, generation);
   wire_writer{out}.raw(block.values().data(), block.values().size_bytes());
   return out;
 }
@@ -183,6 +183,7 @@ TEST_CASE("frame: every member of every control message and of what it holds tra
   check_fields<sgd_options>();
   check_fields<mix_term>();
   check_fields<mix_report>();
+  check_fields<exchange_half>();
   check_fields<round_report>();
   check_fields<worker_totals>();
   check_fields<worker_end>();
@@ -338,13 +339,33 @@ TEST_CASE(
   }
 }
 
+TEST_CASE(
+    "frame: the generation that is named travels with estimates, those sent again too, offers and answers") {
+  constexpr std::uint64_t generation = 0xfedcba9876543210;
+  auto wire = estimate_frame(0, 3, 7, block_of({1, 2, 3, 4, 5}), 0, generation);
+  const auto more = again(0, 3, 7);
+  wire.insert(wire.end(), more.begin(), more.end());
+  for (const std::size_t piece : {1, 1000}) {
+    const auto result = parse_link(wire, piece);
+    REQUIRE(result.frames.size() == 2);
+    for (const auto& f : result.frames)
+      CHECK(std::get<estimate_message>(std::get<peer_message>(f).body).body.generation == generation);
+  }
+  const auto offered = parse_link(peer(0, 3, offer_message{{3, 8, 0.5, {1, 2}, generation}, {}}));
+  REQUIRE(only<offer_message>(offered));
+  CHECK(only<offer_message>(offered)->body.generation == generation);
+  const auto answered = parse_link(peer(0, 3, answer_message{{8, true, 0.5, {1, 2}, generation}, {}}));
+  REQUIRE(only<answer_message>(answered));
+  CHECK(only<answer_message>(answered)->body.generation == generation);
+}
+
 TEST_CASE("frame: a reader may put a block's bytes in place itself") {
   auto parser = link_parser();
   const auto wire = estimate_frame(0, 3, 7, block_of({1, 2, 3, 4, 5}));
   CHECK(parser.block_space().empty());
-  CHECK(parse(parser, bytes(wire.begin(), wire.begin() + 38)).frames.empty());
+  CHECK(parse(parser, bytes(wire.begin(), wire.begin() + 46)).frames.empty());
   REQUIRE(parser.block_space().size() == 14);
-  std::memcpy(parser.block_space().data(), wire.data() + 38, 14);
+  std::memcpy(parser.block_space().data(), wire.data() + 46, 14);
   parser.block_arrived(14);
   std::span<const char> nothing;
   std::optional<frame> f;

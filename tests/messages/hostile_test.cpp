@@ -129,7 +129,7 @@ TEST_CASE("parameter_block: a refused load leaves the receiver's block as it was
 }
 
 TEST_CASE("estimate_message: a hostile count within a message is refused") {
-  const auto head = numbers(std::uint64_t{1}, true, std::uint64_t{0});
+  const auto head = numbers(std::uint64_t{1}, true, std::uint64_t{0}, std::uint64_t{0});
   CHECK(is(load_cheaply<estimate_message>(head + numbers(~std::uint64_t{0}) + bytes(32)), ec::oversized));
   CHECK(is(load_cheaply<estimate_message>(head + numbers(std::uint64_t{9}) + bytes(35)), ec::truncated));
 }

@@ -289,34 +289,17 @@ TEST_CASE(
     return json::parse(end.out);
   };
   const auto begin = [&](const std::string& out, const std::string& rounds) {
-    return run({"--policy",
-                "full",
-                "--workers",
-                "3",
-                "--batch",
-                "8",
-                "--momentum",
-                "0.5",
-                "--step-size",
-                "0.02",
-                "--local-steps",
-                "4",
-                "--outer-step",
-                "0.75",
-                "--step-time",
-                "const:0.002",
-                "--checkpoint-every",
-                "0.05",
-                "--rounds",
-                rounds,
-                "--out",
-                out});
+    return run({"--policy",           "full", "--workers",    "3",     "--batch",       "8",
+                "--momentum",         "0.5",  "--step-size",  "0.02",  "--local-steps", "4",
+                "--outer-step",       "0.75", "--correction", "0.125", "--step-time",   "const:0.002",
+                "--checkpoint-every", "0.05", "--rounds",     rounds,  "--out",         out});
   };
   const auto whole = begin("whole", "20");
   CHECK(whole["config"]["local-steps"] == 4);
   CHECK(whole["config"]["local-time"].is_null());
   CHECK(whole["config"]["outer-momentum"] == 0.5);
   CHECK(whole["config"]["outer-step"] == 0.75);
+  CHECK(whole["config"]["correction"] == 0.125);
   CHECK(whole["runs"][0]["local_steps"] == 240);
   CHECK(whole["runs"][0]["samples"] == 8 * 240);
   const auto& third = whole["runs"][0]["per_worker"][2];

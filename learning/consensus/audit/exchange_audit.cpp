@@ -25,10 +25,11 @@ void exchange_audit::add(const exchange_half& half) {
   auto& w = workers_[index_of(half.worker)];
   w.newest = std::max(w.newest, half.round);
   newest_round_ = std::max(newest_round_, half.round);
+  const auto grown = w.correction.grown(half.generation, half.correction, half.correction_size);
   if (half.number <= stream_of(e, half.first).dropped)
     return;
   const name key{e, half.first, half.number};
-  const pending_half present{half, ++added_};
+  const pending_half present{half, grown, ++added_};
   const auto [other, is_first] = in_flight_.try_emplace(key, present);
   if (is_first) {
     ++edges_[e].pending;
@@ -37,7 +38,7 @@ void exchange_audit::add(const exchange_half& half) {
   const auto before = other->second;
   if (before.half.worker == half.worker)
     return note_one_sided(half, "added its half twice");
-  match(before.half, half, e);
+  match(before, present, e);
   in_flight_.erase(other);
   --edges_[e].pending;
   settle_before(key);
@@ -92,7 +93,10 @@ void exchange_audit::bound_pending(std::size_t edge_index) {
   ++summary_.rounds_unaudited;
 }
 
-void exchange_audit::match(const exchange_half& a, const exchange_half& b, std::size_t edge_index) {
+void exchange_audit::match(const pending_half& first, const pending_half& second, std::size_t edge_index) {
+  const auto& a = first.half;
+  const auto& b = second.half;
+  match_corrections(first, second);
   ++summary_.rounds_audited;
   const auto column_error = std::abs(a.weight - b.weight);
   const auto size = std::sqrt(2 * (a.size * a.size + b.size * b.size)); // each end adds once
@@ -110,6 +114,26 @@ void exchange_audit::match(const exchange_half& a, const exchange_half& b, std::
   e.seen_a = lower.round;
   e.seen_b = upper.round;
   join(edge_index);
+}
+
+/// It counts into both corrections or none, unless one of them has begun anew meanwhile.
+void exchange_audit::match_corrections(const pending_half& first, const pending_half& second) {
+  const auto& a = first.half;
+  const auto& b = second.half;
+  if (a.corrects != b.corrects) {
+    if (a.generation == b.generation)
+      note_one_sided(a, "it counts into the correction of one end only");
+    return;
+  }
+  if (!first.grown || !second.grown)
+    return;
+  const auto size = std::sqrt(2.0) * std::hypot(first.grown->size, second.grown->size);
+  const auto moved = a.corrects ? std::abs(first.grown->projection + second.grown->projection)
+                                : std::abs(first.grown->projection) + std::abs(second.grown->projection);
+  const auto error = size > 0 ? moved / size : 0;
+  summary_.max_projection_error = std::max(summary_.max_projection_error, error);
+  if (error > projection_error_max && violations_.size() < violations_max)
+    violations_.push_back(sentence(a, "it and its neighbour did not correct by opposite amounts"));
 }
 
 void exchange_audit::join(std::size_t edge_index) {
@@ -148,6 +172,7 @@ void exchange_audit::back(worker_id worker) {
     return;
   w.lost = w.left = false;
   w.back_at = added_;
+  w.correction.forget();
   for (auto neighbour : graph_->neighbours(worker)) {
     const auto e = numbers_.between(worker, neighbour);
     for (auto& s : edges_[e].streams)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "learning/consensus/audit/correction_track.hpp"
 #include "learning/consensus/worker_machine.hpp"
 #include "learning/graph/edge_numbers.hpp"
 #include "learning/graph/worker_sets.hpp"
@@ -65,10 +66,12 @@ private:
     bool left = false;
     bool lost = false;
     std::uint64_t back_at = 0; ///< when it was back last, in halves added
+    correction_track correction;
   };
   struct pending_half {
     exchange_half half;
-    std::uint64_t at = 0; ///< when it was added, in halves added
+    std::optional<correction_track::growth> grown; ///< its worker's correction, with it
+    std::uint64_t at = 0;                          ///< when it was added, in halves added
   };
   /// Why an end may lack halves that the other has, among the offers of one end.
   struct excuse {
@@ -96,7 +99,8 @@ private:
   stream& stream_of(std::size_t edge_index, worker_id first) {
     return edges_[edge_index].streams[end_of(edge_index, first)];
   }
-  void match(const exchange_half& a, const exchange_half& b, std::size_t edge_index);
+  void match(const pending_half& first, const pending_half& second, std::size_t edge_index);
+  void match_corrections(const pending_half& first, const pending_half& second);
   void join(std::size_t edge_index);
   void settle_before(const name& matched);
   void leave_alone(const exchange_half& half, std::size_t edge_index);

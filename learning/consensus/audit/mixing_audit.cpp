@@ -34,7 +34,7 @@ mixing_audit::mixing_audit(std::shared_ptr<const topology> graph, round_number a
       rejoined_(edges_.count()), joined_(graph_->workers()), parts_(graph_->workers()),
       stretch_is_known_(after > 0), stretch_begin_(after), last_checked_(after),
       report_of_(graph_->workers()), column_(graph_->workers()), ends_(edges_.count()),
-      differing_(edges_.count()), is_excused_(graph_->workers()) {
+      differing_(edges_.count()), is_excused_(graph_->workers()), correcting_(edges_.count()) {
   awaited_[0] = workers_.size();
 }
 
@@ -63,6 +63,8 @@ void mixing_audit::add(mix_report report) {
   const auto is_in_time = round > std::max(w.reported, last_checked_);
   if (round > w.reported) // also if it comes too late: its next ones are waited for, not this one
     change(w, [&] { w.reported = round; });
+  if (!is_in_time)
+    w.correction_gap = std::max(round, w.reported);
   if (is_in_time) {
     const auto [reports, is_first] = pending_.try_emplace(round);
     if (is_first)
@@ -101,6 +103,7 @@ void mixing_audit::back(worker_id worker) {
   if (w.reported > last_checked_)
     note_unknown(worker, last_checked_ + 1, w.reported);
   w.back_after = w.reported;
+  w.correction_gap = w.reported;
   const auto neighbours = graph_->neighbours(worker);
   w.apart.assign(neighbours.begin(), neighbours.end());
   for (auto id : neighbours) // its first reports may not have been heard
@@ -186,6 +189,8 @@ void mixing_audit::drop_oldest() {
   const auto oldest = pending_.begin();
   ++summary_.rounds_unaudited;
   reports_pending_ -= oldest->second.size();
+  for (const auto& r : oldest->second)
+    workers_[index_of(r.worker)].correction.forget();
   last_checked_ = oldest->first;
   stretch_begin_ = last_checked_;
   stretch_is_known_ = false;
@@ -206,6 +211,7 @@ void mixing_audit::check(round_number round, const std::vector<mix_report>& repo
   check_sums(reports);
   if (excused_.empty())
     check_witness(round, reports);
+  check_corrections(round, reports);
   clear(reports);
   join_components(round);
   for (const auto& r : reports)
@@ -227,6 +233,8 @@ void mixing_audit::lay_out(const std::vector<mix_report>& reports) {
       column_[index_of(t.neighbour)] += t.weight;
       differing_[e] += ends_[e] == 0 ? t.weight : -t.weight;
       ends_[e] |= end_of(r.worker, t.neighbour);
+      if (t.corrects)
+        correcting_[e] |= end_of(r.worker, t.neighbour);
     }
   }
 }
@@ -251,6 +259,8 @@ void mixing_audit::check_edges(const std::vector<mix_report>& reports) {
           continue;
         }
       }
+      if (correcting_[e] != 0 && correcting_[e] != both_ends)
+        check_one_sided_correction(r, *report_of_[index_of(t.neighbour)]);
       ++active_[e];
       rejoined_[e] = 0;
       parts_ -= joined_.join(graph_->edges()[e]) ? 1u : 0u;
@@ -336,6 +346,44 @@ void mixing_audit::check_witness(round_number round, const std::vector<mix_repor
                    std::to_string(error / projection_error_max) + " times what rounding explains)");
 }
 
+/// Who counts nothing must have begun anew.
+void mixing_audit::check_one_sided_correction(const mix_report& a, const mix_report& b) {
+  corrections_differ_ = true;
+  if (a.generation != b.generation || is_excused_[index_of(a.worker)])
+    return;
+  ++summary_.one_sided_edges;
+  note_violation(in_round(a.round) + "the edge between worker " + to_string(a.worker) + " and worker " +
+                 to_string(b.worker) + " counts into the correction of one of them only");
+}
+
+/// Where every edge counts at both ends or at none, the corrections together grow by nothing.
+void mixing_audit::check_corrections(round_number round, const std::vector<mix_report>& reports) {
+  const auto differ = std::exchange(corrections_differ_, false);
+  auto is_known = excused_.empty() && !differ;
+  double grown = 0;
+  double squares = 0;
+  for (const auto& r : reports) {
+    auto& w = workers_[index_of(r.worker)];
+    if (w.correction_gap && r.round > *w.correction_gap) {
+      w.correction.forget();
+      w.correction_gap.reset();
+    }
+    const auto by = w.correction.grown(r.generation, r.correction, r.correction_size);
+    is_known = is_known && by;
+    if (!is_known)
+      continue;
+    grown += by->projection;
+    squares += static_cast<double>(1 + r.committed.size()) * by->size * by->size;
+  }
+  if (!is_known || !(squares > 0))
+    return;
+  const auto error = std::abs(grown) / std::sqrt(squares);
+  summary_.max_projection_error = std::max(summary_.max_projection_error, error);
+  if (error > projection_error_max)
+    note_violation(in_round(round) + "averaging moved the sum of the corrections (projection off by " +
+                   std::to_string(error / projection_error_max) + " times what rounding explains)");
+}
+
 void mixing_audit::clear(const std::vector<mix_report>& reports) {
   auto next = term_edges_.begin();
   for (const auto& r : reports) {
@@ -344,7 +392,7 @@ void mixing_audit::clear(const std::vector<mix_report>& reports) {
     for (const auto& t : r.committed)
       if (const auto e = *next++; e < edges_.count()) {
         column_[index_of(t.neighbour)] = 0;
-        ends_[e] = 0;
+        ends_[e] = correcting_[e] = 0;
         differing_[e] = 0;
       }
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "learning/consensus/audit/correction_track.hpp"
 #include "learning/consensus/worker_machine.hpp"
 #include "learning/graph/edge_numbers.hpp"
 #include "learning/graph/worker_sets.hpp"
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,13 +30,17 @@ struct mix_report {
   double projection_after = 0;
   double norm_before = 0;
   std::vector<worker_id> returned; ///< neighbours there again since its report before
+  std::uint64_t generation = 0;    ///< see `mix`
+  double correction = 0;           ///< likewise of c, after it
+  double correction_size = 0;      ///< |c|
 };
 
 /// Checks every completed round's mixing matrix P(k) from the workers' reports: rows and columns sum to one,
-/// no edge is one-sided unless an end departed, the sum of the projections is kept, and the committed edges
-/// join everybody again and again. Takes each worker's reports in ascending order of rounds, the workers in
-/// any order; a round is checked when every worker has reported a later one, has left or is lost. Reports of
-/// a round that is checked already, or that the worker has reported already, come too late and are not used.
+/// no edge is one-sided unless an end departed, the sum of the projections is kept, that of the corrections,
+/// too, and the committed edges join everybody again and again. Takes each worker's reports in ascending
+/// order of rounds, the workers in any order; a round is checked when every worker has reported a later one,
+/// has left or is lost. Reports of a round that is checked already, or that the worker has reported already,
+/// come too late and are not used.
 ///
 /// Time per report: a few steps per neighbour, whatever the number of workers. Memory: the reports of rounds
 /// that not everybody has completed, at most `reports_pending_max(workers)`; beyond that the oldest rounds go
@@ -90,6 +96,8 @@ private:
     /// yet.
     std::uint64_t doubts = 0;
     std::string first_doubt;
+    correction_track correction;
+    std::optional<round_number> correction_gap; ///< something after this round was not heard
   };
 
   template <class Change>
@@ -109,6 +117,8 @@ private:
   void check_half(const mix_report& report, worker_id neighbour, bool is_edge);
   void check_sums(const std::vector<mix_report>& reports);
   void check_witness(round_number round, const std::vector<mix_report>& reports);
+  void check_one_sided_correction(const mix_report& a, const mix_report& b);
+  void check_corrections(round_number round, const std::vector<mix_report>& reports);
   void clear(const std::vector<mix_report>& reports);
   void excuse(worker_id id);
   void drop_oldest();
@@ -144,6 +154,8 @@ private:
   std::vector<std::size_t> term_edges_;      ///< of all terms, in the order of the reports
   std::vector<bool> is_excused_;             ///< [workers], an end of a lost edge: its sums cannot be right
   std::vector<worker_id> excused_;           ///< those
+  std::vector<std::uint8_t> correcting_;     ///< [edges], as `ends_`: counts into this end's correction
+  bool corrections_differ_ = false; ///< some edge does at one end, the other being in a new generation
 };
 
 } // namespace dybw

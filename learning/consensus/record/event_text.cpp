@@ -37,6 +37,7 @@ public:
     say("estimate", m.round);
     if (!m.has_parameters)
       also("bare");
+    generation(m.generation);
   }
   void operator()(const accept& m) { say("accept", m.round); }
   void operator()(const closed& m) { say("closed", m.round, m.degree); }
@@ -66,9 +67,11 @@ public:
   }
   void operator()(const offer& m) {
     say("offer", m.round, m.number, m.rate, m.sessions.own, m.sessions.seen);
+    generation(m.generation);
   }
   void operator()(const answer& m) {
     say("answer", m.number, m.taken ? "taken" : "refused", m.rate, m.sessions.own, m.sessions.seen);
+    generation(m.generation);
   }
 
   void operator()(const start&) { say("start"); }
@@ -104,11 +107,18 @@ public:
     say("mix", e.round);
     for (const auto& t : e.terms)
       term(t);
+    generation(e.generation);
   }
-  void operator()(const take_step& e) { say("take", e.round, e.scale); }
+  void operator()(const take_step& e) {
+    say("take", e.round, e.scale);
+    generation(e.generation);
+  }
   void operator()(const absorb& e) {
     const auto& h = e.half;
     say("absorb", e.own_offer ? "own" : "theirs", h.neighbour, h.first, h.number, h.round, h.weight);
+    if (h.corrects)
+      also("corrects");
+    generation(h.generation);
   }
   void operator()(const edge_lost& e) { say("edge-lost", e.neighbour); }
   void operator()(const arm_timer& e) { say("wake", e.at); }
@@ -133,6 +143,13 @@ private:
   void term(const mix_term& t) {
     also(t.neighbour);
     with(':', t.weight);
+    if (t.corrects)
+      with(':', "corrects");
+  }
+  /// With a correction only.
+  void generation(std::uint64_t x) {
+    if (x != 0)
+      also("of", x);
   }
 
   template <class Word>
@@ -243,12 +260,20 @@ step_done read_step(reader& in) {
   return e;
 }
 
+std::uint64_t read_generation(reader& in) {
+  return in.at_end() || !in.either("of", "of") ? 0 : in.number();
+}
+
 /// Braces call from left to right, in the order of the words.
 protocol_message read_message(reader& in) {
   const auto kind = in.word();
   if (kind == "estimate") {
     auto m = estimate{in.number()};
-    m.has_parameters = in.at_end() || !in.either("bare", "bare");
+    for (; !in.at_end();)
+      if (in.either("of", "bare"))
+        m.generation = in.number();
+      else
+        m.has_parameters = false;
     return m;
   }
   if (kind == "accept")
@@ -267,10 +292,14 @@ protocol_message read_message(reader& in) {
     return membership_news{std::move(facts)};
   }
   if (kind == "offer")
-    return offer{in.number(), in.number(), in.number<double>(), {in.number(), in.number()}};
+    return offer{
+        in.number(), in.number(), in.number<double>(), {in.number(), in.number()}, read_generation(in)};
   if (kind == "answer")
-    return answer{
-        in.number(), in.either("taken", "refused"), in.number<double>(), {in.number(), in.number()}};
+    return answer{in.number(),
+                  in.either("taken", "refused"),
+                  in.number<double>(),
+                  {in.number(), in.number()},
+                  read_generation(in)};
   if (kind != "leaving")
     in.refuse();
   return leaving{};

@@ -25,6 +25,7 @@ mix_report make_mix_report(worker_id worker, const round_record& record) {
   mixed.committed = record.committed;
   mixed.departed = record.departed;
   mixed.returned = record.returned;
+  mixed.generation = record.generation;
   return mixed;
 }
 

@@ -114,7 +114,7 @@ trainer_pool_actor::behavior_type instant_trainer(trainer_pool_actor::pointer se
   return {
       [=](const training_job_ptr& job) {
         if (job->wants_mix)
-          job->mixed = job->local->mix(job->neighbours, *workspace);
+          job->mixed = job->local->mix(job->neighbours, *workspace, job->generation);
         job->neighbours.clear();
         if (job->wants_step && !job->step_dropped) {
           job->stepped = job->from ? job->local->step_from(job->from, job->rows, job->completed, *workspace)
@@ -285,6 +285,24 @@ TEST_CASE("conformance: with several gradients a step and an outer step, dropped
     config.outer = outer_standard;
     check_same(config);
   }
+}
+
+TEST_CASE("conformance: with a correction, coded estimates and what else goes with it") {
+  const temporary_directory place;
+  for (const auto& policy : every_policy)
+    for (const auto send : {block_format::float32, block_format::int8}) {
+      CAPTURE(to_string(send));
+      auto config = base(place, policy, "random:3", 6);
+      config.correction = 0.1;
+      config.sgd.step_decay = 0.9;
+      config.send = send;
+      if (send != block_format::float32) {
+        config.local_steps = 3;
+        config.outer = outer_standard;
+        config.on_miss = miss_rule::discard;
+      }
+      check_same(config);
+    }
 }
 
 TEST_CASE("conformance: with estimates that travel coded, over links where that matters") {

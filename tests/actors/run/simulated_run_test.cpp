@@ -340,13 +340,14 @@ TEST_CASE("simulated_run: a run that was interrupted anywhere goes on to the sam
   }
 }
 
-TEST_CASE("simulated_run: so does one of several gradients a step, with an outer step") {
+TEST_CASE("simulated_run: so does one of several gradients a step, with an outer step and a correction") {
   const temporary_directory place;
   for (const std::string policy : {"full", "dtur", "adaptive, weighing"}) {
     CAPTURE(policy);
     auto config = long_virtual_table(place, policy);
     config.sgd.momentum = 0.5;
     config.outer = outer_standard;
+    config.correction = 0.1;
     if (policy == "full")
       config.local_steps = 3;
     else

@@ -80,7 +80,7 @@ TEST_CASE("pairwise_blocks: a step adds the way it went to wherever the estimate
   const auto setup = small_setup();
   const auto block = [&](float value) { return filled_block(*setup->model, value); };
   pairwise_blocks blocks{setup.get()};
-  CHECK(blocks.add_step(block(4), block(1), block(3), 1).values()[0] == 6);
+  CHECK(blocks.add_step(block(4), block(1), block(3), {1, 1}).values()[0] == 6);
 }
 
 TEST_CASE("pairwise_blocks: news is taken once") {
@@ -94,7 +94,7 @@ TEST_CASE("pairwise_blocks: without a model nothing moves, and exchanges are new
   pairwise_blocks blocks{nullptr};
   CHECK(blocks.take(two, {}, true));
   CHECK_FALSE(blocks.absorb({}, {half_of(one, two), true}));
-  CHECK_FALSE(blocks.add_step({}, {}, {}, 0.5));
+  CHECK_FALSE(blocks.add_step({}, {}, {}, {1, 0.5}));
   const auto news = blocks.take_news();
   REQUIRE(news.halves.size() == 1);
   CHECK(news.halves[0].size == 0);

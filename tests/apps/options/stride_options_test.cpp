@@ -41,6 +41,9 @@ TEST_CASE("stride_options: local steps and the outer step are off until asked fo
   CHECK(config_of("--outer-step 0.5").outer.momentum == outer_standard.momentum);
   CHECK_FALSE(config_of("--outer-step 1 --outer-momentum 0").outer.is_on());
   CHECK(config_of("--local-time 2.5").local_time_s == 2.5);
+  CHECK(none.correction == 0);
+  CHECK(config_of("--correction 0.05").correction == 0.05);
+  CHECK(config_of("--correction 0 --model none").correction == 0);
   CHECK(none.send == block_format::float32);
   for (const auto send :
        {block_format::float32, block_format::float16, block_format::bfloat16, block_format::int8})
@@ -57,6 +60,9 @@ TEST_CASE("stride_options: values that cannot be, and contradictions, are refuse
            {"--outer-momentum 1", "is out of range"},
            {"--outer-step 0", "is out of range"},
            {"--outer-step 0.7 --model none", "contradicts --model=none"},
+           {"--correction 1.5", "is out of range"},
+           {"--correction 0.05 --model none", "contradicts --model=none"},
+           {"--correction 0.05 --step-size 0", "contradicts --step-size=0"},
            {"--send int4", "is unknown; give float32, float16, bfloat16 or int8"},
            {"--send int8 --model none", "contradicts --model=none"},
            {"--outer-momentum 0.5 --step-size 0", "contradicts --step-size=0"}}) {

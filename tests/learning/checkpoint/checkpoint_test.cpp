@@ -32,8 +32,8 @@ checkpoint sample(bool with_velocity = true) {
 }
 
 checkpoint_frame frame_of(const checkpoint& x) {
-  return {x.run_hash,       x.worker,      x.workers,    x.parameters.values().size(),
-          bool{x.velocity}, x.has_learner, bool{x.outer}};
+  return {x.run_hash,       x.worker,      x.workers,     x.parameters.values().size(),
+          bool{x.velocity}, x.has_learner, bool{x.outer}, bool{x.correction}};
 }
 
 bytes encoded(const checkpoint& x) {
@@ -80,6 +80,33 @@ TEST_CASE("checkpoint: what is written is read back, with velocity and without")
     CHECK(equal(y.parameters, x.parameters));
     CHECK(equal(y.velocity, x.velocity));
     CHECK(static_cast<bool>(y.velocity) == with_velocity);
+  }
+}
+
+TEST_CASE("checkpoint: the correction is read back, with the generation that it belongs to") {
+  const temporary_directory place;
+  const auto file = place.path() / "worker-3.ckpt";
+  for (const auto has_learner : {false, true}) {
+    auto x = sample(!has_learner);
+    x.correction = block(1000, 50);
+    x.correction_generation = 0xfedcba9876543210;
+    x.outer = has_learner ? block(1000, 99) : parameter_block{};
+    x.has_learner = has_learner;
+    if (has_learner)
+      x.learner = {'a', '\0', 'b'};
+    write_file(file, encoded(x));
+    const auto y = read_checkpoint(file, frame_of(x));
+    CHECK(equal(y.parameters, x.parameters));
+    CHECK(equal(y.outer, x.outer));
+    CHECK(equal(y.correction, x.correction));
+    CHECK(y.correction_generation == x.correction_generation);
+    CHECK(y.learner == x.learner);
+    auto without = frame_of(x);
+    without.has_correction = false;
+    CHECK(refusal_of_bytes(encoded(x), without).says("version"));
+    auto cut = encoded(x);
+    cut.resize(cut.size() - 8);
+    CHECK(refusal_of_bytes(cut, frame_of(x)).says("cut short"));
   }
 }
 

@@ -122,6 +122,30 @@ TEST_CASE("virtual_checkpoint: the outer steps' momenta are read back, and misse
   CHECK(refusal_of_bytes(encoded(was)).says("a worker holds what it cannot"));
 }
 
+TEST_CASE(
+    "virtual_checkpoint: corrections are read back with their generations, and missed where they should be") {
+  auto was = sample();
+  auto expected = fitting;
+  expected.has_correction = true;
+  CHECK(refusal_of_bytes(encoded(was), expected).says("a worker holds what it cannot"));
+  for (std::size_t i = 0; i < 2; ++i) {
+    auto& l = was.training.learners[i];
+    l.state.correction = block(30 + static_cast<float>(i));
+    l.state.correction_generation = 0xfedcba9876543210 + i;
+    l.correction = {0.5 + static_cast<double>(i), 2};
+  }
+  const auto x = read_back(was, expected);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto& a = x.training.learners[i];
+    const auto& b = was.training.learners[i];
+    CHECK(equal(a.state.correction, b.state.correction));
+    CHECK(a.state.correction_generation == b.state.correction_generation);
+    CHECK(a.correction.projection == b.correction.projection);
+    CHECK(a.correction.norm == b.correction.norm);
+  }
+  CHECK(refusal_of_bytes(encoded(was)).says("a worker holds what it cannot"));
+}
+
 TEST_CASE("virtual_checkpoint: what is read is what was written") {
   const auto was = sample();
   const auto x = read_back(was, fitting);

@@ -66,6 +66,65 @@ TEST_CASE("pairwise_machine: an offer is answered at once, with the estimate bef
   CHECK(w.hear(0, offer{1, 1}) == "answer{1} to 0, absorb{theirs, 0, 0#1}");
 }
 
+TEST_CASE("pairwise_machine: an exchange counts into the correction if both ends named the generation that "
+          "is now") {
+  const auto correcting = [](machine_options& o) { o.corrects = true; };
+  worker_probe w{path_of_three(), 1, "adaptive", correcting};
+  const auto half_of = [&w](int from, const protocol_message& m) {
+    for (const auto& x : w.effects_of(message_received{worker_at(static_cast<std::size_t>(from)), m}))
+      if (const auto* a = std::get_if<absorb>(&x))
+        return a->half;
+    return exchange_half{};
+  };
+  w.begin();
+  CHECK(half_of(0, offer{1, 1}).corrects);
+  CHECK_FALSE(half_of(0, offer{1, 2, 0, {}, 77}).corrects);
+  w.finish_step(); // offers 1 and 2
+  CHECK(half_of(0, answer{1, true, 0, {}, 0}).corrects);
+  w.hear_facts(0, {link_fact(0, 2, 1, false)});      // not of this graph: no news
+  CHECK(half_of(2, offer{1, 9, 0, {}, 0}).corrects); // crosses with ours
+  w.finish_step();                                   // offers 3 and 4
+  w.hear_facts(0, {worker_fact(0, 1, true)});
+  const auto now = w.machine().facts().generation();
+  REQUIRE(now != 0);
+  const auto late = half_of(0, answer{3, true, 0, {}, now});
+  CHECK(late.worker == worker_at(1));
+  CHECK_FALSE(late.corrects); // it was offered in another
+  CHECK(late.generation == now);
+  CHECK(half_of(0, offer{2, 3, 0, {}, now}).corrects);
+}
+
+TEST_CASE(
+    "pairwise_machine: nothing counts into the correction of whoever rests, or makes no steps any more") {
+  const auto setup = [](machine_options& o) {
+    o.corrects = true;
+    o.last_round = 1;
+  };
+  worker_probe w{pair(), 0, "adaptive", setup};
+  const auto corrects = [&w](const protocol_message& m) {
+    for (const auto& x : w.effects_of(message_received{worker_at(1), m}))
+      if (const auto* a = std::get_if<absorb>(&x))
+        return a->half.corrects;
+    return false;
+  };
+  w.begin();
+  CHECK(corrects(offer{1, 1}));
+  w.hear_facts(1, {fact{worker_at(1), worker_at(1), 1, true, true}});
+  const auto with_rest = w.machine().facts().generation();
+  CHECK_FALSE(corrects(offer{1, 2, 0, {}, with_rest}));
+  w.hear_facts(1, {fact{worker_at(1), worker_at(1), 2, true, false}});
+  const auto now = w.machine().facts().generation();
+  CHECK(corrects(offer{1, 3, 0, {}, now}));
+  w.finish_step();
+  REQUIRE(w.machine().current_phase() == phase::gathering);
+  CHECK(corrects(answer{1, true, 0, {}, now})); // its last: it waits now until the other is done, too
+  REQUIRE(w.machine().current_phase() == phase::settling);
+  const auto& effects = w.effects_of(message_received{worker_at(1), offer{2, 4, 0, {}, now}});
+  REQUIRE(effects.size() == 2);
+  CHECK(std::get<answer>(std::get<send>(effects[0]).message).generation != now);
+  CHECK_FALSE(std::get<absorb>(effects[1]).half.corrects);
+}
+
 TEST_CASE("pairwise_machine: offers that cross are each other's answer, named alike at both ends") {
   worker_probe a{pair(), 0, "adaptive"};
   worker_probe b{pair(), 1, "adaptive"};
@@ -194,7 +253,7 @@ TEST_CASE("pairwise_machine: who is up is flooded, so that everybody knows its p
   const std::vector<fact> others{{worker_at(2), worker_at(3), 1, false},
                                  {worker_at(0), worker_at(3), 1, false}};
   const auto passed = w.hear(0, membership_news{std::make_shared<const std::vector<fact>>(others)});
-  CHECK(passed.starts_with("changed{")); // to nobody: 2 is out of reach; 0-3 is no edge
+  CHECK(passed.find("membership{2-3 down v1} to 2, changed{") != std::string::npos); // 0-3 is no edge
   const auto back = w.tell(neighbour_heard{worker_at(2)});
   CHECK(back.find("membership{1-2 up v2} to 0") != std::string::npos);
   CHECK(back.find("membership{1-2 up v2, 2-3 down v1} to 2") != std::string::npos);
@@ -218,7 +277,7 @@ TEST_CASE("pairwise_machine: a lost neighbour owes nothing, and what it answers 
   w.begin();
   w.finish_step();
   const auto said = w.tell(neighbour_lost{worker_at(1)});
-  CHECK(said.starts_with("edge_lost{1}, changed{"));
+  CHECK(said.starts_with("edge_lost{1}, membership{0-1 down v1} to 1, changed{"));
   CHECK(said.ends_with("done{1}, compute{2}"));
   CHECK(w.record().departed == std::vector{worker_at(1)});
   CHECK(w.hear(1, answer{1}).empty());

@@ -11,6 +11,92 @@
 using namespace dybw;
 using namespace dybw::test;
 
+// --- The correction.
+
+namespace {
+
+auto correcting(machine_options& o) {
+  o.corrects = true;
+}
+
+/// Ends the round with worker 1, which names this generation.
+void end_round(worker_probe& w, round_number k, std::uint64_t generation) {
+  w.hear(1, estimate{k, true, generation});
+  w.hear(1, accept{k});
+  w.hear(1, closed{k, 1});
+}
+
+} // namespace
+
+TEST_CASE("round_machine: an edge counts into the correction if both ends named the generation that is now") {
+  for (const std::string policy : {"full", "dtur"}) {
+    CAPTURE(policy);
+    worker_probe w{path_of_three(), 0, policy, correcting};
+    w.begin();
+    w.finish_step();
+    end_round(w, 1, 0);
+    REQUIRE(w.record().committed.size() == 1);
+    CHECK(w.record().committed[0].corrects);
+    CHECK(w.record().generation == 0);
+
+    w.finish_step();
+    end_round(w, 2, 77); // it knows of somebody who is gone
+    REQUIRE(w.record().round == 2);
+    CHECK_FALSE(w.record().committed.at(0).corrects);
+
+    w.finish_step();
+    w.hear(1, estimate{3, true, 0});
+    w.hear_facts(1, {worker_fact(2, 1, false)}); // after we had told
+    end_round(w, 3, 0);
+    REQUIRE(w.record().round == 3);
+    CHECK_FALSE(w.record().committed.at(0).corrects);
+    CHECK(w.record().generation == w.machine().facts().generation());
+    CHECK(w.record().generation != 0);
+
+    w.finish_step();
+    end_round(w, 4, w.machine().facts().generation());
+    REQUIRE(w.record().round == 4);
+    CHECK(w.record().committed.at(0).corrects);
+  }
+}
+
+TEST_CASE("round_machine: it is the estimate that was accepted whose generation counts, not a later one's") {
+  worker_probe w{triangle(), 1, "full", [](machine_options& o) {
+                   o.corrects = true;
+                   o.weights = weight_rule::graph;
+                 }};
+  w.begin();
+  w.hear_facts(0, {worker_fact(0, 1, true)});
+  const auto now = w.machine().facts().generation();
+  w.finish_step();                 // names it
+  w.hear(0, estimate{1, true, 0}); // from before it was known there
+  w.hear(0, accept{1});
+  w.hear(0, closed{1, 2});
+  w.hear(0, estimate{2, true, now}); // and after
+  w.hear(2, estimate{1, true, now});
+  w.hear(2, accept{1});
+  REQUIRE(w.record().round == 1);
+  REQUIRE(w.record().committed.size() == 2);
+  CHECK_FALSE(w.record().committed[0].corrects);
+  CHECK(w.record().committed[1].corrects);
+}
+
+TEST_CASE("round_machine: whoever mixes nothing as its process stood still begins its correction anew, and "
+          "all others") {
+  worker_probe w{pair(), 0, "full", correcting};
+  w.begin();
+  w.finish_step();
+  w.hear(1, estimate{1});
+  CHECK(w.tell(paused{}).find("membership") != std::string::npos);
+  CHECK(w.machine().facts().generation() != 0);
+  worker_probe without{pair(), 0, "full"};
+  without.begin();
+  without.finish_step();
+  without.hear(1, estimate{1});
+  without.tell(paused{});
+  CHECK(without.machine().facts().generation() == 0);
+}
+
 // --- A round.
 
 TEST_CASE("round_machine: a round in which nobody can be is not believed") {

@@ -45,8 +45,15 @@ public:
 
   std::string tell(const event& e) {
     std::string text;
-    for (const auto& x : machine_->step(now_, e)) {
+    for (const auto& x : effects_of(e))
       text += (text.empty() ? "" : ", ") + to_text(x);
+    return text;
+  }
+
+  /// The same, with the effects as they are; valid until the next event.
+  const std::vector<effect>& effects_of(const event& e) {
+    const auto& effects = machine_->step(now_, e);
+    for (const auto& x : effects) {
       if (const auto* c = std::get_if<compute>(&x))
         ticket_ = c->ticket;
       else if (const auto* t = std::get_if<arm_timer>(&x))
@@ -54,7 +61,7 @@ public:
       else if (const auto* d = std::get_if<round_done>(&x))
         record_ = *d->record;
     }
-    return text;
+    return effects;
   }
 
   std::string hear(int from, protocol_message m) {

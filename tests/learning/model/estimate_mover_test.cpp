@@ -117,6 +117,29 @@ TEST_CASE("estimate_mover: both ends of an exchange add opposite amounts") {
           doctest::Approx(a.values()[k] + b.values()[k]).epsilon(1e-4));
 }
 
+TEST_CASE("estimate_mover: a step adds what exchanges that count have moved the worker by") {
+  world w;
+  estimate_mover mover{count, w.projection, 0.5};
+  const auto own = block_of(w.drawn()), theirs = block_of(w.drawn()), from = block_of(w.drawn()),
+             stepped = block_of(w.drawn());
+  CHECK(mover.absorb(own, theirs, own, 0.25, false).correction.norm == 0);
+  const auto x = mover.absorb(own, theirs, own, 0.25, true);
+  const auto c = mover.correction().value();
+  CHECK(x.correction.norm == doctest::Approx(norm(c.values())));
+  CHECK(x.correction.norm > 0);
+  const auto alone = mover.add_step(from, from, stepped, 1, 0.5);
+  const auto moved = mover.add_step(own, from, stepped, 1, 0.5);
+  for (std::size_t k = 0; k < count; ++k) {
+    const auto by = 0.125F * (theirs.values()[k] - own.values()[k]);
+    CHECK(c.values()[k] == doctest::Approx(by).epsilon(1e-5));
+    CHECK(alone.values()[k] == doctest::Approx(stepped.values()[k] + by / 2).epsilon(1e-5));
+    CHECK(moved.values()[k] ==
+          doctest::Approx(own.values()[k] + (stepped.values()[k] - from.values()[k]) + by / 2).epsilon(1e-4));
+  }
+  mover.correction().enter(1);
+  CHECK(mover.add_step(from, from, stepped, 1).values().data() == stepped.values().data());
+}
+
 TEST_CASE("estimate_mover: says how far apart the ends were, in steps, the length of which it looks at now "
           "and then") {
   world w;

@@ -29,12 +29,21 @@ std::shared_ptr<const dataset> small_data() {
   return data;
 }
 
-std::shared_ptr<const training_setup> small_setup(const sgd_options& sgd, const outer_options& outer = {}) {
+std::shared_ptr<const training_setup> small_setup(const sgd_options& sgd, const outer_options& outer = {},
+                                                  double correction = 0) {
   auto learner = make_model("softmax", {3, 2});
   const auto count = learner->parameter_count();
   return std::make_shared<const training_setup>(
-      training_setup{std::move(learner), small_data(), std::make_shared<const sign_projection>(1, count), sgd,
-                     8, 1, false, outer});
+      training_setup{std::move(learner),
+                     small_data(),
+                     std::make_shared<const sign_projection>(1, count),
+                     sgd,
+                     8,
+                     1,
+                     false,
+                     outer,
+                     {},
+                     correction});
 }
 
 parameter_block filled_block(std::size_t count, float first) {
@@ -61,8 +70,8 @@ vector gradient_at(const training_setup& setup, const vector& w, const std::vect
 }
 
 struct small_worker {
-  explicit small_worker(sgd_options sgd = {}, outer_options outer = {})
-      : setup(small_setup(sgd, outer)), workspace(*setup),
+  explicit small_worker(sgd_options sgd = {}, outer_options outer = {}, double correction = 0)
+      : setup(small_setup(sgd, outer, correction)), workspace(*setup),
         initial(filled_block(setup->model->parameter_count(), 1)), local(setup, initial) {}
 
   local_training::step_outcome step(round_number completed = 0) {
@@ -73,6 +82,7 @@ struct small_worker {
   }
 
   const std::vector<std::uint32_t> rows{0, 5, 9, 30};
+  const std::vector<std::span<const std::uint32_t>> spans{rows};
   std::shared_ptr<const training_setup> setup;
   training_workspace workspace;
   parameter_block initial;
@@ -208,16 +218,67 @@ TEST_CASE("local_training: in pairs the outer step leads on from where the step 
   }
 }
 
-TEST_CASE("local_training: what was remembered goes on in just the same way, outer step and all") {
+TEST_CASE("local_training: a step adds what averaging over edges that count has moved the worker by before, "
+          "shared out among its gradient steps") {
+  const sgd_options sgd{.step_size = 0.5, .step_decay = 0.5};
+  small_worker plain{sgd};
+  small_worker worker{sgd, {}, 0.25};
+  const auto size = worker.initial.values().size();
+  const auto count = filled_block(size, -3), other = filled_block(size, 40);
+  vector c(size);
+  for (round_number round = 0; round < 3; ++round) {
+    const auto at = worker.local.current();
+    const auto own = worker.step(round).estimate;
+    const auto stepped =
+        values_of(plain.local.step_from(at, {&plain.spans[0], 1}, round, plain.workspace).estimate);
+    const auto share = std::pow(0.5, static_cast<double>(round)); // a round is a pass here
+    for (std::size_t k = 0; k < size; ++k)
+      CHECK(own.values()[k] == doctest::Approx(stepped[k] + static_cast<float>(share) * c[k]).epsilon(1e-5));
+    const auto mixed = worker.local.mix({{{count, 0.5, {}, true}, {other, 0.25}}}, worker.workspace, 0);
+    for (std::size_t k = 0; k < size; ++k)
+      c[k] += 0.25F * 0.5F * (count.values()[k] - own.values()[k]);
+    CHECK(mixed.correction.projection == doctest::Approx((*worker.setup->projection)(c)).epsilon(1e-5));
+    CHECK(mixed.correction.norm == doctest::Approx(norm(c)).epsilon(1e-5));
+  }
+  CHECK(values_of(worker.local.correction()).size() == size);
+  worker.step(3);
+  const auto anew =
+      worker.local.mix({{{count, 0.5, {}, false}}}, worker.workspace, 9); // of another generation
+  CHECK(anew.correction.norm == 0);
+
+  // Without gradients, two gradient steps add half of it each.
+  small_worker twice{{.step_size = 0.5}, {}, 1};
+  small_worker once{{.step_size = 0.5}, {}, 1};
+  for (auto* w : {&twice, &once}) {
+    w->step();
+    w->local.mix({{{count, 0.5, {}, true}}}, w->workspace, 0);
+  }
+  const std::vector<std::span<const std::uint32_t>> two{twice.rows, twice.rows};
+  const auto at = values_of(once.local.current());
+  const auto half = values_of(twice.local.correction());
+  const auto end = values_of(twice.local.step(two, 0, twice.workspace).estimate);
+  auto expected = at;
+  for (int i = 0; i < 2; ++i) {
+    const auto gradient = gradient_at(*once.setup, expected, once.rows);
+    for (std::size_t k = 0; k < size; ++k)
+      expected[k] += half[k] / 2 - 0.5F * gradient[k];
+  }
+  for (std::size_t k = 0; k < size; ++k)
+    CHECK(end[k] == doctest::Approx(expected[k]).epsilon(1e-4));
+}
+
+TEST_CASE(
+    "local_training: what was remembered goes on in just the same way, outer step, correction and all") {
   const sgd_options sgd{.step_size = 0.3, .momentum = 0.9};
   const outer_options outer{.momentum = 0.5, .step = 0.75};
   for (const bool stepped : {false, true}) {
-    small_worker first{sgd, outer};
+    small_worker first{sgd, outer, 0.5};
     first.step();
-    first.mix();
+    const auto other = filled_block(first.initial.values().size(), 9);
+    first.local.mix({{{other, 0.5, {}, true}}}, first.workspace, 0);
     if (stepped)
       first.step();
-    small_worker second{sgd, outer};
+    small_worker second{sgd, outer, 0.5};
     second.local.restore(first.local.state());
     for (auto* w : {&first, &second}) {
       if (!stepped)
@@ -228,6 +289,7 @@ TEST_CASE("local_training: what was remembered goes on in just the same way, out
     }
     CHECK(values_of(first.local.current()) == values_of(second.local.current()));
     CHECK(values_of(first.local.outer()) == values_of(second.local.outer()));
+    CHECK(values_of(first.local.correction()) == values_of(second.local.correction()));
   }
 }
 

@@ -31,19 +31,20 @@ struct numbers final : simulated_model {
     return std::make_shared<const double>(static_cast<double>(index_of(id)));
   }
   estimate_handle step(worker_id, const estimate_handle& estimate) override { return estimate; }
-  estimate_handle mix(worker_id, const estimate_handle& own,
-                      std::span<const weighted_estimate> others) override {
+  estimate_handle mix(worker_id, const estimate_handle& own, std::span<const weighted_estimate> others,
+                      std::uint64_t) override {
     auto x = value(own);
     for (const auto& o : others)
       x += o.weight * (value(o.estimate) - value(own));
     return std::make_shared<const double>(x);
   }
-  estimate_handle step_onto(worker_id, const estimate_handle&, const estimate_handle& onto, double) override {
+  estimate_handle step_onto(worker_id, const estimate_handle&, const estimate_handle& onto,
+                            const take_step&) override {
     return onto;
   }
   estimate_handle absorb(worker_id, const estimate_handle& own, const estimate_handle& theirs,
-                         const estimate_handle& mine, double weight) override {
-    return std::make_shared<const double>(value(own) + weight * (value(theirs) - value(mine)));
+                         const estimate_handle& mine, const exchange_half& half) override {
+    return std::make_shared<const double>(value(own) + half.weight * (value(theirs) - value(mine)));
   }
   estimate_witness look(const estimate_handle& estimate) override {
     return {value(estimate), value(estimate)};

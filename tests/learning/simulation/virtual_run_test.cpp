@@ -395,6 +395,41 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("virtual_run: the corrections add up to nothing, and grow until unlike data pulls nobody aside") {
+  for (const std::string policy : {"full", "static:1", "dtur", "hop:1:2", "barrier", "adpsgd", "adaptive"})
+    for (const auto send : {block_format::float32, block_format::int8}) {
+      CAPTURE(policy);
+      CAPTURE(to_string(send));
+      auto o = options_for(policy, "circulant:1,2", 6);
+      give_model(o);
+      auto setup = *o.training;
+      setup.correction = 0.1;
+      setup.sgd = {.step_size = 0.05};
+      o.training = std::make_shared<const training_setup>(setup);
+      o.remembers = o.machine.corrects = true;
+      o.machine.last_round = 150;
+      o.times.link_latency = "exp:0.05";
+      o.rows.assign(6, {}); // each worker has its own labels
+      for (std::uint32_t i = 0; i < 600; ++i)
+        o.rows[static_cast<std::size_t>(setup.data->labels[i]) % 6].push_back(i);
+      code_as(o, send);
+      lone_crew crew;
+      virtual_run run{std::move(o), crew, {}};
+      REQUIRE(run.run_until(1h, {}));
+      CHECK(run.audit().violations().empty());
+      std::vector<double> figures;
+      std::vector<double> sum(setup.model->parameter_count());
+      double largest = 0;
+      for (const auto& l : run.remember(figures).training.learners)
+        for (std::size_t k = 0; k < sum.size(); ++k) {
+          sum[k] += static_cast<double>(l.state.correction.values()[k]);
+          largest = std::max(largest, std::abs(static_cast<double>(l.state.correction.values()[k])));
+        }
+      CHECK(largest > 1e-3);
+      CHECK(std::ranges::all_of(sum, [&](double x) { return std::abs(x) < 1e-5 * largest; }));
+    }
+}
+
 TEST_CASE("virtual_run: coded estimates leave the mean where it is, and int8 agrees as closely as float32") {
   for (const auto* policy : {"full", "dtur", "adpsgd", "adaptive"}) {
     double exact = 0;

@@ -30,6 +30,55 @@ TEST_CASE("exchange_audit: halves in pairs are clean, in whatever order they com
   CHECK(s.connect_rounds_max == 1);
 }
 
+TEST_CASE("exchange_audit: both ends of an exchange correct by opposite amounts") {
+  exchange_audit audit{pair()};
+  const auto add = [&](int worker, std::uint64_t number, double correction, std::uint64_t generation = 0,
+                       bool corrects = true) {
+    auto h = half(worker, 1 - worker, 0, number);
+    h.corrects = corrects;
+    h.generation = generation;
+    h.correction = correction;
+    h.correction_size = std::abs(correction);
+    audit.add(h);
+  };
+  add(0, 1, 0.5);
+  add(0, 2, 0.75);
+  add(1, 1, -0.5);
+  add(1, 2, -0.75);
+  CHECK(audit.summary().clean());
+  SUBCASE("in a new generation from nothing on") {
+    add(0, 3, 0.25, 7);
+    add(1, 3, -0.25, 7);
+    CHECK(audit.summary().clean());
+    add(0, 4, 0.5, 8);
+    add(1, 4, -0.75, 8); // has kept its own
+    CHECK_FALSE(audit.summary().clean());
+  }
+  SUBCASE("or one of them is in a new generation") {
+    add(0, 3, 1);
+    add(1, 3, 0, 7, false);
+    CHECK(audit.summary().clean());
+  }
+  SUBCASE("an exchange that counts at one end only is a violation") {
+    add(0, 3, 1);
+    add(1, 3, -0.75, 0, false);
+    CHECK(audit.summary().one_sided_edges == 1);
+    CHECK(audit.violations().size() == 1);
+  }
+  SUBCASE("other amounts are") {
+    add(0, 3, 1);
+    add(1, 3, -1.001);
+    CHECK_FALSE(audit.summary().clean());
+    REQUIRE(audit.violations().size() == 1);
+    CHECK(audit.violations()[0].ends_with("it and its neighbour did not correct by opposite amounts"));
+  }
+  SUBCASE("one that does not count moves nothing") {
+    add(0, 3, 1, 0, false);
+    add(1, 3, -1, 0, false);
+    CHECK_FALSE(audit.summary().clean());
+  }
+}
+
 TEST_CASE("exchange_audit: a half whose other end is done without it is a violation") {
   exchange_audit audit{pair()};
   audit.add(half(0, 1, 0, 1));

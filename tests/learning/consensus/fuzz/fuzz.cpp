@@ -29,7 +29,10 @@ public:
       : schedule_(s), trace_(trace), audit_(s.graph), onlooker_(s.graph, 3 * s.unit, seed),
         worker_(s.graph->workers()) {}
 
-  void watch(const network_simulation& sim) { sim_ = &sim; }
+  void watch(const network_simulation& sim, scalar_model& model) {
+    sim_ = &sim;
+    model_ = &model;
+  }
 
   void round_done(nanoseconds now, const round_record& r, const mix_report& report) override {
     auto& w = worker_[index_of(report.worker)];
@@ -93,6 +96,7 @@ public:
 
   void restarted(nanoseconds now, worker_id id, round_number completed) override {
     onlooker_.process_began(now, id);
+    model_->forget_correction(id);
     if (trace_)
       std::cerr << "worker " << to_string(id) << " joins after round " << completed << '\n';
     auto& w = worker_[index_of(id)];
@@ -170,6 +174,8 @@ public:
       conclude_closings();
     }
     conclude_membership(sim);
+    expect(schedule_.jumpy || model.corrections_left(sim) < 1e-9,
+           [&] { return "the corrections do not add up to nothing"; });
   }
 
   fuzz_result result;
@@ -225,24 +231,7 @@ private:
   }
 
   bool live_graph_is_connected() const {
-    auto parent = std::vector<std::size_t>(worker_.size());
-    std::iota(parent.begin(), parent.end(), std::size_t{0});
-    const auto root = [&](std::size_t i) {
-      while (parent[i] != i)
-        i = parent[i];
-      return i;
-    };
-    auto parts = static_cast<std::size_t>(
-        std::count_if(worker_.begin(), worker_.end(), [](const auto& w) { return !w.crashed; }));
-    for (auto e : schedule_.graph->edges()) {
-      const auto a = root(index_of(e.a));
-      const auto b = root(index_of(e.b));
-      if (a == b || worker_[index_of(e.a)].crashed || worker_[index_of(e.b)].crashed)
-        continue;
-      parent[a] = b;
-      --parts;
-    }
-    return parts <= 1;
+    return dybw::test::live_graph_is_connected(*sim_, *schedule_.graph);
   }
 
   /// Faults are over: from the round after the newest on, the run must be as if there had never been any.
@@ -347,6 +336,7 @@ private:
   std::optional<mixing_audit> tail_;
   std::vector<worker_notes> worker_;
   const network_simulation* sim_ = nullptr;
+  scalar_model* model_ = nullptr;
   std::size_t left_ = 0;
   std::uint64_t timeouts_alone_ = 0;
   round_number tail_after_ = 0; ///< rounds after this one are the tail
@@ -357,7 +347,7 @@ private:
 
 fuzz_result run_schedule(const fuzz_family& family, std::uint64_t seed, bool trace) {
   const auto s = draw_schedule(family, seed);
-  auto model = scalar_model{split_mix(seed + 1), s.graph->workers()};
+  auto model = scalar_model{split_mix(seed + 1), s.graph->workers(), s.options.machine.corrects};
   auto check = inspector{s, seed, trace};
   if (trace) {
     std::cerr << s.text << '\n';
@@ -366,7 +356,7 @@ fuzz_result run_schedule(const fuzz_family& family, std::uint64_t seed, bool tra
     std::cerr << '\n';
   }
   auto sim = network_simulation{s.options, &model, &check};
-  check.watch(sim);
+  check.watch(sim, model);
   for (const auto& [at, f] : s.faults)
     sim.schedule(at, f);
   if (!sim.run(s.limit)) {

@@ -87,6 +87,8 @@ DYBW_MUTANT("tells nobody that it rests", rests_in_private)
 DYBW_MUTANT("rests for ever", rests_for_ever)
 DYBW_MUTANT("mixes what is told coded with its own estimate as it is", coding_mixes_own_exactly)
 DYBW_MUTANT("counts changes from what it wanted to tell", coding_remembers_exactly)
+DYBW_MUTANT("corrects by edges whose ends are in different generations", corrects_across_generations)
+DYBW_MUTANT("keeps its correction though it mixes nothing of a round", correction_survives_paused)
 DYBW_MUTANT("averages in pairs without sessions", pair_without_sessions)
 DYBW_MUTANT("leaves void offers unanswered", pair_silent_refusal)
 DYBW_MUTANT("takes a message under way for a sign that the dead live", pair_revives_the_dead)
@@ -97,6 +99,7 @@ DYBW_MUTANT("takes answers to offers that were given up", pair_takes_every_answe
 DYBW_MUTANT("averages for the last times while neighbours still make steps", pair_closes_alone)
 DYBW_MUTANT("answers an offer without averaging", pair_halves_on_the_answer)
 DYBW_MUTANT("says only once that it has made its last step", pair_tells_closing_once)
+DYBW_MUTANT("corrects by exchanges whose ends are in different generations", pair_corrects_across_generations)
 DYBW_MUTANT("waits after a stop for the steps of others", pair_waits_after_stop)
 
 TEST_CASE("mutant: the fuzzer finds nothing in the machine as it is") {

@@ -21,8 +21,8 @@ namespace {
 
 class pair_inspector final : public simulation_observer {
 public:
-  pair_inspector(const schedule& s, std::uint64_t seed, bool trace)
-      : schedule_(s), trace_(trace), audit_(s.graph), onlooker_(s.graph, 3 * s.unit, seed) {}
+  pair_inspector(const schedule& s, std::uint64_t seed, bool trace, scalar_model& model)
+      : schedule_(s), trace_(trace), model_(model), audit_(s.graph), onlooker_(s.graph, 3 * s.unit, seed) {}
 
   void round_done(nanoseconds now, const round_record& r, const mix_report& report) override {
     onlooker_.reported(now, report);
@@ -56,6 +56,7 @@ public:
   }
   void restarted(nanoseconds now, worker_id id, round_number completed) override {
     onlooker_.process_began(now, id);
+    model_.forget_correction(id);
     newest_[id] = completed;
     audit_.back(id);
   }
@@ -140,6 +141,7 @@ private:
 
   const schedule& schedule_;
   bool trace_;
+  scalar_model& model_;
   exchange_audit audit_;
   onlooker<exchange_audit> onlooker_;
   std::map<worker_id, round_number> newest_;
@@ -240,8 +242,8 @@ fuzz_result run_pair_schedule(const fuzz_family& family, std::uint64_t seed, boo
   auto s = draw_schedule(family, seed);
   draw_price(s, seed);
   add_suspicions_at_the_end(s, seed);
-  scalar_model model{split_mix(seed + 1), s.graph->workers()};
-  pair_inspector check{s, seed, trace};
+  scalar_model model{split_mix(seed + 1), s.graph->workers(), s.options.machine.corrects};
+  pair_inspector check{s, seed, trace, model};
   network_simulation sim{s.options, &model, &check};
   for (const auto& [at, f] : s.faults)
     sim.schedule(at, f);
@@ -251,6 +253,14 @@ fuzz_result run_pair_schedule(const fuzz_family& family, std::uint64_t seed, boo
         check.failures.push_back("not finished: " + describe(id, sim.machine(id).status()));
   sim.run_on(sim.now() + 4 * s.latency_max); // what is under way arrives
   check.conclude(sim, model);
+  if (s.options.machine.corrects && !s.jumpy) {
+    sim.run_on(std::max(sim.now(), s.quiet_from) + 3 * s.options.suspect_after.value_or(nanoseconds{0}) +
+               s.latency_max * static_cast<std::int64_t>(sim.workers() + 4)); // all hear of who is up
+    if (model.corrections_left(sim) > 1e-9)
+      check.failures.push_back("the corrections do not add up to nothing");
+    if (live_graph_is_connected(sim, *s.graph) && !all_know_the_same(sim))
+      check.failures.push_back("live workers know different facts");
+  }
   fuzz_result result;
   result.failures = check.failures;
   result.description = s.text;

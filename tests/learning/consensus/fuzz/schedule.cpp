@@ -336,12 +336,14 @@ trouble draw_trouble(dice& d) {
 }
 
 /// What is forged would be no coded block.
-void draw_format(schedule& s, dice& own) {
+void draw_methods(schedule& s, dice& own, std::uint64_t correction_seed) {
   const block_format formats[] = {block_format::float32, block_format::float16, block_format::int8,
                                   block_format::int8};
   if (!s.forges && own.chance(0.5))
     s.options.send = formats[own.below(4)];
+  s.options.machine.corrects = dice{correction_seed}.chance(0.5);
   s.text += " send=" + std::string{to_string(s.options.send)};
+  s.text += s.options.machine.corrects ? " corrects" : "";
 }
 
 } // namespace
@@ -439,7 +441,7 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
   auto own = dice{split_mix(split_mix(seed) + 1)};
   if (!m.policy.averages_in_pairs() && own.chance(0.15))
     draw_forgeries(s, own, 2 * window);
-  draw_format(s, own);
+  draw_methods(s, own, split_mix(split_mix(seed) + 7));
   s.text += std::string{" trouble="} + trouble_names[static_cast<int>(s.kind)] + (s.stops ? " stops" : "") +
             (s.forges ? " forges" : "") + (s.stalls ? " stalls" : "") +
             " rounds=" + std::to_string(m.last_round) + " faults=" + std::to_string(s.faults.size());

@@ -116,6 +116,8 @@ TEST_CASE("event_replay: what is read is what was written") {
       neighbour_lost{worker_id{4}, neighbour_lost::cause::silent},
       message_received{worker_id{1}, estimate{5, true}},
       message_received{worker_id{1}, estimate{5, false}},
+      message_received{worker_id{1}, estimate{5, true, 12345678901234567890U}},
+      message_received{worker_id{1}, estimate{5, false, 123456}},
       message_received{worker_id{1}, accept{~round_number{0}}},
       message_received{worker_id{1}, closed{6, 3}},
       message_received{worker_id{1}, threshold{12, 4, 9, edge{worker_id{2}, worker_id{6}}}},
@@ -135,6 +137,8 @@ TEST_CASE("event_replay: what is read is what was written") {
       message_received{worker_id{1}, offer{3, 8, 0.1, {1, 2}}},
       message_received{worker_id{1}, answer{8, true, -1e-300, {3, 4}}},
       message_received{worker_id{1}, answer{8, false, 1.0 / 3, {3, 4}}},
+      message_received{worker_id{1}, offer{3, 8, 0.1, {1, 2}, 123456}},
+      message_received{worker_id{1}, answer{8, true, -1e-300, {3, 4}, 123456}},
   };
   for (const auto& e : events) {
     std::string line;
