@@ -384,7 +384,7 @@ double bytes_per_round(const topology& graph, std::size_t processes, std::size_t
       elsewhere.insert(there);
       ++neighbours;
     }
-  const auto block = 4 * static_cast<double>(coded_words(send, parameters, true)) + 8;
+  const auto block = 4 * static_cast<double>(coded_words(send, parameters, true)) + 16;
   return block * static_cast<double>(elsewhere.size()) + 104 * neighbours;
 }
 
