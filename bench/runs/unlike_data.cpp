@@ -104,15 +104,17 @@ figures measure(run_config config, const row& r, double step_size, std::uint64_t
 
 void unlike_data(std::span<const std::string> arguments) {
   if (arguments.size() < 5)
-    throw std::runtime_error{"give DATASET DIR MODEL BATCH TIME [SEEDS]"};
+    throw std::runtime_error{"give DATASET DIR MODEL BATCH TIME [SEEDS [POLICY,..]]"};
   run_config config;
   config.clock = clock_kind::virtual_;
   config.data.name = arguments[0];
   config.data.path = arguments[1];
+  config.data.standardise = config.data.name == "cifar10";
   config.model = arguments[2];
   config.batch = static_cast<std::size_t>(number_at(arguments, 3, 8));
   config.time_limit_s = number_at(arguments, 4, 300);
   const auto seeds = static_cast<std::uint64_t>(number_at(arguments, 5, 5));
+  const auto policies = arguments.size() > 6 ? "," + arguments[6] + "," : std::string{};
   config.workers = 8;
   config.topology = "ring";
   config.partition_text = "shards:2";
@@ -124,13 +126,19 @@ void unlike_data(std::span<const std::string> arguments) {
               "slow's classes", "gain: worst", "slow's classes");
   std::map<std::string, std::vector<figures>> known;
   for (const auto& r : rows) {
+    if (!policies.empty() && policies.find("," + r.policy + ",") == std::string::npos)
+      continue;
     auto best = step_sizes[0];
     double best_accuracy = -1;
-    for (const auto s : step_sizes)
-      if (const auto tried = measure(config, r, s, tuning_seed); tried.accuracy > best_accuracy) {
+    for (std::size_t i = 0, worse = 0; i < step_sizes.size() && worse < 2;
+         ++i) { // ascending: twice worse is past it
+      const auto tried = measure(config, r, step_sizes[i], tuning_seed);
+      worse = tried.accuracy > best_accuracy ? 0 : worse + 1;
+      if (worse == 0) {
         best_accuracy = tried.accuracy;
-        best = s;
+        best = step_sizes[i];
       }
+    }
     auto& all = known[r.name];
     for (std::uint64_t seed = 1; seed <= seeds; ++seed)
       all.push_back(measure(config, r, best, seed));
@@ -145,7 +153,7 @@ void unlike_data(std::span<const std::string> arguments) {
     };
     std::printf("%-21s %5.2f  %-16s %-16s %-16s", r.name.c_str(), best, shown(&figures::accuracy, "").c_str(),
                 shown(&figures::worst_worker, "").c_str(), shown(&figures::slow_classes, "").c_str());
-    if (!r.than.empty())
+    if (known.contains(r.than))
       std::printf("   %-16s %s", shown(&figures::worst_worker, r.than).c_str(),
                   shown(&figures::slow_classes, r.than).c_str());
     std::printf("\n");
