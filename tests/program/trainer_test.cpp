@@ -36,13 +36,22 @@ std::string content(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+/// Of a process that may end meanwhile, which only `getline` takes for an end of the file.
+std::string command_line(const fs::path& process) {
+  std::ifstream in(process / "cmdline");
+  std::string all;
+  for (std::string word; std::getline(in, word, '\0');)
+    all += word + ' ';
+  return all;
+}
+
 /// Processes whose command line holds this text.
 std::vector<int> processes_with(const std::string& text) {
   std::vector<int> found;
   for (const auto& entry : fs::directory_iterator{"/proc"}) {
     const auto name = entry.path().filename().string();
     if (name.find_first_not_of("0123456789") == std::string::npos &&
-        content(entry.path() / "cmdline").find(text) != std::string::npos)
+        command_line(entry.path()).find(text) != std::string::npos)
       found.push_back(std::stoi(name));
   }
   return found;
