@@ -116,7 +116,7 @@ po::options_description learning_group() {
       "--outer-momentum)")(
       "correction", text_value("RHO", "0"),
       "for unlike data: this share of how averaging moved a worker is remembered and added to each of its "
-      "steps, so that everybody's data counts equally, however slow; 0.05 is a good one, 0 switches it off "
+      "steps, so that everybody's data counts equally, however slow; 0.01 to 0.05 do well, 0 switches it off "
       "(see docs/methods.md)")(
       "send", text_value("FORMAT", "float32"),
       "how parameters travel between processes, and in virtual time: float32, float16, bfloat16, or int8 (a "

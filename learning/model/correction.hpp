@@ -60,7 +60,9 @@ public:
   parameter_block value() const {
     if (!is_on())
       return {};
-    return copy_of(c_.empty() ? std::vector<float>(count_) : c_);
+    if (c_.empty())
+      return copy_of(std::vector<float>(count_));
+    return copy_of(c_);
   }
   void restore(const parameter_block& c, std::uint64_t generation) {
     enter(generation);

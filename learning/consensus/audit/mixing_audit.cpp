@@ -337,12 +337,17 @@ void mixing_audit::check_witness(round_number round, const std::vector<mix_repor
     moved += r.projection_after - r.projection_before;
     squares += static_cast<double>(1 + r.committed.size()) * r.norm_before * r.norm_before;
   }
+  check_kept(round, moved, squares, "mixing moved the sum of the estimates");
+}
+
+/// That the sum of projections has moved by no more than rounding explains, of the numbers of these squares.
+void mixing_audit::check_kept(round_number round, double moved, double squares, const char* violation) {
   if (!(squares > 0))
     return;
   const auto error = std::abs(moved) / std::sqrt(squares);
   summary_.max_projection_error = std::max(summary_.max_projection_error, error);
   if (error > projection_error_max)
-    note_violation(in_round(round) + "mixing moved the sum of the estimates (projection off by " +
+    note_violation(in_round(round) + violation + " (projection off by " +
                    std::to_string(error / projection_error_max) + " times what rounding explains)");
 }
 
@@ -375,13 +380,8 @@ void mixing_audit::check_corrections(round_number round, const std::vector<mix_r
     grown += by->projection;
     squares += static_cast<double>(1 + r.committed.size()) * by->size * by->size;
   }
-  if (!is_known || !(squares > 0))
-    return;
-  const auto error = std::abs(grown) / std::sqrt(squares);
-  summary_.max_projection_error = std::max(summary_.max_projection_error, error);
-  if (error > projection_error_max)
-    note_violation(in_round(round) + "averaging moved the sum of the corrections (projection off by " +
-                   std::to_string(error / projection_error_max) + " times what rounding explains)");
+  if (is_known)
+    check_kept(round, grown, squares, "averaging moved the sum of the corrections");
 }
 
 void mixing_audit::clear(const std::vector<mix_report>& reports) {

@@ -117,6 +117,7 @@ private:
   void check_half(const mix_report& report, worker_id neighbour, bool is_edge);
   void check_sums(const std::vector<mix_report>& reports);
   void check_witness(round_number round, const std::vector<mix_report>& reports);
+  void check_kept(round_number round, double moved, double squares, const char* violation);
   void check_one_sided_correction(const mix_report& a, const mix_report& b);
   void check_corrections(round_number round, const std::vector<mix_report>& reports);
   void clear(const std::vector<mix_report>& reports);
