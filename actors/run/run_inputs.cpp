@@ -176,7 +176,8 @@ void load_inputs(run_inputs& inputs, const std::function<bool(worker_id)>& lives
     inputs.model = make_model("none", {1, 1});
     return;
   }
-  inputs.data = load_data(config.data);
+  if (!inputs.data.train)
+    inputs.data = load_data(config.data);
   inputs.model = make_model(config.model, inputs.data.train->shape());
   inputs.rows = partition_rows(*inputs.data.train, config.workers, config.partition, config.seed);
   const auto same = config.start == start_rule::same;

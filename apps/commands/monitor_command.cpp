@@ -21,6 +21,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <utility>
 
 #include <unistd.h>
 
@@ -31,8 +32,10 @@ namespace dybw {
 namespace {
 
 constexpr auto poll_every = std::chrono::milliseconds{50};
-/// For the first node to answer, and for all nodes to have said how they stand.
-constexpr auto attach_patience = std::chrono::seconds{6};
+/// Who refuses does so at once. What takes longer may be a busy machine's answer, which gets more time.
+constexpr auto refusal_patience = std::chrono::seconds{3};
+constexpr auto attach_patience = std::chrono::seconds{30};
+/// For all nodes to have said how they stand.
 constexpr auto whole_patience = std::chrono::milliseconds{1200};
 /// A wait of so long stands below the line of every second.
 constexpr double long_wait_s = 1;
@@ -103,8 +106,8 @@ private:
 /// Waits until a run is seen. Throws `input_error` (network fault) if there is none, or no node.
 run_view_ptr attach(live_view& view, pause& time, const monitor_command_options& options) {
   const auto& node = options.node;
-  const auto until = std::chrono::steady_clock::now() + attach_patience;
-  for (;;) {
+  const auto since = std::chrono::steady_clock::now();
+  for (auto told = false;;) {
     auto v = view.now();
     if (!v->workers.empty())
       return v;
@@ -112,10 +115,14 @@ run_view_ptr attach(live_view& view, pause& time, const monitor_command_options&
       throw input_error{input_fault::network, v->trouble, "",
                         "start one with: dybw run --nodes " + to_string(node) + tls_words(options.tls)};
     const auto failed = v->now != run_view::state::attaching || !v->trouble.empty();
-    if (failed || std::chrono::steady_clock::now() > until)
+    const auto waited = std::chrono::steady_clock::now() - since;
+    if ((failed && waited < refusal_patience) || waited > attach_patience)
       throw input_error{input_fault::network,
                         v->trouble.empty() ? "node " + to_string(node) + " does not answer" : v->trouble, "",
                         ""};
+    if (waited >= refusal_patience && !std::exchange(told, true))
+      std::cerr << "node " << to_string(node) << " does not answer yet; waiting up to "
+                << attach_patience.count() << " s" << std::endl;
     if (!time.wait(poll_every))
       return v;
   }

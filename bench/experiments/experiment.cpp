@@ -1,7 +1,9 @@
 #include "bench/experiments/experiment.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <stdexcept>
 
@@ -53,6 +55,10 @@ void take_line(experiment& x, const std::string& name, const std::string& value)
   } else if (name == "seeds") {
     for (const auto& w : words(value))
       x.seeds.push_back(std::stoull(w));
+  } else if (name == "target") {
+    x.target = std::stod(value);
+  } else if (name == "step-sizes") {
+    x.step_sizes = words(value);
   } else if (name == "patience") {
     x.patience = std::stod(value);
   } else if (name == "series") {
@@ -62,8 +68,36 @@ void take_line(experiment& x, const std::string& name, const std::string& value)
     x.keeps_backup = value == "backup";
   } else {
     throw std::runtime_error("'" + name +
-                             "' is none of title, options, axis, policy, seeds, patience, series");
+                             "' is none of title, options, axis, policy, seeds, target, step-sizes, "
+                             "patience, series");
   }
+}
+
+using option_map = std::map<std::string, std::vector<std::string>>;
+
+/// Later ones take the place of the same ones before.
+void put_all(option_map& options, const std::vector<std::string>& more) {
+  for (auto from = more.begin(); from != more.end();) {
+    const auto to = std::find_if(from + 1, more.end(), [](const auto& o) { return o.starts_with("--"); });
+    options[*from] = {from + 1, to};
+    from = to;
+  }
+}
+
+std::vector<std::string> in_order(const option_map& options) {
+  std::vector<std::string> all;
+  for (const auto& [name, values] : options) {
+    all.push_back(name);
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+
+double number_of(const option_map& options, const std::string& name) {
+  const auto found = options.find(name);
+  if (found == options.end() || found->second.empty())
+    throw std::runtime_error("an option wants " + name + ", which is not given");
+  return std::stod(found->second.front());
 }
 
 } // namespace
@@ -94,8 +128,8 @@ experiment read_experiment(const std::filesystem::path& file) {
   return x;
 }
 
-std::vector<cell> cells_of(const experiment& x, std::size_t seeds) {
-  std::vector<cell> cells{{{}, x.options, 0}};
+std::vector<cell> cells_of(const experiment& x) {
+  std::vector<cell> cells{{{}, x.options}};
   for (const auto& a : x.axes) {
     std::vector<cell> more;
     for (const auto& c : cells)
@@ -107,24 +141,39 @@ std::vector<cell> cells_of(const experiment& x, std::size_t seeds) {
       }
     cells = std::move(more);
   }
-  std::vector<cell> seeded;
-  for (std::size_t s = 0; s < std::min(seeds, x.seeds.size()); ++s)
-    for (auto c : cells) {
-      c.seed = x.seeds[s];
-      c.options.insert(c.options.end(), {"--seed", std::to_string(c.seed)});
-      seeded.push_back(std::move(c));
-    }
-  return seeded;
+  return cells;
 }
 
-std::vector<std::string> options_of(const cell& c, const variant_of& policy) {
-  auto options = c.options;
-  const auto workers = std::find(options.begin(), options.end(), "--workers");
-  for (auto& o : options)
-    if (const auto at = o.find("{1/N}"); at != std::string::npos && workers + 1 < options.end())
-      o.replace(at, 5, std::to_string(1 / std::stod(*(workers + 1))));
-  options.insert(options.end(), policy.options.begin(), policy.options.end());
-  return options;
+std::vector<std::string> row_of(const cell& c, const variant_of& policy) {
+  option_map of_cell;
+  put_all(of_cell, c.options);
+  auto options = of_cell;
+  put_all(options, policy.options);
+  auto row = in_order(options);
+  for (auto& o : row) {
+    if (const auto at = o.find("{1/N}"); at != std::string::npos)
+      o.replace(at, 5, std::to_string(1 / number_of(of_cell, "--workers")));
+    if (o == "{N*B}")
+      o = std::to_string(std::lround(number_of(of_cell, "--workers") * number_of(of_cell, "--batch")));
+  }
+  return row;
+}
+
+std::vector<std::string> run_of(const std::vector<std::string>& row, const std::string& step_size,
+                                std::uint64_t seed) {
+  option_map options;
+  put_all(options, row);
+  if (!step_size.empty())
+    options["--step-size"] = {step_size};
+  options["--seed"] = {std::to_string(seed)};
+  return in_order(options);
+}
+
+std::string name_of(const std::vector<std::string>& run) {
+  std::string name;
+  for (const auto& o : run)
+    name += (name.empty() ? "" : " ") + o;
+  return name;
 }
 
 bool has_backup_workers(const variant_of& policy) {

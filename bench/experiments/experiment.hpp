@@ -27,9 +27,15 @@ struct experiment {
   std::string title;
   std::vector<std::string> options; ///< of all runs
   std::vector<axis> axes;
-  std::vector<variant_of> policies; ///< the first is what the others are compared with
+  /// The first is what the others are compared with. Two names have a meaning: `alone`, and `ideal`, the
+  /// steps of which are what each cell's policies could take if nobody waited.
+  std::vector<variant_of> policies;
   std::vector<std::uint64_t> seeds;
-  /// Runs of the other policies end at this many times the first one's time.
+  /// The mean test accuracy of three tests in a row that ends a run.
+  std::optional<double> target;
+  /// Of these `--step-size` every row has its best one, chosen with a seed that is not reported.
+  std::vector<std::string> step_sizes;
+  /// Runs end at this many times the time that the row needed when its step size was chosen.
   std::optional<double> patience;
   bool keeps_series = false; ///< what the evaluations found goes into the results
   bool keeps_backup = false; ///< .. and how many backup workers each worker had over time
@@ -42,24 +48,35 @@ struct experiment {
 ///     axis     = NAME; VARIANT: OPTION.. | VARIANT: OPTION.. | ..
 ///     policy   = VARIANT: OPTION..                  (may be repeated)
 ///     seeds    = 1 2 3
-///     patience = 2
+///     target   = 0.915
+///     step-sizes = 0.02 0.04 0.08
+///     patience = 3
 ///     series   = yes                                (or: backup)
 ///
 /// Throws std::runtime_error that names the line.
 experiment read_experiment(const std::filesystem::path& file);
 
-/// One combination of the axes with one seed.
+/// Chooses step sizes; not one of those that are reported.
+constexpr std::uint64_t tuning_seed = 100;
+
+/// One combination of the axes.
 struct cell {
   std::vector<std::pair<std::string, std::string>> names; ///< axis, variant
-  std::vector<std::string> options;                       ///< of `dybw run`
-  std::uint64_t seed = 0;
+  std::vector<std::string> options; ///< of `dybw run`; of two with one name the later counts
 };
 
-/// Those of the first `seeds` seeds, all of a seed before the next.
-std::vector<cell> cells_of(const experiment& x, std::size_t seeds);
+std::vector<cell> cells_of(const experiment& x);
 
-/// All options of a policy's run. `{1/N}` is the share of workers that makes one slow at a time.
-std::vector<std::string> options_of(const cell& c, const variant_of& policy);
+/// What is run for a policy in a cell: the cell's options, those of the policy in place of the same ones, by
+/// name. `{1/N}` is the share of workers that makes one slow at a time, `{N*B}` the batches of all workers
+/// together, by the cell's options. Rows of several cells may be the same: they are run once.
+std::vector<std::string> row_of(const cell& c, const variant_of& policy);
+
+/// The options of one run of a row; as one text they are its name in a file of results. `step_size`: empty
+/// for the row's own.
+std::vector<std::string> run_of(const std::vector<std::string>& row, const std::string& step_size,
+                                std::uint64_t seed);
+std::string name_of(const std::vector<std::string>& run);
 
 /// Whether the policy has a fixed number of backup workers, which may be too many for a graph.
 bool has_backup_workers(const variant_of& policy);

@@ -1,12 +1,10 @@
 #include "bench/experiments/experiment_plot.hpp"
 
+#include "bench/experiments/experiment_results.hpp"
 #include "learning/base/statistics.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 #include <map>
 #include <sstream>
 #include <stdexcept>
@@ -15,7 +13,7 @@ namespace dybw::bench {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using json = experiment_results::json;
 
 struct point {
   running_mean accuracy;
@@ -38,34 +36,38 @@ std::string file_part(const std::string& text) {
   return part;
 }
 
-cell_name name_of(const json& run) {
+cell_name named(const cell& c) {
   cell_name x;
-  for (const auto& [axis, variant] : run["cell"].items()) {
-    x.title += ", " + variant.get<std::string>();
-    x.file += "-" + file_part(variant.get<std::string>());
+  for (const auto& [axis, variant] : c.names) {
+    x.title += ", " + variant;
+    x.file += "-" + file_part(variant);
   }
   return x;
 }
 
+/// Null if it was not run.
+const json* run_for(const experiment& x, const experiment_results& known, const cell& c, const variant_of& p,
+                    std::uint64_t seed) {
+  const auto row = row_of(c, p);
+  return known.find(name_of(run_of(row, best_step_size(x, known, row), seed)));
+}
+
 /// Curves by combination of the axes, then policy.
-std::map<cell_name, std::map<std::string, curve>> read_curves(const std::filesystem::path& results) {
-  std::ifstream in(results);
-  if (!in)
-    throw std::runtime_error("cannot read " + results.string());
+std::map<cell_name, std::map<std::string, curve>> read_curves(const experiment& x,
+                                                              const std::filesystem::path& results) {
+  const experiment_results known{results};
   std::map<cell_name, std::map<std::string, curve>> curves;
-  for (std::string line; std::getline(in, line);) {
-    const auto run = json::parse(line);
-    const auto cell = name_of(run);
-    if (!run.contains("series"))
-      continue;
-    for (const auto& e : run["series"]) {
-      auto& p = curves[cell][run["policy"]][e[0].get<double>()];
-      p.accuracy.add(e[2]);
-      p.loss.add(e[3]);
-      if (e[4].is_number())
-        p.worst.add(e[4]);
-    }
-  }
+  for (const auto& c : cells_of(x))
+    for (const auto& policy : x.policies)
+      for (const auto seed : x.seeds)
+        if (const auto* run = run_for(x, known, c, policy, seed); run && run->contains("series"))
+          for (const auto& e : (*run)["series"]) {
+            auto& p = curves[named(c)][policy.name][e[0].get<double>()];
+            p.accuracy.add(e[2]);
+            p.loss.add(e[3]);
+            if (e[4].is_number())
+              p.worst.add(e[4]);
+          }
   return curves;
 }
 
@@ -93,7 +95,7 @@ std::string curves_plot(const experiment& x, const std::filesystem::path& result
   std::ostringstream out;
   out << "set terminal svg size 900,360 dynamic enhanced background rgb 'white'\n"
       << preamble << "set key bottom right\n";
-  for (const auto& [cell, by_policy] : read_curves(results)) {
+  for (const auto& [cell, by_policy] : read_curves(x, results)) {
     auto number = 0;
     for (const auto& name : policies) {
       const auto found = by_policy.find(name);
@@ -136,25 +138,20 @@ std::string data_of(const json& bins, double bin_s) {
 
 std::string backup_plot(const experiment& x, const std::filesystem::path& results,
                         const std::filesystem::path& directory) {
-  std::map<cell_name, std::map<std::string, json>> by_cell; ///< then by policy; of the first seed
-  std::ifstream in(results);
-  if (!in)
-    throw std::runtime_error("cannot read " + results.string());
-  for (std::string line; std::getline(in, line);) {
-    const auto run = json::parse(line);
-    const auto cell = name_of(run);
-    if (run["seed"] == x.seeds.front())
-      by_cell[cell][run["policy"]] = run["backup"];
-  }
+  const experiment_results known{results};
   std::ostringstream out;
   out << "set terminal svg size 900," << 240 * x.policies.size()
       << " dynamic enhanced background rgb 'white'\n"
       << preamble << "set ylabel 'backup workers'\nset yrange [-0.1:*]\nset key outside right\n";
-  for (const auto& [cell, by_policy] : by_cell) {
+  for (const auto& c : cells_of(x)) {
+    const auto cell = named(c);
     out << "set output '" << (directory / (x.name + cell.file + ".svg")).string() << "'\n"
         << "set multiplot layout " << x.policies.size() << ",1 title '" << x.title << cell.title << "'\n";
     for (const auto& p : x.policies) {
-      const auto& backup = by_policy.at(p.name);
+      const auto* run = run_for(x, known, c, p, x.seeds.front());
+      if (!run)
+        throw std::runtime_error("not all is run yet");
+      const auto& backup = (*run)["backup"];
       const auto& workers = backup["workers"];
       for (std::size_t i = 0; i < workers.size(); ++i)
         out << "$w" << i << " << EOD\n" << data_of(workers[i], backup["bin_s"]) << "EOD\n";

@@ -1,24 +1,21 @@
 #include "bench/experiments/experiment_table.hpp"
 
+#include "bench/experiments/experiment_results.hpp"
 #include "learning/base/number_text.hpp"
 #include "learning/base/statistics.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
-#include <stdexcept>
 
 namespace dybw::bench {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using json = experiment_results::json;
 
 /// What is known of a figure: a run that did not reach the target in the time that it was given tells only on
 /// which side of the figure it lies.
@@ -46,7 +43,9 @@ struct figure {
 /// What one run came to beside the first policy's run of the same cell and seed.
 struct pair_of_runs {
   figure speed_up;
-  figure share;
+  figure share;      ///< of the ideal's pace; of no use without it
+  figure efficiency; ///< steps of `alone` / (N * those of this); of no use without it
+  figure time;
   figure mean_round_s;
   figure steps_per_worker;
   bool has_target = true;
@@ -68,7 +67,7 @@ public:
   double mean() const { return std::exp(values_.mean()); }
   bound known() const { return known_; }
   figure log_mean() const { return {values_.mean(), known_}; }
-  std::string text() const { return any() ? mark_of(known_) + text_of(0) : "-"; }
+  std::string text(int decimals = 2) const { return any() ? mark_of(known_) + text_of(0, decimals) : "-"; }
   /// Mean and 95 % interval.
   std::string interval() const {
     if (values_.count() < 2)
@@ -78,7 +77,9 @@ public:
   }
 
 private:
-  std::string text_of(double off) const { return fixed_text(std::exp(values_.mean() + off), 2); }
+  std::string text_of(double off, int decimals = 2) const {
+    return fixed_text(std::exp(values_.mean() + off), decimals);
+  }
 
   sample_mean values_;
   bound known_ = bound::exact;
@@ -90,47 +91,66 @@ struct results {
   std::vector<std::string> cells;                                   ///< in the order of the axes
   std::vector<std::string> policies;                                ///< those that have runs
   std::map<std::pair<std::string, std::string>, runs_by_seed> runs; ///< by cell and policy
+  std::map<std::pair<std::string, std::string>, std::string> step_sizes;
   std::set<std::uint64_t> seeds;
+  bool has_target = false; ///< the experiment has one, whoever reached it
+  bool has_ideal = false;
+  bool has_alone = false;
 };
 
-std::string cell_name(const json& names) {
+std::string title_of(const cell& c) {
   std::string text;
-  for (const auto& [axis, variant] : names.items())
-    text += (text.empty() ? "" : " | ") + variant.get<std::string>();
+  for (const auto& [axis, variant] : c.names)
+    text += (text.empty() ? "" : " | ") + variant;
   return text;
 }
 
-std::vector<std::string> cells_in_order(const experiment& x) {
-  std::vector<std::string> cells{""};
-  for (const auto& a : x.axes) {
-    std::vector<std::string> more;
-    for (const auto& c : cells)
-      for (const auto& v : a.variants)
-        more.push_back(c + (c.empty() ? "" : " | ") + v.name);
-    cells = std::move(more);
-  }
-  return cells;
+bool has_reached(const json& run) {
+  return run["time_to_target_s"].is_number();
+}
+double time_of(const json& run) {
+  return has_reached(run) ? run["time_to_target_s"].get<double>() : run["duration_s"].get<double>();
+}
+/// Of each worker, until the target.
+double steps_of(const json& run) {
+  const auto& steps = has_reached(run) ? run["steps_to_target"] : run["local_steps"];
+  return steps.get<double>() / run["workers"].get<double>();
 }
 
-/// `has_target`: the experiment has one, whoever reached it.
-pair_of_runs compare(const json& first, const json& run, bool has_target) {
-  const auto reached = [&](const json& r) { return !has_target || r["time_to_target_s"].is_number(); };
-  const auto time = [](const json& r) {
-    return r["time_to_target_s"].is_number() ? r["time_to_target_s"].get<double>()
-                                             : r["duration_s"].get<double>();
-  };
-  const auto is_first = &first == &run; // beside itself all is known
-  const auto ratio = is_first ? bound::exact
-                              : both(reached(run) ? bound::exact : bound::upper,
-                                     reached(first) ? bound::exact : bound::lower);
+/// Steps that a row of one worker needs, over its seeds.
+figure mean_steps(const std::vector<const json*>& runs) {
+  sample_mean steps;
+  auto known = bound::exact;
+  for (const auto* run : runs) {
+    steps.add(steps_of(*run));
+    known = both(known, has_reached(*run) ? bound::exact : bound::lower);
+  }
+  return {std::log(steps.mean()), known};
+}
+
+bound inverse(bound x) {
+  return x == bound::upper ? bound::lower : x == bound::lower ? bound::upper : x;
+}
+figure operator-(const figure& x, const figure& y) {
+  return {x.log - y.log, both(x.known, inverse(y.known))};
+}
+
+/// `workers`: that it stands for. `alone`, `ideal`: their steps, where there are such rows.
+pair_of_runs compare(const json& first, const json& run, double workers, bool has_target,
+                     const std::optional<figure>& alone, const std::optional<figure>& ideal) {
+  const auto known = has_target && !has_reached(run) ? bound::lower : bound::exact;
+  const auto first_known = has_target && !has_reached(first) ? bound::lower : bound::exact;
+  const auto n = figure{std::log(workers)};
   pair_of_runs x;
-  x.has_target = has_target;
-  x.speed_up = {std::log(time(first) / time(run)), ratio};
-  x.share = {std::log(first["local_steps"].get<double>() / run["no_wait_rate"].get<double>() / time(run)),
-             ratio};
+  x.time = {std::log(time_of(run)), known};
+  x.speed_up = &first == &run ? figure{} // beside itself all is known
+                              : figure{std::log(time_of(first)), first_known} - x.time;
+  x.steps_per_worker = {std::log(steps_of(run)), known};
+  if (ideal)
+    x.share = figure{ideal->log + n.log - std::log(run["no_wait_rate"].get<double>()), ideal->known} - x.time;
+  if (alone)
+    x.efficiency = *alone - n - x.steps_per_worker;
   x.mean_round_s = {std::log(run["mean_round_s"].get<double>()), bound::exact};
-  x.steps_per_worker = {std::log(run["local_steps"].get<double>() / run["workers"].get<double>()),
-                        reached(run) ? bound::exact : bound::lower};
   if (run["test_accuracy"].is_number()) {
     const auto accuracy = run["test_accuracy"].get<double>();
     x.worst_gap = accuracy - run["worst_worker_accuracy"].get<double>();
@@ -143,34 +163,55 @@ pair_of_runs compare(const json& first, const json& run, bool has_target) {
   return x;
 }
 
+/// Of a policy in a cell: its run for each of the seeds, null where there is none.
+struct row_runs {
+  std::string step_size;
+  std::vector<const json*> runs;
+};
+
+row_runs find_runs(const experiment& x, const experiment_results& known, const cell& c, const variant_of& p) {
+  const auto row = row_of(c, p);
+  row_runs found{best_step_size(x, known, row), {}};
+  for (const auto seed : x.seeds)
+    found.runs.push_back(known.find(name_of(run_of(row, found.step_size, seed))));
+  return found;
+}
+
+std::optional<figure> steps_of_row(const experiment& x, const experiment_results& known, const cell& c,
+                                   const std::string& name) {
+  const auto p = std::ranges::find(x.policies, name, &variant_of::name);
+  if (p == x.policies.end())
+    return std::nullopt;
+  auto runs = find_runs(x, known, c, *p).runs;
+  std::erase(runs, nullptr);
+  return runs.empty() ? std::nullopt : std::optional{mean_steps(runs)};
+}
+
 results read_results(const experiment& x, const std::filesystem::path& file) {
-  std::ifstream in(file);
-  if (!in)
-    throw std::runtime_error("cannot read " + file.string());
-  std::map<std::tuple<std::string, std::string, std::uint64_t>, json> lines;
-  for (std::string line; std::getline(in, line);) {
-    auto run = json::parse(line);
-    const auto key = std::tuple{cell_name(run["cell"]), run["policy"].get<std::string>(),
-                                run["seed"].get<std::uint64_t>()};
-    lines[key] = std::move(run);
-  }
+  const experiment_results known{file};
   results r;
-  const auto& first = x.policies.front().name;
-  const auto has_target = std::any_of(lines.begin(), lines.end(), [](const auto& line) {
-    return line.second["time_to_target_s"].is_number();
-  });
-  for (const auto& c : cells_in_order(x))
-    for (const auto& p : x.policies)
-      for (auto s : x.seeds) {
-        const auto base = lines.find({c, first, s});
-        const auto run = lines.find({c, p.name, s});
-        if (base == lines.end() || run == lines.end())
-          continue;
-        if (std::find(r.cells.begin(), r.cells.end(), c) == r.cells.end())
-          r.cells.push_back(c);
-        r.seeds.insert(s);
-        r.runs[{c, p.name}][s] = compare(base->second, run->second, has_target);
-      }
+  r.has_target = x.target.has_value();
+  for (const auto& c : cells_of(x)) {
+    const auto cell = title_of(c);
+    const auto base = find_runs(x, known, c, x.policies.front()).runs;
+    const auto alone = steps_of_row(x, known, c, "alone");
+    const auto ideal = steps_of_row(x, known, c, "ideal");
+    r.has_alone |= alone.has_value();
+    r.has_ideal |= ideal.has_value();
+    for (const auto& p : x.policies) {
+      const auto row = find_runs(x, known, c, p);
+      r.step_sizes[{cell, p.name}] = row.step_size;
+      for (std::size_t s = 0; s < x.seeds.size(); ++s)
+        if (base[s] && row.runs[s]) {
+          r.seeds.insert(x.seeds[s]);
+          const auto& run = *row.runs[s];
+          const auto workers = (p.name == "ideal" ? *base[s] : run)["workers"].get<double>();
+          r.runs[{cell, p.name}][x.seeds[s]] = compare(*base[s], run, workers, r.has_target, alone, ideal);
+        }
+    }
+    if (std::ranges::any_of(x.policies, [&](const auto& p) { return r.runs.contains({cell, p.name}); }))
+      r.cells.push_back(cell);
+  }
   for (const auto& p : x.policies)
     if (std::any_of(r.runs.begin(), r.runs.end(), [&](const auto& e) { return e.first.second == p.name; }))
       r.policies.push_back(p.name);
@@ -186,23 +227,35 @@ summary over_seeds(const results& r, const std::string& cell, const std::string&
   return s;
 }
 
+bool is_one_worker(const std::string& policy) {
+  return policy == "alone" || policy == "ideal";
+}
+
 std::string cell_table(const experiment& x, const results& r, const std::string& title,
-                       figure pair_of_runs::*field) {
+                       figure pair_of_runs::*field, int decimals = 2) {
+  auto policies = r.policies;
+  if (field == &pair_of_runs::share)
+    std::erase_if(policies, is_one_worker);
   auto text = "\n" + title + "\n\n|";
   for (const auto& a : x.axes)
     text += " " + a.name + " |";
-  for (const auto& p : r.policies)
+  for (const auto& p : policies)
     text += " " + p + " |";
   text += "\n|";
   for (std::size_t i = 0; i < x.axes.size(); ++i)
     text += "---|";
-  for (std::size_t i = 0; i < r.policies.size(); ++i)
+  for (std::size_t i = 0; i < policies.size(); ++i)
     text += "---:|";
   text += "\n";
   for (const auto& c : r.cells) {
     text += "| " + c + " |";
-    for (const auto& p : r.policies)
-      text += " " + over_seeds(r, c, p, field).text() + " |";
+    for (const auto& p : policies)
+      text += " " + over_seeds(r, c, p, field).text(decimals) +
+              (field == &pair_of_runs::time && over_seeds(r, c, p, field).any() &&
+                       !r.step_sizes.at({c, p}).empty()
+                   ? " @" + r.step_sizes.at({c, p})
+                   : "") +
+              " |";
     text += "\n";
   }
   return text;
@@ -279,10 +332,10 @@ double share_of_cells_behind(const results& r, const std::string& ahead, const s
 }
 
 std::string overview(const results& r, const std::string& hero) {
-  std::string text = "\n| policy | speed-up, all cells | cells with stragglers | smallest cell | share of "
-                     "the limit | smallest "
-                     "cell | worst worker behind at the end, points: mean, most | while it ran | " +
-                     hero + " ahead in |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+  auto text = std::string{"\n| policy | speed-up, all cells | cells with stragglers | smallest cell |"} +
+              (r.has_ideal ? " of the ideal | smallest cell |" : "") +
+              " worst worker behind at the end, points: mean, most | while it ran | " + hero +
+              " ahead in |\n|---|---:|---:|---:|" + (r.has_ideal ? "---:|---:|" : "") + "---:|---:|---:|\n";
   const auto keep_least = [](std::optional<summary>& least, const summary& s) {
     if (!least || s.mean() < least->mean())
       least = s;
@@ -307,12 +360,17 @@ std::string overview(const results& r, const std::string& hero) {
         ++runs;
       }
     }
+    // One worker has an ideal of its own, and nobody behind.
+    const auto is_one = is_one_worker(p);
     text += "| " + p + " | " + overall(r, p, &pair_of_runs::speed_up).interval() + " | " +
-            overall(r, p, &pair_of_runs::speed_up, "| none").interval() + " | " + least_speed->text() +
-            " | " + overall(r, p, &pair_of_runs::share).interval() + " | " + least_share->text() + " | " +
-            fixed_text(100 * gap / runs, 2) + ", " + fixed_text(100 * gap_max, 2) + " | " +
-            fixed_text(100 * before / runs, 2) + " | " +
-            (p == hero ? "" : fixed_text(100 * share_of_cells_behind(r, hero, p), 0) + " %") + " |\n";
+            overall(r, p, &pair_of_runs::speed_up, "| none").interval() + " | " + least_speed->text() + " | ";
+    if (r.has_ideal)
+      text += is_one ? "| | "
+                     : overall(r, p, &pair_of_runs::share).interval() + " | " + least_share->text() + " | ";
+    text += (is_one ? "| " : fixed_text(100 * gap / runs, 2) + ", " + fixed_text(100 * gap_max, 2) + " | ") +
+            (is_one ? "" : fixed_text(100 * before / runs, 2)) + " | " +
+            (p == hero || p == "ideal" ? "" : fixed_text(100 * share_of_cells_behind(r, hero, p), 0) + " %") +
+            " |\n";
   }
   return text;
 }
@@ -332,17 +390,19 @@ std::string table_of(const experiment& x, const std::filesystem::path& file) {
   text += " Speed-up over `" + first +
           "`; < and > mark bounds, where runs did not reach the target in the time given, ? what they leave "
           "open.\n";
-  const auto has_target = std::any_of(r.runs.begin(), r.runs.end(),
-                                      [](const auto& e) { return e.second.begin()->second.has_target; });
-  if (has_target)
-    text += overview(r, hero);
+  if (!r.has_target)
+    return text + cell_table(x, r, "Mean round, seconds:", &pair_of_runs::mean_round_s);
+  text += overview(r, hero);
+  text += cell_table(x, r, "Seconds to the target, @ the best step size:", &pair_of_runs::time, 0);
   text += cell_table(x, r, "Speed-up over `" + first + "`:", &pair_of_runs::speed_up);
-  if (has_target) {
-    text += cell_table(x, r, "Share of the no-wait limit:", &pair_of_runs::share);
-    text += cell_table(x, r, "Steps per worker:", &pair_of_runs::steps_per_worker);
-  } else {
-    text += cell_table(x, r, "Mean round, seconds:", &pair_of_runs::mean_round_s);
-  }
+  if (r.has_ideal)
+    text +=
+        cell_table(x, r, "Share of the ideal, which takes its steps at the pace of workers that never wait:",
+                   &pair_of_runs::share);
+  text += cell_table(x, r, "Steps of each worker:", &pair_of_runs::steps_per_worker, 0);
+  if (r.has_alone)
+    text += cell_table(
+        x, r, "Efficiency, steps of `alone` / (workers x steps of each):", &pair_of_runs::efficiency);
   return text;
 }
 

@@ -8,8 +8,8 @@
 
 #include "actors/run/simulated_run.hpp"
 #include "apps/options/run_options.hpp"
-#include "bench/experiments/experiment.hpp"
 #include "bench/experiments/experiment_plot.hpp"
+#include "bench/experiments/experiment_results.hpp"
 #include "bench/experiments/experiment_table.hpp"
 #include "learning/base/error.hpp"
 
@@ -19,8 +19,8 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <set>
@@ -31,46 +31,38 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-json names_of(const cell& c) {
-  json names = json::object();
-  for (const auto& [axis, variant] : c.names)
-    names[axis] = variant;
-  return names;
-}
+/// Past the target by so much a single test ends a run, too.
+constexpr double well_past = 0.01;
 
-std::string key_of(const json& names, const std::string& policy, std::uint64_t seed) {
-  return names.dump() + policy + '#' + std::to_string(seed);
+/// When the mean of three tests in a row first reached the target: the second of the three.
+const evaluation* reached(const run_result& result, double target) {
+  const auto& e = result.evaluations;
+  for (std::size_t i = 2; i < e.size(); ++i)
+    if (*e[i - 2].test_accuracy + *e[i - 1].test_accuracy + *e[i].test_accuracy >= 3 * target)
+      return &e[i - 1];
+  return result.time_to_target_s ? &e.back() : nullptr;
 }
 
 class runner {
 public:
-  runner(const experiment& x, const std::string& out, std::size_t threads) : x_(x), threads_(threads) {
-    std::ifstream in(out);
-    for (std::string line; std::getline(in, line);) {
-      const auto known = json::parse(line, nullptr, false);
-      if (known.is_discarded())
-        continue;
-      const auto key = key_of(known["cell"], known["policy"], known["seed"]);
-      done_[key] = known["time_to_target_s"].is_number() ? known["time_to_target_s"].get<double>()
-                                                         : known["duration_s"].get<double>();
-    }
-    out_.open(out, std::ios::app);
-    if (!out_)
-      throw std::runtime_error("cannot write " + out);
+  runner(experiment x, const std::string& out, std::string data_root, std::size_t threads, std::size_t seeds)
+      : x_(std::move(x)), data_root_(std::move(data_root)), threads_(threads), results_(out) {
+    x_.seeds.resize(std::min(x_.seeds.size(), seeds));
   }
 
-  void run(const std::vector<cell>& cells) {
+  void run() {
+    const auto rows = all_rows();
     std::vector<std::thread> crew;
     std::atomic<std::size_t> next{0};
     std::atomic<bool> failed{false};
     for (std::size_t i = 0; i < threads_; ++i)
       crew.emplace_back([&] {
-        for (auto k = next++; k < cells.size() && !failed; k = next++)
+        for (auto k = next++; k < rows.size() && !failed; k = next++)
           try {
-            run(cells[k]);
+            run_row(rows[k]);
           } catch (const std::exception& e) {
             failed = true;
-            std::fprintf(stderr, "%s: %s\n", names_of(cells[k]).dump().c_str(), e.what());
+            std::fprintf(stderr, "%s: %s\n", name_of(rows[k]).c_str(), e.what());
           }
       });
     for (auto& t : crew)
@@ -80,63 +72,103 @@ public:
   }
 
 private:
-  void run(const cell& c) {
-    std::optional<run_inputs> prepared;
-    double first_s = 0;
-    for (const auto& policy : x_.policies) {
-      const auto key = key_of(names_of(c), policy.name, c.seed);
-      const auto is_first = &policy == &x_.policies.front();
-      if (const auto known = done_.find(key); known != done_.end()) {
-        if (is_first)
-          first_s = known->second;
-        continue;
+  using row = std::vector<std::string>;
+
+  /// Each once, in the order of the cells.
+  std::vector<row> all_rows() const {
+    std::vector<row> rows;
+    std::set<row> known;
+    for (const auto& c : cells_of(x_))
+      for (const auto& p : x_.policies) {
+        auto r = row_of(c, p);
+        if (!known.insert(r).second)
+          continue;
+        try {
+          config_of(run_of(r, "", 1));
+          rows.push_back(std::move(r));
+        } catch (const input_error&) {
+          if (!has_backup_workers(p)) // too many for this graph
+            throw;
+        }
       }
-      auto config = std::optional<run_config>{};
-      try {
-        config = read_run_options(options_of(c, policy), "").config;
-      } catch (const input_error& e) {
-        if (has_backup_workers(policy))
-          continue; // too many for this graph
-        throw;
-      }
-      if (!is_first && x_.patience)
-        config->time_limit_s =
-            std::min(config->time_limit_s.value_or(1e8), std::max(1.0, *x_.patience * first_s));
-      const auto done = run_one(*config, prepared);
-      if (is_first)
-        first_s = done.result.time_to_target_s.value_or(done.result.duration_s);
-      write(c, policy.name, done, config->eval_every_s);
-    }
+    return rows;
   }
 
-  finished_run run_one(const run_config& config, std::optional<run_inputs>& prepared) {
-    auto inputs = plan_run(config);
-    if (!prepared) {
-      inputs.config.threads = 1;
-      const std::lock_guard lock{loading_}; // one copy of the decoding at a time
-      load_inputs(inputs, [](worker_id) { return true; });
-      prepared = inputs;
-    } else {
-      inputs.data = prepared->data;
-      inputs.model = prepared->model;
-      inputs.rows = prepared->rows;
-      inputs.initial = prepared->initial;
+  run_config config_of(row run) const {
+    for (auto& o : run)
+      if (o.starts_with("DATA/"))
+        o.replace(0, 4, data_root_);
+    auto config = read_run_options(run, "").config;
+    if (x_.target)
+      config.target_accuracy = *x_.target + well_past;
+    return config;
+  }
+
+  void run_row(const row& r) {
+    const auto limit = choose_step_size(r);
+    const auto step_size = best_step_size(x_, results_, r);
+    for (auto seed : x_.seeds)
+      run_once(run_of(r, step_size, seed), limit);
+  }
+
+  /// The time that its runs get; none for what their options say.
+  std::optional<double> choose_step_size(const row& r) {
+    if (x_.step_sizes.empty())
+      return std::nullopt;
+    std::vector<std::optional<double>> scores(x_.step_sizes.size());
+    auto best = std::numeric_limits<double>::infinity();
+    for (auto i = next_trial(scores, nearest_step_size(r)); i; i = next_trial(scores, nearest_step_size(r))) {
+      scores[*i] = tuning_score(run_once(run_of(r, x_.step_sizes[*i], tuning_seed), best));
+      best = std::min(best, *scores[*i]);
     }
-    auto done = run_policy_virtually(inputs, 0, {});
+    return x_.patience ? std::optional{*x_.patience * best} : std::nullopt;
+  }
+
+  /// To the row's own: that is where looking begins.
+  std::size_t nearest_step_size(const row& r) const {
+    const auto own = std::ranges::find(r, "--step-size");
+    const auto found = own == r.end() ? x_.step_sizes.end() : std::ranges::find(x_.step_sizes, own[1]);
+    return found == x_.step_sizes.end() ? x_.step_sizes.size() / 2
+                                        : static_cast<std::size_t>(found - x_.step_sizes.begin());
+  }
+
+  const json& run_once(const row& run, std::optional<double> limit) {
+    const auto name = name_of(run);
+    if (const auto* known = results_.find(name))
+      return *known;
+    auto config = config_of(run);
+    if (limit)
+      config.time_limit_s = std::min(config.time_limit_s.value_or(1e8), *limit);
+    auto inputs = plan_run(config);
+    inputs.data = data_of(config);
+    load_inputs(inputs, [](worker_id) { return true; });
+    const auto done = run_policy_virtually(inputs, 0, {});
     if (done.result.failed)
       throw std::runtime_error(done.result.policy + ": " + done.result.failure);
-    return done;
+    auto figures = figures_of(done, config.eval_every_s);
+    std::fprintf(stderr, "%s: %s s\n", name.c_str(), figures["time_to_target_s"].dump().c_str());
+    results_.add(name, std::move(figures));
+    return *results_.find(name);
   }
 
-  void write(const cell& c, const std::string& policy, const finished_run& done, double eval_every_s) {
+  /// Read once for all runs.
+  data_split data_of(const run_config& config) {
+    if (config.model == "none")
+      return {};
+    const std::lock_guard lock{loading_};
+    auto& known = data_[config.data.name + config.data.path.string()];
+    if (!known.train)
+      known = load_data(config.data);
+    return known;
+  }
+
+  json figures_of(const finished_run& done, double eval_every_s) const {
     const auto& r = done.result;
+    const auto* hit = x_.target ? reached(r, *x_.target) : nullptr;
     json line{
-        {"experiment", x_.name},
-        {"cell", names_of(c)},
-        {"policy", policy},
-        {"seed", c.seed},
         {"workers", r.workers},
-        {"time_to_target_s", r.time_to_target_s ? json(*r.time_to_target_s) : json(nullptr)},
+        {"time_to_target_s", hit ? json(hit->time_s) : json(nullptr)},
+        {"steps_to_target", hit ? json(hit->local_steps) : json(nullptr)},
         {"duration_s", r.duration_s},
         {"local_steps", r.local_steps},
         {"rounds", r.rounds},
@@ -170,10 +202,7 @@ private:
                e.worst_worker_accuracy ? json(*e.worst_worker_accuracy) : json(nullptr)});
     if (x_.keeps_backup)
       line["backup"] = backup_of(done);
-    const std::lock_guard lock{writing_};
-    out_ << line.dump() << '\n' << std::flush;
-    std::fprintf(stderr, "%s %s seed %llu: %s s\n", names_of(c).dump().c_str(), policy.c_str(),
-                 static_cast<unsigned long long>(c.seed), line["time_to_target_s"].dump().c_str());
+    return line;
   }
 
   /// The moment for which an evaluation stands, the same for all seeds; its own is when an estimate last
@@ -194,31 +223,29 @@ private:
     return {{"bin_s", done.bin_width_s}, {"workers", std::move(workers)}};
   }
 
-  const experiment& x_;
+  experiment x_;
+  std::string data_root_;
   std::size_t threads_;
-  std::map<std::string, double> done_;
-  std::ofstream out_;
-  std::mutex writing_;
+  experiment_results results_;
   std::mutex loading_;
+  std::map<std::string, data_split> data_;
 };
 
 int run_command(const std::vector<std::string>& arguments) {
-  auto x = read_experiment(arguments.at(1));
+  std::string data_root = "DATA";
   std::size_t threads = std::max(1U, std::thread::hardware_concurrency());
-  std::size_t seeds = x.seeds.size();
+  auto seeds = std::numeric_limits<std::size_t>::max();
   for (std::size_t i = 3; i + 1 < arguments.size(); i += 2) {
     const auto& name = arguments[i];
     const auto& value = arguments[i + 1];
     if (name == "--data-root")
-      for (auto& o : x.options)
-        if (o.starts_with("DATA/"))
-          o.replace(0, 4, value);
+      data_root = value;
     if (name == "--threads")
       threads = std::stoul(value);
     if (name == "--seeds")
       seeds = std::stoul(value);
   }
-  runner{x, arguments.at(2), threads}.run(cells_of(x, seeds));
+  runner{read_experiment(arguments.at(1)), arguments.at(2), data_root, threads, seeds}.run();
   return 0;
 }
 

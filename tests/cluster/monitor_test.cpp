@@ -46,7 +46,8 @@ std::vector<json> lines_of(const std::string& text) {
   return lines;
 }
 
-/// The monitor's newest picture that satisfies `condition`; null if none comes in time.
+/// The monitor's newest picture that satisfies `condition`; null, and what the monitor said, if none comes in
+/// time.
 template <class Condition>
 json wait_for_view(child_process& monitor, Condition condition) {
   for (auto left = patience.count() * 10; left > 0; --left) {
@@ -55,6 +56,7 @@ json wait_for_view(child_process& monitor, Condition condition) {
     if (!monitor.go_on(milliseconds{100}))
       break;
   }
+  MESSAGE("no such picture; the monitor said: " << monitor.errors());
   return {};
 }
 
