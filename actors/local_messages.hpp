@@ -89,8 +89,8 @@ struct view_wanted {};
 using run_view_ptr = std::shared_ptr<const run_view>;
 struct monitor_tick {};
 
-/// A worker's present estimate w_j; the block is shared, not copied. Without parameters from a remote_worker
-/// whose worker cannot be reached.
+/// A worker's present estimate w_j; the block is shared, not copied. Without parameters from a worker whose
+/// learner has failed, and from a remote_worker whose worker cannot be reached.
 struct snapshot {
   worker_id worker{};
   parameter_block parameters;
@@ -115,7 +115,7 @@ struct worker_status {
 /// A worker's last word.
 struct worker_finished {
   worker_totals totals;
-  parameter_block parameters; ///< w_j at the end
+  parameter_block parameters; ///< w_j at the end; none if its learner has failed
   std::shared_ptr<const duration_histogram> threshold_delays;
   exchange_news exchanges;
 };
@@ -339,10 +339,11 @@ struct run_prepared {
   std::map<worker_id, checkpoint> resumed{}; ///< of the workers here, if the run goes on
   prepare_run_reply reply;
 };
-/// The end is measured and written. Null if that failed.
+/// The end is measured and written, or is not to be measured.
 struct run_measured {
   run_id run = 0;
-  std::shared_ptr<const result_reply> result;
+  std::shared_ptr<const result_reply> result; ///< null: not even that it failed could be put together
+  std::string failure{};                      ///< why it could not be measured; empty: it could
 };
 
 /// A run that this node leads goes on: what is on the disk of it is renewed.

@@ -346,6 +346,8 @@ private:
     else if (!result().interrupted)
       give_up(4, status->failure.empty() ? "no node could measure the end of the run; see their logs"
                                          : status->failure);
+    if (measured && !status->failure.empty())
+      give_up(1, status->failure); // told with the end, which could not be measured
     const auto failed_before = result().failed;
     judge(result(), plan_.inputs.config, outcome);
     if (!failed_before && result().failed)

@@ -163,6 +163,20 @@ local_reports active_run::ends() const {
   return x;
 }
 
+local_reports active_run::without_reporter(std::span<const worker_id> here) const {
+  local_reports x;
+  x.rounds_dropped = rounds_dropped_;
+  x.progress = progress_;
+  x.lost = lost_;
+  for (const auto id : here)
+    if (std::ranges::find(lost_, id) == lost_.end() &&
+        std::ranges::none_of(ends_, [id](const worker_end& end) { return end.totals.worker == id; }))
+      x.lost.push_back(id);
+  x.progress.workers_done = here.size();
+  x.progress.workers_lost = x.lost.size();
+  return x;
+}
+
 void active_run::complete(node_status& x, const expenses& spent, nanoseconds now) const {
   if (begun_) {
     x.elapsed_s = to_seconds(elapsed(now));

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -108,6 +109,9 @@ public:
                                                                const expenses& spent, nanoseconds now);
   /// For a lead that takes over: what has been told of ends until now.
   local_reports ends() const;
+  /// In place of the reporter, which has failed: of the workers `here`, whom nobody hears any more, those
+  /// that have not said their last word are lost.
+  local_reports without_reporter(std::span<const worker_id> here) const;
   void complete(node_status& x, const expenses& spent, nanoseconds now) const;
   void complete(process_metrics& x, const expenses& spent) const;
 

@@ -98,6 +98,14 @@ void node_state::helper_down(const caf::down_msg& down) {
     exit_code_ = 1;
   } else if (host_ && host_->trainers() && down.source == host_->trainers().address()) {
     withdraw("training failed: " + reason_of(down.reason));
+  } else if (host_ && down.source == host_->reports().address()) {
+    reporter_down(reason_of(down.reason));
+  } else if (lead_ && lead_->evaluator() && down.source == lead_->evaluator().address()) {
+    withdraw("the evaluator failed: " + reason_of(down.reason));
+  } else if (lead_ && down.source == lead_->reports().address()) {
+    cannot_lead("its reporter failed: " + reason_of(down.reason));
+  } else if (lead_ && down.source == lead_->client().address()) {
+    cannot_lead("its client failed: " + reason_of(down.reason));
   }
 }
 

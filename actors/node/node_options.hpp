@@ -3,6 +3,7 @@
 #include "actors/gateway/gateway_options.hpp"
 #include "actors/local_messages.hpp"
 #include "actors/run/finished_run.hpp"
+#include "actors/system/durable_file.hpp"
 
 #include <filesystem>
 #include <functional>
@@ -29,6 +30,7 @@ struct run_place {
   std::filesystem::path trainers{};   ///< directory of what trainers print; empty: nowhere
   std::filesystem::path made{};       ///< directory that was made for the run; empty: none was
   std::string policy{};               ///< to which its directory below that belongs
+  path_claim claim{};                 ///< nobody else writes there as long as the run does
 };
 
 /// What a node does to files. Their formats live in apps/, so the program gives these functions. Each is

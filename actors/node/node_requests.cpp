@@ -264,7 +264,7 @@ void node_state::on(connection_id from, const snapshot_request& x) {
   self_->request(host_->workers()[i], 5 * worker_patience, snapshot_wanted{})
       .then(
           [this, from](const snapshot& s) {
-            reply(from, snapshot_reply{s.worker, true, s.local_steps, s.parameters});
+            reply(from, snapshot_reply{s.worker, bool{s.parameters}, s.local_steps, s.parameters});
           },
           [this, from, nothing](const caf::error&) { reply(from, nothing); });
 }

@@ -42,6 +42,8 @@ void node_state::spawn_host(std::map<worker_id, worker_start> starts, std::optio
   if (inputs.config.time_limit_s)
     options.time_limit = from_seconds(*inputs.config.time_limit_s);
   host_ = std::make_unique<run_host>(self_->home_system(), inputs, std::move(options));
+  reporter_failed_ = false;
+  self_->monitor(host_->reports());
   if (host_->trainers())
     self_->monitor(host_->trainers());
   run_->link(spec, *host_->graph(), asked_by, now(), time_for_values());
@@ -94,16 +96,20 @@ void node_state::begin_run(run_origin origin) {
   host_->begin(origin);
   try {
     if (lead_)
-      lead_->begin(origin);
+      begin_lead(origin);
   } catch (const std::exception& e) {
-    cannot_lead(e);
+    cannot_lead(lead_refused_text(e));
   }
 }
 
+std::string node_state::lead_refused_text(const std::exception& e) {
+  return fmt::format("{}; raise its limits (threads, memory)", e.what());
+}
+
 /// The others go on, and one of them leads.
-void node_state::cannot_lead(const std::exception& e) {
+void node_state::cannot_lead(const std::string& why) {
   lead_.reset();
-  withdraw(fmt::format("it cannot lead the run: {}; raise its limits (threads, memory)", e.what()));
+  withdraw("it cannot lead the run: " + why);
 }
 
 // --- Reports ---
@@ -118,8 +124,11 @@ void node_state::take(const local_reports_ptr& x) {
     fail_run(*x->progress.failure);
   else if (!x->progress.not_written.empty())
     withdraw(x->progress.not_written);
-  if (!run_)
-    return; // it had not begun
+  if (run_) // it had begun
+    pass_reports_on(x);
+}
+
+void node_state::pass_reports_on(const local_reports_ptr& x) {
   // Each batch says what has been sent up to now; the gateway's answers keep them in order.
   hear_traffic([this, x, run = lifecycle_.spec().run] {
     if (lifecycle_.serves(run))
@@ -127,6 +136,24 @@ void node_state::take(const local_reports_ptr& x) {
   });
   if (lifecycle_.now() == run_lifecycle::phase::running && x->progress.workers_done == host_->here().size())
     finish();
+}
+
+/// Where the workers are done nothing is lost with it.
+void node_state::reporter_down(const std::string& why) {
+  reporter_failed_ = true;
+  if (lifecycle_.now() < run_lifecycle::phase::finishing)
+    withdraw("the reporter failed: " + why);
+  if (run_) // it had begun
+    stand_in_for_reporter();
+}
+
+/// As often as it would report: whoever listens hears that this node is there, and why it leaves.
+void node_state::stand_in_for_reporter() {
+  const auto x = std::make_shared<local_reports>(run_->without_reporter(host_->here()));
+  run_->note(*x, now());
+  if (lead_)
+    lead_->take(*x);
+  pass_reports_on(x);
 }
 
 void node_state::take(const part_changed& x) {
@@ -188,14 +215,22 @@ void node_state::start_lead() {
                            node_actor{self_},
                            node_actor{self_}};
   lead_ = std::make_unique<run_lead>(self_->home_system(), std::move(options));
+  self_->monitor(lead_->reports());
+  self_->monitor(lead_->client());
   if (!late)
     return;
   renewed_at_.reset();
   spdlog::info("run {}: this node leads now", lifecycle_.spec().name);
-  lead_->begin(host_->origin());
+  begin_lead(host_->origin());
   lead_->take(run_->ends());
   if (lifecycle_.stopping() && !leaves())
     self_->send(lead_->client(), stop_work{});
+}
+
+void node_state::begin_lead(run_origin origin) {
+  lead_->begin(origin);
+  if (lead_->evaluator())
+    self_->monitor(lead_->evaluator());
 }
 
 /// Begins to lead, or stops, as the network falls apart and comes together.
@@ -205,7 +240,7 @@ void node_state::keep_lead() {
     try {
       start_lead();
     } catch (const std::exception& e) {
-      cannot_lead(e);
+      cannot_lead(lead_refused_text(e));
     }
   } else if (!leads && lead_) {
     spdlog::info("run {}: this node does not lead any more", lifecycle_.spec().name);
@@ -257,6 +292,10 @@ void node_state::measured(const run_measured& x) {
   if (!serves)
     return;
   run_->measured(now());
+  if (!x.failure.empty()) {
+    run_->fail(x.failure);
+    send_reports({}); // at once: who listens asks for the result next
+  }
   if (lead_ && !leaving_)
     self_->send(lead_->client(), release_run{});
 }
@@ -384,6 +423,8 @@ void node_state::tick() {
   advance_linking();
   if (!run_)
     return;
+  if (reporter_failed_ && host_)
+    stand_in_for_reporter();
   if (lead_ || !leaves())
     keep_lead();
   renew_standing();

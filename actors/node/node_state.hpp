@@ -90,10 +90,15 @@ private:
   void stop_run(bool pass_on);
   void pass_stop_on();
   std::set<node_index> neighbour_nodes() const;
+  void pass_reports_on(const local_reports_ptr& x);
+  void reporter_down(const std::string& why);
+  void stand_in_for_reporter();
   void send_reports(const local_reports& x);
   void keep_lead();
   void start_lead();
-  void cannot_lead(const std::exception& e);
+  void begin_lead(run_origin origin);
+  static std::string lead_refused_text(const std::exception& e);
+  void cannot_lead(const std::string& why);
   void renew_standing();
   void measure(const cluster_status& x);
   void finish();
@@ -139,6 +144,7 @@ private:
   std::shared_ptr<std::atomic<bool>> unwanted_; ///< while it is prepared: that nobody waits for it any more
   learner_states_actor states_;                 ///< null: the learners are built in
   std::unique_ptr<run_host> host_;
+  bool reporter_failed_ = false; ///< the host's
   std::unique_ptr<run_lead> lead_;
   std::optional<nanoseconds> renewed_at_; ///< when the standing of the run was last written
   traffic traffic_;                       ///< newest known

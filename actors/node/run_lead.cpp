@@ -52,7 +52,7 @@ void run_lead::begin(run_origin origin) {
       options.workers.push_back(adopt(system_.spawn(remote_worker, client_, worker_at(i))));
   }
   require_threads(1);
-  evaluator_ = adopt(system_.spawn<caf::detached>(evaluator, std::move(options)));
+  evaluator_ = adopt(system_.spawn<caf::detached>(dybw::evaluator, std::move(options)));
 }
 
 void run_lead::stop_evaluating() {

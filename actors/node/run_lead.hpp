@@ -36,6 +36,8 @@ public:
 
   const run_client_actor& client() const noexcept { return client_; }
   const reporter_actor& reports() const noexcept { return reports_; }
+  /// Null before the beginning, without a model, and once it is not to evaluate any more.
+  const evaluator_actor& evaluator() const noexcept { return evaluator_; }
   bool is_evaluator(const caf::strong_actor_ptr& sender) const { return evaluator_ && evaluator_ == sender; }
 
 private:

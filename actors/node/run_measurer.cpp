@@ -1,8 +1,11 @@
 #include "actors/node/run_measurer.hpp"
 
 #include "actors/run/run_end.hpp"
+#include "actors/thrown.hpp"
 
 #include <spdlog/spdlog.h>
+
+#include <exception>
 
 namespace dybw {
 
@@ -20,14 +23,49 @@ struct ending {
   run_outcome_ptr outcome{};
   std::size_t missing = 0;         ///< answers
   std::uint64_t fetched_bytes = 0; ///< from other nodes
+  std::string failure{};           ///< why the end cannot be measured; empty: it can
 };
 
-void finish(const ending& e) {
+std::string unmeasured_text(const std::string& why) {
+  return "its end cannot be measured: " + why;
+}
+
+/// Of an end that cannot be measured: what is known all the same.
+finished_run unmeasured(const ending& e) {
   const auto& x = *e.what;
+  spdlog::error("run {}: {}", x.spec.name, e.failure);
   finished_run run;
-  run.result = x.known;
-  run.result.interrupted = x.hurry;
-  conclude(run, *x.inputs, x.inputs->policies.front(), *e.outcome, {});
+  if (e.outcome) {
+    run.result = e.outcome->result;
+    run.series = e.outcome->series;
+    run.bin_width_s = e.outcome->bin_width_s;
+  }
+  describe(run.result, *x.inputs, x.inputs->policies.front());
+  if (x.known.failed)
+    fail(run.result, x.known.failure);
+  fail(run.result, e.failure);
+  return run;
+}
+
+/// What goes wrong in it is this run's failure: the node goes on.
+finished_run concluded(ending& e) {
+  const auto& x = *e.what;
+  if (e.failure.empty())
+    try {
+      finished_run run;
+      run.result = x.known;
+      run.result.interrupted = x.hurry;
+      conclude(run, *x.inputs, x.inputs->policies.front(), *e.outcome, {});
+      return run;
+    } catch (...) {
+      e.failure = unmeasured_text(thrown_text(std::current_exception()));
+    }
+  return unmeasured(e);
+}
+
+void finish(ending& e) {
+  const auto& x = *e.what;
+  auto run = concluded(e);
   note_earlier(run.result, x.known.resumed);
   auto& result = run.result;
   result.interrupted = x.known.interrupted;
@@ -47,7 +85,21 @@ void finish(const ending& e) {
   reply->ready = reply->leads = true;
   reply->result = result;
   reply->average = run.average;
-  e.self->send(e.node, run_measured{x.spec.run, std::move(reply)});
+  e.self->send(e.node, run_measured{x.spec.run, std::move(reply), e.failure});
+}
+
+/// Does what belongs to the end of this run. If not even its failure can be put together the node is told no
+/// more than that.
+template <class Work>
+void attempt(const run_measurer_actor::pointer& self, const run_measurer_client_actor& node,
+             const run_spec& spec, Work work) {
+  try {
+    work();
+  } catch (...) {
+    const auto why = unmeasured_text(thrown_text(std::current_exception()));
+    spdlog::error("run {}: {}", spec.name, why);
+    self->send(node, run_measured{spec.run, nullptr, why});
+  }
 }
 
 void collect(const std::shared_ptr<ending>& e) {
@@ -57,7 +109,7 @@ void collect(const std::shared_ptr<ending>& e) {
   e->missing = x.here.size();
   const auto arrived = [e] {
     if (--e->missing == 0)
-      finish(*e);
+      attempt(e->self, e->node, e->what->spec, [&] { finish(*e); });
   };
   for (std::size_t i = 0; i < x.here.size(); ++i) {
     const auto take = [e, i, arrived](const snapshot& s) {
@@ -81,17 +133,19 @@ run_measurer_actor::behavior_type run_measurer(run_measurer_actor::stateful_poin
                                                const node_writer& files) {
   return {[=, write = files.write](const std::shared_ptr<const measurement>& x) {
             self->state.newest_measured = x->spec.run;
-            const auto e = std::make_shared<ending>(ending{self, node, write, x});
-            self->request(x->reports, local_patience, outcome_wanted{})
-                .then(
-                    [e](const run_outcome_ptr& outcome) {
-                      e->outcome = outcome;
-                      collect(e);
-                    },
-                    [=](const caf::error& error) {
-                      spdlog::error("the reporter failed: {}", caf::to_string(error));
-                      self->send(node, run_measured{x->spec.run, nullptr});
-                    });
+            attempt(self, node, x->spec, [&] {
+              const auto e = std::make_shared<ending>(ending{self, node, write, x});
+              self->request(x->reports, local_patience, outcome_wanted{})
+                  .then(
+                      [e](const run_outcome_ptr& outcome) {
+                        e->outcome = outcome;
+                        attempt(e->self, e->node, e->what->spec, [&] { collect(e); });
+                      },
+                      [e](const caf::error& error) {
+                        e->failure = "the reporter failed: " + caf::to_string(error);
+                        attempt(e->self, e->node, e->what->spec, [&] { finish(*e); });
+                      });
+            });
           },
           [=, renew = files.renew](const run_standing& x) {
             try {

@@ -22,7 +22,7 @@ struct run_measurer_state {
 
 /// Collects the last estimates of runs, measures them and writes the end, by `node_writer::write`, and how
 /// they stand before, by `renew`: that takes long, and blocks. Knows nothing of the state of the node; tells
-/// it what came of each. Spawn with `caf::detached`.
+/// it what came of each, which is its failure if measuring throws. Spawn with `caf::detached`.
 run_measurer_actor::behavior_type run_measurer(run_measurer_actor::stateful_pointer<run_measurer_state> self,
                                                const run_measurer_client_actor& node,
                                                const node_writer& files);

@@ -2,6 +2,7 @@
 
 #include "actors/reporting/evals_file.hpp"
 #include "actors/system/process_usage.hpp"
+#include "actors/thrown.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -122,6 +123,7 @@ void reporter_state::add(const round_report& report) {
     ++rounds_dropped_;
   if (audit_)
     audit_->add(report.mixed);
+  has_diverged_ = has_diverged_ || !std::isfinite(report.mixed.projection_after);
   add(report.mixed.worker, report.exchanges, report.mixed.round);
 }
 
@@ -130,8 +132,10 @@ void reporter_state::add(worker_id id, const exchange_news& x, round_number roun
     return;
   for (auto neighbour : x.given_up)
     audit_->edge_lost(id, neighbour, round);
-  for (const auto& half : x.halves)
+  for (const auto& half : x.halves) {
     audit_->add(half);
+    has_diverged_ = has_diverged_ || !std::isfinite(half.projection);
+  }
   log_violations();
 }
 
@@ -298,7 +302,8 @@ void reporter_state::flush_trace() {
 }
 
 void reporter_state::log_violations() {
-  if (violations_logged_ == audit_->certain_violations())
+  // Where parameters are no numbers, the audit finds as much in every round; the loss fails the run by that.
+  if (has_diverged_ || violations_logged_ == audit_->certain_violations())
     return;
   const auto all = audit_->violations();
   for (; violations_logged_ < audit_->certain_violations(); ++violations_logged_)
@@ -307,6 +312,7 @@ void reporter_state::log_violations() {
 
 reporter_actor::behavior_type reporter(reporter_actor::stateful_pointer<reporter_state> self,
                                        const reporter_options& options) {
+  self->set_exception_handler([](std::exception_ptr& thrown) { return thrown_error(thrown); });
   self->state.start(options);
   self->set_down_handler([self](const caf::down_msg& down) { self->state.worker_down(down); });
   return {

@@ -115,6 +115,7 @@ private:
   std::size_t done_ = 0;
   std::size_t expected_ = 0;
   std::vector<parameter_block> finals_;
+  bool has_diverged_ = false; ///< parameters somewhere are no numbers
   evaluation_history evaluations_;
   std::vector<std::uint32_t> lost_;
   std::map<worker_id, std::string> failed_; ///< ended early, in good order

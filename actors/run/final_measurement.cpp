@@ -6,7 +6,13 @@
 #include "learning/model/test_bench.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
+#include <exception>
+#include <semaphore>
+#include <system_error>
+#include <thread>
 
 namespace dybw {
 
@@ -35,6 +41,8 @@ public:
       return false; // an interrupted run hurries already
     return result_.interrupted = stopped_ = true;
   }
+  /// Whether there is somebody to ask.
+  bool asks() const noexcept { return !result_.interrupted && pause_; }
   bool stopped() const noexcept { return stopped_; }
 
 private:
@@ -51,7 +59,7 @@ double relative_distance(std::span<const float> a, std::span<const float> b) {
     moved += std::pow(static_cast<double>(a[i]) - b[i], 2);
     size += std::pow(static_cast<double>(b[i]), 2);
   }
-  return size > 0 ? std::sqrt(moved / size) : 0;
+  return moved == 0 ? 0 : std::sqrt(moved / size); // not finite if they are not, or b is 0
 }
 
 std::vector<parameter_block> starting_points(const run_inputs& inputs) {
@@ -61,16 +69,77 @@ std::vector<parameter_block> starting_points(const run_inputs& inputs) {
   return points;
 }
 
-/// Of trainers: the average by one of them, each worker's estimate by its own.
-void ask_for_scores(finished_run& run, const test_bench& bench, std::span<const parameter_block> finals,
-                    std::span<const std::size_t> scored, work_crew& crew) {
+/// Does work that takes as long as others like, while this thread looks at what goes on beside it.
+void do_watched(const std::function<void()>& work, const std::function<void()>& look) {
+  constexpr auto look_again_after = std::chrono::milliseconds{50};
+  std::binary_semaphore done{0};
+  std::exception_ptr failure;
+  std::jthread doing;
+  try {
+    doing = std::jthread{[&] {
+      try {
+        work();
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      done.release();
+    }};
+  } catch (const std::system_error&) { // no thread is to be had
+    return work();
+  }
+  while (!done.try_acquire_for(look_again_after))
+    look();
+  doing.join();
+  if (failure)
+    std::rethrow_exception(failure);
+}
+
+/// What trainers say: of the average one of them, of each worker's estimate its own.
+struct trainers_scores {
+  std::vector<named_score> average;
+  std::vector<std::vector<named_score>> own; ///< [scored], empty where nobody was asked
+};
+
+trainers_scores ask_trainers(const finished_run& run, const test_bench& bench,
+                             std::span<const parameter_block> finals, std::span<const std::size_t> scored,
+                             work_crew& crew, stop_switch& stop) {
+  trainers_scores said;
+  said.own.resize(scored.size());
+  std::atomic<std::size_t> answers{0};
+  std::atomic<bool> enough{run.result.interrupted};
+  const auto ask_all = [&] {
+    said.average = bench.ask(run.average.values(), std::nullopt);
+    ++answers;
+    if (said.average.empty())
+      return;
+    crew.run(scored.size(), [&](std::size_t i, std::size_t) {
+      if (!enough)
+        said.own[i] = bench.ask(finals[scored[i]].values(), scored[i]);
+      ++answers;
+    });
+  };
+  if (!stop.asks()) {
+    ask_all();
+    return said;
+  }
+  do_watched(ask_all, [&] {
+    if (stop(static_cast<double>(answers) / static_cast<double>(scored.size() + 1)))
+      enough = true;
+  });
+  return said;
+}
+
+/// Of trainers, whose scores are all that is known.
+void take_scores(finished_run& run, const test_bench& bench, std::span<const parameter_block> finals,
+                 std::span<const std::size_t> scored, work_crew& crew, stop_switch& stop) {
   auto& result = run.result;
   evaluation e;
   e.time_s = result.duration_s;
   e.local_steps = result.local_steps;
   e.consensus_distance = result.consensus_distance;
   e.at_end = true;
-  e.scores = bench.ask(run.average.values(), std::nullopt);
+  const auto said = ask_trainers(run, bench, finals, scored, crew, stop);
+  e.scores = said.average;
   if (e.scores.empty())
     return;
   e.test_accuracy = score_named(e.scores, "accuracy");
@@ -78,19 +147,17 @@ void ask_for_scores(finished_run& run, const test_bench& bench, std::span<const 
   result.scores = e.scores;
   result.test_accuracy = e.test_accuracy;
   result.test_loss = e.test_loss;
-  std::vector<std::vector<named_score>> own(scored.size());
-  if (!result.interrupted)
-    crew.run(scored.size(),
-             [&](std::size_t i, std::size_t) { own[i] = bench.ask(finals[scored[i]].values(), scored[i]); });
   for (std::size_t i = 0; i < scored.size(); ++i) {
     auto& w = result.per_worker[scored[i]];
-    w.test_accuracy = score_named(own[i], "accuracy");
-    w.test_loss = score_named(own[i], "loss");
+    w.test_accuracy = score_named(said.own[i], "accuracy");
+    w.test_loss = score_named(said.own[i], "loss");
     if (!w.test_accuracy)
       continue;
     result.worst_worker_accuracy = std::min(result.worst_worker_accuracy.value_or(1), *w.test_accuracy);
     ++result.scored_workers;
   }
+  if (stop.stopped())
+    return;
   e.worst_worker_accuracy = result.worst_worker_accuracy;
   e.scored_workers = result.scored_workers;
   result.evaluations.push_back(e);
@@ -116,15 +183,15 @@ void measure_final(finished_run& run, const run_inputs& inputs, std::span<const 
         relative_distance(run.average.values(), bench.average_of(starting_points(inputs)).parameters);
 
   const auto scored = bench.scored_workers(finals);
+  auto stop = stop_switch{result, pause};
   if (bench.asks())
-    return ask_for_scores(run, bench, finals, scored, crew);
+    return take_scores(run, bench, finals, scored, crew, stop);
   auto samples = bench.samples();
   if (result.interrupted)
     samples = affordable_samples(bench, run.average.values(), scored.size() + 1, crew.lanes());
   std::vector<test_bench::task> tasks{{run.average.values(), samples}};
   for (auto i : scored)
     tasks.push_back({finals[i].values(), samples});
-  auto stop = stop_switch{result, pause};
   const auto interim = bench.interim_samples(finals.size());
   const auto tallies = bench.score(tasks, interim, std::ref(stop));
 

@@ -15,7 +15,8 @@ namespace dybw {
 ///
 /// On the whole test set, with as many threads as the run has, unless the user waits for an interrupted run
 /// to end: then on what half a second allows. `pause` is asked many times a second, with the share that is
-/// done, 0 to 1; true interrupts the run and leaves the rest unmeasured.
+/// done, 0 to 1; true interrupts the run and leaves the rest unmeasured. Trainers are asked on another thread
+/// meanwhile; what they are at is waited for.
 void measure_final(finished_run& run, const run_inputs& inputs, std::span<const parameter_block> finals,
                    const std::function<bool(double done)>& pause);
 

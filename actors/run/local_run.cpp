@@ -100,13 +100,14 @@ run_host_options options_of(const run_inputs& inputs, std::size_t policy, const 
   return options;
 }
 
-void begin(caf::actor_system& system, run_host& host, const run_inputs& inputs) {
+/// Returns the evaluator; null without a model.
+evaluator_actor begin(caf::actor_system& system, run_host& host, const run_inputs& inputs) {
   const auto origin = std::chrono::steady_clock::now();
   host.meet({});
   host.begin(origin);
   const auto& config = inputs.config;
   if (!has_model(inputs))
-    return;
+    return {};
   evaluator_options options;
   options.bench = std::make_shared<test_bench>(make_bench(inputs));
   options.workers.assign(host.workers().begin(), host.workers().end());
@@ -117,7 +118,7 @@ void begin(caf::actor_system& system, run_host& host, const run_inputs& inputs) 
   options.target_accuracy = config.target_accuracy;
   options.target = config.target;
   require_threads(1);
-  host.adopt(system.spawn<caf::detached>(evaluator, std::move(options)));
+  return host.adopt(system.spawn<caf::detached>(evaluator, std::move(options)));
 }
 
 watch_plan plan_of(const run_host& host, const run_inputs& inputs, const std::string& policy) {
@@ -134,8 +135,8 @@ std::string reason_of(const caf::error& e) {
 
 /// Shows the progress and passes stops on until all workers are done; sets what ended the run in `result`.
 /// Returns how it stood at the end.
-run_progress follow(caf::scoped_actor& self, run_host& host, const learner_group* learners,
-                    const run_controls& controls, run_result& result) {
+run_progress follow(caf::scoped_actor& self, run_host& host, const evaluator_actor& evaluates,
+                    const learner_group* learners, const run_controls& controls, run_result& result) {
   std::optional<std::chrono::steady_clock::time_point> stopping_since;
   const auto stop = [&] {
     if (stopping_since)
@@ -145,6 +146,8 @@ run_progress follow(caf::scoped_actor& self, run_host& host, const learner_group
   };
   if (host.trainers())
     self->monitor(host.trainers());
+  if (evaluates)
+    self->monitor(evaluates);
   std::string no_answer;
   std::uint64_t steps_seen = 0;
   auto moved_at = host.origin();
@@ -183,7 +186,9 @@ run_progress follow(caf::scoped_actor& self, run_host& host, const learner_group
     }
     self->receive(
         [&](const caf::down_msg& down) {
-          fail(result, "training failed: " + reason_of(down.reason));
+          const auto* const what =
+              evaluates && down.source == evaluates.address() ? "the evaluator" : "training";
+          fail(result, what + (" failed: " + reason_of(down.reason)));
           stop();
         },
         caf::after(poll_every) >> [] {});
@@ -230,10 +235,10 @@ finished_run run_policy(caf::actor_system& system, const run_inputs& inputs, std
   auto end = farewell{self, host};
   const learners_end ends_before{inputs.learners.get()}; // whoever waits for one is waited for
   const auto cpu_before = process_cpu_s();
-  begin(system, host, inputs);
+  const auto evaluates = begin(system, host, inputs);
   if (controls.monitor)
     caf::anon_send(controls.monitor, watch_run{plan_of(host, inputs, spec.text), host.reports()});
-  const auto last = follow(self, host, inputs.learners.get(), controls, run.result);
+  const auto last = follow(self, host, evaluates, inputs.learners.get(), controls, run.result);
   wait_for_checkpoints(self, host, run.result);
   std::string no_answer;
   const auto outcome = ask<run_outcome_ptr, outcome_wanted>(self, host.reports(), no_answer);

@@ -1,12 +1,21 @@
 #include "actors/system/thread_crew.hpp"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
 namespace dybw {
 
 thread_crew::thread_crew(std::size_t lanes) {
   if (lanes == 0)
     lanes = std::max(1U, std::thread::hardware_concurrency());
-  for (std::size_t lane = 1; lane < lanes; ++lane)
-    threads_.emplace_back([this, lane] { help(lane); });
+  threads_.reserve(lanes - 1);
+  try {
+    for (std::size_t lane = 1; lane < lanes; ++lane)
+      threads_.emplace_back([this, lane] { help(lane); });
+  } catch (const std::exception& e) { // what is done does not depend on how many do it
+    spdlog::warn("{} of {} threads work, the system gives no more: {}", this->lanes(), lanes, e.what());
+  }
 }
 
 thread_crew::~thread_crew() {

@@ -14,7 +14,8 @@ namespace dybw {
 /// throw. One caller at a time.
 class thread_crew final : public work_crew {
 public:
-  /// `lanes` threads in all, the caller's included; 0: one per processor.
+  /// `lanes` threads in all, the caller's included; 0: one per processor. Fewer if the system does not give
+  /// so many.
   explicit thread_crew(std::size_t lanes);
   ~thread_crew() override;
   thread_crew(const thread_crew&) = delete;

@@ -2,12 +2,15 @@
 
 #include "learning/base/error.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -44,6 +47,11 @@ int listen_at(const std::filesystem::path& path) {
   return listener;
 }
 
+/// Who comes can be let in later.
+bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 bool is_ours(int connection) {
   ucred peer{};
   socklen_t size = sizeof peer;
@@ -74,11 +82,24 @@ trainer_entrance::~trainer_entrance() {
   std::filesystem::remove(path_, gone_already);
 }
 
-int trainer_entrance::accepted(std::chrono::milliseconds patience) const {
+int trainer_entrance::accepted(std::chrono::milliseconds patience) {
+  const auto wait = static_cast<int>(patience.count());
   pollfd wanted{descriptor_, POLLIN, 0};
-  poll(&wanted, 1, static_cast<int>(patience.count()));
+  if (poll(&wanted, 1, wait) <= 0)
+    return -1;
   const auto connection = accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC);
-  if (connection < 0 || is_ours(connection))
+  if (connection < 0 && is_shortage(errno)) {
+    const auto why = errno;
+    if (!std::exchange(is_short_, true))
+      spdlog::warn("a trainer cannot be let in: {}; it waits; raise the limit of open files (ulimit -n)",
+                   std::strerror(why));
+    poll(&wanted, 0, wait); // who waits at the door would end a look at it at once
+    return -1;
+  }
+  if (connection < 0)
+    return -1;
+  is_short_ = false;
+  if (is_ours(connection))
     return connection;
   close(connection);
   return -1;

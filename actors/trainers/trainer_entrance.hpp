@@ -29,14 +29,16 @@ public:
   trainer_entrance& operator=(const trainer_entrance&) = delete;
 
   const std::filesystem::path& path() const noexcept { return path_; }
-  /// A connection of a process of this user that has come within `patience`; -1: none.
-  int accepted(std::chrono::milliseconds patience) const;
+  /// A connection of a process of this user that has come within `patience`; -1: none, or there is no
+  /// descriptor for it, which a warning tells, once for each such time.
+  int accepted(std::chrono::milliseconds patience);
   /// How long its reads may take; 0: for ever.
   static void set_patience(int connection, std::chrono::seconds patience);
 
 private:
   std::filesystem::path path_;
   int descriptor_;
+  bool is_short_ = false; ///< of descriptors, or of memory for one
 };
 
 } // namespace dybw

@@ -1,6 +1,7 @@
 #include "actors/training/evaluator.hpp"
 
 #include "actors/system/process_usage.hpp"
+#include "actors/thrown.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -101,6 +102,7 @@ void evaluator_state::evaluate() {
 
 evaluator_actor::behavior_type evaluator(evaluator_actor::stateful_pointer<evaluator_state> self,
                                          evaluator_options options) {
+  self->set_exception_handler([](std::exception_ptr& thrown) { return thrown_error(thrown); });
   self->state.start(std::move(options));
   self->set_down_handler([self](const caf::down_msg& down) { self->state.worker_down(down); });
   return {

@@ -1,6 +1,7 @@
 #include "actors/training/trainer.hpp"
 
 #include "actors/system/process_usage.hpp"
+#include "actors/thrown.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -68,10 +69,8 @@ caf::error training_failure(const std::exception_ptr& failure) {
     std::rethrow_exception(failure);
   } catch (const std::bad_alloc&) {
     return caf::make_error(caf::sec::runtime_error, "out of memory; choose a smaller --batch or --model");
-  } catch (const std::exception& e) {
-    return caf::make_error(caf::sec::runtime_error, std::string{e.what()});
   } catch (...) {
-    return caf::make_error(caf::sec::runtime_error, std::string{"unknown"});
+    return thrown_error(failure);
   }
 }
 

@@ -76,13 +76,16 @@ public:
   void checkpoint_is_handled() { checkpoint_under_way_ = false; }
   void stop() { apply(stop_requested{}); }
 
-  snapshot take_snapshot() const { return {id_, current_, machine_->counters().steps_used}; }
+  snapshot take_snapshot() const { return {id_, lasting(), machine_->counters().steps_used}; }
   worker_status status() const {
     return {id_, machine_->status(), machine_->counters(), slot_->maker(), now()};
   }
   welcome_reply welcome_for(worker_id joiner);
 
 private:
+  /// For results: without a learner an estimate stands still while the others go on.
+  parameter_block lasting() const { return gave_up_ ? parameter_block{} : current_; }
+
   struct neighbour {
     worker_id id{};
     worker_actor handle; ///< null if it lives in another process; `links_` reaches it

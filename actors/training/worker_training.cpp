@@ -105,7 +105,7 @@ void worker_state::send_last_word() {
   report_events();
   slot_->close();
   self_->send(options_.reporter,
-              worker_finished{totals_, current_,
+              worker_finished{totals_, lasting(),
                               std::make_shared<const duration_histogram>(threshold_delays_),
                               pairs_ ? pairs_->take_news() : exchange_news{}});
 }

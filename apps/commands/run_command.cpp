@@ -20,6 +20,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <utility>
@@ -80,7 +82,7 @@ int run_each(const run_inputs& inputs, run_output& output,
       if (done.result.failed)
         break;
     } catch (...) { // there was no memory, or no thread, for it
-      output.discard();
+      output.abandon();
       throw;
     }
   }
@@ -218,17 +220,29 @@ int run_seeds(std::span<const std::string> arguments, const run_options& options
   else if (std::filesystem::exists(run_directory::at(directory).run_file()))
     throw input_error{input_fault::configuration, "--out=" + directory.string() + " holds another run", "",
                       "give another --out"};
+  const auto show = [&] { show_seeds(directory, options.output.format == output_format::json); };
+  const auto first = run_directory::at(seed_directory(directory, options.seeds.front())).run_file();
+  const auto was_there = std::filesystem::exists(first); // of other runs
   int code = 0;
-  for (std::size_t i = 0; i < options.seeds.size() && code == 0; ++i) {
-    if (!options.output.quiet)
-      std::cerr << "seed " << options.seeds[i] << " (" << i + 1 << " of " << options.seeds.size() << ")"
-                << std::endl;
-    code = run_one(read_seed_options(arguments, options.seeds[i], directory, bool{own}), own);
+  std::size_t done = 0;
+  try {
+    for (; done < options.seeds.size() && code == 0; ++done) {
+      const auto seed = options.seeds[done];
+      if (!options.output.quiet)
+        std::cerr << "seed " << seed << " (" << done + 1 << " of " << options.seeds.size() << ")"
+                  << std::endl;
+      code = run_one(read_seed_options(arguments, seed, directory, bool{own}), own);
+    }
+  } catch (...) {
+    try {
+      if (done > 0 || (!was_there && std::filesystem::exists(first)))
+        show();
+    } catch (const std::exception&) { // what ended the runs is to be told
+    }
+    throw;
   }
-  // Nothing is there yet where the first run was refused.
-  if (code == 0 ||
-      std::filesystem::exists(run_directory::at(seed_directory(directory, options.seeds.front())).run_file()))
-    show_seeds(directory, options.output.format == output_format::json);
+  if (code == 0 || std::filesystem::exists(first)) // nothing is there yet where the first run was refused
+    show();
   return code;
 }
 

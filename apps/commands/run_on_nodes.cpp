@@ -88,31 +88,36 @@ int run_on_nodes(const run_options& options) {
                  net.system().spawn(monitor, monitor_options{net.gateway(), plan->nodes.front()}), http);
     output.tell_page(page->url());
   }
-  for (std::size_t i = 0; i < plan->inputs.policies.size() && !interrupt_guard::interrupted(); ++i) {
-    const auto& policy = plan->inputs.policies[i].text;
-    cluster_controls controls;
-    controls.rounds_file = output.rounds_file(policy);
-    controls.evals_file = output.evals_file(policy);
-    controls.watch = output.watch(policy);
-    controls.trace = output.trace(policy);
-    controls.detach = options.nodes->detach;
-    const auto end = run_policy_on_nodes(net.system(), net.gateway(), *plan, i, controls);
-    output.clear();
-    if (end.began && controls.detach) {
-      print_begun(options, *plan);
-      return 0;
+  try {
+    for (std::size_t i = 0; i < plan->inputs.policies.size() && !interrupt_guard::interrupted(); ++i) {
+      const auto& policy = plan->inputs.policies[i].text;
+      cluster_controls controls;
+      controls.rounds_file = output.rounds_file(policy);
+      controls.evals_file = output.evals_file(policy);
+      controls.watch = output.watch(policy);
+      controls.trace = output.trace(policy);
+      controls.detach = options.nodes->detach;
+      const auto end = run_policy_on_nodes(net.system(), net.gateway(), *plan, i, controls);
+      output.clear();
+      if (end.began && controls.detach) {
+        print_begun(options, *plan);
+        return 0;
+      }
+      if (end.began)
+        output.add(end.run);
+      else
+        output.discard();
+      if (end.run.result.failed) {
+        if (!output.empty())
+          output.print();
+        if (!output.failure().empty())
+          say(output.failure(), exit_failed);
+        return say(end.run.result.failure, end.exit_code);
+      }
     }
-    if (end.began)
-      output.add(end.run);
-    else
-      output.discard();
-    if (end.run.result.failed) {
-      if (!output.empty())
-        output.print();
-      if (!output.failure().empty())
-        say(output.failure(), exit_failed);
-      return say(end.run.result.failure, end.exit_code);
-    }
+  } catch (...) { // as on one host
+    output.abandon();
+    throw;
   }
   if (!output.empty())
     output.print();

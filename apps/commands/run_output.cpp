@@ -137,7 +137,8 @@ std::function<bool(const run_progress&)> run_output::watch(const std::string& po
   return [this, policy](const run_progress& now) {
     if (renewed_at_ ? std::chrono::steady_clock::now() - *renewed_at_ > renew_every : now.begun)
       renew(policy, now);
-    if (const auto hint = hint_.note(now.elapsed, now.accuracy); !hint.empty() && !options_.output.quiet) {
+    const auto hint = now.begun ? hint_.note(now.elapsed, now.accuracy, now.scores) : std::string{};
+    if (!hint.empty() && !options_.output.quiet) {
       display_.clear();
       std::cerr << hint << std::endl;
     }
@@ -179,6 +180,12 @@ void run_output::discard() {
   } catch (const std::system_error& error) {
     failure_ = error.what();
   }
+}
+
+void run_output::abandon() {
+  discard();
+  if (!empty())
+    print();
 }
 
 void run_output::add(const finished_run& run) {

@@ -54,6 +54,8 @@ public:
   /// The policy that was to come did not begin: takes the files away that were made for it, which would be in
   /// the way of the next try, or leaves the results of those before it as finished.
   void discard();
+  /// An exception ends all: `discard`, and prints the results of the policies before.
+  void abandon();
   /// Says which socket trainers are awaited at, if the run starts none itself.
   void tell_waiting() const;
   /// Says where the web page is.

@@ -141,6 +141,13 @@ const stored_run* partner(const comparison& all, const run_group& g, std::size_t
   return found;
 }
 
+/// Which bound a mean of ratios is where runs of the group, or those that it is compared with, have none.
+const char* bound_of(const yardstick& by, bool ours_missing, bool theirs_missing) {
+  if (by.more_is_better || ours_missing == theirs_missing)
+    return "~";
+  return ours_missing ? "<" : ">";
+}
+
 } // namespace
 
 std::optional<double> figure(const stored_run& x, const char* field) {
@@ -230,14 +237,32 @@ std::optional<double> ratio_to_reference(const comparison& all, std::size_t run)
 std::optional<interval> paired_ratio(const comparison& all, const run_group& g, const run_group& other,
                                      const yardstick& by) {
   sample_mean logarithms;
-  for (std::size_t i = 0; i < g.runs.size(); ++i)
-    if (const auto* first = partner(all, g, i, other))
-      if (const auto times = ratio(by, *first, all.runs[g.runs[i]]))
-        logarithms.add(std::log(*times));
+  std::uint64_t pairs = 0;
+  auto ours_missing = false;
+  auto theirs_missing = false;
+  for (std::size_t i = 0; i < g.runs.size(); ++i) {
+    const auto* first = partner(all, g, i, other);
+    if (first == nullptr)
+      continue;
+    ++pairs;
+    const auto& run = all.runs[g.runs[i]];
+    if (const auto times = ratio(by, *first, run)) {
+      logarithms.add(std::log(*times));
+      continue;
+    }
+    ours_missing = ours_missing || !figure(run, by.field);
+    theirs_missing = theirs_missing || !figure(*first, by.field);
+  }
   if (logarithms.count() == 0)
     return std::nullopt;
   const auto at = [&](double sign) { return std::exp(logarithms.mean() + sign * logarithms.half_width()); };
-  return interval{at(0), at(-1), at(1), logarithms.count()};
+  const auto* bound = logarithms.count() < pairs ? bound_of(by, ours_missing, theirs_missing) : "";
+  return interval{at(0), at(-1), at(1), logarithms.count(), pairs, bound};
+}
+
+std::size_t reached_count(const comparison& all, const run_group& g) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      g.runs, [&](std::size_t i) { return figure(all.runs[i], by_target.field).has_value(); }));
 }
 
 std::size_t policy_hue(const std::string& policy) {

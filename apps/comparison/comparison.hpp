@@ -36,6 +36,10 @@ struct interval {
   double low = 0;
   double high = 0;
   std::uint64_t count = 0; ///< values that it is made of
+  std::uint64_t of = 0;    ///< .. and that there would be if every run had reached its target
+  /// What tells it from the mean of all: that is more (">") or less ("<"), nobody knows ("~"), or the same
+  /// ("").
+  const char* bound = "";
 };
 
 /// Runs side by side. A plain value; all functions here are pure.
@@ -64,9 +68,12 @@ std::string setting_text(const stored_run& x);
 /// one clock are ever compared.
 std::optional<double> ratio_to_reference(const comparison& all, std::size_t run);
 /// Geometric mean of the ratios of a group's runs to those of `other` of the same seed; none without a pair.
+/// By time, a run that did not reach its target took longer than it says: a bound.
 std::optional<interval> paired_ratio(const comparison& all, const run_group& g, const run_group& other,
                                      const yardstick& by);
 extern const yardstick by_target;
+/// How many runs of the group have reached their target.
+std::size_t reached_count(const comparison& all, const run_group& g);
 
 /// Number of the colour that a policy has everywhere, in [0, policy_colours.size()).
 std::size_t policy_hue(const std::string& policy);

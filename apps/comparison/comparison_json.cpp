@@ -29,7 +29,7 @@ json with_shares(const stored_run& x) {
   return run;
 }
 
-/// FIELD: {"mean", "half_width", "count"}
+/// FIELD: {"mean", "half_width", "count"}, and "bound" where not every run has reached its target.
 json figures_of(const comparison& all, const run_group& g) {
   std::map<std::string, sample_mean> sums;
   for (const auto i : g.runs) {
@@ -43,13 +43,17 @@ json figures_of(const comparison& all, const run_group& g) {
     figures[name] = {{"mean", sum.mean()},
                      {"half_width", sum.count() > 1 ? json(sum.half_width()) : json(nullptr)},
                      {"count", sum.count()}};
+  if (figures.contains(by_target.field) && reached_count(all, g) < g.runs.size())
+    figures[by_target.field]["bound"] = ">";
   return figures;
 }
 
 json to_json(const std::optional<interval>& x) {
   if (!x)
     return nullptr;
-  return {{"mean", x->mean}, {"low", x->low}, {"high", x->high}, {"count", x->count}};
+  const std::string bound = x->bound;
+  return {{"mean", x->mean},   {"low", x->low}, {"high", x->high},
+          {"count", x->count}, {"of", x->of},   {"bound", bound.empty() ? json(nullptr) : json(bound)}};
 }
 
 json seeds_of(const comparison& all, const run_group& g) {
@@ -151,14 +155,17 @@ std::vector<double> common_moments(const std::vector<std::vector<const json*>>& 
 
 // --- A group as one run ---
 
-/// Over all runs: sums of what was counted, the largest of what went wrong.
+/// Over all runs: sums of what was counted, the largest of what went wrong, null if one was not finite.
 json mixing_of(const comparison& all, const run_group& g) {
   json together;
+  std::set<std::string> infinite;
   for (const auto i : g.runs) {
     const auto found = all.runs[i].run.find("mixing");
     if (found == all.runs[i].run.end() || !found->is_object())
       continue;
     for (const auto& [name, value] : found->items()) {
+      if (value.is_null())
+        infinite.insert(name);
       if (!value.is_number())
         continue;
       const auto is_largest =
@@ -172,6 +179,8 @@ json mixing_of(const comparison& all, const run_group& g) {
         sum = sum.get<std::uint64_t>() + value.get<std::uint64_t>();
     }
   }
+  for (const auto& name : infinite)
+    together[name] = nullptr;
   return together;
 }
 

@@ -12,7 +12,10 @@ nlohmann::json runs_to_json(const comparison& all);
 ///     {"dybw", "ratio_by", "groups": [{"policy", "label", "setting": {..}, "seeds": [..], "directories":
 ///     [..],
 ///       "figures": {FIELD: {"mean", "half_width", "count"}, ..}, "ratio_to_first": {"mean", "low", "high",
-///       "count"}, "clean"}, ..]}
+///       "count", "of", "bound"}, "clean"}, ..]}
+///
+/// "time_to_target_s" has "bound": ">" too, where some of the runs did not reach it: their time is more.
+/// "of" and "bound" of a ratio: see `interval`; null for none.
 nlohmann::json groups_to_json(const comparison& all);
 
 /// Data of the report page (apps/pages/report_page.hpp), a RUN for each group. Reads the rounds of the first

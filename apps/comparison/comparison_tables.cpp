@@ -7,6 +7,7 @@
 #include "learning/base/statistics.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
 
 namespace dybw {
@@ -26,7 +27,12 @@ std::string common_setting(const comparison& all) {
   return std::all_of(all.runs.begin(), all.runs.end(), same) ? first + "\n\n" : "";
 }
 
-/// "mean ± half of the 95 % interval" of what all of the group have.
+/// "n of m"
+std::string share_text(std::uint64_t some, std::uint64_t all) {
+  return std::to_string(some) + " of " + std::to_string(all);
+}
+
+/// "mean ± half of the 95 % interval" of what all of the group have, and of how many if not of all.
 template <class Figure>
 std::string mean_text(const comparison& all, const run_group& g, Figure figure, std::string (*text)(double)) {
   sample_mean values;
@@ -36,14 +42,29 @@ std::string mean_text(const comparison& all, const run_group& g, Figure figure, 
   if (values.count() == 0)
     return "-";
   return text(values.mean()) + (values.count() > 1 ? " ± " + text(values.half_width()) : "") +
-         (values.count() < g.runs.size() ? " (" + std::to_string(values.count()) + ")" : "");
+         (values.count() < g.runs.size() ? " (" + share_text(values.count(), g.runs.size()) + ")" : "");
+}
+
+/// Whether the mean time to the target is that of some runs, and less than that of all.
+bool is_time_bound(const comparison& all, const run_group& g) {
+  const auto reached = reached_count(all, g);
+  return reached > 0 && reached < g.runs.size();
+}
+
+/// What the marks of bounds mean, if there are any.
+std::string bounds_text(const comparison& all) {
+  return std::ranges::any_of(all.groups, [&](const run_group& g) { return is_time_bound(all, g); })
+             ? "> with (n of m): n of m runs reached the target, the time of the others is more"
+             : "";
 }
 
 std::string ratio_text(const std::optional<interval>& x) {
   if (!x)
     return "-";
-  return plain_number(x->mean) +
-         (x->count > 1 ? " (" + plain_number(x->low) + " to " + plain_number(x->high) + ")" : "");
+  const std::string bound = x->bound;
+  return bound + (bound.empty() ? "" : " ") + plain_number(x->mean) +
+         (x->count > 1 ? " (" + plain_number(x->low) + " to " + plain_number(x->high) + ")" : "") +
+         (x->count < x->of ? " (" + share_text(x->count, x->of) + ")" : "");
 }
 
 /// Who audits says so at the end: nothing is known of a run that has not come to it.
@@ -76,7 +97,7 @@ std::vector<std::string> cells_of(const comparison& all, const run_group& g) {
   const auto of = [](const char* name) { return [name](const stored_run& x) { return figure(x, name); }; };
   return {g.label,
           std::to_string(g.runs.size()),
-          mean_text(all, g, of("time_to_target_s"), seconds_text),
+          (is_time_bound(all, g) ? "> " : "") + mean_text(all, g, of(by_target.field), seconds_text),
           mean_text(all, g, of("test_accuracy"), percent_text),
           mean_text(all, g, of("worst_worker_accuracy"), percent_text),
           mean_text(all, g, share_of_no_wait, percent_text),
@@ -106,6 +127,8 @@ std::string latex_text(const std::string& text) {
       ++i;
     } else if (std::string_view{"&%$#_{}"}.find(text[i]) != std::string_view::npos) {
       safe += std::string{'\\'} + text[i];
+    } else if (text[i] == '<' || text[i] == '>') {
+      safe += std::string{'$'} + text[i] + '$';
     } else if (text[i] == '\\') {
       safe += "\\textbackslash{}";
     } else if (text[i] == '~' || text[i] == '^') {
@@ -206,9 +229,11 @@ std::string groups_table(const comparison& all) {
   for (const auto& g : all.groups)
     table.add(cells_of(all, g));
   const auto common = common_setting(all);
+  const auto bounds = bounds_text(all);
   auto text = common + table.text() + "* by " + all.by.text + ", geometric mean over runs of the same seed" +
               (reference_text(all).empty() ? "" : ", the first" + reference_text(all)) +
-              "; ± and (to): 95 % intervals over the seeds\n" + unfinished_text(all);
+              "; ± and (to): 95 % intervals over the seeds" + (bounds.empty() ? "" : "; " + bounds) + "\n" +
+              unfinished_text(all);
   if (common.empty())
     for (const auto& g : all.groups)
       text += g.label + ": " + setting_text(all.runs[g.runs.front()]) + "\n";
@@ -216,12 +241,14 @@ std::string groups_table(const comparison& all) {
 }
 
 std::string latex_table(const comparison& all) {
+  const auto bounds = bounds_text(all);
   auto text =
       "% dybw report; needs \\usepackage{booktabs}. Means over the runs, with 95 % intervals over the "
       "seeds.\n% " +
       setting_text(all.runs.front()) + (common_setting(all).empty() ? ", and others" : "") +
       "\n% Ratios by " + all.by.text + ", geometric means over runs of the same seed.\n" +
-      "\\begin{tabular}{l" + std::string(group_columns.size() - 1, 'r') + "}\n\\toprule\n";
+      (bounds.empty() ? "" : "% " + bounds + ".\n") + "\\begin{tabular}{l" +
+      std::string(group_columns.size() - 1, 'r') + "}\n\\toprule\n";
   const auto line = [&](const std::vector<std::string>& cells) {
     std::string joined;
     for (const auto& cell : cells)
@@ -279,9 +306,13 @@ std::string groups_csv(const comparison& all) {
   known.insert({"group", "policy", "runs", "seed"});
   const auto options = option_names(all, known);
   columns.insert(columns.end(), options.begin(), options.end());
-  for (const auto& name : figures)
+  const auto bound = std::string{by_target.field} + "_bound";
+  for (const auto& name : figures) {
     for (const auto* more : {"", "_half_width", "_runs"})
       columns.push_back(name + more);
+    if (name == by_target.field)
+      columns.push_back(bound);
+  }
   return csv(columns, all.groups.size(), [&](std::size_t i, const std::string& name) -> json {
     const auto& g = document["groups"][i];
     if (name == "group")
@@ -290,6 +321,8 @@ std::string groups_csv(const comparison& all) {
       return g[name];
     if (name == "runs")
       return g["seeds"].size();
+    if (name == bound)
+      return g["figures"].value(std::string{by_target.field}, json::object()).value("bound", json(nullptr));
     for (const auto& [more, field] :
          {std::pair{"_half_width", "half_width"}, std::pair{"_runs", "count"}, std::pair{"", "mean"}}) {
       const auto base =

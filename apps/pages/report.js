@@ -150,8 +150,8 @@ function draw_comparison() {
   const mixing = name => run => run.mixing?.[name];
   const groups = [
     ["Outcome", [
-      [target === undefined ? "Time to target" : `Time to ${target_text}`, "time_to_target_s", seconds, "low", target !== undefined && with_accuracy ? "not reached" : undefined],
-      ["Speed-up over full", run => speed_up(run) ?? speed_up_above(run), (x, run) => run ? speed_up_text(run) : times(x), "high"],
+      [target === undefined ? "Time to target" : `Time to ${target_text}`, "time_to_target_s", time_text, "low", target !== undefined && with_accuracy ? "not reached" : undefined, has_reached],
+      ["Speed-up over full", run => speed_up(run) ?? speed_up_above(run), (x, run) => run ? speed_up_text(run) : times(x), "high", undefined, is_earned],
       ["Test accuracy", "test_accuracy", accuracy_text, "high"],
       ["Test loss", "test_loss", figures, "low"],
       ["Worst worker’s accuracy", "worst_worker_accuracy", worst_text, "high"],
@@ -199,14 +199,14 @@ function draw_comparison() {
     if (!drawn.length)
       continue;
     body.append(el("tr", {class: "group"}, el("th", {scope: "colgroup", colspan: runs.length + 1}, group)));
-    for (const [name, of, format, better, missing] of drawn) {
+    for (const [name, of, format, better, missing, may_win = () => true] of drawn) {
       const values = values_of_row(of);
-      const known = values.filter(is_number);
+      const known = values.filter((x, i) => is_number(x) && may_win(runs[i]));
       const best = both_clocks || known.length < 2 && !missing || new Set(known.map(x => format(x))).size < 2 && known.length === values.length ? undefined
         : better === "low" ? Math.min(...known) : better === "high" ? Math.max(...known) : undefined;
       body.append(el("tr", {}, el("th", {scope: "row"}, name), ...values.map((x, i) => {
         const wrong = better === "zero" && x > 0 || better === "verdict" && x === "violated";
-        const is_best = best !== undefined && is_number(x) && format(x) === format(best);
+        const is_best = best !== undefined && is_number(x) && may_win(runs[i]) && format(x) === format(best);
         return el("td", {class: wrong ? "wrong" : is_best ? "best" : undefined}, x === null || x === undefined ? missing ?? none : format(x, runs[i]),
           typeof of === "string" && is_number(x) && spread_text(runs[i], of, format) ? el("small", {class: "spread"}, spread_text(runs[i], of, format)) : undefined,
           is_best ? el("span", {class: "hidden-text"}, " (best)") : undefined);
@@ -219,7 +219,7 @@ function draw_comparison() {
   by_id("comparison-title").textContent = runs.length > 1 ? "Side by side" : "In numbers";
   by_id("comparison-tables").append(...bodies.filter(body => body.children.length).map((body, i) => el("div", {class: "scroll", tabindex: "0", role: "region",
     "aria-label": i === 0 ? "Outcome and audit" : "Speed, waiting and cost"}, el("table", {}, el("thead", {}, head()), body))));
-  by_id("comparison-what").textContent = runs.length > 1 ? `The best value of a row is set in bold where one direction is better.${several_seeds ? " Means over the seeds, ± half of the 95 % interval; speed-ups are geometric means over runs of the same seed." : ""}` : "";
+  by_id("comparison-what").textContent = [runs.length > 1 ? `The best value of a row is set in bold where one direction is better.${several_seeds ? " Means over the seeds, ± half of the 95 % interval; speed-ups are geometric means over runs of the same seed." : ""}` : "", bounds_note].filter(Boolean).join(" ");
 }
 
 // --- Footer ---------------------------------------------------------------------------------------------------------

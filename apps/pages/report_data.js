@@ -90,13 +90,14 @@ function audit_of(run) {
   if (!(m.rounds_audited > 0))
     return {kind: "none", verdict: "Not audited", detail: "no round was complete enough to check"};
   const faults = [];
+  const exceeds = (x, most) => x === null || x > most; // null: not finite
   if (m.one_sided_edges > 0)
     faults.push(`${count(m.one_sided_edges)} one-sided ${m.one_sided_edges === 1 ? "average" : "averages"}`);
-  if (m.max_row_error > 1e-9)
+  if (exceeds(m.max_row_error, 1e-9))
     faults.push("weights of a worker that do not sum to 1");
-  if (m.max_column_error > 1e-9)
+  if (exceeds(m.max_column_error, 1e-9))
     faults.push("averaging moved the mean");
-  if (m.max_projection_error > 5e-7)
+  if (exceeds(m.max_projection_error, 5e-7))
     faults.push("the estimates do not agree with the weights reported");
   if (faults.length)
     return {kind: "violated", verdict: "Audit violated", detail: `${faults.join("; ")}, in ${count(m.rounds_audited)} rounds checked`};
@@ -134,10 +135,21 @@ const speed_up_above = run => {
   const first = full_of(run);
   return first && first !== run && run.seeds.length < 2 && !is_number(first.time_to_target_s) && is_number(first.duration_s) && run.time_to_target_s > 0 ? first.duration_s / run.time_to_target_s : undefined;
 };
-const speed_up_text = run => run === full_of(run) ? "1 ×" : !is_number(speed_up(run)) ? is_number(speed_up_above(run)) ? `> ${times(speed_up_above(run))}` : none
-  : run.speed_up?.count > 1 ? `${times(speed_up(run))} (${run.speed_up.low.toFixed(2)} to ${run.speed_up.high.toFixed(2)})` : times(speed_up(run));
+const speed_up_text = run => {
+  if (run === full_of(run))
+    return "1 ×";
+  if (!is_number(speed_up(run)))
+    return is_number(speed_up_above(run)) ? `> ${times(speed_up_above(run))}` : none;
+  const {bound, low, high, count: pairs, of} = run.speed_up ?? {};
+  return `${bound ? `${bound} ` : ""}${times(speed_up(run))}${pairs > 1 ? ` (${low.toFixed(2)} to ${high.toFixed(2)})` : ""}${pairs < of ? ` (${pairs} of ${of})` : ""}`;
+};
+/// What may be less than is shown does not win.
+const is_earned = run => run === full_of(run) || !["<", "~"].includes(run.speed_up?.bound);
 /// With every seed.
 const has_reached = run => is_number(run.time_to_target_s) && !(run.counts?.time_to_target_s < run.seeds.length);
+const time_text = (x, run) => `${run && is_number(run.time_to_target_s) && !has_reached(run) ? "> " : ""}${seconds(x)}`;
+const bounds_note = runs.some(run => is_number(run.time_to_target_s) && !has_reached(run))
+  ? "(n of m): n of m runs reached the target. The time of the others is more, and so is the mean (>); a speed-up is less (<) if they are the policy’s own, more (>) if they are those of full, unknown (~) if both." : "";
 const several_seeds = runs.some(run => run.seeds.length > 1);
 /// "± half of the 95 % interval", and of how many runs if not of all.
 const spread_text = (run, field, text) => {

@@ -27,8 +27,8 @@ namespace dybw {
 /// of the options in which its RUNs differ beside the policy; and in RUN
 ///
 ///     "label": what it is called, "variant": number of its line's form, "full": number of the RUN that is
-///     its baseline, if there is one, "speed_up": {"mean", "low", "high", "count"} over that one, "seeds":
-///     [..]
+///     its baseline, if there is one, "speed_up": {"mean", "low", "high", "count", "of", "bound"} over that
+///     one (see `interval` in apps/comparison), "seeds": [..]
 ///
 /// Where a RUN stands for several seeds its numbers are means, with "half_widths" {FIELD: half of the 95 %
 /// interval} and "counts" {FIELD: of how many runs}, and its evaluations have "half_widths", too; what

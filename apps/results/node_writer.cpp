@@ -93,6 +93,8 @@ run_place open_place(const fs::path& out, const run_spec& spec, run_start how) {
   } else {
     claim(place.rounds_file);
   }
+  // What this process has claimed itself, for a part of the run that has just ended, it may write to.
+  place.claim = joined ? path_claim{directory.path()} : directory.hold();
   keep_last_run(out, spec);
   if (joined)
     return place;

@@ -184,7 +184,7 @@ void run_directory::claim() {
   if (!claim_)
     throw input_error{input_fault::configuration,
                       "--out=" + directory_.string() + " is written by another run that goes on", "",
-                      "wait for its end, or give another --out"};
+                      "wait for its end, or give another --out; each node needs one of its own"};
 }
 
 run_directory run_directory::create_new(const fs::path& directory, std::span<const std::string> policies) {
@@ -406,6 +406,9 @@ void forget_oldest_runs(const fs::path& parent, std::size_t keep, std::span<cons
     if (std::ranges::find(needed, runs[i].directory.filename().string()) != needed.end())
       continue;
     try {
+      const path_claim claim{runs[i].directory};
+      if (!claim)
+        continue; // it is being written
       remove_run(runs[i].files);
       if (fs::is_empty(runs[i].directory))
         fs::remove(runs[i].directory);

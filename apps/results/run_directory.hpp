@@ -44,6 +44,8 @@ public:
   static run_directory at(std::filesystem::path directory) { return run_directory{std::move(directory)}; }
 
   const std::filesystem::path& path() const noexcept { return directory_; }
+  /// No other process writes there as long as a copy of it lives.
+  const path_claim& hold() const noexcept { return claim_; }
   std::filesystem::path run_file() const { return directory_ / "run.json"; }
   std::filesystem::path report_file() const { return directory_ / "report.html"; }
   std::filesystem::path rounds_file(const std::string& policy) const;

@@ -3,9 +3,12 @@
 #include "learning/base/number_text.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <ostream>
 #include <string_view>
+#include <utility>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -81,23 +84,62 @@ std::optional<std::size_t> terminal_columns(int descriptor) {
   return size.ws_col;
 }
 
-std::string target_hint::note(nanoseconds elapsed, std::optional<double> accuracy) {
-  constexpr double rise = 0.001; // less is noise
-  if (!target_ || !accuracy)
-    return {};
-  if (*accuracy > best_ + rise) {
-    best_ = *accuracy;
-    risen_at_ = elapsed;
+target_hint::target_hint(const run_config& config) : better_at_(from_seconds(config.eval_every_s)) {
+  if (config.rounds || config.time_limit_s)
+    return;
+  if (config.target_accuracy)
+    aims_.push_back({"--target-accuracy=" + number_text(*config.target_accuracy), "accuracy", true});
+  if (config.target)
+    aims_.push_back(
+        {"--target=" + config.target->name + '=' + number_text(config.target->value), config.target->name});
+}
+
+bool target_hint::improve(aim& of, std::optional<double> accuracy, std::span<const named_score> scores) {
+  const named_score measured{of.name, accuracy.value_or(std::numeric_limits<double>::quiet_NaN())};
+  const auto found = std::ranges::find(scores, of.name, &named_score::name);
+  const auto* now = of.is_accuracy ? &measured : found != scores.end() ? &*found : nullptr;
+  if (now == nullptr || !std::isfinite(now->value))
+    return false;
+  if (of.best) {
+    const auto noise = of.is_accuracy ? 0.001 : 0.001 * std::abs(of.best->value);
+    const auto gain = now->value - of.best->value;
+    if ((now->smaller_is_better ? -gain : gain) <= noise)
+      return false;
   }
-  if (elapsed - risen_at_ < patience)
+  of.best = *now;
+  return true;
+}
+
+std::string target_hint::standstill(const aim& of) {
+  if (!of.best)
+    return "no evaluation has had a score " + of.name;
+  return of.name + ' ' + (of.is_accuracy ? percent_text(of.best->value) : short_text(of.best->value, 3)) +
+         " has not " + (of.best->smaller_is_better ? "fallen" : "risen");
+}
+
+std::string target_hint::note(nanoseconds elapsed, std::optional<double> accuracy,
+                              std::span<const named_score> scores) {
+  if (aims_.empty())
     return {};
-  const auto text = "accuracy " + percent_text(best_) + " has not risen for " +
-                    seconds_text(to_seconds(elapsed - risen_at_)) +
-                    ", and nothing but --target-accuracy=" + number_text(*target_) +
-                    " ends this run; Ctrl-C ends it with its results, --time-limit or "
-                    "--rounds would have";
-  target_.reset();
-  return text;
+  auto better = false;
+  if (accuracy || !scores.empty())
+    better = !std::exchange(evaluated_, true);
+  for (auto& each : aims_)
+    better = improve(each, accuracy, scores) || better;
+  if (better)
+    better_at_ = elapsed;
+  const auto still = elapsed - better_at_;
+  if (still < patience)
+    return {};
+  std::string what;
+  std::string options;
+  for (const auto& each : aims_) {
+    what += (what.empty() ? "" : " and ") + standstill(each);
+    options += (options.empty() ? "" : " or ") + each.option;
+  }
+  aims_.clear();
+  return what + " for " + seconds_text(to_seconds(still)) + ", and nothing but " + options +
+         " ends this run; Ctrl-C ends it with its results, --time-limit or --rounds would have";
 }
 
 } // namespace dybw

@@ -1,12 +1,15 @@
 #pragma once
 
 #include "learning/base/types.hpp"
+#include "learning/model/evaluation.hpp"
 #include "learning/run/run_config.hpp"
 
 #include <cstddef>
 #include <iosfwd>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace dybw {
 
@@ -30,23 +33,34 @@ struct progress {
 /// One line without its end.
 std::string progress_line(const progress& now);
 
-/// A target alone may never be reached. Says so once, when the accuracy has not risen for a while and nothing
-/// else will end the run.
+/// A target alone may never be reached. Says so once, when the accuracy or score that is aimed at has not got
+/// better for a while, or is among no evaluation's, and nothing else will end the run.
 class target_hint {
 public:
   static constexpr nanoseconds patience{std::chrono::seconds{60}};
 
   target_hint() = default;
-  explicit target_hint(const run_config& config)
-      : target_(!config.rounds && !config.time_limit_s ? config.target_accuracy : std::nullopt) {}
+  explicit target_hint(const run_config& config);
 
-  /// The hint when it is time for it, else empty. `elapsed`: of the run.
-  std::string note(nanoseconds elapsed, std::optional<double> accuracy);
+  /// The hint when it is time for it, else empty. `elapsed`: of the run; accuracy and scores: of the newest
+  /// evaluation.
+  std::string note(nanoseconds elapsed, std::optional<double> accuracy,
+                   std::span<const named_score> scores = {});
 
 private:
-  std::optional<double> target_;
-  double best_ = 0;
-  nanoseconds risen_at_{0};
+  struct aim {
+    std::string option; ///< with its value
+    std::string name;   ///< of the score
+    bool is_accuracy = false;
+    std::optional<named_score> best{}; ///< none: was in no evaluation
+  };
+  /// Whether it is better than ever.
+  static bool improve(aim& of, std::optional<double> accuracy, std::span<const named_score> scores);
+  static std::string standstill(const aim& of);
+
+  std::vector<aim> aims_; ///< either ends the run; empty: nothing to tell
+  bool evaluated_ = false;
+  nanoseconds better_at_{0}; ///< before the first evaluation: when that is due
 };
 
 /// Shows progress on a stream: on a terminal one line that is refreshed, else a line now and then.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 
 namespace dybw {
 
@@ -28,9 +29,12 @@ std::string audit_text(const mixing_summary& mixing) {
       counted(mixing.rounds_audited, "round") + " audited, " + count_text(mixing.rounds_unaudited) + " not";
   if (mixing.clean())
     return audit_word(mixing) + " (" + rounds + ")";
+  const auto error_text = [](double x) {
+    return std::isfinite(x) ? short_text(x) : std::string{"not finite"};
+  };
   return "WRONG: " + counted(mixing.one_sided_edges, "one-sided edge") + ", errors of row " +
-         short_text(mixing.max_row_error) + ", column " + short_text(mixing.max_column_error) +
-         ", projection " + short_text(mixing.max_projection_error);
+         error_text(mixing.max_row_error) + ", column " + error_text(mixing.max_column_error) +
+         ", projection " + error_text(mixing.max_projection_error);
 }
 
 /// Per second.

@@ -16,7 +16,8 @@ namespace dybw {
 /// that is added up. Rounding float32 explains 2 to 3e-8, whatever the number of workers and neighbours.
 constexpr double projection_error_max = 5e-7;
 
-/// What the audit found over a run; see docs/protocol.md, "The audit".
+/// What the audit found over a run; see docs/protocol.md, "The audit". An error is infinite where what was
+/// compared is not finite.
 struct mixing_summary {
   std::uint64_t rounds_audited = 0;
   std::uint64_t rounds_unaudited = 0; ///< at most the last few of a run without losses

@@ -281,7 +281,10 @@ private:
     if (!document.is_object())
       return whose + " wrote no run.json";
     const auto& mixing = document["runs"][0]["mixing"];
-    if (mixing["one_sided_edges"] != 0 || mixing["max_row_error"] > 1e-9 || mixing["max_column_error"] > 1e-9)
+    const auto is_off = [&](const char* error) { // null: not finite
+      return !mixing[error].is_number() || mixing[error] > 1e-9;
+    };
+    if (mixing["one_sided_edges"] != 0 || is_off("max_row_error") || is_off("max_column_error"))
       return "the audit of " + whose + " is not clean: " + mixing.dump();
     return "";
   }

@@ -168,6 +168,7 @@ TEST_CASE("dybw run --trainer: one that fails ends its worker, the others go on"
       }
       CHECK(run["mixing"]["one_sided_edges"] == 0);
       CHECK(run["workers_lost"].empty());
+      CHECK(run["scored_workers"] == 3); // what it had when it ended is in no result
     }
   }
   const auto once = dybw(run_with("--infinite-at 20 --only-worker 1", {"--rounds", "50"}));

@@ -1,5 +1,7 @@
 #include "learning/consensus/audit/exchange_audit.hpp"
 
+#include "learning/consensus/audit/audit_error.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -98,9 +100,9 @@ void exchange_audit::match(const pending_half& first, const pending_half& second
   const auto& b = second.half;
   match_corrections(first, second);
   ++summary_.rounds_audited;
-  const auto column_error = std::abs(a.weight - b.weight);
+  const auto column_error = audit_error(a.weight - b.weight);
   const auto size = std::sqrt(2 * (a.size * a.size + b.size * b.size)); // each end adds once
-  const auto projection_error = size > 0 ? std::abs(a.projection + b.projection) / size : 0;
+  const auto projection_error = audit_error(a.projection + b.projection, size);
   summary_.max_column_error = std::max(summary_.max_column_error, column_error);
   summary_.max_projection_error = std::max(summary_.max_projection_error, projection_error);
   if ((column_error > 1e-9 || projection_error > projection_error_max) && violations_.size() < violations_max)
@@ -130,7 +132,7 @@ void exchange_audit::match_corrections(const pending_half& first, const pending_
   const auto size = std::sqrt(2.0) * std::hypot(first.grown->size, second.grown->size);
   const auto moved = a.corrects ? std::abs(first.grown->projection + second.grown->projection)
                                 : std::abs(first.grown->projection) + std::abs(second.grown->projection);
-  const auto error = size > 0 ? moved / size : 0;
+  const auto error = audit_error(moved, size);
   summary_.max_projection_error = std::max(summary_.max_projection_error, error);
   if (error > projection_error_max && violations_.size() < violations_max)
     violations_.push_back(sentence(a, "it and its neighbour did not correct by opposite amounts"));

@@ -1,5 +1,6 @@
 #include "learning/consensus/audit/mixing_audit.hpp"
 
+#include "learning/consensus/audit/audit_error.hpp"
 #include "learning/consensus/mutation.hpp"
 
 #include <cassert>
@@ -64,8 +65,10 @@ void mixing_audit::add(mix_report report) {
   if (round > w.reported) // also if it comes too late: its next ones are waited for, not this one
     change(w, [&] { w.reported = round; });
   if (!is_in_time)
-    w.correction_gap = std::max(round, w.reported);
+    w.missed_a_report = true;
   if (is_in_time) {
+    if (std::exchange(w.missed_a_report, false))
+      w.behind_a_gap.push_back(round);
     const auto [reports, is_first] = pending_.try_emplace(round);
     if (is_first)
       reports->second.swap(spare_);
@@ -103,7 +106,7 @@ void mixing_audit::back(worker_id worker) {
   if (w.reported > last_checked_)
     note_unknown(worker, last_checked_ + 1, w.reported);
   w.back_after = w.reported;
-  w.correction_gap = w.reported;
+  w.missed_a_report = true;
   const auto neighbours = graph_->neighbours(worker);
   w.apart.assign(neighbours.begin(), neighbours.end());
   for (auto id : neighbours) // its first reports may not have been heard
@@ -189,8 +192,10 @@ void mixing_audit::drop_oldest() {
   const auto oldest = pending_.begin();
   ++summary_.rounds_unaudited;
   reports_pending_ -= oldest->second.size();
-  for (const auto& r : oldest->second)
+  for (const auto& r : oldest->second) {
+    note_gap(r);
     workers_[index_of(r.worker)].correction.forget();
+  }
   last_checked_ = oldest->first;
   stretch_begin_ = last_checked_;
   stretch_is_known_ = false;
@@ -254,7 +259,7 @@ void mixing_audit::check_edges(const std::vector<mix_report>& reports) {
       if (is_of_two_lives(r, t.neighbour)) {
         excuse(r.worker);
         excuse(t.neighbour);
-        if (std::abs(differing_[e]) > sum_error_max) {
+        if (audit_error(differing_[e]) > sum_error_max) {
           ++summary_.edges_lost;
           continue;
         }
@@ -314,14 +319,14 @@ void mixing_audit::check_sums(const std::vector<mix_report>& reports) {
   for (const auto& r : reports) {
     const auto row = std::accumulate(r.committed.begin(), r.committed.end(), r.own_weight,
                                      [](double sum, const mix_term& t) { return sum + t.weight; });
-    const auto row_error = std::abs(row - 1);
+    const auto row_error = audit_error(row - 1);
     summary_.max_row_error = std::max(summary_.max_row_error, row_error);
     if (row_error > sum_error_max)
       note_violation(in_round(r.round) + "the row of worker " + to_string(r.worker) + " sums to " +
                      std::to_string(row));
     if (is_excused_[index_of(r.worker)])
       continue;
-    const auto error = std::abs(column_[index_of(r.worker)] - 1);
+    const auto error = audit_error(column_[index_of(r.worker)] - 1);
     summary_.max_column_error = std::max(summary_.max_column_error, error);
     if (error > sum_error_max)
       note_violation(in_round(r.round) + "the column of worker " + to_string(r.worker) + " is off by " +
@@ -342,13 +347,14 @@ void mixing_audit::check_witness(round_number round, const std::vector<mix_repor
 
 /// That the sum of projections has moved by no more than rounding explains, of the numbers of these squares.
 void mixing_audit::check_kept(round_number round, double moved, double squares, const char* violation) {
-  if (!(squares > 0))
-    return;
-  const auto error = std::abs(moved) / std::sqrt(squares);
+  const auto error = audit_error(moved, std::sqrt(squares));
   summary_.max_projection_error = std::max(summary_.max_projection_error, error);
   if (error > projection_error_max)
-    note_violation(in_round(round) + violation + " (projection off by " +
-                   std::to_string(error / projection_error_max) + " times what rounding explains)");
+    note_violation(in_round(round) + violation +
+                   (std::isfinite(error)
+                        ? " (projection off by " + std::to_string(error / projection_error_max) +
+                              " times what rounding explains)"
+                        : std::string{" (they are not finite)"}));
 }
 
 /// Who counts nothing must have begun anew.
@@ -361,6 +367,15 @@ void mixing_audit::check_one_sided_correction(const mix_report& a, const mix_rep
                  to_string(b.worker) + " counts into the correction of one of them only");
 }
 
+/// Of what its worker's correction was before nothing is known if something between was not heard.
+void mixing_audit::note_gap(const mix_report& report) {
+  auto& w = workers_[index_of(report.worker)];
+  if (w.behind_a_gap.empty() || w.behind_a_gap.front() != report.round)
+    return;
+  w.behind_a_gap.erase(w.behind_a_gap.begin());
+  w.correction.forget();
+}
+
 /// Where every edge counts at both ends or at none, the corrections together grow by nothing.
 void mixing_audit::check_corrections(round_number round, const std::vector<mix_report>& reports) {
   const auto differ = std::exchange(corrections_differ_, false);
@@ -368,12 +383,9 @@ void mixing_audit::check_corrections(round_number round, const std::vector<mix_r
   double grown = 0;
   double squares = 0;
   for (const auto& r : reports) {
-    auto& w = workers_[index_of(r.worker)];
-    if (w.correction_gap && r.round > *w.correction_gap) {
-      w.correction.forget();
-      w.correction_gap.reset();
-    }
-    const auto by = w.correction.grown(r.generation, r.correction, r.correction_size);
+    note_gap(r);
+    const auto by =
+        workers_[index_of(r.worker)].correction.grown(r.generation, r.correction, r.correction_size);
     is_known = is_known && by;
     if (!is_known)
       continue;

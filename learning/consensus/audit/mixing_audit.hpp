@@ -97,7 +97,9 @@ private:
     std::uint64_t doubts = 0;
     std::string first_doubt;
     correction_track correction;
-    std::optional<round_number> correction_gap; ///< something after this round was not heard
+    bool missed_a_report = false; ///< .. since the last one that counts
+    std::vector<round_number>
+        behind_a_gap; ///< of the reports not looked at yet, those that come after one missed
   };
 
   template <class Change>
@@ -119,6 +121,7 @@ private:
   void check_witness(round_number round, const std::vector<mix_report>& reports);
   void check_kept(round_number round, double moved, double squares, const char* violation);
   void check_one_sided_correction(const mix_report& a, const mix_report& b);
+  void note_gap(const mix_report& report);
   void check_corrections(round_number round, const std::vector<mix_report>& reports);
   void clear(const std::vector<mix_report>& reports);
   void excuse(worker_id id);

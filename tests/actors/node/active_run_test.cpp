@@ -1,3 +1,4 @@
+// Long: what a node keeps of one run, all of it told by one set of helpers.
 #include "actors/node/active_run.hpp"
 #include "learning/graph/topology.hpp"
 
@@ -199,6 +200,25 @@ TEST_CASE("active_run: a subscriber that is slow misses rounds, counted, but no 
   CHECK(caught_up->evaluations.size() == 1);
   CHECK(caught_up->finished.empty()); // once
   CHECK(report(run, with_loss, 12 * second)->evaluations.empty());
+}
+
+TEST_CASE("active_run: without its reporter all workers are done, and lost unless their end was told") {
+  auto run = running();
+  auto known = reports_of(0, 1, 40);
+  known.finished[0].totals.worker = worker_at(1);
+  known.progress.local_steps = 12;
+  run.note(known, second);
+  const std::vector<worker_id> here{worker_at(1), worker_at(3)};
+  for (auto i = 0; i < 2; ++i) { // it is said again and again
+    const auto x = run.without_reporter(here);
+    CHECK(x.lost == std::vector<worker_id>{worker_at(3)});
+    CHECK(x.finished.empty());
+    CHECK(x.rounds_dropped == 40);
+    CHECK(x.progress.local_steps == 12);
+    CHECK(x.progress.workers_done == 2);
+    CHECK(x.progress.workers_lost == 1);
+    run.note(x, 2 * second);
+  }
 }
 
 TEST_CASE(

@@ -1,6 +1,7 @@
 #include "actors/transport/address.hpp"
 #include "tests/actors/support/gateways.hpp"
 #include "tests/messages/wire_bytes.hpp"
+#include "tests/support/fewer_descriptors.hpp"
 #include "tests/support/relay.hpp"
 
 #include "learning/base/error.hpp"
@@ -9,8 +10,6 @@
 #include <optional>
 #include <thread>
 
-#include <sys/resource.h>
-
 namespace dybw::test {
 
 namespace {
@@ -18,22 +17,6 @@ namespace {
 bytes text_bytes(const std::string& text) {
   return {text.begin(), text.end()};
 }
-
-/// As long as it lives this process opens no descriptor from this number on.
-class fewer_descriptors {
-public:
-  explicit fewer_descriptors(rlim_t from) {
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
-    const rlimit low{from, before_.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
-  }
-  ~fewer_descriptors() { CHECK(::setrlimit(RLIMIT_NOFILE, &before_) == 0); }
-  fewer_descriptors(const fewer_descriptors&) = delete;
-  fewer_descriptors& operator=(const fewer_descriptors&) = delete;
-
-private:
-  rlimit before_{};
-};
 
 } // namespace
 

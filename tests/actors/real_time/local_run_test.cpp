@@ -309,6 +309,21 @@ TEST_CASE("local_run: a model that fails in training fails the run") {
   CHECK(run.result.failure.find("training failed") != std::string::npos);
 }
 
+TEST_CASE("local_run: an evaluator that fails fails the run, which ends") {
+  const temporary_directory place;
+  auto config = table_config(place);
+  config.rounds.reset();
+  config.time_limit_s = 60;
+  config.step_time = "const:0.002";
+  real_system actors;
+  auto inputs = prepare_run(config);
+  inputs.model = std::make_shared<unscored_model>(std::dynamic_pointer_cast<const classifier>(inputs.model));
+  const auto run = run_policy(actors.system, inputs, 0, {});
+  CHECK(run.result.failed);
+  CHECK(run.result.failure == "the evaluator failed: out of memory");
+  CHECK(run.result.duration_s < 60);
+}
+
 TEST_CASE("local_run: rounds.jsonl holds one line for each round that a worker joined") {
   const temporary_directory place;
   for (const std::string policy : {"full", "dtur"}) {

@@ -3,43 +3,67 @@
 #include "actors/node/node.hpp"
 #include "actors/transport/system_config.hpp"
 #include "learning/base/error.hpp"
+#include "tests/actors/support/small_table.hpp"
+#include "tests/support/few_threads.hpp"
 
 #include <doctest/doctest.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <future>
+#include <memory>
 #include <mutex>
+#include <new>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include <dlfcn.h>
-#include <pthread.h>
-
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // which have one of their own
 namespace {
 
-std::atomic<bool> threads_refused{false};
+const auto test_thread = std::this_thread::get_id();
+std::atomic<std::size_t> refused_bytes{0};
+thread_local std::size_t largest_piece = 0;
 
-/// As long as it lives this process gets no thread more.
-struct no_more_threads {
-  no_more_threads() { threads_refused = true; }
-  ~no_more_threads() { threads_refused = false; }
-  no_more_threads(const no_more_threads&) = delete;
-  no_more_threads& operator=(const no_more_threads&) = delete;
+/// As long as it lives, or until that has happened once, nobody but the test gets a piece of memory of just
+/// this size: of what only one actor makes.
+struct refused_memory {
+  explicit refused_memory(std::size_t bytes) { refused_bytes = bytes; }
+  ~refused_memory() { refused_bytes = 0; }
+  refused_memory(const refused_memory&) = delete;
+  refused_memory& operator=(const refused_memory&) = delete;
 };
+
+/// The largest piece of memory that this takes.
+template <class Work>
+std::size_t piece_for(Work work) {
+  largest_piece = 0;
+  work();
+  return largest_piece;
+}
 
 } // namespace
 
-extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*begin)(void*),
-                              void* argument) noexcept {
-  static auto* const real = reinterpret_cast<decltype(&pthread_create)>(::dlsym(RTLD_NEXT, "pthread_create"));
-  return threads_refused ? EAGAIN : real(thread, attributes, begin, argument);
+void* operator new(std::size_t bytes) {
+  largest_piece = std::max(largest_piece, bytes);
+  auto expected = bytes;
+  const auto refused = bytes > 0 && std::this_thread::get_id() != test_thread &&
+                       refused_bytes.compare_exchange_strong(expected, 0);
+  auto* const piece = refused ? nullptr : std::malloc(std::max<std::size_t>(bytes, 1));
+  if (piece == nullptr)
+    throw std::bad_alloc{};
+  return piece;
+}
+void operator delete(void* piece) noexcept {
+  std::free(piece);
+}
+void operator delete(void* piece, std::size_t) noexcept {
+  std::free(piece);
 }
 #endif
 
@@ -206,6 +230,13 @@ public:
     say(launcher, subscribe_request{spec.run});
     say(launcher, begin_request{spec.run});
     REQUIRE(hear<begin_reply>(launcher).refusal == "");
+  }
+  /// What the launcher hears of why it leaves the run.
+  std::string why_it_leaves() const {
+    std::string left;
+    for (std::size_t count = 1; left.empty() && count < 100; ++count)
+      left = hear<report_batch>(launcher, count).left;
+    return left;
   }
   /// Asks again and again until the node is in this state.
   bool comes_to_be(const std::string& state) {
@@ -574,7 +605,7 @@ TEST_CASE(
   lone_node node;
   node.prepare(spec_of());
   {
-    const no_more_threads refused;
+    const few_threads none{0};
     node.say(launcher, connect_request{this_run});
     const auto answer = node.hear<connect_reply>(launcher);
     CHECK(answer.refusal.starts_with("it cannot begin the run: "));
@@ -583,6 +614,66 @@ TEST_CASE(
   CHECK(node.comes_to_be("idle"));
   node.say(launcher, prepare_run_request{spec_of(5)}); // and serves the next one
   CHECK(node.hear<prepare_run_reply>(launcher, 2).refusal == "");
+}
+
+TEST_CASE("node: a reporter that fails is a reason to leave the run, and its workers count as lost") {
+  lone_node node;
+  node.begin(spec_of());
+  const refused_memory for_reports{piece_for([] { (void)std::make_shared<local_reports>(); })};
+  CHECK(node.why_it_leaves() == "the reporter failed: out of memory");
+  const auto batches = node.book().sent_on<report_batch>(launcher);
+  const std::vector<worker_id> both{worker_at(0), worker_at(1)};
+  CHECK(batches.back().lost == both);
+  node.hear<report_batch>(launcher, batches.size() + 3); // it goes on to say that it is there
+  node.say(other, run_over{this_run});
+  CHECK(node.comes_to_be("idle"));
+  node.say(launcher, prepare_run_request{spec_of(5)}); // and serves the next one
+  CHECK(node.hear<prepare_run_reply>(launcher, 2).refusal == "");
+}
+
+TEST_CASE("node: an evaluator that fails is a reason to leave the run, which is told") {
+  const temporary_directory place;
+  auto spec = spec_of();
+  const auto table = table_config(place);
+  spec.config.data = table.data;
+  spec.config.model = table.model;
+  spec.config.batch = table.batch;
+  spec.config.step_time = "const:1";
+  spec.config.eval_every_s = 0.3;
+  node_options options;
+  options.data = table.data.path;
+  lone_node node{std::move(options)};
+  node.begin(spec);
+  const refused_memory for_messages{sizeof(caf::mailbox_element_vals<evaluation>)};
+  CHECK(node.why_it_leaves() == "the evaluator failed: out of memory");
+  node.say(other, run_over{this_run});
+  CHECK(node.comes_to_be("idle"));
+}
+
+TEST_CASE("node: an end for which there is no memory fails its run, which is told, and the node lives") {
+  std::optional<refused_memory> for_results;
+  node_options options;
+  options.files.write = [&, times = 0](const run_spec&, const finished_run&) mutable {
+    if (times++ == 0) // the last that is done before the result is put together
+      for_results.emplace(piece_for([] { (void)std::make_shared<result_reply>(); }));
+  };
+  lone_node node{std::move(options)};
+  node.begin(spec_of(5));
+  std::string failure;
+  for (std::size_t count = 1; failure.empty() && count < 100; ++count)
+    failure = node.hear<report_batch>(launcher, count).failure;
+  CHECK(failure == "its end cannot be measured: out of memory");
+  node.say(other, run_over{this_run});
+  CHECK(node.comes_to_be("idle"));
+  node.say(launcher, prepare_run_request{spec_of(5)}); // and serves the next one
+  REQUIRE(node.hear<prepare_run_reply>(launcher, 2).refusal == "");
+  node.say(launcher, connect_request{this_run});
+  REQUIRE(node.hear<connect_reply>(launcher, 2).refusal == "");
+  node.say(launcher, begin_request{this_run});
+  node.say(other, run_over{this_run});
+  CHECK(node.comes_to_be("idle"));
+  node.say(other, result_request{this_run});
+  CHECK(node.hear<result_reply>(other).ready);
 }
 #endif
 

@@ -1,4 +1,5 @@
 #include "actors/run/checkpoints.hpp"
+#include "actors/run/final_measurement.hpp"
 #include "actors/run/simulated_run.hpp"
 #include "actors/trainers/own_learners.hpp"
 #include "learning/base/error.hpp"
@@ -11,6 +12,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <limits>
 
 namespace dybw::test {
 
@@ -93,6 +95,21 @@ TEST_CASE("simulated_run: the target accuracy ends the run, and a diverging loss
   CHECK(wrong.result.failed);
   CHECK(wrong.result.failure.find("the loss is no longer a number") == 0);
   CHECK(wrong.result.duration_s < 10'000);
+}
+
+TEST_CASE("final_measurement: estimates that are not finite have not kept their mean") {
+  const temporary_directory place;
+  auto config = virtual_table(place, "full");
+  config.sgd.step_size = 0;
+  config.threads = 2;
+  auto inputs = prepare_run(config);
+  const std::vector<float> odd(inputs.model->parameter_count(), std::numeric_limits<float>::quiet_NaN());
+  inputs.initial.assign(config.workers, copy_of(odd));
+  finished_run run;
+  run.result.per_worker.resize(config.workers);
+  measure_final(run, inputs, inputs.initial, {});
+  REQUIRE(run.result.mixing.mean_drift);
+  CHECK_FALSE(*run.result.mixing.mean_drift <= 1);
 }
 
 TEST_CASE("simulated_run: one worker alone is at every moment as good as the average") {

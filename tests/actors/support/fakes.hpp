@@ -121,6 +121,7 @@ struct reports {
   std::vector<worker_finished> last_words;
   std::vector<evaluation> evaluations;
   std::vector<workers_gone> losses;
+  run_outcome_ptr outcome; ///< what it answers at the end
 };
 using reports_ptr = std::shared_ptr<reports>;
 
@@ -138,7 +139,7 @@ inline reporter_actor::behavior_type fake_reporter(reporter_actor::pointer, repo
       [](const flush_due&) {},
       [](const pass_on_due&) {},
       [](const progress_wanted&) { return run_progress{}; },
-      [](const outcome_wanted&) { return run_outcome_ptr{}; },
+      [in](const outcome_wanted&) { return in->outcome; },
       [](const metrics_wanted&) { return std::make_shared<const process_metrics>(); },
   };
 }

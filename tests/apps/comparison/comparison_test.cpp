@@ -174,6 +174,57 @@ TEST_CASE("comparison: a group as one run has means, intervals and seeds, and ev
   CHECK(groups_table(all).find("WRONG") != std::string::npos);
 }
 
+TEST_CASE("comparison: where seeds missed the target, means are bounds and say how many reached it") {
+  const auto missed = [](const made& x) {
+    auto run = make(x);
+    run.run["time_to_target_s"] = nullptr;
+    return run;
+  };
+  const auto with = [](const stored_run& full, const stored_run& dtur) {
+    return compare({make({"full", 1, 10}), make({"full", 2, 20}), full, make({"dtur", 1, 5}),
+                    make({"dtur", 2, 10}), dtur});
+  };
+  const auto all = with(make({"full", 3, 30}), missed({"dtur", 3, 40}));
+  const auto text = groups_table(all);
+  CAPTURE(text);
+  CHECK(text.find("  > 7.50 s ± 31.8 s (2 of 3)  ") != std::string::npos);
+  CHECK(text.find("; > with (n of m): n of m runs reached the target, the time of the others is more\n") !=
+        std::string::npos);
+  const auto latex = latex_table(all);
+  CHECK(latex.find(" & $>$ 7.50 s $\\pm$ 31.8 s (2 of 3) & ") != std::string::npos);
+  CHECK(latex.find("\n% > with (n of m): ") != std::string::npos);
+  const auto csv = groups_csv(all);
+  CHECK(csv.find("time_to_target_s_runs,time_to_target_s_bound") != std::string::npos);
+  CHECK(csv.find(",2,>") != std::string::npos);
+  const auto groups = groups_to_json(all)["groups"];
+  CHECK_FALSE(groups[0]["figures"]["time_to_target_s"].contains("bound"));
+  CHECK(groups[1]["figures"]["time_to_target_s"]["bound"] == ">");
+  const auto page = page_data(all);
+  const auto& times = page["document"]["runs"][1]["speed_up"];
+  CHECK(times["mean"].get<double>() == doctest::Approx(2));
+  CHECK(times["count"] == 2);
+  CHECK(times["of"] == 3);
+  CHECK(times["bound"] == "<");
+
+  const auto bound_of_speed_up = [](const comparison& x) {
+    const auto found = paired_ratio(x, x.groups[1], x.groups[0], by_target);
+    return std::string{found ? found->bound : "none"};
+  };
+  CHECK(bound_of_speed_up(with(make({"full", 3, 30}), make({"dtur", 3, 15}))).empty());
+  CHECK(bound_of_speed_up(with(missed({"full", 3, 30}), make({"dtur", 3, 15}))) == ">");
+  CHECK(bound_of_speed_up(with(missed({"full", 3, 30}), missed({"dtur", 3, 15}))) == "~");
+  CHECK(groups_table(with(make({"full", 3, 30}), make({"dtur", 3, 15}))).find("(n of m)") ==
+        std::string::npos);
+}
+
+TEST_CASE("comparison: of a group the audit is not finite if that of one run is not") {
+  auto odd = make({"full", 2});
+  odd.run["mixing"]["max_row_error"] = nullptr;
+  const auto page = page_data(compare({make({"full", 1}), odd, make({"full", 3})}));
+  CHECK(page["document"]["runs"][0]["mixing"]["max_row_error"].is_null());
+  CHECK(page["document"]["runs"][0]["mixing"]["rounds_audited"] == 30);
+}
+
 TEST_CASE("comparison: tables for other programs quote what needs it") {
   auto odd = make({"static:1", 1, 10});
   odd.directory = "a,\"b\"";

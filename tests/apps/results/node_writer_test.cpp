@@ -1,4 +1,5 @@
 #include "apps/results/node_writer.hpp"
+#include "apps/results/run_directory.hpp"
 #include "learning/base/error.hpp"
 #include "tests/apps/results/sample_result.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <optional>
 
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -119,6 +121,24 @@ TEST_CASE("node_writer: a run never overwrites another, also not one that anothe
   CHECK(refusal_of(files, spec).find("holds another run") != std::string::npos);
   CHECK(refusal_of(make_node_writer(place.path()), spec).find("holds another run") != std::string::npos);
   CHECK(refusal_of(files, spec_of("b")).empty());
+}
+
+TEST_CASE("node_writer: as long as a run goes on its directory is replaced by none, and is not old") {
+  const temporary_directory place;
+  const auto files = make_node_writer(place.path());
+  const auto spec = spec_of("a");
+  std::optional where = files.open(spec, run_start::afresh);
+  const auto replace = [&] { run_directory{place.path() / "a", spec.config.policies, true}; };
+  CHECK_THROWS_AS(replace(), input_error);
+  forget_oldest_runs(place.path(), 0, {});
+  CHECK(fs::exists(where->rounds_file));
+  const auto file = where->rounds_file;
+  where.reset();
+  where = files.open(spec, run_start::joined);
+  CHECK_THROWS_AS(replace(), input_error);
+  where.reset();
+  forget_oldest_runs(place.path(), 0, {});
+  CHECK_FALSE(fs::exists(file));
 }
 
 TEST_CASE("node_writer: who joins a run finds the files of the process before it") {

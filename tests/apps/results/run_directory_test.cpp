@@ -269,7 +269,8 @@ TEST_CASE("run_directory: what was made for a run that does not begin goes, and 
 TEST_CASE("run_directory: of a run that does not begin stays what its trainers said, until old runs go") {
   const temporary_directory place;
   const auto out = place.path() / "out";
-  const run_directory directory{out, policies, false};
+  { const run_directory claimed{out, policies, false}; }
+  const auto directory = run_directory::at(out);
   fs::create_directories(directory.trainers());
   write(directory.trainers() / "worker-0.out", "");
   write(directory.trainers() / "worker-0.err", "ValueError: no such file");

@@ -121,4 +121,41 @@ TEST_CASE("progress: a target that is not reached gets a hint, once, if nothing 
   CHECK(target_hint{config}.note(at(900), 0.5).empty());
 }
 
+TEST_CASE("progress: so does a score that is aimed at, whichever way it is to go") {
+  const auto at = [](double s) { return from_seconds(s); };
+  run_config config;
+  config.target = score_target{"rmse", 0.1};
+  const auto rmse = [](double x) { return std::vector<named_score>{{"f1", 0.9, false}, {"rmse", x, true}}; };
+  target_hint hint{config};
+  CHECK(hint.note(at(1), std::nullopt).empty());
+  CHECK(hint.note(at(100), std::nullopt, rmse(0.2)).empty());
+  CHECK(hint.note(at(150), std::nullopt, rmse(0.132)).empty()); // it falls
+  CHECK(hint.note(at(209), 0.5, rmse(0.5)).empty());
+  const auto text = hint.note(at(211), 0.7, rmse(0.13199));
+  CHECK(text.starts_with("rmse 0.132 has not fallen for 61"));
+  CHECK(text.find("nothing but --target=rmse=0.1 ends this run") != std::string::npos);
+  CHECK(hint.note(at(300), 0.7, rmse(0.132)).empty());
+
+  SUBCASE("nor is it waited for where no evaluation has it") {
+    config.target->name = "rsme";
+    target_hint mistyped{config};
+    CHECK(mistyped.note(at(10), std::nullopt, rmse(0.2)).empty());
+    CHECK(mistyped.note(at(71), std::nullopt, rmse(0.1))
+              .starts_with("no evaluation has had a score rsme for 61"));
+    target_hint unscored{config};
+    CHECK(unscored.note(at(60), std::nullopt).empty()); // the first one was due half a second after the start
+    CHECK(unscored.note(at(61), std::nullopt).starts_with("no evaluation has had a score rsme for 60"));
+  }
+  SUBCASE("of two targets either may still be reached") {
+    config.target_accuracy = 0.99;
+    target_hint both{config};
+    CHECK(both.note(at(10), 0.5, rmse(0.2)).empty());
+    CHECK(both.note(at(60), 0.6, rmse(0.2)).empty()); // the other one rises
+    CHECK(both.note(at(119), 0.6, rmse(0.2)).empty());
+    const auto of_both = both.note(at(121), 0.6, rmse(0.2));
+    CHECK(of_both.starts_with("accuracy 60.0 % has not risen and rmse 0.2 has not fallen for 61"));
+    CHECK(of_both.find("--target-accuracy=0.99 or --target=rmse=0.1 ends") != std::string::npos);
+  }
+}
+
 } // namespace dybw

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <limits>
 #include <sstream>
 
 namespace dybw {
@@ -72,6 +73,12 @@ TEST_CASE("results_table: violations, failures and losses are spelled out") {
     CHECK(text.find("1 wait for a neighbour timed out\n") != std::string::npos);
     CHECK(text.find("interrupted") != std::string::npos);
   }
+}
+
+TEST_CASE("results_table: an audit of what is not finite is wrong, and says so") {
+  auto bad = sample_result("dtur");
+  bad.mixing.max_projection_error = std::numeric_limits<double>::infinity();
+  CHECK(results_table(std::vector{bad}).find("column 0, projection not finite\n") != std::string::npos);
 }
 
 TEST_CASE("results_table: a run on nodes says what crossed between them, and which one was lost") {

@@ -386,13 +386,13 @@ TEST_CASE("model: the same bits on a processor with other caches") {
   // Eigen cuts its products by the sizes of the caches, and so the sums are rounded otherwise.
   std::mt19937_64 generator{5};
   const auto batch = random_batch(64, 784, 10, generator);
-  for (const auto* text : {"softmax", "mlp:256,256"}) {
+  for (const auto* text : {"softmax", "mlp:256,256", "cnn:8x5,pool2,16x5,pool2,64"}) {
     CAPTURE(std::string{text});
     std::vector<std::vector<float>> gradients;
     std::vector<double> losses;
     for (const std::ptrdiff_t l1 : {16 * 1024, 32 * 1024, 48 * 1024, 64 * 1024}) {
       Eigen::setCpuCacheSizes(l1, 40 * l1, 0);
-      const auto model = dybw::make_model(text, {784, 10});
+      const auto model = dybw::make_model(text, {784, 10, {1, 28, 28}});
       dybw::float_buffer parameters(model->parameter_count());
       model->initialise(1, parameters.values());
       const auto workspace = model->make_workspace(64);

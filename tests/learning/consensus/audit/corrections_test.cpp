@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 using namespace dybw;
 using namespace dybw::test;
@@ -39,6 +40,12 @@ TEST_CASE("mixing_audit: corrections that add up to nothing are clean, in each g
   SUBCASE("not if one is not begun anew") {
     a.add(corrected(0, 5, 1, 0.5, 8));
     a.add(corrected(1, 5, 0, -0.75, 8));
+    CHECK_FALSE(a.summary().clean());
+    CHECK(a.violations().size() == 1);
+  }
+  SUBCASE("not if one is not finite") {
+    a.add(corrected(0, 5, 1, std::numeric_limits<double>::quiet_NaN(), 7));
+    a.add(corrected(1, 5, 0, -0.5, 7));
     CHECK_FALSE(a.summary().clean());
     CHECK(a.violations().size() == 1);
   }
@@ -100,5 +107,21 @@ TEST_CASE("mixing_audit: where something was not heard, a correction is known ag
   CHECK(a.summary().clean());
   a.add(corrected(0, 6, 1, 2.5, 8));
   a.add(corrected(1, 6, 0, -9.75, 8));
+  CHECK_FALSE(a.summary().clean());
+}
+
+TEST_CASE("mixing_audit: a worker out of sight twice while another lags has two corrections not known") {
+  auto a = mixing_audit{pair()};
+  a.add(corrected(1, 1, 0, -0.5, 7));
+  for (const round_number k : {3, 5}) {
+    a.lost(worker_at(1));
+    a.back(worker_at(1));
+    a.add(corrected(1, k, 0, -9, k));
+  }
+  for (round_number k = 1; k <= 5; ++k)
+    a.add(corrected(0, k, 1, 0.5, k == 1 ? 7 : k));
+  CHECK(a.summary().clean());
+  a.add(corrected(0, 6, 1, 0.75, 5));
+  a.add(corrected(1, 6, 0, -9.5, 5));
   CHECK_FALSE(a.summary().clean());
 }

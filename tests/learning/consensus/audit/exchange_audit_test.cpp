@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 using namespace dybw;
 using namespace dybw::test;
 
@@ -247,4 +249,34 @@ TEST_CASE("exchange_audit: other weights, amounts that do not cancel and doubled
   doubled.add(half(0, 1, 0, 1));
   doubled.add(half(0, 1, 0, 1));
   CHECK(doubled.summary().one_sided_edges == 1);
+}
+
+TEST_CASE("exchange_audit: what is not finite is a violation") {
+  for (const auto odd : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    const auto is_clean = [&](double exchange_half::*what) {
+      exchange_audit audit{pair()};
+      auto mine = half(0, 1, 0, 1, 0.25);
+      auto theirs = half(1, 0, 0, 1, -0.25);
+      mine.*what = theirs.*what = odd;
+      audit.add(mine);
+      audit.add(theirs);
+      CHECK(audit.violations().size() == (audit.summary().clean() ? 0 : 1));
+      return audit.summary().clean();
+    };
+    CHECK_FALSE(is_clean(&exchange_half::weight));
+    CHECK_FALSE(is_clean(&exchange_half::projection));
+    CHECK_FALSE(is_clean(&exchange_half::size));
+
+    exchange_audit corrections{pair()};
+    for (std::uint64_t number = 1; number <= 2; ++number)
+      for (const int worker : {0, 1}) {
+        auto h = half(worker, 1 - worker, 0, number);
+        h.corrects = true;
+        h.correction = number == 2 ? odd : 0;
+        h.correction_size = 1;
+        corrections.add(h);
+      }
+    CHECK_FALSE(corrections.summary().clean());
+    CHECK(corrections.violations().size() == 1);
+  }
 }

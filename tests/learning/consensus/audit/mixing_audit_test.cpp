@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 using namespace dybw;
 using namespace dybw::test;
 
@@ -115,6 +117,22 @@ TEST_CASE("mixing_audit: it catches estimates that did not become what the weigh
     a.add(witnessed(report(1, 1, {{0, 0.5}}), 5, 4.1));
     CHECK(a.summary().max_projection_error == doctest::Approx(0.1 / std::sqrt(2 * (9 + 25))));
     CHECK_FALSE(a.summary().clean());
+  }
+}
+
+TEST_CASE("mixing_audit: what is not finite is a violation") {
+  for (const auto odd : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    auto weights = mixing_audit{pair()};
+    weights.add(report(0, 1, {{1, odd}}));
+    weights.add(report(1, 1, {{0, 0.5}}));
+    CHECK(weights.summary().max_row_error == std::numeric_limits<double>::infinity());
+    CHECK(weights.violations().size() == 3); // the row and both columns
+    auto estimates = mixing_audit{pair()};
+    estimates.add(witnessed(report(0, 1, {{1, 0.5}}), odd, 4));
+    estimates.add(witnessed(report(1, 1, {{0, 0.5}}), 5, 4));
+    CHECK_FALSE(estimates.summary().clean());
+    REQUIRE(estimates.violations().size() == 1);
+    CHECK(estimates.violations()[0].ends_with("moved the sum of the estimates (they are not finite)"));
   }
 }
 

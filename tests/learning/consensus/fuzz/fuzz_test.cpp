@@ -18,16 +18,19 @@ std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise)
 }
 
 /// Runs the schedules of one case: seeds first, first + 1, .. DYBW_FUZZ_SCHEDULES asks for more or fewer per
-/// case, DYBW_FUZZ_SEED for just one, DYBW_FUZZ_TRACE for its transcript.
+/// case; DYBW_FUZZ_SEED alone for just that one, with DYBW_FUZZ_TRACE for its transcript; both for so many
+/// from there on.
 void fuzz(std::size_t family_index, std::uint64_t part) {
   const auto& family = fuzz_families[family_index];
   auto count = number_from_environment("DYBW_FUZZ_SCHEDULES", schedules_per_case);
   auto first = part * count;
-  const auto replays = std::getenv("DYBW_FUZZ_SEED") != nullptr;
+  const auto replays =
+      std::getenv("DYBW_FUZZ_SEED") != nullptr && std::getenv("DYBW_FUZZ_SCHEDULES") == nullptr;
   if (replays) {
-    first = number_from_environment("DYBW_FUZZ_SEED", 0);
+    first = 0;
     count = 1;
   }
+  first += number_from_environment("DYBW_FUZZ_SEED", 0);
   auto total = fuzz_result{};
   for (auto seed = first; seed < first + count; ++seed) {
     INFO("replay: DYBW_FUZZ_SEED=", seed,

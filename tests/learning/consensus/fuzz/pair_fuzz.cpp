@@ -256,7 +256,7 @@ fuzz_result run_pair_schedule(const fuzz_family& family, std::uint64_t seed, boo
   if (s.options.machine.corrects && !s.jumpy) {
     sim.run_on(std::max(sim.now(), s.quiet_from) + 3 * s.options.suspect_after.value_or(nanoseconds{0}) +
                s.latency_max * static_cast<std::int64_t>(sim.workers() + 4)); // all hear of who is up
-    if (model.corrections_left(sim) > 1e-9)
+    if (!(model.corrections_left(sim) <= 1e-9))
       check.failures.push_back("the corrections do not add up to nothing");
     if (live_graph_is_connected(sim, *s.graph) && !all_know_the_same(sim))
       check.failures.push_back("live workers know different facts");

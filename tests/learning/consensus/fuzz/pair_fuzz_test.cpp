@@ -12,13 +12,16 @@ using namespace dybw::test;
 void fuzz(const fuzz_family& family, std::uint64_t count) {
   const auto* one = std::getenv("DYBW_FUZZ_SEED");
   const auto* asked = std::getenv("DYBW_FUZZ_SCHEDULES");
+  const auto replays = one != nullptr && asked == nullptr;
   if (asked != nullptr)
     count = std::strtoull(asked, nullptr, 10);
+  if (replays)
+    count = 1;
   const auto first = one != nullptr ? std::strtoull(one, nullptr, 10) : 0;
-  const auto trace = one != nullptr && std::getenv("DYBW_FUZZ_TRACE") != nullptr;
+  const auto trace = replays && std::getenv("DYBW_FUZZ_TRACE") != nullptr;
   std::uint64_t rounds = 0;
   std::uint64_t lost = 0;
-  for (auto seed = first; seed < first + (one != nullptr ? 1 : count); ++seed) {
+  for (auto seed = first; seed < first + count; ++seed) {
     INFO("replay: DYBW_FUZZ_SEED=", seed, " .. -tc=\"pair fuzz: ", std::string{family.name}, "*\"");
     const auto result = run_pair_schedule(family, seed, trace);
     INFO(result.description);
