@@ -70,8 +70,8 @@ struct trainer_start {
 /// model consists. If it was interrupted the inputs are not usable. Throws as `trainer_group`.
 std::vector<trainer_array> start_trainers(run_inputs& inputs, trainer_start how);
 
-/// Loads the data, unless they are there, and prepares the workers for which `lives_here`. Throws `input_error`.
-/// REQUIRES: no other learners.
+/// Loads the data, unless they are there, and prepares the workers for which `lives_here`. Throws
+/// `input_error`. REQUIRES: no other learners.
 void load_inputs(run_inputs& inputs, const std::function<bool(worker_id)>& lives_here);
 
 /// Plans and loads a run of which every worker lives here. Throws `input_error`.
