@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -33,7 +35,7 @@ struct experiment {
   std::vector<std::uint64_t> seeds;
   /// The mean test accuracy of three tests in a row that ends a run.
   std::optional<double> target;
-  /// Of these `--step-size` every row has its best one, chosen with a seed that is not reported.
+  /// Of these `--step-size` every row has its best one, chosen with seeds that are not reported.
   std::vector<std::string> step_sizes;
   /// Runs end at this many times the time that the row needed when its step size was chosen.
   std::optional<double> patience;
@@ -56,8 +58,8 @@ struct experiment {
 /// Throws std::runtime_error that names the line.
 experiment read_experiment(const std::filesystem::path& file);
 
-/// Chooses step sizes; not one of those that are reported.
-constexpr std::uint64_t tuning_seed = 100;
+/// They choose step sizes, and are not reported. Times to a target differ by a third from seed to seed.
+constexpr std::array<std::uint64_t, 2> tuning_seeds{100, 101};
 
 /// One combination of the axes.
 struct cell {

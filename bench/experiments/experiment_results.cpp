@@ -1,6 +1,7 @@
 #include "bench/experiments/experiment_results.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 namespace dybw::bench {
@@ -50,21 +51,29 @@ std::optional<std::size_t> next_trial(std::span<const std::optional<double>> sco
   return std::nullopt;
 }
 
-double tuning_score(const experiment_results::json& run) {
+std::optional<double> tuning_score(const experiment_results& results, const std::vector<std::string>& row,
+                                   const std::string& step_size) {
   constexpr double never = 1e12;
-  if (run["time_to_target_s"].is_number())
-    return run["time_to_target_s"];
-  return never * (2 - (run["test_accuracy"].is_number() ? run["test_accuracy"].get<double>() : 0));
+  double sum = 0;
+  for (const auto seed : tuning_seeds) {
+    const auto* run = results.find(name_of(run_of(row, step_size, seed)));
+    if (!run)
+      return std::nullopt;
+    const auto& time = (*run)["time_to_target_s"];
+    const auto& accuracy = (*run)["test_accuracy"];
+    sum += time.is_number() ? time.get<double>()
+                            : never * (2 - (accuracy.is_number() ? accuracy.get<double>() : 0));
+  }
+  return sum / static_cast<double>(tuning_seeds.size());
 }
 
 std::string best_step_size(const experiment& x, const experiment_results& results,
                            const std::vector<std::string>& row) {
   std::string best;
-  auto score = std::numeric_limits<double>::infinity();
+  auto least = std::numeric_limits<double>::infinity();
   for (const auto& s : x.step_sizes)
-    if (const auto* run = results.find(name_of(run_of(row, s, tuning_seed)));
-        run && tuning_score(*run) < score) {
-      score = tuning_score(*run);
+    if (const auto score = tuning_score(results, row, s); score && *score < least) {
+      least = *score;
       best = s;
     }
   return best;

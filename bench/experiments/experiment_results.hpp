@@ -7,6 +7,8 @@
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <span>
 
 namespace dybw::bench {
 
@@ -32,12 +34,14 @@ private:
   std::ofstream out_;
 };
 
-/// The step size to try next with `tuning_seed`, from `near` on to whichever side is better; none once the
+/// The step size to try next, from `near` on to whichever side is better; none once the
 /// best has a worse one on both sides. Not tried: none; `scores` are better where they are less.
 std::optional<std::size_t> next_trial(std::span<const std::optional<double>> scores, std::size_t near);
 
-/// How a run with `tuning_seed` did, the less the better: its time to the target, or how far it came.
-double tuning_score(const experiment_results::json& run);
+/// How a row did with a step size, by its runs with `tuning_seeds`, the less the better: its mean time to the
+/// target, or how far it came. None if they are not all known.
+std::optional<double> tuning_score(const experiment_results& results, const std::vector<std::string>& row,
+                                   const std::string& step_size);
 
 /// The row's best of `x.step_sizes` as far as is known; empty where there is none to choose, or none is
 /// known.

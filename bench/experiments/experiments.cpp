@@ -117,8 +117,11 @@ private:
       return std::nullopt;
     std::vector<std::optional<double>> scores(x_.step_sizes.size());
     auto best = std::numeric_limits<double>::infinity();
-    for (auto i = next_trial(scores, nearest_step_size(r)); i; i = next_trial(scores, nearest_step_size(r))) {
-      scores[*i] = tuning_score(run_once(run_of(r, x_.step_sizes[*i], tuning_seed), best));
+    const auto near = nearest_step_size(r);
+    for (auto i = next_trial(scores, near); i; i = next_trial(scores, near)) {
+      for (const auto seed : tuning_seeds) // together they may take as long as those of the best
+        run_once(run_of(r, x_.step_sizes[*i], seed), static_cast<double>(tuning_seeds.size()) * best);
+      scores[*i] = tuning_score(results_, r, x_.step_sizes[*i]);
       best = std::min(best, *scores[*i]);
     }
     return x_.patience ? std::optional{*x_.patience * best} : std::nullopt;

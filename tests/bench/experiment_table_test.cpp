@@ -135,8 +135,10 @@ TEST_CASE("experiment_table: each row is shown at the step size that its trials 
   t.x.axes = {{"graph", {{"ring", {"--topology", "ring"}}}}};
   for (const auto& p : t.x.policies) {
     const auto row = row_of(cells_of(t.x).front(), p);
-    t.add(row, "0.1", tuning_seed, p.name == "full" ? 10 : 30);
-    t.add(row, "0.2", tuning_seed, 20);
+    for (const auto seed : tuning_seeds) {
+      t.add(row, "0.1", seed, p.name == "full" ? 10 : 30);
+      t.add(row, "0.2", seed, 20);
+    }
     for (std::uint64_t seed : {1, 2}) {
       t.add(row, "0.1", seed, 11);
       t.add(row, "0.2", seed, 22);
