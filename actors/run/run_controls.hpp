@@ -23,6 +23,9 @@ struct run_controls {
   std::filesystem::path checkpoints{};       ///< directory for those of `--checkpoint-every`; empty for none
   std::map<worker_id, checkpoint> resumed{}; ///< of every worker, if the run goes on
   std::shared_ptr<const virtual_checkpoint> resumed_virtually{}; ///< likewise, in virtual time
+  /// In virtual time: told of every evaluation, of which the result of a long run has some only; returning
+  /// true ends the run as a target does.
+  std::function<bool(const evaluation&)> on_evaluation{};
 };
 
 } // namespace dybw

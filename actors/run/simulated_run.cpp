@@ -247,7 +247,8 @@ private:
       evals_->add(evaluation_line(*e) + '\n');
       check(evals_);
     }
-    if (reaches(*e, inputs_.config.target_accuracy, inputs_.config.target))
+    const auto is_enough = controls_.on_evaluation && controls_.on_evaluation(*e);
+    if (is_enough || reaches(*e, inputs_.config.target_accuracy, inputs_.config.target))
       stop();
   }
 

@@ -31,17 +31,28 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-/// Past the target by so much a single test ends a run, too.
-constexpr double well_past = 0.01;
+/// Looks for the moment when the mean of three tests in a row first reached the target: the second of the
+/// three.
+class target_watch {
+public:
+  explicit target_watch(std::optional<double> target) : target_(target) {}
+  /// Whether it has come.
+  bool operator()(const evaluation& e) {
+    last_.push_back(e);
+    if (last_.size() > 3)
+      last_.erase(last_.begin());
+    if (target_ && !hit_ && last_.size() == 3 &&
+        *last_[0].test_accuracy + *last_[1].test_accuracy + *last_[2].test_accuracy >= 3 * *target_)
+      hit_ = last_[1];
+    return hit_.has_value();
+  }
+  const std::optional<evaluation>& hit() const { return hit_; }
 
-/// When the mean of three tests in a row first reached the target: the second of the three.
-const evaluation* reached(const run_result& result, double target) {
-  const auto& e = result.evaluations;
-  for (std::size_t i = 2; i < e.size(); ++i)
-    if (*e[i - 2].test_accuracy + *e[i - 1].test_accuracy + *e[i].test_accuracy >= 3 * target)
-      return &e[i - 1];
-  return result.time_to_target_s ? &e.back() : nullptr;
-}
+private:
+  std::optional<double> target_;
+  std::vector<evaluation> last_;
+  std::optional<evaluation> hit_;
+};
 
 class runner {
 public:
@@ -98,10 +109,7 @@ private:
     for (auto& o : run)
       if (o.starts_with("DATA/"))
         o.replace(0, 4, data_root_);
-    auto config = read_run_options(run, "").config;
-    if (x_.target)
-      config.target_accuracy = *x_.target + well_past;
-    return config;
+    return read_run_options(run, "").config;
   }
 
   void run_row(const row& r) {
@@ -145,10 +153,13 @@ private:
     auto inputs = plan_run(config);
     inputs.data = data_of(config);
     load_inputs(inputs, [](worker_id) { return true; });
-    const auto done = run_policy_virtually(inputs, 0, {});
+    target_watch watch{x_.target};
+    run_controls controls;
+    controls.on_evaluation = std::ref(watch);
+    const auto done = run_policy_virtually(inputs, 0, controls);
     if (done.result.failed)
       throw std::runtime_error(done.result.policy + ": " + done.result.failure);
-    auto figures = figures_of(done, config.eval_every_s);
+    auto figures = figures_of(done, watch.hit(), config.eval_every_s);
     std::fprintf(stderr, "%s: %s s\n", name.c_str(), figures["time_to_target_s"].dump().c_str());
     results_.add(name, std::move(figures));
     return *results_.find(name);
@@ -165,9 +176,8 @@ private:
     return known;
   }
 
-  json figures_of(const finished_run& done, double eval_every_s) const {
+  json figures_of(const finished_run& done, const std::optional<evaluation>& hit, double eval_every_s) const {
     const auto& r = done.result;
-    const auto* hit = x_.target ? reached(r, *x_.target) : nullptr;
     json line{
         {"workers", r.workers},
         {"time_to_target_s", hit ? json(hit->time_s) : json(nullptr)},

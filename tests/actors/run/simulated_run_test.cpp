@@ -255,6 +255,18 @@ TEST_CASE("simulated_run: whoever watches can stop it, and what was measured is 
   CHECK(run.result.duration_s < 1e7);
 }
 
+TEST_CASE("simulated_run: who is told of every evaluation can end it as a target does") {
+  const temporary_directory place;
+  auto config = virtual_table(place, "dtur");
+  config.rounds.reset();
+  config.time_limit_s = 1e7;
+  run_controls controls;
+  controls.on_evaluation = [left = 5](const evaluation&) mutable { return --left == 0; };
+  const auto run = run_policy_virtually(prepare_run(config), 0, controls);
+  CHECK_FALSE(run.result.interrupted);
+  CHECK(run.result.evaluations.size() == 6); // and the end
+}
+
 namespace {
 
 bool same_but_for_the_host(const run_result& a, const run_result& b) {
