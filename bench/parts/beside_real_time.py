@@ -20,7 +20,7 @@ import tempfile
 
 TARGET = 0.915
 TUNING_SEED = 100
-GRID = [0.04, 0.08, 0.16, 0.32, 0.64]
+GRID = [0.16, 0.32, 0.08, 0.64, 0.04]  # the likely ones first: runs end at the best time so far
 WORKERS = 6
 POLICIES = ["full", "dtur", "adaptive", "adpsgd"]
 
@@ -54,11 +54,11 @@ def options_of(arguments, policy, data, slowness, step_size, seed, limit):
         policy = "full"
     return ["--policy", policy, *many, *times, "--dataset", "mnist", "--data", arguments.data, "--model", "softmax",
             "--step-size", str(step_size), "--seed", str(seed), "--time-limit", str(limit),
-            "--target-accuracy", str(TARGET + 0.01), "--eval-every", str(50 * t), "--quiet", "--force"]
+            "--target-accuracy", str(TARGET + 0.004), "--eval-every", str(50 * t), "--quiet", "--force"]
 
 
 def play(arguments, options, where):
-    """When the target was reached, nothing if it was not, and the run."""
+    """When the target was reached, nothing if it was not, and the run, which ends at a single test well past it."""
     with tempfile.TemporaryDirectory() as out:
         command = [arguments.dybw, "run", *options, *where, "--format", "json", "--out", out]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -73,7 +73,7 @@ def play(arguments, options, where):
 
 
 def best_step_size(arguments, policy, data, slowness):
-    best, step_size = 4000 * arguments.step * WORKERS, None
+    best, step_size = 20000 * arguments.step, None
     for candidate in GRID:
         time, _ = play(arguments, options_of(arguments, policy, data, slowness, candidate, TUNING_SEED, best),
                        ["--clock", "virtual"])
