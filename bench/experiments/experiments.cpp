@@ -143,10 +143,11 @@ private:
                                         : static_cast<std::size_t>(found - x_.step_sizes.begin());
   }
 
-  const json& run_once(const row& run, std::optional<double> limit) {
+  /// Unless it is known.
+  void run_once(const row& run, std::optional<double> limit) {
     const auto name = name_of(run);
-    if (const auto* known = results_.find(name))
-      return *known;
+    if (results_.find(name))
+      return;
     auto config = config_of(run);
     if (limit)
       config.time_limit_s = std::min(config.time_limit_s.value_or(1e8), *limit);
@@ -157,12 +158,13 @@ private:
     run_controls controls;
     controls.on_evaluation = std::ref(watch);
     const auto done = run_policy_virtually(inputs, 0, controls);
-    if (done.result.failed)
+    // A step size may be so large that the loss is no number: such a run has not reached the target.
+    const auto has_diverged = done.result.test_loss && !std::isfinite(*done.result.test_loss);
+    if (done.result.failed && !has_diverged)
       throw std::runtime_error(done.result.policy + ": " + done.result.failure);
     auto figures = figures_of(done, watch.hit(), config.eval_every_s);
     std::fprintf(stderr, "%s: %s s\n", name.c_str(), figures["time_to_target_s"].dump().c_str());
     results_.add(name, std::move(figures));
-    return *results_.find(name);
   }
 
   /// Read once for all runs.

@@ -26,9 +26,9 @@ POLICIES = ["full", "dtur", "adaptive", "adpsgd"]
 
 
 class Node:
-    def __init__(self, dybw):
-        self.process = subprocess.Popen([dybw, "node", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True)
+    def __init__(self, dybw, data):
+        self.process = subprocess.Popen([dybw, "node", "--listen", "127.0.0.1:0", "--data", data],
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         for line in self.process.stdout:
             if found := re.search(r"127\.0\.0\.1:\d+", line):
                 self.address = found[0]
@@ -52,7 +52,7 @@ def options_of(arguments, policy, data, slowness, step_size, seed, limit):
         times = ["--step-time", f"const:{t}"]
         many = ["--workers", "1", "--topology", "path", "--batch", "4" if policy == "alone" else str(4 * WORKERS)]
         policy = "full"
-    return ["--policy", policy, *many, *times, "--dataset", "mnist", "--data", arguments.data, "--model", "softmax",
+    return ["--policy", policy, *many, *times, "--dataset", "mnist", "--model", "softmax",
             "--step-size", str(step_size), "--seed", str(seed), "--time-limit", str(limit),
             "--target-accuracy", str(TARGET + 0.004), "--eval-every", str(50 * t), "--quiet", "--force"]
 
@@ -76,7 +76,7 @@ def best_step_size(arguments, policy, data, slowness):
     best, step_size = 20000 * arguments.step, None
     for candidate in GRID:
         time, _ = play(arguments, options_of(arguments, policy, data, slowness, candidate, TUNING_SEED, best),
-                       ["--clock", "virtual"])
+                       ["--clock", "virtual", "--data", arguments.data])
         if time is not None and time < best:
             best, step_size = time, candidate
     if step_size is None:
@@ -102,7 +102,9 @@ def main():
     arguments = parser.parse_args()
     arguments.dybw = str(pathlib.Path(arguments.dybw).resolve())
     print("| data | slowness | row | step size | virtual | of `full` | real | of `full` |\n|---|---|---|---:|---:|---:|---:|---:|")
-    nodes = [Node(arguments.dybw) for _ in range(3)]
+    nodes = [Node(arguments.dybw, arguments.data) for _ in range(3)]
+    here = ["--data", arguments.data]
+    in_virtual_time = ["--clock", "virtual", *here]
     on_nodes = ["--nodes", ",".join(n.address for n in nodes)]
     try:
         for data in ("iid", "shards:2"):
@@ -113,11 +115,11 @@ def main():
                     virtual, real, rate = [], [], 0
                     for seed in arguments.seeds:
                         options = options_of(arguments, policy, data, slowness, step_size, seed, 3 * about)
-                        time, run = play(arguments, options, ["--clock", "virtual"])
+                        time, run = play(arguments, options, in_virtual_time)
                         virtual.append(time)
                         rate = run["no_wait_rate"]
                         if policy != "ideal":
-                            real.append(play(arguments, options, [] if policy == "alone" else on_nodes)[0])
+                            real.append(play(arguments, options, here if policy == "alone" else on_nodes)[0])
                     if policy in arguments.policies:
                         full.setdefault("rate", rate)
                     if policy == "ideal":
