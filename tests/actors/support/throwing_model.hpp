@@ -27,10 +27,10 @@ public:
   batch_score score(std::span<const float>, const batch_view&, model_workspace&) const override { return {}; }
 };
 
-/// Another model, but there is no memory for its first score.
-class unscored_model final : public classifier {
+/// Another model, in all that is not overridden.
+class wrapped_model : public classifier {
 public:
-  explicit unscored_model(std::shared_ptr<const classifier> other) : other_(std::move(other)) {}
+  explicit wrapped_model(std::shared_ptr<const classifier> other) : other_(std::move(other)) {}
 
   std::string name() const override { return other_->name(); }
   std::size_t parameter_count() const noexcept override { return other_->parameter_count(); }
@@ -46,13 +46,25 @@ public:
   }
   batch_score score(std::span<const float> parameters, const batch_view& batch,
                     model_workspace& workspace) const override {
-    if (!thrown_.exchange(true))
-      throw std::bad_alloc{};
     return other_->score(parameters, batch, workspace);
   }
 
 private:
   std::shared_ptr<const classifier> other_;
+};
+
+/// There is no memory for its first score.
+class unscored_model final : public wrapped_model {
+public:
+  using wrapped_model::wrapped_model;
+  batch_score score(std::span<const float> parameters, const batch_view& batch,
+                    model_workspace& workspace) const override {
+    if (!thrown_.exchange(true))
+      throw std::bad_alloc{};
+    return wrapped_model::score(parameters, batch, workspace);
+  }
+
+private:
   mutable std::atomic<bool> thrown_{false};
 };
 

@@ -27,30 +27,16 @@ training_job_ptr step_job(const std::shared_ptr<const training_setup>& setup,
 }
 
 /// Softmax that writes down how many samples each gradient is of.
-class counting_model final : public classifier {
+class counting_model final : public wrapped_model {
 public:
-  std::string name() const override { return "counting"; }
-  std::size_t parameter_count() const noexcept override { return inner_->parameter_count(); }
-  void initialise(std::uint64_t seed, std::span<float> parameters) const override {
-    inner_->initialise(seed, parameters);
-  }
-  std::unique_ptr<model_workspace> make_workspace(std::size_t samples_max) const override {
-    return inner_->make_workspace(samples_max);
-  }
+  counting_model() : wrapped_model(make_model("softmax", {4, 2})) {}
   double loss_and_gradient(std::span<const float> parameters, const batch_view& batch,
                            std::span<float> gradient, model_workspace& workspace) const override {
     samples.push_back(batch.labels.size());
-    return inner_->loss_and_gradient(parameters, batch, gradient, workspace);
-  }
-  batch_score score(std::span<const float> parameters, const batch_view& batch,
-                    model_workspace& workspace) const override {
-    return inner_->score(parameters, batch, workspace);
+    return wrapped_model::loss_and_gradient(parameters, batch, gradient, workspace);
   }
 
   mutable std::vector<std::size_t> samples;
-
-private:
-  std::shared_ptr<const classifier> inner_ = make_model("softmax", {4, 2});
 };
 
 } // namespace
