@@ -141,6 +141,16 @@ TEST_CASE("dybw monitor: a stopped node is named within two seconds, and shown a
   monitor.wait(patience);
 }
 
+TEST_CASE("dybw monitor: a node that does not answer at once is waited for, which is said") {
+  live_run run;
+  run.nodes.node(1).send(SIGSTOP);
+  child_process monitor{run.monitor(1, {"--format", "json", "--interval", "0.2"})};
+  monitor.go_on(seconds{8}); // longer than one call of the node is tried
+  CHECK(monitor.errors().find("node " + run.nodes.address(1) + " does not answer yet") != std::string::npos);
+  run.nodes.node(1).send(SIGCONT);
+  CHECK(wait_for_view(monitor, [](const json& v) { return v["workers"].size() == 6; }).is_object());
+}
+
 TEST_CASE("dybw monitor: survives the node that it was given") {
   live_run run;
   child_process monitor{run.monitor(2, {"--format", "json", "--interval", "0.2"})};
