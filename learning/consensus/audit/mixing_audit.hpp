@@ -98,8 +98,8 @@ private:
     std::string first_doubt;
     correction_track correction;
     bool missed_a_report = false; ///< .. since the last one that counts
-    std::vector<round_number>
-        behind_a_gap; ///< of the reports not looked at yet, those that come after one missed
+    /// Rounds of reports not looked at yet, each of which comes after one that was missed.
+    std::vector<round_number> behind_a_gap;
   };
 
   template <class Change>
