@@ -14,8 +14,10 @@ import argparse
 import json
 import pathlib
 import re
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 
 TARGET = 0.915
@@ -102,6 +104,7 @@ def main():
     arguments = parser.parse_args()
     arguments.dybw = str(pathlib.Path(arguments.dybw).resolve())
     print("| data | slowness | row | step size | virtual | of `full` | real | of `full` |\n|---|---|---|---:|---:|---:|---:|---:|")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # which ends the nodes, too
     nodes = [Node(arguments.dybw, arguments.data) for _ in range(3)]
     here = ["--data", arguments.data]
     in_virtual_time = ["--clock", "virtual", *here]
