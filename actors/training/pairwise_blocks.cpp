@@ -9,12 +9,22 @@ pairwise_blocks::pairwise_blocks(const training_setup* setup) : setup_(setup) {
   mover_.emplace(parameter_count_, setup->projection, setup->correction);
 }
 
-parameter_block pairwise_blocks::add_step(const parameter_block& own, const parameter_block& from,
+parameter_block pairwise_blocks::begin_step(const parameter_block& own, double unanswered) {
+  began_ = own;
+  const auto before = std::exchange(before_step_, {});
+  const auto after = std::exchange(after_step_, {});
+  return mover_ && unanswered > 0 ? mover_->without_step(own, before, after, unanswered) : own;
+}
+
+parameter_block pairwise_blocks::add_step(const parameter_block& own, const parameter_block& at,
                                           const parameter_block& stepped, const take_step& x) {
   if (!mover_)
     return own;
   mover_->correction().enter(x.generation);
-  return mover_->add_step(own, from, stepped, x.scale, step_share(*setup_, x.round - 1));
+  before_step_ = own;
+  after_step_ = mover_->add_step(own, {std::exchange(began_, {}), at, stepped}, x.scale,
+                                 step_share(*setup_, x.round - 1));
+  return after_step_;
 }
 
 bool pairwise_blocks::take(worker_id from, const parameter_block& block, bool needed) {

@@ -27,8 +27,10 @@ public:
     (own_offer ? held_[to].offered : held_[to].answered) = own;
   }
 
-  /// `own` with the step added that led from `from` to `stepped` (`estimate_mover::add_step`).
-  parameter_block add_step(const parameter_block& own, const parameter_block& from,
+  /// Where a step from `own` is to be computed (`compute::unanswered`).
+  parameter_block begin_step(const parameter_block& own, double unanswered);
+  /// `own` with the step added that led from there, `at`, to `stepped` (`estimate_mover::add_step`).
+  parameter_block add_step(const parameter_block& own, const parameter_block& at,
                            const parameter_block& stepped, const take_step& x);
   /// `own` after our half of the exchange, which becomes news; its blocks are let go of.
   parameter_block absorb(const parameter_block& own, const dybw::absorb& x);
@@ -47,6 +49,9 @@ private:
 
   const training_setup* setup_;
   std::map<worker_id, blocks> held_;
+  parameter_block began_;       ///< our estimate when the step under way began
+  parameter_block before_step_; ///< .. before and ..
+  parameter_block after_step_;  ///< .. after the newest was added, until the next begins
   std::size_t parameter_count_ = 0;
   std::optional<estimate_mover> mover_;
   disagreement disagreement_;

@@ -359,8 +359,7 @@ void worker_state::count_sent(const parameter_block& block) {
 void worker_state::perform(const compute& x) {
   if (coder_ && !pairs_)
     code_from_what_is_known();
-  const auto delay =
-      slot_->begin_step(x.ticket, now(), pairs_ ? current_ : parameter_block{}, machine_->completed());
+  const auto delay = slot_->begin_step(x.ticket, now(), where_from(x.unanswered), machine_->completed());
   if (delay && *delay > nanoseconds{0})
     self_->delayed_send(self_, *delay, delay_over{x.ticket});
   else if (delay)
@@ -390,6 +389,17 @@ void worker_state::perform(const arm_timer& x) {
   armed_ = x.at;
   if (!wake_up_ || *wake_up_ > x.at)
     wake_at(x.at);
+}
+
+/// In rounds that is the job's business.
+parameter_block worker_state::where_from(double unanswered) {
+  if (!pairs_)
+    return {};
+  const auto cpu_before = thread_cpu_s();
+  auto from = pairs_->begin_step(current_, unanswered);
+  if (unanswered > 0)
+    mixing_price_.spent(from_seconds(thread_cpu_s() - cpu_before));
+  return from;
 }
 
 /// Costs something only because the worker has averaged since the step began.

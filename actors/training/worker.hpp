@@ -135,6 +135,7 @@ private:
   void perform(const compute& x);
   void perform(const drop_step&) { slot_->drop_step(now()); }
   void perform(const mix& x);
+  parameter_block where_from(double unanswered);
   void perform(const take_step& x);
   /// One pass over the parameters, here and now: a trainer may be deep in our own gradient, and the neighbour
   /// goes on with what we told it.

@@ -31,6 +31,7 @@ public:
   }
 
   bool observed() const noexcept { return observed_; }
+  nanoseconds usual() const noexcept { return mean_; } ///< the mean; 0 before any
 
   nanoseconds bound() const noexcept {
     return std::max<nanoseconds>({10 * (mean_ + 4 * deviation_), 10 * longest_, std::chrono::seconds{1}});

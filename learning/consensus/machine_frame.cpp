@@ -65,10 +65,10 @@ void machine_frame::set_phase(phase p) {
   phase_since_ = now_;
 }
 
-void machine_frame::start_step() {
+void machine_frame::start_step(double unanswered) {
   set_phase(phase::computing);
   step_started_ = now_;
-  effects_.push_back(compute{++ticket_});
+  effects_.push_back(compute{++ticket_, unanswered});
 }
 
 void machine_frame::leave() {

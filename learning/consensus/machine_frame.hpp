@@ -31,7 +31,7 @@ protected:
   machine_status status_of_phase() const;
 
   void set_phase(phase p);
-  void start_step();
+  void start_step(double unanswered = 0);
   void leave();
   void send_facts(worker_id to);
   /// What a correction belongs to; 0 without.

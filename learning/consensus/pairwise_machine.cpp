@@ -103,10 +103,12 @@ void pairwise_machine::on(const step_done& e) {
   offer_to_some(e);
   patience_ends_.reset();
   if (const auto patience = policy_->patience(rates_.step()))
-    patience_ends_ = saturated_sum(now_, *patience);
+    patience_ends_ = may_answer_within(*patience) ? saturated_sum(now_, *patience) : now_;
   deadline_ = saturated_sum(now_, options_.round_timeout.value_or(answer_limit()));
-  if (!owing_.empty())
-    effects_.push_back(arm_timer{patience_ends_ ? std::min(*patience_ends_, deadline_) : deadline_});
+  if (may_go_on())
+    return;
+  const auto is_patient = patience_ends_ && *patience_ends_ > now_;
+  effects_.push_back(arm_timer{is_patient ? std::min(*patience_ends_, deadline_) : deadline_});
 }
 
 void pairwise_machine::on(const message_received& e) {
@@ -354,6 +356,21 @@ void pairwise_machine::offer_to(neighbour& n) {
   n.told = our_word();
   recount(n);
   effects_.push_back(send{n.id, offer{current_, n.offered, n.told.rate, n.sessions, n.told.generation}});
+}
+
+/// The weights of those that owe an answer to an estimate with the newest step in it.
+double pairwise_machine::unanswered() const {
+  double weight = 0;
+  for (const auto* n : owing_)
+    if (n->offered_at >= record_.joined)
+      weight += n->weight;
+  return weight;
+}
+
+/// Whether anybody usually does, or is not known yet.
+bool pairwise_machine::may_answer_within(nanoseconds patience) const {
+  return std::ranges::any_of(
+      owing_, [&](const neighbour* n) { return !n->pace.observed() || n->pace.usual() <= patience; });
 }
 
 /// To be called whenever a neighbour's standing has changed.

@@ -99,7 +99,9 @@ private:
   void on(neighbour&, const Other&) {} // of another protocol
 
   void evaluate();
-  void go_on() { is_through() ? close_down() : start_step(); }
+  void go_on() { is_through() ? close_down() : start_step(unanswered()); }
+  double unanswered() const;
+  bool may_answer_within(nanoseconds patience) const;
   void offer_to_some(const step_done& e);
   void offer_to(neighbour& n);
   void lose(neighbour& n, neighbour_lost::cause why);

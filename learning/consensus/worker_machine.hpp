@@ -89,6 +89,9 @@ struct use_estimate {
 /// Start a step from the current estimate; answer with `step_done{ticket}`.
 struct compute {
   std::uint64_t ticket = 0;
+  /// Pairwise averaging: what neighbours will take over of the newest step once they answer, in [0,1). The
+  /// gradient is computed without it (`estimate_mover::without_step`).
+  double unanswered = 0;
 };
 
 /// The unfinished step with this ticket is not wanted any more; it must leave no trace.

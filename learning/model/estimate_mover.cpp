@@ -15,27 +15,35 @@ bool is_nearly_1(double scale) {
 
 } // namespace
 
-parameter_block estimate_mover::add_step(const parameter_block& now, const parameter_block& from,
-                                         const parameter_block& stepped, double scale, double share) {
+parameter_block estimate_mover::add_step(const parameter_block& now, const step_ends& step, double scale,
+                                         double share) {
+  const auto& [began, at, stepped] = step;
   if (memory_.steps++ % measured_every == 1) // the first has no momentum yet
-    memory_.step_length = distance_between(stepped.values(), from.values());
-  const auto was_moved = now.values().data() != from.values().data();
+    memory_.step_length = distance_between(stepped.values(), at.values());
   if (!is_nearly_1(scale)) {
-    if (was_moved) // else nothing is learnt of neighbours
-      memory_.agreement.observe(cosine_between(from.values(), stepped.values(), now.values()));
+    if (now.values().data() != began.values().data()) // else nothing is learnt of neighbours
+      memory_.agreement.observe(cosine_between(at.values(), stepped.values(), began.values(), now.values()));
     scale = memory_.agreement.temper(scale);
   }
   if (is_nearly_1(scale))
     scale = 1;
-  if (scale == 1 && !was_moved && correction_.is_zero())
+  const auto is_there = now.values().data() == at.values().data();
+  if (scale == 1 && is_there && correction_.is_zero())
     return stepped;
   auto moved = pool_.acquire();
-  if (scale == 1 && !was_moved)
+  if (scale == 1 && is_there)
     std::ranges::copy(stepped.values(), moved->values().begin());
   else
-    add_difference(now.values(), stepped.values(), from.values(), scale, moved->values());
+    add_difference(now.values(), stepped.values(), at.values(), scale, moved->values());
   correction_.add_to(moved->values(), scale * share);
   return parameter_block{std::move(moved)};
+}
+
+parameter_block estimate_mover::without_step(const parameter_block& now, const parameter_block& before,
+                                             const parameter_block& after, double share) {
+  auto point = pool_.acquire();
+  add_difference(now.values(), before.values(), after.values(), share, point->values());
+  return parameter_block{std::move(point)};
 }
 
 estimate_mover::absorbed estimate_mover::absorb(const parameter_block& own, const parameter_block& theirs,

@@ -11,8 +11,8 @@
 namespace dybw {
 
 /// Pairwise averaging: the sums that move one worker's estimate while a gradient step is under way. One pass
-/// over memory each, `add_step` after an exchange two, and one more each with a correction; buffers are used
-/// again. Used by one thread at a time.
+/// over memory each, `add_step` two where a step does not count for 1, and one more each with a correction;
+/// buffers are used again. Used by one thread at a time.
 class estimate_mover {
 public:
   /// `projection` is the audit's witness, `correction_rate` rho.
@@ -21,12 +21,24 @@ public:
       : pool_(parameter_count), correction_(correction_rate, parameter_count, projection),
         projection_(std::move(projection)) {}
 
-  /// `now` with the step added that led from `from` to `stepped`. It counts for `scale`, tempered by how far
-  /// it agrees with the ways from `from` to `now`, of this step and those before; nearly 1 counts for 1.
-  /// Where nothing was averaged in between (`now` is `from`), a step that counts for 1 costs nothing.
-  /// `share` of the correction (`step_share`) goes with it, and counts for as much.
-  parameter_block add_step(const parameter_block& now, const parameter_block& from,
-                           const parameter_block& stepped, double scale, double share = 1);
+  /// A step of a worker.
+  struct step_ends {
+    parameter_block began;   ///< its estimate when the step began
+    parameter_block at;      ///< where it was computed: that, or what `without_step` made of it
+    parameter_block stepped; ///< w~, where it led
+  };
+  /// `now` with the step added. It counts for `scale`, tempered by how far it agrees with the ways on which
+  /// averaging led from `began` to `now`, in this step and those before; nearly 1 counts for 1. Where `now`
+  /// is `at`, a step that counts for 1 costs nothing. `share` of the correction (`step_share`) goes with it,
+  /// and counts for as much.
+  parameter_block add_step(const parameter_block& now, const step_ends& step, double scale, double share = 1);
+
+  /// `now` without `share` of the step that led from `before` to `after`: what it will be when the neighbours
+  /// have taken over that much of it. Its noise is the largest part of what is between neighbours, and an
+  /// average takes most of it away; a gradient that is computed before their answers are there has no need to
+  /// suffer from it (docs/adaptive.md, "What links cost").
+  parameter_block without_step(const parameter_block& now, const parameter_block& before,
+                               const parameter_block& after, double share);
 
   /// What is remembered of earlier steps.
   struct memory {

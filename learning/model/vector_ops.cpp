@@ -124,21 +124,22 @@ void add_difference(std::span<const float> base, std::span<const float> x, std::
     out[k] = base[k] + p * (x[k] - y[k]);
 }
 
-double cosine_between(std::span<const float> origin, std::span<const float> x, std::span<const float> y) {
-  assert(x.size() == origin.size() && y.size() == origin.size());
+double cosine_between(std::span<const float> x_origin, std::span<const float> x,
+                      std::span<const float> y_origin, std::span<const float> y) {
+  assert(x.size() == x_origin.size() && y.size() == x.size() && y_origin.size() == x.size());
   lane_sums products{};
   lane_sums x_squares{};
   lane_sums y_squares{};
-  for (std::size_t first = 0; first < origin.size(); first += block_size) {
-    const auto count = std::min(block_size, origin.size() - first);
-    const auto from_origin = [&](std::span<const float> v) {
-      return [v = v.data() + first, o = origin.data() + first](std::size_t k) {
-        return static_cast<double>(v[k]) - static_cast<double>(o[k]);
+  for (std::size_t first = 0; first < x.size(); first += block_size) {
+    const auto count = std::min(block_size, x.size() - first);
+    const auto way = [&](std::span<const float> from, std::span<const float> to) {
+      return [to = to.data() + first, from = from.data() + first](std::size_t k) {
+        return static_cast<double>(to[k]) - static_cast<double>(from[k]);
       };
     };
-    add_products(count, from_origin(x), from_origin(y), products);
-    add_squares(count, from_origin(x), x_squares);
-    add_squares(count, from_origin(y), y_squares);
+    add_products(count, way(x_origin, x), way(y_origin, y), products);
+    add_squares(count, way(x_origin, x), x_squares);
+    add_squares(count, way(y_origin, y), y_squares);
   }
   const auto sizes = std::sqrt(total(x_squares)) * std::sqrt(total(y_squares));
   return sizes > 0 ? std::clamp(total(products) / sizes, -1.0, 1.0) : 0;

@@ -26,9 +26,10 @@ void mix_estimates(std::span<const float> own, std::span<const mix_input> neighb
 void add_difference(std::span<const float> base, std::span<const float> x, std::span<const float> y,
                     double weight, std::span<float> out);
 
-/// Cosine of the angle between x - origin and y - origin, in double precision sums, in [-1,1]; 0 if one of
-/// them is 0. [parameter_count] each.
-double cosine_between(std::span<const float> origin, std::span<const float> x, std::span<const float> y);
+/// Cosine of the angle between x - x_origin and y - y_origin, in double precision sums, in [-1,1]; 0 if one
+/// of them is 0. [parameter_count] each.
+double cosine_between(std::span<const float> x_origin, std::span<const float> x,
+                      std::span<const float> y_origin, std::span<const float> y);
 
 /// Double precision sums, one per lane, so that the compiler can add packets without changing the order of
 /// the additions. 32 lanes fill eight AVX2 registers.

@@ -14,18 +14,19 @@ struct deferred_training::cell {
 };
 
 struct deferred_training::task {
-  enum class kind { step, mix, step_onto, absorb, code };
+  enum class kind { step, mix, without_step, step_onto, absorb, code };
   kind what = kind::step;
   worker_id worker{};
   std::vector<std::uint32_t> rows; ///< step: of its mini-batches ..
   std::vector<std::size_t> ends;   ///< .. and where each ends
   round_number completed = 0;      ///< step: rounds before it
-  /// mix: neighbours' w~ with their weights; step_onto: at, onto; absorb: own, theirs, mine; code: w~, base
+  /// mix: neighbours' w~ with their weights; without_step: now, before, after; step_onto: began, at, onto;
+  /// absorb: own, theirs, mine; code: w~, base
   std::vector<std::pair<std::shared_ptr<const cell>, double>> inputs;
   std::vector<std::shared_ptr<const cell>> own; ///< mix, of coded estimates: w~_j as each of these has it
   std::vector<bool> corrects;                   ///< mix, of inputs, if any does; absorb: not empty if it does
   std::uint64_t generation = 0;                 ///< mix, step_onto, absorb
-  double factor = 0;                            ///< step_onto: scale; absorb: weight
+  double factor = 0;                            ///< without_step: share; step_onto: scale; absorb: weight
   std::shared_ptr<cell> result;
   std::shared_ptr<outcome> told;
   std::shared_ptr<share> added;
@@ -268,12 +269,22 @@ estimate_handle deferred_training::mix(worker_id id, const estimate_handle& own,
   return t.result;
 }
 
-estimate_handle deferred_training::step_onto(worker_id id, const estimate_handle& at,
+estimate_handle deferred_training::without_step(worker_id id, const estimate_handle& now,
+                                                const estimate_handle& before, const estimate_handle& after,
+                                                double part) {
+  auto& t = add(id, {&now, &before, &after});
+  t.what = task::kind::without_step;
+  t.inputs = {{to_cell(now), 0}, {to_cell(before), 0}, {to_cell(after), 0}};
+  t.factor = part;
+  return t.result;
+}
+
+estimate_handle deferred_training::step_onto(worker_id id, const step_start& from,
                                              const estimate_handle& onto, const take_step& e) {
-  auto& t = add(id, {&at, &onto});
+  auto& t = add(id, {&from.began, &from.at, &onto});
   t.what = task::kind::step_onto;
   ++learners_[index_of(id)].onto_noted;
-  t.inputs = {{to_cell(at), 0}, {to_cell(onto), 0}};
+  t.inputs = {{to_cell(from.began), 0}, {to_cell(from.at), 0}, {to_cell(onto), 0}};
   t.factor = e.scale;
   t.generation = e.generation;
   give_batches(t);
@@ -372,13 +383,16 @@ void deferred_training::carry_out(task& t, std::size_t lane) {
   }
   case task::kind::mix:
     return mix(t, lane);
+  case task::kind::without_step:
+    t.result->block = l.mover.without_step(input(0), input(1), input(2), t.factor);
+    return;
   case task::kind::step_onto: {
-    const auto done = l.local.step_from(input(0), batches_of(t, lane), t.completed, workspaces_[lane]);
+    const auto done = l.local.step_from(input(1), batches_of(t, lane), t.completed, workspaces_[lane]);
     t.told->loss = done.loss;
     t.told->samples = static_cast<std::uint32_t>(done.samples);
     l.mover.correction().enter(t.generation);
-    t.result->block =
-        l.mover.add_step(input(1), input(0), done.estimate, t.factor, step_share(*setup_, t.completed));
+    t.result->block = l.mover.add_step(input(2), {input(0), input(1), done.estimate}, t.factor,
+                                       step_share(*setup_, t.completed));
     l.apart_after[l.onto_done++ % l.apart_after.size()] = l.apart.value();
     return;
   }

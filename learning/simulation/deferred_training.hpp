@@ -52,7 +52,9 @@ public:
                       std::uint64_t generation) override;
   estimate_handle as_sent(worker_id id, const estimate_handle& estimate,
                           const estimate_handle& base) override;
-  estimate_handle step_onto(worker_id id, const estimate_handle& at, const estimate_handle& onto,
+  estimate_handle without_step(worker_id id, const estimate_handle& now, const estimate_handle& before,
+                               const estimate_handle& after, double share) override;
+  estimate_handle step_onto(worker_id id, const step_start& from, const estimate_handle& onto,
                             const take_step& e) override;
   estimate_handle absorb(worker_id id, const estimate_handle& own, const estimate_handle& theirs,
                          const estimate_handle& mine, const exchange_half& half) override;

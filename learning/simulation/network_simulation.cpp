@@ -287,7 +287,8 @@ void network_simulation::perform(shell& s, const compute& e) {
     model_->step_begins(s.id, s.machine->completed(), next.gradients);
   if (!network_.codes.empty() && !in_pairs_)
     choose_bases(network_, s);
-  s.from = in_pairs_ ? s.current : estimate_handle{};
+  if (in_pairs_)
+    s.from = where_from(s, e.unanswered);
   const auto takes = saturated_sum(s.step_takes, std::exchange(s.mixing_owed, nanoseconds{0}));
   const auto begins_in = std::max(s.stalled_until - now(), nanoseconds{0});
   s.step_due = network_.moment_after(saturated_sum(begins_in, takes), "a step is under way");
@@ -326,9 +327,20 @@ void network_simulation::perform(shell& s, const mix& e) {
   }
 }
 
+step_start network_simulation::where_from(shell& s, double unanswered) {
+  const auto before = std::exchange(s.before_step, {});
+  const auto after = std::exchange(s.after_step, {});
+  if (unanswered == 0)
+    return {s.current, s.current};
+  owe_mixing(s, 1);
+  return {s.current, model_ != nullptr ? model_->without_step(s.id, s.current, before, after, unanswered)
+                                       : estimate_handle{}};
+}
+
 void network_simulation::perform(shell& s, const take_step& e) {
   if (model_ != nullptr) {
-    s.current = model_->step_onto(s.id, s.from, s.current, e);
+    s.before_step = s.current;
+    s.current = s.after_step = model_->step_onto(s.id, s.from, s.current, e);
     note_change();
   }
   s.from = {};

@@ -90,6 +90,7 @@ private:
   void perform(shell& s, const compute& e);
   void perform(shell& s, const drop_step& e);
   void perform(shell& s, const mix& e);
+  step_start where_from(shell& s, double unanswered);
   void perform(shell& s, const take_step& e);
   void perform(shell& s, const absorb& e);
   void perform(shell& s, const dybw::edge_lost& e);

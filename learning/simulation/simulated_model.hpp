@@ -24,6 +24,12 @@ struct weighted_estimate {
   bool corrects = false; ///< see `mix_term`
 };
 
+/// Where a step in pairs began, see `estimate_mover::step_ends`.
+struct step_start {
+  estimate_handle began;
+  estimate_handle at;
+};
+
 /// What becomes of the workers' estimates. The simulation decides when and with whom, this does the sums.
 /// Calls come in the order of virtual time.
 class simulated_model {
@@ -44,9 +50,13 @@ public:
                               std::span<const weighted_estimate> neighbours, std::uint64_t generation) = 0;
 
   // Pairwise averaging:
+  /// `now` without `share` of the step that led from `before` to `after` (`estimate_mover::without_step`).
+  virtual estimate_handle without_step(worker_id id, const estimate_handle& now,
+                                       const estimate_handle& before, const estimate_handle& after,
+                                       double share) = 0;
   /// `onto` with the step added that a gradient at `at` makes: onto + scale * (w~(at) - at); see
   /// `estimate_mover::add_step`.
-  virtual estimate_handle step_onto(worker_id id, const estimate_handle& at, const estimate_handle& onto,
+  virtual estimate_handle step_onto(worker_id id, const step_start& from, const estimate_handle& onto,
                                     const take_step& e) = 0;
   /// own + weight * (theirs - mine).
   virtual estimate_handle absorb(worker_id id, const estimate_handle& own, const estimate_handle& theirs,

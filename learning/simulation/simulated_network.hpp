@@ -119,8 +119,11 @@ struct simulated_shell {
   nanoseconds stall_noticed_in{0}; ///< .. which the shell finds after so long a step
   std::uint64_t timer = 0;
   estimate_handle current; ///< w_j
-  estimate_handle from;    ///< pairwise averaging: where the step under way began
-  estimate_handle stepped; ///< w~_j
+  // Pairwise averaging:
+  step_start from;             ///< of the step under way
+  estimate_handle before_step; ///< w_j before and ..
+  estimate_handle after_step;  ///< .. after the newest step was added, until the next begins
+  estimate_handle stepped;     ///< w~_j
   estimate_witness before;
   estimate_witness after;
   estimate_witness correction;

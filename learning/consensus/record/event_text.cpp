@@ -101,7 +101,11 @@ public:
     message(e.message);
   }
   void operator()(const use_estimate& e) { say("use", e.from, e.round); }
-  void operator()(const compute& e) { say("compute", e.ticket); }
+  void operator()(const compute& e) {
+    say("compute", e.ticket);
+    if (e.unanswered > 0)
+      also("without", e.unanswered);
+  }
   void operator()(const drop_step& e) { say("drop", e.ticket); }
   void operator()(const mix& e) {
     say("mix", e.round);

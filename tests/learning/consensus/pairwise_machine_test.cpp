@@ -25,12 +25,25 @@ TEST_CASE("pairwise_machine: it goes on without an answer that does not come soo
   w.finish_step(100ms);
   w.hear(0, answer{1});
   w.wait(5ms);
-  CHECK(w.tell(timer_expired{}) == "done{1}, compute{2}");
+  CHECK(w.tell(timer_expired{}) == "done{1}, compute{2, without 0.33}");
   CHECK(w.record().backup_workers == 1);
   CHECK_FALSE(w.record().timed_out);
   // Who owes an answer gets no further offer.
   CHECK(w.finish_step() == "step{2} x 1.00, offer{2, 3} to 0, timer");
   CHECK(w.hear(2, answer{2}) == "absorb{own, 2, 1#2}");
+}
+
+TEST_CASE("pairwise_machine: whose answers usually take longer than it would wait is not waited for") {
+  worker_probe w{pair(), 0, "adaptive"};
+  w.begin();
+  w.finish_step(100ms);
+  w.wait(5ms);
+  CHECK(w.tell(timer_expired{}) == "done{1}, compute{2, without 0.50}");
+  w.wait(20ms);
+  CHECK(w.hear(1, answer{1}) == "absorb{own, 1, 0#1}");
+  CHECK(w.finish_step(80ms) == "step{2} x 1.00, offer{2, 2} to 1, done{2}, compute{3, without 0.50}");
+  // What is owed is of an earlier step: of the newest nobody has been told.
+  CHECK(w.finish_step(80ms) == "step{3} x 1.00, done{3}, compute{4}");
 }
 
 TEST_CASE("pairwise_machine: an answer that is owed for many rounds is waited for") {
@@ -56,7 +69,7 @@ TEST_CASE("pairwise_machine: what never comes ends in a timeout, not in a stands
   w.tell(timer_expired{});
   CHECK(w.machine().current_phase() == phase::gathering);
   w.wait(1s);
-  CHECK(w.tell(timer_expired{}) == "done{1}, compute{2}");
+  CHECK(w.tell(timer_expired{}) == "done{1}, compute{2, without 0.50}");
   CHECK(w.machine().counters().timeouts == 1);
 }
 

@@ -79,7 +79,12 @@ struct effect_text {
   std::string operator()(const use_estimate& e) const {
     return "use{" + to_string(e.from) + ", " + number(e.round) + "}";
   }
-  std::string operator()(const compute& e) const { return "compute{" + number(e.ticket) + "}"; }
+  std::string operator()(const compute& e) const {
+    char without[32] = "";
+    if (e.unanswered > 0)
+      std::snprintf(without, sizeof without, ", without %.2f", e.unanswered);
+    return "compute{" + number(e.ticket) + without + "}";
+  }
   std::string operator()(const drop_step& e) const { return "drop{" + number(e.ticket) + "}"; }
   std::string operator()(const mix& e) const {
     std::string text = "mix{" + number(e.round);

@@ -54,7 +54,7 @@ struct world {
       now[k] = pull * common[k] + more[k] * 0.5F;
     }
     const auto f = block_of(from), s = block_of(stepped), n = block_of(now);
-    return counted(n, mover.add_step(n, f, s, scale), f, s);
+    return counted(n, mover.add_step(n, {f, f, s}, scale), f, s);
   }
 };
 
@@ -67,11 +67,30 @@ TEST_CASE("estimate_mover: where nothing was averaged a step that counts for 1 i
   const auto learnt = w.mover.remembered().agreement.value();
   const auto from = block_of(std::vector<float>(count, 1.0F));
   const auto stepped = block_of(std::vector<float>(count, 2.0F));
-  CHECK(w.mover.add_step(from, from, stepped, 1).values().data() == stepped.values().data());
-  CHECK(w.mover.add_step(from, from, stepped, 3.5).values().data() ==
+  CHECK(w.mover.add_step(from, {from, from, stepped}, 1).values().data() == stepped.values().data());
+  CHECK(w.mover.add_step(from, {from, from, stepped}, 3.5).values().data() ==
         stepped.values().data()); // tempered to 1
   CHECK(w.mover.remembered().agreement.value() == learnt);
-  CHECK(w.mover.add_step(stepped, from, stepped, 1).values()[1] == 3); // was moved: the way is added
+  CHECK(w.mover.add_step(stepped, {from, from, stepped}, 1).values()[1] == 3); // was moved: the way is added
+}
+
+TEST_CASE("estimate_mover: a gradient is computed without what neighbours take over of the step before") {
+  world w;
+  const auto before = block_of(w.drawn()), after = block_of(w.drawn()), now = block_of(w.drawn());
+  const auto at = w.mover.without_step(now, before, after, 0.75);
+  for (std::size_t k = 0; k < count; ++k)
+    CHECK(at.values()[k] ==
+          doctest::Approx(now.values()[k] - 0.75F * (after.values()[k] - before.values()[k])).epsilon(1e-5));
+  // Both that and what is averaged meanwhile stay as they are; the step goes on top.
+  const auto stepped = block_of(w.drawn()), moved = block_of(w.drawn());
+  const auto result = w.mover.add_step(moved, {now, at, stepped}, 1);
+  for (std::size_t k = 0; k < count; ++k)
+    CHECK(result.values()[k] ==
+          doctest::Approx(moved.values()[k] + stepped.values()[k] - at.values()[k]).epsilon(1e-4));
+  // To leave it out is no movement by averaging.
+  const auto learnt = w.mover.remembered().agreement.value();
+  w.mover.add_step(now, {now, at, stepped}, 3.5);
+  CHECK(w.mover.remembered().agreement.value() == learnt);
 }
 
 TEST_CASE("estimate_mover: a step counts for its scale if neighbours move another way, for 1 if the same") {
@@ -127,8 +146,8 @@ TEST_CASE("estimate_mover: a step adds what exchanges that count have moved the 
   const auto c = mover.correction().value();
   CHECK(x.correction.norm == doctest::Approx(norm(c.values())));
   CHECK(x.correction.norm > 0);
-  const auto alone = mover.add_step(from, from, stepped, 1, 0.5);
-  const auto moved = mover.add_step(own, from, stepped, 1, 0.5);
+  const auto alone = mover.add_step(from, {from, from, stepped}, 1, 0.5);
+  const auto moved = mover.add_step(own, {from, from, stepped}, 1, 0.5);
   for (std::size_t k = 0; k < count; ++k) {
     const auto by = 0.125F * (theirs.values()[k] - own.values()[k]);
     CHECK(c.values()[k] == doctest::Approx(by).epsilon(1e-5));
@@ -137,7 +156,7 @@ TEST_CASE("estimate_mover: a step adds what exchanges that count have moved the 
           doctest::Approx(own.values()[k] + (stepped.values()[k] - from.values()[k]) + by / 2).epsilon(1e-4));
   }
   mover.correction().enter(1);
-  CHECK(mover.add_step(from, from, stepped, 1).values().data() == stepped.values().data());
+  CHECK(mover.add_step(from, {from, from, stepped}, 1).values().data() == stepped.values().data());
 }
 
 TEST_CASE("estimate_mover: says how far apart the ends were, in steps, the length of which it looks at now "
@@ -147,20 +166,20 @@ TEST_CASE("estimate_mover: says how far apart the ends were, in steps, the lengt
   const auto one = block_of(std::vector<float>(count, 1.0F));
   const auto three = block_of(std::vector<float>(count, 3.0F));
   CHECK(w.mover.absorb(zero, three, zero, 0.5).strides == 0); // no step was made
-  w.mover.add_step(zero, zero, three, 1); // without momentum, so it is not the one to measure by
+  w.mover.add_step(zero, {zero, zero, three}, 1); // without momentum, so it is not the one to measure by
   CHECK(w.mover.absorb(zero, three, zero, 0.5).strides == 0);
-  w.mover.add_step(zero, zero, one, 1);
+  w.mover.add_step(zero, {zero, zero, one}, 1);
   CHECK(w.mover.absorb(zero, three, zero, 0.5).strides == doctest::Approx(3));
   CHECK(w.mover.absorb(three, zero, one, 0.5).strides == doctest::Approx(1));
   for (int i = 0; i < 20; ++i)
-    w.mover.add_step(zero, zero, three, 1);
+    w.mover.add_step(zero, {zero, zero, three}, 1);
   CHECK(w.mover.absorb(zero, three, zero, 0.5).strides == doctest::Approx(1));
   estimate_mover same{count, w.projection};
   same.restore(w.mover.remembered());
   for (int i = 0; i < 20; ++i) { // and it is measured at the same steps
     const auto stepped = block_of(std::vector<float>(count, 1.0F + static_cast<float>(i)));
-    w.mover.add_step(zero, zero, stepped, 1);
-    same.add_step(zero, zero, stepped, 1);
+    w.mover.add_step(zero, {zero, zero, stepped}, 1);
+    same.add_step(zero, {zero, zero, stepped}, 1);
     CHECK(same.absorb(zero, three, zero, 0.5).strides == w.mover.absorb(zero, three, zero, 0.5).strides);
   }
 }

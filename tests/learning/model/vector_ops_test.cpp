@@ -288,11 +288,12 @@ TEST_CASE("cosine_between: agrees with the definition, and is 0 where there is n
       xx += x * x;
       yy += y * y;
     }
-    CHECK(dybw::cosine_between(v[0], v[1], v[2]) == doctest::Approx(xy / std::sqrt(xx * yy)).epsilon(1e-9));
-    CHECK(dybw::cosine_between(v[0], v[1], v[1]) == doctest::Approx(1));
-    CHECK(dybw::cosine_between(v[0], v[0], v[1]) == 0);
-    CHECK(dybw::cosine_between(v[0], v[1], v[0]) == 0);
+    CHECK(dybw::cosine_between(v[0], v[1], v[0], v[2]) ==
+          doctest::Approx(xy / std::sqrt(xx * yy)).epsilon(1e-9));
+    CHECK(dybw::cosine_between(v[0], v[1], v[0], v[1]) == doctest::Approx(1));
+    CHECK(dybw::cosine_between(v[0], v[0], v[0], v[1]) == 0);
+    CHECK(dybw::cosine_between(v[0], v[1], v[0], v[0]) == 0);
   }
   const std::vector<float> origin(100, 1.0F), x(100, 3.0F), y(100, 0.5F);
-  CHECK(dybw::cosine_between(origin, x, y) == doctest::Approx(-1));
+  CHECK(dybw::cosine_between(origin, x, origin, y) == doctest::Approx(-1));
 }

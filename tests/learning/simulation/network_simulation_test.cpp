@@ -38,7 +38,11 @@ struct numbers final : simulated_model {
       x += o.weight * (value(o.estimate) - value(own));
     return std::make_shared<const double>(x);
   }
-  estimate_handle step_onto(worker_id, const estimate_handle&, const estimate_handle& onto,
+  estimate_handle without_step(worker_id, const estimate_handle& now, const estimate_handle&,
+                               const estimate_handle&, double) override {
+    return now;
+  }
+  estimate_handle step_onto(worker_id, const step_start&, const estimate_handle& onto,
                             const take_step&) override {
     return onto;
   }

@@ -5,6 +5,8 @@
 #include "learning/graph/worker_sets.hpp"
 #include "learning/simulation/network_simulation.hpp"
 
+#include <doctest/doctest.h>
+
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -74,7 +76,13 @@ public:
     const auto phi = from_[index_of(id)];
     return std::make_shared<const number>(number{phi + outer_move(id, bar - phi), bar});
   }
-  estimate_handle step_onto(worker_id id, const estimate_handle&, const estimate_handle& onto,
+  estimate_handle without_step(worker_id, const estimate_handle& now, const estimate_handle& before,
+                               const estimate_handle& after, double share) override {
+    CHECK(share > 0);
+    CHECK(share < 1);
+    return made(value(now) + share * (value(before) - value(after)));
+  }
+  estimate_handle step_onto(worker_id id, const step_start&, const estimate_handle& onto,
                             const take_step& e) override {
     enter(id, e.generation);
     const auto c = corrections_[index_of(id)].value; // past the outer step
