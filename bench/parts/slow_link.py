@@ -3,7 +3,7 @@
 
     bench/parts/slow_link.py build/apps/dybw [--mbit 100] [--rounds 40] [--turns 3]
 
-Two nodes in network namespaces of their own, joined by a pair of virtual cables that `tc` shapes (needs root, `ip` and `tc`), train
+Two nodes in network namespaces of their own, behind cables that `tc` shapes (needs root, `ip` and `tc`), train
 `mlp:1258` on digits under `full`, a worker on each, in turns for each format. Prints the median time of a round, its ratio to
 float32's, bytes on the links per estimate and the accuracy reached; the last row has no link between its two workers, which
 says what of a round is not the link.
@@ -11,45 +11,15 @@ says what of a round is not the link.
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import time
 
+from shaped_hosts import ShapedHosts
+
 FORMATS = ["float32", "float16", "bfloat16", "int8"]
 PARAMETERS = 784 * 1258 + 1258 + 1258 * 10 + 10
-
-
-def ip(*words):
-    subprocess.run(["ip", *words], check=True)
-
-
-class Link:
-    """Two hosts and a shaped cable; gone at the end."""
-
-    def __init__(self, mbit):
-        self.names = [f"dybwlink{os.getpid()}{side}" for side in "ab"]
-        self.mbit = mbit
-
-    def __enter__(self):
-        for name in self.names:
-            ip("netns", "add", name)
-            ip("-n", name, "link", "set", "lo", "up")
-        ip("-n", self.names[0], "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", self.names[1])
-        for i, name in enumerate(self.names):
-            ip("-n", name, "addr", "add", f"10.78.0.{i + 1}/24", "dev", "eth0")
-            ip("-n", name, "link", "set", "eth0", "up")
-            subprocess.run(["ip", "netns", "exec", name, "tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate",
-                            f"{self.mbit}mbit", "burst", "64kb", "latency", "200ms"], check=True)
-        return self
-
-    def __exit__(self, *_):
-        for name in self.names:
-            subprocess.run(["ip", "netns", "del", name], check=False)
-
-    def run(self, side, command, **more):
-        return subprocess.Popen(["ip", "netns", "exec", self.names[side], *command], **more)
 
 
 def training(arguments, *more):
@@ -73,14 +43,14 @@ def main():
     arguments = parser.parse_args()
     rounds = {name: [] for name in FORMATS}
     last = {}
-    with Link(arguments.mbit) as link:
-        nodes = [link.run(side, [arguments.program, "node", "--listen", f"10.78.0.{side + 1}:7000", "--insecure", "--quiet"])
+    with ShapedHosts(2, arguments.mbit) as hosts:
+        nodes = [hosts.run(side, [arguments.program, "node", "--listen", f"{hosts.address(side)}:7000", "--insecure", "--quiet"])
                  for side in (0, 1)]
         try:
             time.sleep(2)
             for _ in range(arguments.turns):
                 for name in FORMATS:
-                    process = link.run(0, training(arguments, "--nodes", "10.78.0.1:7000,10.78.0.2:7000", "--send", name),
+                    process = hosts.run(0, training(arguments, "--nodes", "10.78.0.1:7000,10.78.0.2:7000", "--send", name),
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
                     last[name] = run_of(process)
                     rounds[name].append(last[name]["mean_round_s"])
