@@ -25,7 +25,7 @@ ROWS = ["full", "dtur", "adaptive", "adpsgd", "adaptive, one host", "alone"]
 
 
 def seconds(program, arguments, row, partition, step_size, seed, hosts):
-    """To the target; none if it was not reached, and nobody reads it."""
+    """To the target; none if it was not reached."""
     policy, *where = row.split(", ")
     t = arguments.step
     options = ["--policy", "full" if policy == "alone" else policy, "--workers", "1" if policy == "alone" else str(arguments.workers), "--topology",
