@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 from shaped_hosts import ShapedHosts
 
@@ -28,16 +27,22 @@ def seconds(program, arguments, row, partition, step_size, seed, hosts):
     """To the target; none if it was not reached."""
     policy, *where = row.split(", ")
     t = arguments.step
-    options = ["--policy", "full" if policy == "alone" else policy, "--workers", "1" if policy == "alone" else str(arguments.workers), "--topology",
-               "path" if policy == "alone" else arguments.topology, "--partition", "iid" if policy == "alone" else partition, "--step-time",
-               f"uniform:{0.9 * t},{1.1 * t}", "--dataset", "mnist", "--data", arguments.data, "--model", "softmax", "--batch", "4",
-               "--step-size", str(step_size), "--seed", str(seed), "--time-limit", str(6000 * t), "--target-accuracy",
-               str(TARGET + 0.004), "--eval-every", str(25 * t), "--quiet", "--force", "--format", "json"]
-    if policy != "alone" and not where:
-        options += ["--nodes", ",".join(f"{hosts.address(i)}:7000" for i in range(arguments.workers))]
+    if policy == "alone":
+        many = ["--policy", "full", "--workers", "1", "--topology", "path"]
+    else:
+        many = ["--policy", policy, "--workers", str(arguments.workers), "--topology", arguments.topology, "--partition", partition]
+        if not where:
+            many += ["--nodes", hosts.addresses()]
     with tempfile.TemporaryDirectory() as out:
-        process = hosts.run(0, [program, "run", *options, "--out", out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        result, error = process.communicate(timeout=12000 * t)
+        command = [program, "run", *many, "--step-time", f"uniform:{0.9 * t},{1.1 * t}", "--dataset", "mnist", "--data", arguments.data,
+                   "--model", "softmax", "--batch", "4", "--step-size", str(step_size), "--seed", str(seed), "--time-limit",
+                   str(6000 * t), "--target-accuracy", str(TARGET + 0.004), "--eval-every", str(25 * t), "--quiet", "--force",
+                   "--format", "json", "--out", out]
+        process = hosts.run(0, command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            result, error = process.communicate(timeout=12000 * t)
+        finally:
+            process.kill()
     if process.returncode != 0:
         raise SystemExit(f"behind_links: {error.strip()}")
     tests = [(e["time_s"], e["test_accuracy"]) for e in json.loads(result)["runs"][0]["evaluations"]]
@@ -48,25 +53,16 @@ def seconds(program, arguments, row, partition, step_size, seed, hosts):
 
 
 def measure(program, arguments, rows, hosts):
-    nodes = [hosts.run(i, [program, "node", "--listen", f"{hosts.address(i)}:7000", "--insecure", "--quiet", "--data", arguments.data])
-             for i in range(arguments.workers)]
-    try:
-        time.sleep(2)
-        for partition in ("iid", "shards:2"):
-            for row in rows:
-                if row == "alone" and partition != "iid":
-                    continue
-                best = []
-                for seed in arguments.seeds:
-                    sizes = [0.04] if row == "alone" else arguments.step_sizes
-                    times = [seconds(program, arguments, row, partition, x, seed, hosts) for x in sizes]
-                    best.append(min((t for t in times if t is not None), default=float("inf")))
-                print(f"| {partition} | {row} | {program} | {statistics.mean(best):.1f} |", flush=True)
-    finally:
-        for node in nodes:
-            node.terminate()
-        for node in nodes:
-            node.wait(timeout=60)
+    for partition in ("iid", "shards:2"):
+        for row in rows:
+            if row == "alone" and partition != "iid":
+                continue
+            best = []
+            for seed in arguments.seeds:
+                sizes = [0.04] if row == "alone" else arguments.step_sizes
+                times = [seconds(program, arguments, row, partition, x, seed, hosts) for x in sizes]
+                best.append(min((t for t in times if t is not None), default=float("inf")))
+            print(f"| {partition} | {row} | {program} | {statistics.mean(best):.1f} |", flush=True)
 
 
 def main():
@@ -84,7 +80,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # which ends the nodes and takes the hosts away, too
     print("| data | row | program | seconds |\n|---|---|---|---:|")
     for i, program in enumerate(arguments.programs):
-        with ShapedHosts(arguments.workers, arguments.mbit, burst="8kb") as hosts:
+        with ShapedHosts(arguments.workers, arguments.mbit, burst="8kb") as hosts, hosts.nodes(program, "--data", arguments.data):
             measure(program, arguments, arguments.rows if i == 0 else ["adaptive"], hosts)
 
 

@@ -14,7 +14,6 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 
 from shaped_hosts import ShapedHosts
 
@@ -43,22 +42,13 @@ def main():
     arguments = parser.parse_args()
     rounds = {name: [] for name in FORMATS}
     last = {}
-    with ShapedHosts(2, arguments.mbit) as hosts:
-        nodes = [hosts.run(side, [arguments.program, "node", "--listen", f"{hosts.address(side)}:7000", "--insecure", "--quiet"])
-                 for side in (0, 1)]
-        try:
-            time.sleep(2)
-            for _ in range(arguments.turns):
-                for name in FORMATS:
-                    process = hosts.run(0, training(arguments, "--nodes", "10.78.0.1:7000,10.78.0.2:7000", "--send", name),
-                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                    last[name] = run_of(process)
-                    rounds[name].append(last[name]["mean_round_s"])
-        finally:
-            for node in nodes:
-                node.terminate()
-            for node in nodes:
-                node.wait(timeout=60)
+    with ShapedHosts(2, arguments.mbit) as hosts, hosts.nodes(arguments.program):
+        for _ in range(arguments.turns):
+            for name in FORMATS:
+                process = hosts.run(0, training(arguments, "--nodes", hosts.addresses(), "--send", name),
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                last[name] = run_of(process)
+                rounds[name].append(last[name]["mean_round_s"])
     one_host = run_of(subprocess.Popen(training(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
     slow = statistics.median(rounds["float32"])
     print(f"{PARAMETERS:,} parameters, {arguments.mbit:g} Mbit/s, medians of {arguments.turns} runs of {arguments.rounds} rounds")

@@ -11,17 +11,17 @@ std::string number(std::uint64_t x) {
 }
 
 std::string fact_text(const fact& f) {
-  return to_string(f.a) + (f.a == f.b ? "" : "-" + to_string(f.b)) +
-         (f.rests ? " rests v"
-          : f.up  ? " up v"
-                  : " down v") +
-         number(f.version);
+  auto text = to_string(f.a);
+  if (f.a != f.b)
+    text.append("-").append(to_string(f.b)); // GCC 12 warns of "x" + a string, falsely
+  return text.append(f.rests ? " rests v" : f.up ? " up v" : " down v").append(number(f.version));
 }
 
 std::string more_text(const threshold& m) {
   std::string text;
   if (m.more)
-    for_each_edge(*m.more, [&](edge e) { text += " " + to_string(e.a) + "-" + to_string(e.b); });
+    for_each_edge(
+        *m.more, [&](edge e) { text.append(" ").append(to_string(e.a)).append("-").append(to_string(e.b)); });
   return text;
 }
 
@@ -91,7 +91,7 @@ struct effect_text {
     for (const auto& t : e.terms) {
       char weight[32];
       std::snprintf(weight, sizeof weight, ":%.3f", t.weight);
-      text += " " + to_string(t.neighbour) + weight;
+      text.append(" ").append(to_string(t.neighbour)).append(weight);
     }
     return text + "}";
   }

@@ -87,10 +87,16 @@ TEST_CASE("estimate_mover: a gradient is computed without what neighbours take o
   for (std::size_t k = 0; k < count; ++k)
     CHECK(result.values()[k] ==
           doctest::Approx(moved.values()[k] + stepped.values()[k] - at.values()[k]).epsilon(1e-4));
-  // To leave it out is no movement by averaging.
-  const auto learnt = w.mover.remembered().agreement.value();
+  // To leave it out is no movement by averaging: what the step agrees with begins where the worker was.
   w.mover.add_step(now, {now, at, stepped}, 3.5);
-  CHECK(w.mover.remembered().agreement.value() == learnt);
+  CHECK(w.mover.remembered().agreement.value() == 0);
+  std::vector<float> along(count);
+  for (std::size_t k = 0; k < count; ++k)
+    along[k] = now.values()[k] + stepped.values()[k] - at.values()[k];
+  w.mover.add_step(block_of(along), {now, at, stepped}, 3.5);
+  step_agreement whole;
+  whole.observe(1);
+  CHECK(w.mover.remembered().agreement.value() == doctest::Approx(whole.value()).epsilon(1e-4));
 }
 
 TEST_CASE("estimate_mover: a step counts for its scale if neighbours move another way, for 1 if the same") {

@@ -78,8 +78,8 @@ public:
   }
   estimate_handle without_step(worker_id, const estimate_handle& now, const estimate_handle& before,
                                const estimate_handle& after, double share) override {
-    CHECK(share > 0);
-    CHECK(share < 1);
+    if (share <= 0 || share >= 1)
+      FAIL_CHECK("a step without " << share << " of the one before");
     return made(value(now) + share * (value(before) - value(after)));
   }
   estimate_handle step_onto(worker_id id, const step_start&, const estimate_handle& onto,
