@@ -215,11 +215,11 @@ run_view monitor_machine::view(nanoseconds now) const {
   if (first.is_open() && first.idle) {
     v.now = run_view::state::idle;
     v.trouble = "no run is going on at " + first.name();
-  } else {
+  } else if (!first.is_open()) {
     v.now = ever_reached_ ? run_view::state::lost : run_view::state::attaching;
     v.trouble = first.why_not;
   }
-  return v;
+  return v; // else attaching: it has not said yet what it does
 }
 
 } // namespace dybw

@@ -109,7 +109,7 @@ struct run_view {
   static constexpr std::size_t events_max = 200;  ///< the newest
 
   enum class state {
-    attaching, ///< no node has answered yet
+    attaching, ///< the node that was given has not said yet what it does
     idle,      ///< no run is going on there
     running,
     over, ///< every worker is done or lost

@@ -137,6 +137,7 @@ TEST_CASE("monitor_machine: finds the other nodes from the one it is given") {
   CHECK(m.called == std::vector<std::size_t>{0});
   CHECK(m.view().now == run_view::state::attaching);
   m.reach(0);
+  CHECK(m.view().now == run_view::state::attaching); // until it has said what it does
   m.answer([](std::size_t) { return true; });
   CHECK(m.called == std::vector<std::size_t>{1});
   CHECK(m.addresses.back() == endpoint{"b", 7401});
@@ -203,6 +204,21 @@ TEST_CASE("monitor_machine: a first node that cannot be reached is said with its
   m.step(node_not_reached{node_at(0), "nothing listens, at a:7400"});
   CHECK(m.view().now == run_view::state::attaching);
   CHECK(m.view().trouble == "nothing listens, at a:7400");
+}
+
+TEST_CASE("monitor_machine: a first node that hangs up before it has said what it does is lost until it is "
+          "reached again") {
+  probe m;
+  m.reach(0);
+  m.step(node_hung_up{node_at(0), "closed"});
+  CHECK(m.view().now == run_view::state::lost);
+  CHECK(m.view().trouble == "closed");
+  m.go_on(milliseconds{1100});
+  REQUIRE(m.called == std::vector<std::size_t>{0});
+  CHECK(m.view().now == run_view::state::lost);
+  m.reach(0);
+  CHECK(m.view().now == run_view::state::attaching);
+  CHECK(m.view().trouble.empty());
 }
 
 TEST_CASE("monitor_machine: without a run it is idle, asks once per second, and sees the run that begins") {
