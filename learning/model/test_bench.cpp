@@ -17,6 +17,8 @@ constexpr std::size_t batch_max = 256;
 constexpr std::size_t work_at_once = std::size_t{1} << 28U;
 /// Of an average, for one lane. A multiple of the blocks in which vectors are added up.
 constexpr std::size_t parameters_at_once = std::size_t{1} << 16U;
+/// Are scored on the same samples, gathered once for them; so many are lost if it is told to stop.
+constexpr std::size_t models_at_once = 8;
 
 lone_crew nobody_else;
 
@@ -39,6 +41,8 @@ struct test_bench::lane {
       : workspace(scored.make_workspace(samples)), features(samples * feature_count), labels(samples) {}
 
   std::unique_ptr<model_workspace> workspace;
+  std::size_t first = 0; ///< of the order, and ..
+  std::size_t count = 0; ///< .. so many are gathered
   float_buffer features{0};
   std::vector<std::int32_t> labels;
   std::vector<std::span<const float>> vectors;
@@ -97,7 +101,10 @@ test_score test_bench::tally::mean() const noexcept {
 void test_bench::score(piece& p, std::span<const task> tasks, lane& with) {
   const auto features = with.features.values().first(p.count * test_->features);
   const auto labels = std::span{with.labels}.first(p.count);
-  test_->gather(std::span{rows_}.subspan(p.first, p.count), features, labels);
+  if (with.first != p.first || with.count != p.count)
+    test_->gather(std::span{rows_}.subspan(p.first, p.count), features, labels);
+  with.first = p.first;
+  with.count = p.count;
   p.sum = classifier_->score(tasks[p.task].parameters, batch_view{features, labels}, *with.workspace);
 }
 
@@ -105,14 +112,16 @@ std::vector<test_bench::tally> test_bench::score(std::span<const task> tasks, st
                                                  const observer& stop) {
   std::vector<piece> pieces;
   std::size_t all = 0;
-  for (std::size_t t = 0; t < tasks.size(); ++t) {
-    assert(tasks[t].samples <= samples());
-    all += tasks[t].samples;
-    for (std::size_t at = 0; at < tasks[t].samples;) {
-      const auto end = at < interim ? std::min(interim, tasks[t].samples) : tasks[t].samples;
-      const auto count = std::min(piece_samples_, end - at);
-      pieces.push_back({t, at, count});
-      at += count;
+  for (std::size_t first = 0, last = 0; first < tasks.size(); first = last) {
+    const auto wanted = tasks[first].samples;
+    assert(wanted <= samples());
+    while (last < tasks.size() && last - first < models_at_once && tasks[last].samples == wanted)
+      ++last;
+    all += (last - first) * wanted;
+    for (std::size_t at = 0; at < wanted; at += pieces.back().count) {
+      const auto end = at < interim ? std::min(interim, wanted) : wanted;
+      for (auto t = first; t < last; ++t)
+        pieces.push_back({t, at, std::min(piece_samples_, end - at)});
     }
   }
   const auto piece_work = piece_samples_ * std::max<std::size_t>(classifier_->multiplications(), 1);
