@@ -40,7 +40,7 @@ cell_name named(const cell& c) {
   cell_name x;
   for (const auto& [axis, variant] : c.names) {
     x.title += ", " + variant;
-    x.file += "-" + file_part(variant);
+    x.file.append("-").append(file_part(variant)); // GCC 12 warns of "x" + a string, falsely
   }
   return x;
 }

@@ -238,9 +238,9 @@ std::string cell_table(const experiment& x, const results& r, const std::string&
     std::erase_if(policies, is_one_worker);
   auto text = "\n" + title + "\n\n|";
   for (const auto& a : x.axes)
-    text += " " + a.name + " |";
+    text.append(" ").append(a.name).append(" |");
   for (const auto& p : policies)
-    text += " " + p + " |";
+    text.append(" ").append(p).append(" |");
   text += "\n|";
   for (std::size_t i = 0; i < x.axes.size(); ++i)
     text += "---|";
@@ -248,14 +248,14 @@ std::string cell_table(const experiment& x, const results& r, const std::string&
     text += "---:|";
   text += "\n";
   for (const auto& c : r.cells) {
-    text += "| " + c + " |";
-    for (const auto& p : policies)
-      text += " " + over_seeds(r, c, p, field).text(decimals) +
-              (field == &pair_of_runs::time && over_seeds(r, c, p, field).any() &&
-                       !r.step_sizes.at({c, p}).empty()
-                   ? " @" + r.step_sizes.at({c, p})
-                   : "") +
-              " |";
+    text.append("| ").append(c).append(" |");
+    for (const auto& p : policies) {
+      const auto mean = over_seeds(r, c, p, field);
+      text.append(" ").append(mean.text(decimals));
+      if (field == &pair_of_runs::time && mean.any() && !r.step_sizes.at({c, p}).empty())
+        text.append(" @").append(r.step_sizes.at({c, p}));
+      text += " |";
+    }
     text += "\n";
   }
   return text;
@@ -288,7 +288,7 @@ std::string ends_table(const experiment& x, const results& r) {
                                column{"worst worker while it ran, %", &pair_of_runs::worst_before, 1}};
   std::string text = "\nAt the end; means with 95 % intervals over the seeds:\n\n|";
   for (const auto& a : x.axes)
-    text += " " + a.name + " |";
+    text.append(" ").append(a.name).append(" |");
   text += " policy |";
   for (const auto& c : columns)
     text += std::string{" "} + c.name + " |";
@@ -301,15 +301,16 @@ std::string ends_table(const experiment& x, const results& r) {
       const auto found = r.runs.find({c, p});
       if (found == r.runs.end())
         continue;
-      text += "| " + c + " | " + p + " |";
+      text.append("| ").append(c).append(" | ").append(p).append(" |");
       for (const auto& column : columns) {
         sample_mean values;
         for (const auto& [seed, run] : found->second)
           values.add(run.*column.field);
-        text += " " + fixed_text(values.mean(), column.decimals) + " ± " +
-                fixed_text(values.half_width(), column.decimals) + " |";
+        text.append(" ").append(fixed_text(values.mean(), column.decimals));
+        text.append(" ± ").append(fixed_text(values.half_width(), column.decimals)).append(" |");
       }
-      text += " " + fixed_text(over_seeds(r, c, p, &pair_of_runs::steps_per_worker).mean(), 0) + " |\n";
+      const auto steps = over_seeds(r, c, p, &pair_of_runs::steps_per_worker).mean();
+      text.append(" ").append(fixed_text(steps, 0)).append(" |\n");
     }
   return text;
 }
