@@ -78,7 +78,7 @@ public:
   }
   estimate_handle without_step(worker_id, const estimate_handle& now, const estimate_handle& before,
                                const estimate_handle& after, double share) override {
-    if (share <= 0 || share >= 1)
+    if (!(share > 0 && share < 1)) // not a number is neither
       FAIL_CHECK("a step without " << share << " of the one before");
     return made(value(now) + share * (value(before) - value(after)));
   }
