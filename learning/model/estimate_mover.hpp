@@ -11,8 +11,8 @@
 namespace dybw {
 
 /// Pairwise averaging: the sums that move one worker's estimate while a gradient step is under way. One pass
-/// over memory each, `add_step` two where a step does not count for 1, and one more each with a correction;
-/// buffers are used again. Used by one thread at a time.
+/// over memory each, `add_step` two where a step does not count for 1 and one more every eighth time, and one
+/// more each with a correction; buffers are used again. Used by one thread at a time.
 class estimate_mover {
 public:
   /// `projection` is the audit's witness, `correction_rate` rho.
