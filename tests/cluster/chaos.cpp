@@ -151,7 +151,7 @@ public:
     if (setting_.has_checkpoints())
       options.insert(options.end(), {"--checkpoint-every", "0.5"});
     auto launcher = nodes_.launch(options);
-    if (!nodes_.wait_until(0, [](const json& s) { return s.is_object() && s["newest_round"] > 5; }))
+    if (!nodes_.wait_until(0, [](const json& s) { return s["newest_round"] > 5; }))
       return "the run did not begin: " + launcher->errors() + nodes_.errors();
     const auto end_of_trouble = std::chrono::steady_clock::now() + milliseconds{3500};
     for (const auto& deed : setting_.deeds) {
@@ -312,8 +312,7 @@ private:
         return name + ": " + problem;
       if (killed_[i])
         continue;
-      if (!nodes_.wait_until(
-              i, [&](const json& status) { return was_refused(i) || is_idle(status); }, seconds{45}))
+      if (!was_refused(i) && !nodes_.wait_until(i, is_idle, seconds{45}) && !was_refused(i))
         return name + " is not idle: " + nodes_.status(i).dump() + "\nThe nodes said:\n" + nodes_.errors();
       if (was_refused(i)) {
         ++counts_.refused; // whom it asked went away in the meantime; it says so and ends

@@ -1,6 +1,7 @@
 #include "tests/cluster/cluster.hpp"
 
 #include <fstream>
+#include <iostream>
 #include <random>
 #include <stdexcept>
 
@@ -86,7 +87,7 @@ cluster::cluster(std::size_t nodes, std::vector<std::string> more, std::vector<c
     start(i);
   }
   for (std::size_t i = 0; i < nodes; ++i)
-    if (!wait_until(i, [](const nlohmann::json& s) { return s.is_object(); }))
+    if (!wait_until(i, [](const nlohmann::json&) { return true; }))
       throw std::runtime_error("a node did not start: " + nodes_[i]->errors());
 }
 
@@ -130,7 +131,7 @@ std::unique_ptr<child_process> cluster::launch(std::vector<std::string> argument
   return std::make_unique<child_process>(command(0, arguments));
 }
 
-nlohmann::json cluster::status(std::size_t node) const {
+nlohmann::json cluster::ask(std::size_t node) const {
   const auto end =
       child_process{command(node, {"status", addresses_[node], "--format", "json", "--timeout", "2"})}.wait(
           std::chrono::seconds{20});
@@ -138,14 +139,26 @@ nlohmann::json cluster::status(std::size_t node) const {
   return end.code == 0 && !answer.is_discarded() ? answer : nlohmann::json{};
 }
 
+nlohmann::json cluster::status(std::size_t node) {
+  nlohmann::json answer;
+  wait_until(node, [&answer](const nlohmann::json& s) {
+    answer = s;
+    return true;
+  });
+  return answer;
+}
+
 bool cluster::wait_until(std::size_t node, const std::function<bool(const nlohmann::json&)>& condition,
                          std::chrono::seconds how_long) {
   const auto deadline = clock::now() + how_long * (is_slow_build ? 4 : 1);
+  nlohmann::json answer;
   while (clock::now() < deadline) {
-    if (condition(status(node)))
+    answer = ask(node);
+    if (answer.is_object() && condition(answer))
       return true;
     go_on(milliseconds{50});
   }
+  std::cerr << "waited in vain; node " << node << " last said: " << answer.dump() << '\n';
   return false;
 }
 

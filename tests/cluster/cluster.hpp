@@ -45,9 +45,10 @@ public:
   /// `dybw run --nodes ..` from the first node's place.
   std::unique_ptr<child_process> launch(std::vector<std::string> arguments) const;
 
-  /// What `dybw status --format json` says; null if it does not answer.
-  nlohmann::json status(std::size_t node) const;
-  /// Asks a node again and again until its answer satisfies `condition`; collects output meanwhile.
+  /// What `dybw status --format json` says, asked until it answers; null if it does not for half a minute.
+  nlohmann::json status(std::size_t node);
+  /// Asks a node again and again until its answer satisfies `condition`; collects output meanwhile. If none
+  /// does in time, says what the last answer was.
   bool wait_until(std::size_t node, const std::function<bool(const nlohmann::json&)>& condition,
                   std::chrono::seconds how_long = std::chrono::seconds{30});
   /// Lets all processes run on, their output collected.
@@ -62,6 +63,7 @@ public:
   std::string errors() const;
 
 private:
+  nlohmann::json ask(std::size_t node) const; ///< null if it does not answer
   std::vector<std::string> command(std::size_t node, const std::vector<std::string>& arguments) const;
 
   temporary_directory place_;
