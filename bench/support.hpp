@@ -73,7 +73,6 @@ void responsiveness(std::span<const std::string> arguments);
 void soak(std::span<const std::string> arguments);
 void monitor_cost(std::span<const std::string> arguments);
 void virtual_time(std::span<const std::string> arguments);
-void scale(std::span<const std::string> arguments);
 void unlike_data(std::span<const std::string> arguments);
 
 /// The directory of MNIST, the first argument; nothing, having said so, if it is missing.

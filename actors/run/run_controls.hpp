@@ -26,6 +26,8 @@ struct run_controls {
   /// In virtual time: told of every evaluation, of which the result of a long run has some only; returning
   /// true ends the run as a target does.
   std::function<bool(const evaluation&)> on_evaluation{};
+  /// In virtual time: whether evaluations score single workers beside the average, if there is time for it.
+  bool scores_workers = true;
 };
 
 } // namespace dybw

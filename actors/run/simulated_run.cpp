@@ -233,7 +233,8 @@ private:
     if (run_.changes() == changes_seen_ || !budget_.allows(at))
       return;
     const auto workers = inputs_.config.workers;
-    const auto scores = budget_.allows_scores(at, workers <= test_bench::scored_workers_max);
+    const auto scores =
+        controls_.scores_workers && budget_.allows_scores(at, workers <= test_bench::scored_workers_max);
     const auto e = run_.recalls() ? recalled_evaluation(at) : fresh_evaluation(at, scores);
     if (!e)
       return interrupt();

@@ -24,6 +24,14 @@ std::vector<std::string> words(const std::string& text) {
   return all;
 }
 
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::istringstream in(text);
+  std::vector<std::string> parts;
+  for (std::string part; std::getline(in, part, separator);)
+    parts.push_back(trimmed(part));
+  return parts;
+}
+
 variant_of parse_variant(const std::string& text) {
   const auto colon = text.find(": ");
   if (colon == std::string::npos)
@@ -36,10 +44,24 @@ axis parse_axis(const std::string& text) {
   if (mark == std::string::npos)
     throw std::runtime_error("an axis is NAME; VARIANT: OPTION.. | ..");
   axis a{trimmed(text.substr(0, mark)), {}};
-  std::istringstream in(text.substr(mark + 1));
-  for (std::string part; std::getline(in, part, '|');)
-    a.variants.push_back(parse_variant(trimmed(part)));
+  for (const auto& part : split(text.substr(mark + 1), '|'))
+    a.variants.push_back(parse_variant(part));
   return a;
+}
+
+picture parse_picture(const std::string& text) {
+  const auto parts = split(text, ';');
+  const auto kind = parts.empty() ? std::vector<std::string>{} : words(parts[0]);
+  const std::map<std::string, picture::style> styles{{"lines", picture::style::lines},
+                                                     {"bars", picture::style::bars}};
+  const std::map<std::string, picture::what> figures{{"time", picture::what::time},
+                                                     {"share", picture::what::share},
+                                                     {"times-alone", picture::what::times_alone}};
+  if (kind.size() != 2 || !styles.contains(kind[0]) || !figures.contains(kind[1]) || parts.size() > 2)
+    throw std::runtime_error(
+        "a picture is lines or bars, then time, share or times-alone; POLICY | POLICY | ..");
+  return {styles.at(kind[0]), figures.at(kind[1]),
+          parts.size() == 2 ? split(parts[1], '|') : std::vector<std::string>{}};
 }
 
 void take_line(experiment& x, const std::string& name, const std::string& value) {
@@ -61,6 +83,8 @@ void take_line(experiment& x, const std::string& name, const std::string& value)
     x.step_sizes = words(value);
   } else if (name == "patience") {
     x.patience = std::stod(value);
+  } else if (name == "picture") {
+    x.drawn = parse_picture(value);
   } else if (name == "series") {
     if (value != "yes" && value != "backup")
       throw std::runtime_error("series is yes or backup");
@@ -69,7 +93,7 @@ void take_line(experiment& x, const std::string& name, const std::string& value)
   } else {
     throw std::runtime_error("'" + name +
                              "' is none of title, options, axis, policy, seeds, target, step-sizes, "
-                             "patience, series");
+                             "patience, picture, series");
   }
 }
 
@@ -125,6 +149,8 @@ experiment read_experiment(const std::filesystem::path& file) {
   }
   if (x.policies.empty() || x.seeds.empty())
     throw std::runtime_error(file.string() + " needs at least one policy and seed");
+  if (x.drawn && x.axes.empty())
+    throw std::runtime_error(file.string() + " has a picture, but no axis to draw it over");
   return x;
 }
 
@@ -167,6 +193,12 @@ std::vector<std::string> run_of(const std::vector<std::string>& row, const std::
     options["--step-size"] = {step_size};
   options["--seed"] = {std::to_string(seed)};
   return in_order(options);
+}
+
+double number_of(const std::vector<std::string>& run, const std::string& name) {
+  option_map options;
+  put_all(options, run);
+  return number_of(options, name);
 }
 
 std::string name_of(const std::vector<std::string>& run) {

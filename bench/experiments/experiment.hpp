@@ -22,6 +22,13 @@ struct axis {
   std::vector<variant_of> variants;
 };
 
+/// A figure of each row, as lines or as bars.
+struct picture {
+  enum class style { lines, bars } drawn_as = style::lines;
+  enum class what { time, share, times_alone } of = what::time; ///< see `pair_of_runs`
+  std::vector<std::string> policies;                            ///< that are drawn; empty for all
+};
+
 /// An experiment as its file in config/experiments/ describes it: every combination of the axes, under every
 /// policy, with every seed.
 struct experiment {
@@ -39,6 +46,9 @@ struct experiment {
   std::vector<std::string> step_sizes;
   /// Runs end at this many times the time that the row needed when its step size was chosen.
   std::optional<double> patience;
+  /// How the figures at the target are drawn, over the variants of the last axis, a panel for each
+  /// combination of the others.
+  std::optional<picture> drawn;
   bool keeps_series = false; ///< what the evaluations found goes into the results
   bool keeps_backup = false; ///< .. and how many backup workers each worker had over time
 };
@@ -53,7 +63,8 @@ struct experiment {
 ///     target   = 0.915
 ///     step-sizes = 0.02 0.04 0.08
 ///     patience = 3
-///     series   = yes                                (or: backup)
+///     picture  = lines times-alone; full | ideal    (or bars; time, share; of all rows unless some are
+///     named) series   = yes                                (or: backup)
 ///
 /// Throws std::runtime_error that names the line.
 experiment read_experiment(const std::filesystem::path& file);
@@ -79,6 +90,9 @@ std::vector<std::string> row_of(const cell& c, const variant_of& policy);
 std::vector<std::string> run_of(const std::vector<std::string>& row, const std::string& step_size,
                                 std::uint64_t seed);
 std::string name_of(const std::vector<std::string>& run);
+
+/// The value of an option of a run, or a row. Throws std::runtime_error if it is not given.
+double number_of(const std::vector<std::string>& run, const std::string& name);
 
 /// Whether the policy has a fixed number of backup workers, which may be too many for a graph.
 bool has_backup_workers(const variant_of& policy);

@@ -7,9 +7,11 @@
 
 namespace dybw::bench {
 
-/// A gnuplot script that draws loss and accuracy against time, means over the seeds, one SVG file per
-/// combination of the axes: DIRECTORY/NAME-VARIANT...svg. For an experiment that keeps its series. Throws
-/// std::runtime_error if the results cannot be read.
+/// A gnuplot script that draws SVG files into a directory. For an experiment with a `picture`: figures at the
+/// target with 95 % intervals, one file NAME.svg; bounds are left out. For one that keeps its series:
+/// accuracy and loss against time, and loss against the samples used, means over the seeds, a file
+/// NAME-VARIANT...svg for each combination of the axes; or the backup workers of each worker over time,
+/// likewise. Throws std::runtime_error if the results cannot be read or do not suffice.
 std::string plot_of(const experiment& x, const std::filesystem::path& results,
                     const std::filesystem::path& directory);
 

@@ -116,7 +116,7 @@ private:
     const auto limit = choose_step_size(r);
     const auto step_size = best_step_size(x_, results_, r);
     for (auto seed : x_.seeds)
-      run_once(run_of(r, step_size, seed), limit);
+      run_once(run_of(r, step_size, seed), limit, true);
   }
 
   /// The time that its runs get; none for what their options say.
@@ -128,7 +128,7 @@ private:
     const auto near = nearest_step_size(r);
     for (auto i = next_trial(scores, near); i; i = next_trial(scores, near)) {
       for (const auto seed : tuning_seeds) // together they may take as long as those of the best
-        run_once(run_of(r, x_.step_sizes[*i], seed), static_cast<double>(tuning_seeds.size()) * best);
+        run_once(run_of(r, x_.step_sizes[*i], seed), static_cast<double>(tuning_seeds.size()) * best, false);
       scores[*i] = tuning_score(results_, r, x_.step_sizes[*i]);
       best = std::min(best, *scores[*i]);
     }
@@ -143,8 +143,8 @@ private:
                                         : static_cast<std::size_t>(found - x_.step_sizes.begin());
   }
 
-  /// Unless it is known.
-  void run_once(const row& run, std::optional<double> limit) {
+  /// Unless it is known. Of runs that are not reported single workers are not scored.
+  void run_once(const row& run, std::optional<double> limit, bool is_reported) {
     const auto name = name_of(run);
     if (results_.find(name))
       return;
@@ -157,6 +157,7 @@ private:
     target_watch watch{x_.target};
     run_controls controls;
     controls.on_evaluation = std::ref(watch);
+    controls.scores_workers = is_reported;
     const auto done = run_policy_virtually(inputs, 0, controls);
     // A step size may be so large that the loss is no number: such a run has not reached the target.
     const auto has_diverged = done.result.test_loss && !std::isfinite(*done.result.test_loss);

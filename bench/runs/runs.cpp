@@ -27,7 +27,6 @@ constexpr std::array subcommands = {
     subcommand{"soak", "[MINUTES]", dybw::bench::soak},
     subcommand{"monitor", "MNIST_DIR [PAIRS_OF_SLICES [SECONDS]]", dybw::bench::monitor_cost},
     subcommand{"virtual", "[MNIST_DIR]", dybw::bench::virtual_time},
-    subcommand{"scale", "MNIST_DIR [SEEDS [LARGEST]]", dybw::bench::scale},
     subcommand{"unlike", "DATASET DIR MODEL BATCH TIME [SEEDS [POLICY,..]]", dybw::bench::unlike_data},
 };
 

@@ -1,3 +1,4 @@
+#include "bench/experiments/experiment_plot.hpp"
 #include "bench/experiments/experiment_results.hpp"
 #include "bench/experiments/experiment_table.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -145,6 +146,27 @@ TEST_CASE("experiment_table: each row is shown at the step size that its trials 
     }
   }
   CHECK(t.table().find("| ring | 11 @0.1 | 22 @0.2 |") != std::string::npos);
+}
+
+TEST_CASE("experiment_plot: figures at the target with their intervals, a panel per graph, no bounds") {
+  two_graphs t;
+  t.x.axes.push_back(
+      {"slowness", {{"none", {"--straggler", "none"}}, {"slow", {"--straggler", "slow:1:4"}}}});
+  t.x.drawn = picture{picture::style::bars, picture::what::time, {"other", "full", "nobody"}};
+  CHECK_THROWS_WITH(plot_of(t.x, t.file, "out"), "no panel of the picture is run yet");
+  for (const auto* straggler : {"none", "slow:1:4"})
+    for (std::uint64_t seed : {1, 2}) {
+      const cell ring{{}, {"--workers", "4", "--batch", "4", "--topology", "ring", "--straggler", straggler}};
+      t.add(row_of(ring, t.x.policies[0]), "", seed, 10);
+      const auto is_late = straggler == std::string{"slow:1:4"} && seed == 2;
+      t.add(row_of(ring, t.x.policies[1]), "", seed, is_late ? std::nullopt : std::optional{20.0});
+    }
+  const auto script = plot_of(t.x, t.file, "out");
+  CHECK(script.find("set output 'out/.svg'") != std::string::npos);
+  CHECK(script.find("\"none\" 20 20 20 10 10 10\n\"slow\" NaN NaN NaN 10 10 10\n") != std::string::npos);
+  CHECK(script.find("set title 'ring'") != std::string::npos);
+  CHECK(script.find("set title 'star'") == std::string::npos); // nothing is known of it
+  CHECK(script.find("nobody") == std::string::npos);
 }
 
 } // namespace dybw::bench

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -22,6 +23,9 @@ TEST_CASE("experiments: every file of config/experiments/ describes runs that dy
     for (const auto& a : x.axes)
       combinations *= a.variants.size();
     CHECK(cells.size() == combinations);
+    if (x.drawn)
+      for (const auto& p : x.drawn->policies)
+        CHECK(std::ranges::count(x.policies, p, &bench::variant_of::name) == 1);
     for (const auto& policy : x.policies) {
       CAPTURE(policy.name);
       std::size_t possible = 0;
@@ -92,6 +96,24 @@ TEST_CASE("experiments: results are found again, also behind a line that was cut
   REQUIRE(known.find("--seed 1"));
   REQUIRE(known.find("--seed 3"));
   CHECK((*known.find("--seed 3"))["duration_s"] == 4);
+}
+
+TEST_CASE("experiments: a picture is of a figure that there is, and a line says what is wrong with it") {
+  const temporary_directory place;
+  const auto read = [&](const std::string& picture) {
+    const auto file = place.path() / "x.ini";
+    std::ofstream{file} << "policy = full: --policy full\nseeds = 1\npicture = " << picture
+                        << "\naxis = graph; ring: --topology ring\n";
+    return *bench::read_experiment(file).drawn;
+  };
+  const auto drawn = read("bars share; full | adaptive, rho 0.05");
+  CHECK(drawn.drawn_as == bench::picture::style::bars);
+  CHECK(drawn.of == bench::picture::what::share);
+  CHECK(drawn.policies == std::vector<std::string>{"full", "adaptive, rho 0.05"});
+  CHECK(read("lines time").policies.empty());
+  for (const auto* wrong : {"", "lines", "dots time", "lines colour", "lines time more", "lines time; a; b"})
+    CHECK_THROWS_WITH_AS(read(wrong), doctest::Contains(", line 3: a picture is lines or bars"),
+                         std::runtime_error);
 }
 
 } // namespace dybw::test

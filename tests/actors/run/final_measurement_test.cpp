@@ -1,11 +1,13 @@
 #include "actors/run/final_measurement.hpp"
 #include "actors/trainers/own_learners.hpp"
+#include "tests/actors/support/small_table.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -116,6 +118,22 @@ TEST_CASE("final_measurement: an end that nobody watches is measured all the sam
   measure_final(run, inputs, inputs.initial, {});
   CHECK(counts.evaluations.load() == 1 + static_cast<int>(scored_ones));
   CHECK(run.result.scored_workers == scored_ones);
+}
+
+TEST_CASE("final_measurement: estimates that are not finite have not kept their mean") {
+  const temporary_directory place;
+  auto config = table_config(place);
+  config.policies = {"full"};
+  config.sgd.step_size = 0;
+  config.threads = 2;
+  auto inputs = prepare_run(config);
+  const std::vector<float> odd(inputs.model->parameter_count(), std::numeric_limits<float>::quiet_NaN());
+  inputs.initial.assign(config.workers, copy_of(odd));
+  finished_run run;
+  run.result.per_worker.resize(config.workers);
+  measure_final(run, inputs, inputs.initial, {});
+  REQUIRE(run.result.mixing.mean_drift);
+  CHECK_FALSE(*run.result.mixing.mean_drift <= 1);
 }
 
 } // namespace dybw::test

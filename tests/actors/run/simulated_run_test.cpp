@@ -1,5 +1,4 @@
 #include "actors/run/checkpoints.hpp"
-#include "actors/run/final_measurement.hpp"
 #include "actors/run/simulated_run.hpp"
 #include "actors/trainers/own_learners.hpp"
 #include "learning/base/error.hpp"
@@ -95,21 +94,6 @@ TEST_CASE("simulated_run: the target accuracy ends the run, and a diverging loss
   CHECK(wrong.result.failed);
   CHECK(wrong.result.failure.find("the loss is no longer a number") == 0);
   CHECK(wrong.result.duration_s < 10'000);
-}
-
-TEST_CASE("final_measurement: estimates that are not finite have not kept their mean") {
-  const temporary_directory place;
-  auto config = virtual_table(place, "full");
-  config.sgd.step_size = 0;
-  config.threads = 2;
-  auto inputs = prepare_run(config);
-  const std::vector<float> odd(inputs.model->parameter_count(), std::numeric_limits<float>::quiet_NaN());
-  inputs.initial.assign(config.workers, copy_of(odd));
-  finished_run run;
-  run.result.per_worker.resize(config.workers);
-  measure_final(run, inputs, inputs.initial, {});
-  REQUIRE(run.result.mixing.mean_drift);
-  CHECK_FALSE(*run.result.mixing.mean_drift <= 1);
 }
 
 TEST_CASE("simulated_run: one worker alone is at every moment as good as the average") {
@@ -265,6 +249,25 @@ TEST_CASE("simulated_run: who is told of every evaluation can end it as a target
   const auto run = run_policy_virtually(prepare_run(config), 0, controls);
   CHECK_FALSE(run.result.interrupted);
   CHECK(run.result.evaluations.size() == 6); // and the end
+}
+
+TEST_CASE("simulated_run: single workers are scored as it goes, unless that is switched off") {
+  const temporary_directory place;
+  const auto inputs = prepare_run(virtual_table(place, "dtur"));
+  std::vector<finished_run> runs;
+  for (const auto scores : {true, false}) {
+    run_controls controls;
+    controls.scores_workers = scores;
+    runs.push_back(run_policy_virtually(inputs, 0, controls));
+    for (const auto& e : runs.back().result.evaluations)
+      CHECK(e.worst_worker_accuracy.has_value() == (scores || e.at_end));
+  }
+  const auto& with = runs[0].result;
+  const auto& without = runs[1].result;
+  REQUIRE(with.evaluations.size() > 3);
+  REQUIRE(without.evaluations.size() >= with.evaluations.size());
+  CHECK(without.local_steps == with.local_steps);
+  CHECK(without.test_loss == with.test_loss);
 }
 
 namespace {
