@@ -23,8 +23,10 @@ enum class mutation {
   keep_lost_offers,         ///< an estimate from before its sender was lost may still be accepted
   leaving_for_ever,         ///< who has left is not taken back when it starts again
   meet_in_silence,          ///< who left and has joined again is not told where we are
+  first_round_in_silence,   ///< nor by who makes its first step, and may rest in it for long
   left_in_silence,          ///< who has left does not say so to a neighbour that joins
   audit_keeps_leavers,      ///< the audit takes who has left for gone for ever
+  audit_hears_at_once,      ///< the audit hears of everybody's end before anybody's next report
   audit_misses_nobody,      ///< .. and who is gone for never started again, unless it heard of that
   hop_without_gap,          ///< `hop` closes however far behind a neighbour is
   barrier_fires_early,      ///< `barrier` does not wait for the last tree neighbour's word

@@ -130,7 +130,7 @@ void round_machine::say_where_we_are(const neighbour& n) {
     effects_.push_back(send{n.id, estimate{current_, false}});
   else if (phase_ == phase::settling) // it may have accepted what we sent before the link went down
     effects_.push_back(send{n.id, closed{current_, static_cast<std::uint32_t>(accepted_)}});
-  else if (completed_ > 0)
+  else if (completed_ > 0 || !mutated(mutation::first_round_in_silence))
     effects_.push_back(send{n.id, closed{completed_, 0}});
 }
 

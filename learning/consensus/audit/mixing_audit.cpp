@@ -88,6 +88,7 @@ void mixing_audit::lost(worker_id worker) {
   auto& w = workers_[index_of(worker)];
   if (w.left && mutated(mutation::audit_keeps_leavers))
     return;
+  settle(w.as_returned);
   change(w, [&] { w.lost = true; });
   advance();
 }
@@ -96,9 +97,8 @@ void mixing_audit::back(worker_id worker) {
   auto& w = workers_[index_of(worker)];
   if ((!w.lost && !w.left) || (w.left && mutated(mutation::audit_keeps_leavers)))
     return;
-  summary_.edges_lost += w.doubts;
-  doubts_ -= std::exchange(w.doubts, 0);
-  w.first_doubt.clear();
+  settle(w.as_gone);
+  settle(w.as_returned);
   change(w, [&] {
     w.lost = w.left = false;
     w.returning = true;
@@ -146,12 +146,28 @@ bool mixing_audit::is_excused(const mix_report& report, worker_id neighbour, con
                           : contains(workers_[index_of(neighbour)].apart, report.worker);
 }
 
+/// Whether the neighbour is there again, as this end reported, and both have not mixed over the edge since.
+bool mixing_audit::has_returned(const mix_report& report, worker_id neighbour) const {
+  return (rejoined_[edges_.between(report.worker, neighbour)] & end_of(report.worker, neighbour)) != 0;
+}
+
 /// Whether the neighbour, which is gone, may have been started again meanwhile and gone again, unseen. Its
 /// reports are then its predecessor's, also of rounds that the new process did once more.
 bool mixing_audit::is_of_a_new_process(const mix_report& report, worker_id neighbour) const {
   const auto& w = workers_[index_of(neighbour)];
-  return (w.lost || w.left) && !mutated(mutation::audit_misses_nobody) &&
-         (rejoined_[edges_.between(report.worker, neighbour)] & end_of(report.worker, neighbour)) != 0;
+  return (w.lost || w.left) && !mutated(mutation::audit_misses_nobody) && has_returned(report, neighbour);
+}
+
+void mixing_audit::note_doubt(doubt& of, std::string text) {
+  ++doubts_;
+  if (of.count++ == 0)
+    of.first = std::move(text);
+}
+
+void mixing_audit::settle(doubt& of) {
+  summary_.edges_lost += of.count;
+  doubts_ -= of.count;
+  of = {};
 }
 
 void mixing_audit::note_rejoined(worker_id worker, worker_id neighbour) {
@@ -297,9 +313,9 @@ void mixing_audit::check_half(const mix_report& report, worker_id neighbour, boo
       is_of_a_new_process(report, neighbour)) {
     ++summary_.edges_lost;
   } else if (w.left || w.lost) {
-    ++doubts_;
-    if (w.doubts++ == 0)
-      w.first_doubt = sentence(w.reported < report.round ? "had left" : "did not mix with it");
+    note_doubt(w.as_gone, sentence(w.reported < report.round ? "had left" : "did not mix with it"));
+  } else if (has_returned(report, neighbour) && !mutated(mutation::audit_hears_at_once)) {
+    note_doubt(w.as_returned, sentence("did not mix with it"));
   } else {
     ++summary_.one_sided_edges;
     return note_violation(sentence("did not mix with it")); // the sums tell by how much
@@ -464,8 +480,9 @@ double mixing_audit::mean_active_share() const {
 std::vector<std::string> mixing_audit::violations() const {
   auto all = violations_;
   for (const auto& w : workers_)
-    if (w.doubts > 0 && all.size() < violations_max)
-      all.push_back(w.first_doubt);
+    for (const auto* d : {&w.as_gone, &w.as_returned})
+      if (d->count > 0 && all.size() < violations_max)
+        all.push_back(d->first);
   return all;
 }
 

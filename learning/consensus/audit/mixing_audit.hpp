@@ -77,12 +77,17 @@ public:
   double mean_active_share() const;
 
   /// One sentence for each of the first violations; at least one unless `summary()` is clean. The first
-  /// `certain_violations()` are for ever; the others are edges to workers that have left or are lost, which
-  /// may yet prove to have been started again.
+  /// `certain_violations()` are for ever; the others are edges to workers that have left or are lost, or were
+  /// reported as returned, which may yet prove to have been started again.
   std::vector<std::string> violations() const;
   std::size_t certain_violations() const noexcept { return violations_.size(); }
 
 private:
+  /// Edges that may yet prove to be lost.
+  struct doubt {
+    std::uint64_t count = 0;
+    std::string first; ///< in words
+  };
   struct worker_state {
     round_number reported = 0;
     bool left = false;
@@ -92,10 +97,11 @@ private:
     std::vector<worker_id> apart; ///< neighbours that every report since lists as departed
     std::vector<std::pair<round_number, round_number>>
         unknown; ///< rounds first .. second in which it was away
-    /// Edges to it since it has left or is lost: one-sided, or with a new process of which we do not know
+    /// One-sided edges to it since it has left or is lost: perhaps with a new process of which we do not know
     /// yet.
-    std::uint64_t doubts = 0;
-    std::string first_doubt;
+    doubt as_gone;
+    /// .. and since a neighbour reported it as returned: perhaps we shall hear yet that it was gone.
+    doubt as_returned;
     correction_track correction;
     bool missed_a_report = false; ///< .. since the last one that counts
     /// Rounds of reports not looked at yet, each of which comes after one that was missed.
@@ -110,7 +116,10 @@ private:
   bool is_unknown(worker_id worker, round_number round) const;
   bool is_excused(const mix_report& report, worker_id neighbour, const mix_report* other) const;
   bool is_of_two_lives(const mix_report& report, worker_id neighbour) const;
+  bool has_returned(const mix_report& report, worker_id neighbour) const;
   bool is_of_a_new_process(const mix_report& report, worker_id neighbour) const;
+  void note_doubt(doubt& of, std::string text);
+  void settle(doubt& of);
   void note_rejoined(worker_id worker, worker_id neighbour);
   void note_departed(const mix_report& report);
   void check(round_number round, const std::vector<mix_report>& reports);

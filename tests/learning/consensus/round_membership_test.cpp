@@ -237,6 +237,14 @@ TEST_CASE("round_machine: who rests tells a joiner where it is, so that it does 
   CHECK(w.tell(heard(1)).find("closed{1, 0} to 1") != std::string::npos);
 }
 
+TEST_CASE("round_machine: .. in its first round, too, whose step may take very long") {
+  worker_probe w{pair(), 0, "full"};
+  w.begin();
+  w.tell(step_stalled{});
+  w.tell(lost(1));
+  CHECK(w.tell(heard(1)).find("closed{0, 0} to 1") != std::string::npos);
+}
+
 // --- Going on, and joining a live run.
 
 namespace {

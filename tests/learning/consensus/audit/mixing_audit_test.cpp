@@ -1,3 +1,4 @@
+// Long: every way in which a report may be missing, late, or of another process.
 #include "learning/base/random.hpp"
 #include "learning/consensus/audit/mixing_audit.hpp"
 #include "learning/graph/mixing.hpp"
@@ -447,6 +448,28 @@ TEST_CASE(
       a.add(report(id, 6, {}));
     CHECK(a.summary().clean() == !known);
     CHECK(a.summary().edges_lost == (known ? 0 : 1));
+  }
+}
+
+TEST_CASE(
+    "mixing_audit: a neighbour that was heard to return may be a new process of which no news is here yet") {
+  auto a = mixing_audit{pair()};
+  a.add(report(1, 5, {}));
+  auto r = report(0, 5, {{1, 0.5}});
+  r.returned = {worker_at(1)};
+  a.add(r);
+  CHECK(a.summary().one_sided_edges == 1); // if it was not
+  CHECK(a.violations() ==
+        std::vector<std::string>{"round 5: worker 0 mixed with worker 1, which did not mix with it"});
+  CHECK(a.certain_violations() == 0);
+  SUBCASE("the news comes") {
+    a.lost(worker_at(1));
+    CHECK(a.summary().clean());
+    CHECK(a.summary().edges_lost == 1);
+  }
+  SUBCASE("it leaves in good order") {
+    a.left(worker_at(1));
+    CHECK_FALSE(a.summary().clean());
   }
 }
 

@@ -73,7 +73,10 @@ DYBW_RARE_MUTANT("accepts what a neighbour offered before it returned", keep_los
 DYBW_MUTANT("takes who has left for gone when it joins again", leaving_for_ever)
 DYBW_MUTANT("does not tell who left and joined again where it is", meet_in_silence)
 DYBW_MUTANT("keeps it from a joiner that it has left", left_in_silence)
+DYBW_RARE_MUTANT("says nothing to a joiner in its first round", first_round_in_silence, 143'000)
 DYBW_MUTANT("is audited as if who has left stayed away", audit_keeps_leavers)
+DYBW_RARE_MUTANT("is audited as if ends were heard of before what comes after them", audit_hears_at_once,
+                 355'000)
 DYBW_MUTANT("is audited as if no process came and went unseen", audit_misses_nobody)
 DYBW_MUTANT("closes under hop however far behind a neighbour is", hop_without_gap)
 DYBW_MUTANT("fires a barrier one word too early", barrier_fires_early)

@@ -53,6 +53,7 @@ void draw_pace(schedule& s, dice& d) {
       f = d.uniform(1, d.chance(0.5) ? 3 : slowest);
   enum class noise { constant, uniform, exponential, spikes };
   const auto how = static_cast<noise>(d.below(4));
+  s.spikes = how == noise::spikes;
   const auto unit = to_seconds(s.unit);
   const auto cap = unit * slowest * 1.5;
   const auto spike = s.unit == seconds{1} ? 3.0 : 20.0;
@@ -430,11 +431,11 @@ schedule draw_schedule(const fuzz_family& family, std::uint64_t seed) {
       static_cast<std::int64_t>(s.faults.size()) * 50 *
           (s.options.suspect_after.value_or(nanoseconds{0}) + std::chrono::seconds{10} + 10 * s.step_max);
   // Timeouts beyond all waits for what fails and is noticed: then there must be none, and a worker that waits
-  // for what never comes cannot hide behind one.
-  if (s.kind > trouble::timeouts && d.chance(0.5)) {
-    s.patient = true;
+  // for what never comes cannot hide behind one. Whom it waits for may wait for others, all with a long step.
+  s.patient = s.kind > trouble::timeouts && d.chance(0.5);
+  if (s.patient || (s.kind == trouble::none && s.spikes)) {
     m.round_timeout = static_cast<std::int64_t>(1 + s.faults.size()) *
-                      (s.step_max + 4 * s.latency_max * static_cast<std::int64_t>(n) +
+                      ((s.step_max + 4 * s.latency_max) * static_cast<std::int64_t>(n) +
                        5 * s.options.suspect_after.value_or(nanoseconds{0}) + 4 * s.unit);
     s.limit += 20 * *m.round_timeout;
   }

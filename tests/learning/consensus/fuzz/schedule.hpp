@@ -62,9 +62,10 @@ struct schedule {
   bool stalls = false;    ///< steps hang ..
   bool hasty = false;     ///< .. and the word of that may overtake what was said before
   std::vector<std::pair<nanoseconds, fault>> faults;
-  nanoseconds quiet_from{0}; ///< no faults after this moment
-  nanoseconds tail_from{0};  ///< and all is back to normal
-  bool patient = false;
+  nanoseconds quiet_from{0};   ///< no faults after this moment
+  nanoseconds tail_from{0};    ///< and all is back to normal
+  bool spikes = false;         ///< of some steps: no timeout learned from the others is long enough
+  bool patient = false;        ///< .. but the one that is set is
   bool jumpy = false;          ///< never
   nanoseconds unit{0};         ///< a typical step
   std::uint32_t gradients = 1; ///< of each step
