@@ -63,8 +63,8 @@ struct experiment {
 ///     target   = 0.915
 ///     step-sizes = 0.02 0.04 0.08
 ///     patience = 3
-///     picture  = lines times-alone; full | ideal    (or bars; time, share; of all rows unless some are
-///     named) series   = yes                                (or: backup)
+///     picture  = lines times-alone; full | ideal    (or: bars; time, share; no names for all rows)
+///     series   = yes                                (or: backup)
 ///
 /// Throws std::runtime_error that names the line.
 experiment read_experiment(const std::filesystem::path& file);
