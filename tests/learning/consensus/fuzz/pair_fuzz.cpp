@@ -48,7 +48,8 @@ public:
     onlooker_.finished(now, id, end.completed);
     const auto stopped = stopped_.find(id);
     if (stopped != stopped_.end() && schedule_.kind <= trouble::stalls)
-      expect(now <= stopped->second + stop_limit(), "worker " + to_string(id) + " left long after its stop");
+      expect(now <= stopped->second + stop_limit(id),
+             "worker " + to_string(id) + " left long after its stop");
   }
   void crashed(nanoseconds now, worker_id id) override {
     audit_.lost(id);
@@ -123,11 +124,19 @@ private:
     const auto made = make_policy(schedule_.options.machine.policy);
     return static_cast<const pairwise_policy&>(*made).closing_sweeps();
   }
+  /// How long a worker's steps are at most, with what makes them hang: that counts, too.
+  nanoseconds longest_step(worker_id id) const {
+    auto longest = schedule_.step_max;
+    for (const auto& [at, f] : schedule_.faults)
+      if (const auto* stall = std::get_if<stall_fault>(&f); stall != nullptr && stall->worker == id)
+        longest += stall->length;
+    return longest;
+  }
   /// After a stop the waiting for others' steps is bounded by what answers take, the averaging of the end by
   /// its sweeps.
-  nanoseconds stop_limit() const {
+  nanoseconds stop_limit(worker_id id) const {
     return std::max<nanoseconds>(
-               {std::chrono::seconds{10}, 10 * schedule_.step_max, 100 * schedule_.latency_max}) +
+               {std::chrono::seconds{10}, 10 * longest_step(id), 100 * schedule_.latency_max}) +
            (4 + 2 * static_cast<std::int64_t>(closing_sweeps())) * schedule_.latency_max;
   }
   void expect(bool ok, const std::string& what) {
