@@ -14,8 +14,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <iostream>
 #include <numeric>
 #include <optional>
@@ -112,9 +114,13 @@ exchange_case case_of(const std::string& graph, std::size_t parameters, const st
   return x;
 }
 
-/// What all processes say at the end of one case.
-std::vector<json> run_processes(const exchange_case& what, const tls_files* certificates,
-                                unsigned handshakes = 0) {
+struct process_results {
+  std::vector<json> of_each;       ///< what it says at the end
+  double strangers_processors = 0; ///< that those who begin handshakes kept busy, of this machine's
+};
+
+process_results run_processes(const exchange_case& what, const tls_files* certificates,
+                              unsigned handshakes = 0) {
   std::vector<peer_process> peers;
   json task{{"topology", what.topology},
             {"workers", what.workers},
@@ -145,10 +151,15 @@ std::vector<json> run_processes(const exchange_case& what, const tls_files* cert
     flood.emplace(ports.at(0).get<std::uint16_t>(), handshakes);
   for (auto& p : peers)
     p.send({{"begin", true}});
-  deadline = peer_process::clock::now() + patience;
-  std::vector<json> results;
+  const auto start = peer_process::clock::now();
+  const auto start_clock = std::clock(); // of this process, which only waits besides
+  deadline = start + patience;
+  process_results results;
   for (auto& p : peers)
-    results.push_back(p.receive(deadline));
+    results.of_each.push_back(p.receive(deadline));
+  if (handshakes > 0)
+    results.strangers_processors = static_cast<double>(std::clock() - start_clock) / CLOCKS_PER_SEC /
+                                   std::chrono::duration<double>(peer_process::clock::now() - start).count();
   for (auto& p : peers)
     p.send({{"end", true}});
   return results;
@@ -212,7 +223,7 @@ json spent(const std::vector<json>& results, double rounds, double round_s) {
 
 /// Plain without `certificates`.
 json measure(const std::string& graph_name, const exchange_case& what, const tls_files* certificates) {
-  const auto results = run_processes(what, certificates);
+  const auto results = run_processes(what, certificates).of_each;
   const auto graph = make_topology(what.topology, what.workers, 1);
   const auto round_s = median(gather(results, "round_s"));
   const auto rounds = static_cast<double>(what.rounds + what.warm_up);
@@ -257,8 +268,12 @@ json measure(const std::string& graph_name, const exchange_case& what, const tls
 json measure_flood(const std::string& graph_name, const exchange_case& what, const tls_files& certificates,
                    unsigned handshakes) {
   constexpr auto turns = 5;
+  std::vector<double> strangers;
   const auto mean_round_s = [&](unsigned per_s) {
-    const auto all = gather(run_processes(what, &certificates, per_s), "round_s");
+    const auto results = run_processes(what, &certificates, per_s);
+    if (per_s > 0)
+      strangers.push_back(results.strangers_processors);
+    const auto all = gather(results.of_each, "round_s");
     return std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size());
   };
   std::vector<double> without;
@@ -278,7 +293,9 @@ json measure_flood(const std::string& graph_name, const exchange_case& what, con
           {"mean_round_under_handshakes_ms", median(with) * 1e3},
           {"rounds_kept", median(kept)},
           {"rounds_kept_min", *std::ranges::min_element(kept)},
-          {"rounds_kept_max", *std::ranges::max_element(kept)}};
+          {"rounds_kept_max", *std::ranges::max_element(kept)},
+          {"strangers_processors", median(strangers)},
+          {"processors", std::thread::hardware_concurrency()}};
 }
 
 void measure_all(const exchange_options& options) {
