@@ -13,13 +13,32 @@ namespace {
 
 constexpr std::size_t tile_images_max = 64;
 
-// Loops, not std::copy: rows are a few dozen floats, for which a call of memmove takes longer than the copy.
+/// Rows are a few dozen floats, for which a call of memmove, or a loop that first looks for alignment, takes
+/// longer than the work: eight at a time wherever they lie, then four, then one.
+template <class Each>
+void along_row(std::size_t count, Each each) {
+  std::size_t i = 0;
+  for (; i + 8 <= count; i += 8)
+    each.template operator()<8>(i);
+  if (i + 4 <= count) {
+    each.template operator()<4>(i);
+    i += 4;
+  }
+  for (; i < count; ++i)
+    each.template operator()<1>(i);
+}
+
+template <int N>
+using pack = Eigen::Map<Eigen::Array<float, N, 1>>;
+template <int N>
+using const_pack = Eigen::Map<const Eigen::Array<float, N, 1>>;
+
 void copy_row(const float* __restrict from, std::size_t count, float* __restrict to) {
-  Eigen::Map<Eigen::ArrayXf>(to, as_index(count)) = Eigen::Map<const Eigen::ArrayXf>(from, as_index(count));
+  along_row(count, [&]<int N>(std::size_t i) { pack<N>{to + i} = const_pack<N>{from + i}; });
 }
 
 void add_row(const float* __restrict from, std::size_t count, float* __restrict to) {
-  Eigen::Map<Eigen::ArrayXf>(to, as_index(count)) += Eigen::Map<const Eigen::ArrayXf>(from, as_index(count));
+  along_row(count, [&]<int N>(std::size_t i) { pack<N>{to + i} += const_pack<N>{from + i}; });
 }
 
 /// A run of pixels under one weight of a filter: `count` of them from entry `from` of the image on are
@@ -65,21 +84,27 @@ void add_patches(const float* patches, const image_shape& in, const conv_layer& 
 }
 
 /// Of each window the largest value, and where it stands in `z`. A NaN counts as the largest: a diverged
-/// model must show.
+/// model must show. `Width`: that of a window if it is known here, for which vectors can be loaded; else 0.
+template <std::size_t Width>
 void pool_plane(const float* z, std::size_t columns, std::size_t pool, const image_shape& out,
                 float* __restrict largest, std::int32_t* __restrict place) {
+  const auto width = Width > 0 ? Width : pool;
   for (std::size_t y = 0; y < out.rows; ++y, largest += out.columns, place += out.columns) {
-    for (std::size_t i = 0; i < pool * pool; ++i) {
-      const auto offset = (y * pool + i / pool) * columns + i % pool;
-      const auto* __restrict from = z + offset;
+    const auto row = y * width * columns;
 #pragma GCC ivdep
-      for (std::size_t x = 0; x < out.columns; ++x) {
-        const auto value = from[x * pool];
-        const auto here = static_cast<std::int32_t>(offset + x * pool);
-        const auto wins = i == 0 || value > largest[x] || value != value;
-        largest[x] = wins ? value : largest[x];
-        place[x] = wins ? here : place[x];
+    for (std::size_t x = 0; x < out.columns; ++x) {
+      auto best = z[row + x * width];
+      auto at = static_cast<std::int32_t>(row + x * width);
+#pragma GCC unroll 4
+      for (std::size_t i = 1; i < width * width; ++i) {
+        const auto here = row + i / width * columns + x * width + i % width;
+        const auto value = z[here];
+        const auto wins = value > best || value != value;
+        best = wins ? value : best;
+        at = wins ? static_cast<std::int32_t>(here) : at;
       }
+      largest[x] = best;
+      place[x] = at;
     }
   }
 }
@@ -202,9 +227,10 @@ void conv_network::forward(std::span<const float> parameters, std::span<const fl
       z.colwise() = b;
       add_product(z, w, const_rows(workspace.patches.data(), patch, pixels));
       if (l.is.pool > 1) {
+        const auto pool = l.is.pool == 2 ? pool_plane<2> : pool_plane<0>;
         for (std::size_t f = 0; f < l.is.filters; ++f)
-          pool_plane(convolved + f * l.convolved.pixels(), l.convolved.columns, l.is.pool, l.out,
-                     output + f * l.out.pixels(), place + f * l.out.pixels());
+          pool(convolved + f * l.convolved.pixels(), l.convolved.columns, l.is.pool, l.out,
+               output + f * l.out.pixels(), place + f * l.out.pixels());
         place += l.out.size();
       }
       for (std::size_t k = 0; k < l.out.size(); ++k)
