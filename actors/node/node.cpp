@@ -68,9 +68,9 @@ node_standing node_state::standing() const {
   node_standing x;
   x.failure = failure_;
   x.exit_code = exit_code_;
-  x.state = leaving_ && !run_ && discards_ == 0 && !starts_trainers_ ? "left"
-            : joining_                                               ? "joining"
-                                                                     : lifecycle_.state_text();
+  x.state = leaving_ && !run_ && discards_ == 0 && !starts_trainers() ? "left"
+            : joining_                                                ? "joining"
+                                                                      : lifecycle_.state_text();
   if (run_)
     x.run_name = lifecycle_.spec().name;
   return x;

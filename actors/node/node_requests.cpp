@@ -89,14 +89,25 @@ void node_state::on(connection_id from, const prepare_run_request& x) {
 void node_state::prepare(const run_spec& spec, run_start how, std::uint64_t data_hash) {
   run_ = std::make_unique<active_run>(now());
   unwanted_ = std::make_shared<std::atomic<bool>>(false);
-  starts_trainers_ = spec.config.has_own_model();
-  self_->send(loader_,
-              std::make_shared<const preparation>(preparation{spec, how, options_.data, options_.threads,
-                                                              options_.trainers, data_hash, unwanted_}));
+  auto next = std::make_shared<const preparation>(
+      preparation{spec, how, options_.data, options_.threads, options_.trainers, data_hash, unwanted_});
+  if (at_loader_)
+    waiting_ = std::move(next); // launched again at once it may have the name, so the directory, of the first
+  else
+    load(std::move(next));
+}
+
+void node_state::load(std::shared_ptr<const preparation> x) {
+  at_loader_ = std::move(x);
+  self_->send(loader_, at_loader_);
 }
 
 void node_state::prepared(const run_prepared& x) {
-  starts_trainers_ = false;
+  at_loader_ = nullptr;
+  if (waiting_) {
+    discard(x.place, x.inputs);
+    return load(std::exchange(waiting_, nullptr));
+  }
   if (!lifecycle_.prepared(x.run)) { // nobody wants it any more
     return discard(x.place, x.inputs);
   }

@@ -367,6 +367,7 @@ void node_state::let_go() {
   spdlog::info("run {}: done with it", lifecycle_.spec().name);
   if (unwanted_)
     *unwanted_ = true;
+  waiting_ = nullptr;
   discard(lifecycle_.has_begun() ? nullptr : prepared_.place, prepared_.inputs);
   self_->send(gateway_, leave_run{lifecycle_.spec().run});
   if (states_)

@@ -4,6 +4,7 @@
 #include "actors/node/node_options.hpp"
 #include "actors/node/run_lead.hpp"
 #include "actors/node/run_lifecycle.hpp"
+#include "actors/node/run_loader.hpp"
 
 #include <atomic>
 #include <functional>
@@ -129,6 +130,8 @@ private:
 
   void send_request(node_request_options options, request_handler handler);
   void prepare(const run_spec& spec, run_start how, std::uint64_t data_hash);
+  void load(std::shared_ptr<const preparation> x);
+  bool starts_trainers() const { return at_loader_ && at_loader_->spec.config.has_own_model(); }
 
   node_actor::stateful_pointer<node_state> self_;
   node_options options_;
@@ -151,8 +154,9 @@ private:
   std::uint64_t newest_key_ = 0;
   std::map<std::uint64_t, request_handler> requests_;
   bool leaving_ = false;
-  std::size_t discards_ = 0;     ///< under way
-  bool starts_trainers_ = false; ///< so does preparing a run that has some, wanted or not
+  std::size_t discards_ = 0;                     ///< under way
+  std::shared_ptr<const preparation> at_loader_; ///< wanted or not
+  std::shared_ptr<const preparation> waiting_;   ///< for that one, which nobody wants, to be taken away
   std::string failure_;
   int exit_code_ = 0;
   run_id last_run_ = 0;

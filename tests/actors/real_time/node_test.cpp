@@ -584,6 +584,56 @@ TEST_CASE("node: what was made for a run that does not begin is taken away, that
   }
 }
 
+TEST_CASE("node: a run that is let go while it is loaded is taken away before the next one is loaded") {
+  std::promise<void> opening;
+  gate go_on;
+  std::mutex mutex;
+  std::vector<std::string> seen;
+  const auto note = [&](std::string what) {
+    const std::lock_guard guard{mutex};
+    seen.push_back(std::move(what));
+  };
+  node_options options;
+  options.files.open = [&](const run_spec& spec, run_start) {
+    const auto run = std::to_string(spec.run);
+    note("open " + run);
+    if (spec.run == this_run) {
+      opening.set_value();
+      go_on.wait_behind();
+    }
+    run_place place;
+    place.made = run;
+    return place;
+  };
+  options.files.discard = [&](const run_place& x) { note("discard " + x.made.string()); };
+  lone_node node{std::move(options)};
+  const opened_at_the_end guard{go_on};
+  node.say(launcher, prepare_run_request{spec_of()});
+  opening.get_future().wait();
+  node.say(launcher, abandon_request{this_run}); // as a launcher whom another node refused
+  auto next = spec_of();
+  next.run = this_run + 1; // and of the same name, if it comes within the second
+  node.say(other, prepare_run_request{next});
+  REQUIRE(node.comes_to_be("preparing"));
+  SUBCASE("which begins") {
+    go_on.open();
+    CHECK(node.hear<prepare_run_reply>(other).refusal == "");
+    const std::lock_guard reading{mutex};
+    CHECK(seen == std::vector<std::string>{"open 9", "discard 9", "open 10"});
+  }
+  SUBCASE("which is let go as well, and never loaded") {
+    node.say(other, abandon_request{next.run});
+    REQUIRE(node.comes_to_be("idle"));
+    ++next.run;
+    node.say(other, prepare_run_request{next});
+    REQUIRE(node.comes_to_be("preparing"));
+    go_on.open();
+    CHECK(node.hear<prepare_run_reply>(other).refusal == "");
+    const std::lock_guard reading{mutex};
+    CHECK(seen == std::vector<std::string>{"open 9", "discard 9", "open 11"});
+  }
+}
+
 TEST_CASE("node: the options of a run are told to who wants to go on with it, or why they are not there") {
   node_options options;
   options.files.saved_options = [](const std::string& name) {
